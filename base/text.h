@@ -1,0 +1,38 @@
+/* Text that grows: every printer writes into one of these.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_BASE_TEXT_H
+#define TN_BASE_TEXT_H
+
+#include "base/arena.h"
+
+/* A piece of somebody else's text; not NUL-terminated. */
+typedef struct {
+  const char *at;
+  size_t length;
+} tn_str;
+
+bool tn_str_is(tn_str piece, const char *text);
+
+/* Owns its bytes (malloc); {0} is a valid empty text. bytes[length] is NUL. */
+typedef struct {
+  char *bytes;
+  size_t length;
+  size_t capacity;
+} tn_text;
+
+void tn_text_free(tn_text *text);
+void tn_text_put(tn_text *text, const char *string);
+void tn_text_put_n(tn_text *text, const void *bytes, size_t count);
+void tn_text_put_char(tn_text *text, char c);
+void tn_text_put_int(tn_text *text, int64_t value);
+void tn_text_printf(tn_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Room for `count` more bytes; returns where they go. The caller adds to length. */
+char *tn_text_reserve(tn_text *text, size_t count);
+
+/* The entry of names[0..count) nearest to `word` (edit distance at most a third of
+ * its length), or NULL: for "did you mean".                                       */
+const char *tn_nearest_name(const char *word, const char *const *names, int count);
+
+#endif

@@ -1,0 +1,172 @@
+/* What an opcode needs to know beyond its operands. One struct an attribute kind;
+ * attrs.def says how each member is spelt in HLO text.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_IR_ATTRIBUTES_H
+#define TN_IR_ATTRIBUTES_H
+
+#include "ir/shape.h"
+
+struct tn_literal;
+
+typedef enum {
+#define KIND(ID, member) TN_ATTR_##ID,
+#include "ir/attrs.def"
+#undef KIND
+  TN_ATTR_COUNT
+} tn_attribute_kind;
+
+/* Values of enumerated attributes, spelt as HLO does. ENUM(type, ID, "text") */
+#define ENUM_BEGIN(name) typedef enum {
+#define ENUM(name, ID, text) TN_##ID,
+#define ENUM_END(name) } name;
+#include "ir/enums.def"
+#undef ENUM_BEGIN
+#undef ENUM
+#undef ENUM_END
+
+typedef struct {
+  int64_t size, stride, pad_low, pad_high, lhs_dilation, rhs_dilation;
+  bool reversal;
+} tn_window_dim;
+
+/* size 1, stride 1, no padding, dilations 1 where a list is absent in the text. */
+typedef struct {
+  const tn_window_dim *at;
+  int count;
+} tn_window;
+
+/* Positions of each role in the operand's and the result's dims: b01f_01io->b01f. */
+typedef struct {
+  int64_t input_batch, input_feature;
+  int64_t kernel_input, kernel_output;
+  int64_t output_batch, output_feature;
+  tn_dims input_spatial, kernel_spatial, output_spatial;
+} tn_conv_dims;
+
+typedef struct {
+  tn_dims batch, contracting;
+} tn_dot_side;
+
+typedef struct {
+  int64_t low, high, interior;
+} tn_pad_dim;
+
+/* output_to_operand_aliasing={{out}: (operand, {index})} */
+typedef struct {
+  tn_dims output;
+  int64_t operand;
+  tn_dims index;
+} tn_operand_alias;
+
+typedef struct {
+  const tn_operand_alias *at;
+  int count;
+} tn_operand_aliases;
+
+typedef struct {
+  const tn_shape *const *at;
+  int count;
+} tn_shapes;
+
+typedef struct {
+  const tn_precision *at;
+  int count;
+} tn_precisions;
+
+/* Replica groups: {{0,1},{2,3}} or [2,2]<=[4]T(1,0); the text is kept and, resolved,
+ * the groups. count 0: one group of everybody.                                       */
+typedef struct {
+  const char *text;
+  const tn_dims *at;
+  int count;
+} tn_groups;
+
+typedef struct {
+  int64_t source, target;
+} tn_pair;
+
+typedef struct {
+  const tn_pair *at;
+  int count;
+} tn_pairs;
+
+typedef union {
+  struct { int64_t number; } parameter;
+  struct { const struct tn_literal *literal; } constant; /* the printer elides on request */
+  struct { tn_dims dims; } dimensions; /* transpose, reverse, concatenate, broadcast, get/set-dimension-size */
+  struct { int64_t dim; } iota;
+  struct { int64_t index; } index;
+  struct { int64_t inferred_dimension; } reshape; /* -1: absent */
+  struct { tn_dims starts, limits, strides; } slice;
+  struct { tn_dims sizes; } dynamic_slice;
+  struct { const tn_pad_dim *at; int count; } pad;
+  struct { tn_dims dims; } reduce;                /* and map; called[0] */
+  struct { tn_window window; } window;            /* reduce-window: called[0]; select-and-scatter: select, scatter */
+  struct {
+    tn_window window;
+    tn_conv_dims dims;
+    int64_t feature_groups, batch_groups;
+    tn_precisions precision;
+  } convolution;
+  struct {
+    tn_dot_side side[2];
+    tn_dims lhs_ragged, rhs_group; /* ragged-dot */
+    tn_precisions precision;
+    const char *algorithm; /* "dot_bf16_bf16_f32"; NULL if absent */
+  } dot;
+  struct {
+    tn_dims offset_dims, collapsed_slice_dims, start_index_map;
+    tn_dims operand_batching_dims, start_indices_batching_dims;
+    tn_dims slice_sizes;
+    int64_t index_vector_dim;
+    bool indices_are_sorted;
+  } gather;
+  struct {
+    tn_dims update_window_dims, inserted_window_dims, scatter_dims_to_operand_dims;
+    tn_dims input_batching_dims, scatter_indices_batching_dims;
+    int64_t index_vector_dim;
+    bool indices_are_sorted, unique_indices;
+  } scatter; /* called[0] */
+  struct { int64_t dim; bool is_stable; } sort; /* called[0] */
+  struct { int64_t k; bool largest; } topk;
+  struct { tn_direction direction; tn_compare_type type; } compare;
+  struct { tn_fusion_kind kind; tn_operand_aliases aliases; } fusion; /* called[0] */
+  struct { const char *thread; } async;                              /* called[0] */
+  struct {
+    const char *target;
+    tn_window window; bool has_window;
+    tn_conv_dims dims; bool has_dims;
+    int64_t feature_groups, batch_groups;
+    tn_shapes operand_layouts; bool has_operand_layouts;
+    bool side_effect;
+    tn_operand_aliases aliases;
+    const struct tn_literal *literal;
+    tn_custom_schedule schedule;
+    tn_api_version api_version;
+    tn_precisions precision;
+  } custom_call; /* called: to_apply or called_computations */
+  struct { double epsilon; int64_t feature_index; } batch_norm; /* epsilon as written, read as f32 */
+  struct { tn_distribution distribution; } rng;
+  struct { tn_algorithm algorithm; } rng_bit_generator;
+  struct { int64_t delta; } rng_state;
+  struct { tn_fft_type type; tn_dims length; } fft;
+  struct { int64_t exponent_bits, mantissa_bits; } reduce_precision;
+  struct { bool lower; } cholesky;
+  struct { bool left_side, lower, unit_diagonal; tn_transpose_a transpose_a; } triangular_solve;
+  struct {
+    tn_groups groups;
+    int64_t channel_id; /* 0: absent */
+    bool use_global_device_ids, constrain_layout;
+    tn_dims dims;
+  } collective; /* called[0] where it reduces */
+  struct { tn_pairs pairs; int64_t channel_id; const char *slice_sizes; } permute;
+  struct { int64_t channel_id; bool is_host_transfer; } channel;
+  struct { const char *config; const tn_shape *shape; } feed;
+  struct { int64_t dim; int64_t num_carries; bool is_reverse; tn_tristate is_associative; } scan; /* called[0] */
+  struct { const char *kind, *entry, *exit; } domain;
+  struct { int64_t cross_program_prefetch_index; } copy_start; /* -1: absent */
+} tn_attributes;
+
+#endif

@@ -1,0 +1,40 @@
+/* HLO text out of a module.
+ *
+ * tn_print(parse(text)) parses back to the same module and prints the same bytes.
+ * XLA's own parser reads it too: computations stand before their callers.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_IR_PRINT_H
+#define TN_IR_PRINT_H
+
+#include "ir/module.h"
+
+typedef enum {
+  TN_CONSTANTS_INLINE,
+  TN_CONSTANTS_FILE,  /* above 1 KiB: a side file, named by content hash; see below */
+  TN_CONSTANTS_ELIDE  /* above 32 elements: {...}; cannot be read back */
+} tn_constants_mode;
+
+/* With TN_CONSTANTS_FILE a large constant prints as
+ *     w = f32[512,10] constant({...}), frontend_attributes={tenon.data="<hash>.bin"}
+ * and its bytes (row-major, little-endian) are collected in side_files, each hash
+ * once; the caller writes them beside the text, and the parser maps them from there. */
+typedef struct {
+  const char *name; /* "<hash>.bin" */
+  const void *bytes;
+  size_t count;
+} tn_side_file;
+
+typedef struct {
+  tn_constants_mode constants;
+  TN_VEC(tn_side_file) side_files; /* out; in the module's arena */
+} tn_print_options;
+
+/* options NULL: constants inline. */
+void tn_print_module(tn_text *out, tn_module *module, tn_print_options *options);
+void tn_print_computation(tn_text *out, const tn_comp *comp);
+void tn_print_instruction(tn_text *out, const tn_inst *inst); /* one line, no newline, constants elided */
+void tn_print_literal(tn_text *out, const tn_literal *literal);
+
+#endif
