@@ -174,8 +174,7 @@ typedef enum {
   TN_JOIN_MAXIMUM,
   TN_JOIN_AND,
   TN_JOIN_OR,
-  TN_JOIN_XOR,
-  TN_JOIN_ARG /* accumulators (value, index): arg-min, arg-max */
+  TN_JOIN_XOR
 } tn_join;
 
 /* ---- schedules ---- */
@@ -234,7 +233,8 @@ struct tn_kernel {
 };
 
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
-tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce);
+/* Of one accumulator. A reduce can be split only if none of its is ORDERED. */
+tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator);
 /* The join's identity in the accumulator's type: -0 for a float add. */
 void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]);
 

@@ -1,0 +1,120 @@
+/* What both back ends ask about a reduce: can its iterations be split into partial
+ * results, and with what do those start?
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "base/number.h"
+#include "codegen/plan/kernel.h"
+
+static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value);
+
+static bool index_reads_value(const tn_kernel *kernel, const tn_index *index, int value) {
+  for (int i = 0; i < index->n_terms; i++) {
+    const tn_term *term = &index->terms[i];
+    if (term->kind == TN_TERM_VALUE && reads_value(kernel, term->value, value)) return true;
+    if (term->of && index_reads_value(kernel, term->of, value)) return true;
+  }
+  return false;
+}
+
+static bool load_reads_value(const tn_kernel *kernel, const tn_expr *load, int value) {
+  int rank = kernel->buffers[load->load.buffer].shape->rank;
+  for (int i = 0; i < rank; i++)
+    if (index_reads_value(kernel, load->load.at[i], value)) return true;
+  for (int i = 0; i < load->load.n_guards; i++)
+    if (index_reads_value(kernel, load->load.guards[i].index, value)) return true;
+  return load->load.fill && reads_value(kernel, load->load.fill, value);
+}
+
+static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value) {
+  switch (expr->kind) {
+  case TN_EXPR_CONSTANT: return false;
+  case TN_EXPR_VALUE: return expr->value == value;
+  case TN_EXPR_INDEX: return index_reads_value(kernel, expr->index, value);
+  case TN_EXPR_LOAD: return load_reads_value(kernel, expr, value);
+  case TN_EXPR_OP:
+  case TN_EXPR_FMA:
+    for (int i = 0; i < expr->op.n_operands; i++)
+      if (reads_value(kernel, expr->op.operands[i], value)) return true;
+    return false;
+  }
+  return true;
+}
+
+static bool is_value(const tn_expr *expr, int value) { return expr->kind == TN_EXPR_VALUE && expr->value == value; }
+
+static tn_join join_of_op(tn_op op) {
+  static const struct {
+    tn_op op;
+    tn_join join;
+  } joins[] = {{TN_OP_ADD, TN_JOIN_ADD},         {TN_OP_MULTIPLY, TN_JOIN_MULTIPLY},
+               {TN_OP_MINIMUM, TN_JOIN_MINIMUM}, {TN_OP_MAXIMUM, TN_JOIN_MAXIMUM},
+               {TN_OP_AND, TN_JOIN_AND},         {TN_OP_OR, TN_JOIN_OR},
+               {TN_OP_XOR, TN_JOIN_XOR}};
+  for (size_t i = 0; i < sizeof joins / sizeof *joins; i++)
+    if (joins[i].op == op) return joins[i].join;
+  return TN_JOIN_ORDERED;
+}
+
+/* acc = acc + term, acc = maximum(acc, term), …, acc = fma(a, b, acc): the accumulator
+ * alone on one side, and nothing of it in the term.                                  */
+static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int acc) {
+  if (update->kind != TN_EXPR_OP && update->kind != TN_EXPR_FMA) return TN_JOIN_ORDERED;
+  bool fused = update->kind == TN_EXPR_FMA;
+  tn_join join = fused ? TN_JOIN_ADD : join_of_op(update->op.op);
+  int uses = 0, side = -1;
+  for (int i = 0; i < update->op.n_operands; i++) {
+    uses += reads_value(kernel, update->op.operands[i], acc);
+    if (is_value(update->op.operands[i], acc)) side = i;
+  }
+  return uses == 1 && side >= 0 && (!fused || side == 2) ? join : TN_JOIN_ORDERED;
+}
+
+tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator) {
+  for (int i = 0; i < reduce->n_accumulators; i++) {
+    int value = reduce->accumulators[i].value;
+    for (int j = 0; j < reduce->n_accumulators; j++) /* each on its own */
+      if (j != i && reads_value(kernel, reduce->accumulators[j].update, value)) return TN_JOIN_ORDERED;
+    for (const tn_stmt *stmt = reduce->body; stmt; stmt = stmt->next)
+      if (stmt->expr && reads_value(kernel, stmt->expr, value)) return TN_JOIN_ORDERED;
+  }
+  const tn_accumulator *acc = &reduce->accumulators[accumulator];
+  return update_join(kernel, acc->update, acc->value);
+}
+
+/* ---- identities ---- */
+
+static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {
+  double identity = join == TN_JOIN_ADD        ? -0.0
+                    : join == TN_JOIN_MULTIPLY ? 1.0
+                    : join == TN_JOIN_MINIMUM  ? __builtin_inf()
+                                               : -__builtin_inf();
+  tn_type part = tn_type_is_complex(type) ? tn_type_part(type) : type;
+  bits[0] = tn_float_to_bits(part, identity);
+  bits[1] = join == TN_JOIN_ADD && part != type ? bits[0] : 0;
+}
+
+static uint64_t integer_extreme(tn_type type, bool largest) {
+  int width = tn_type_bits(type);
+  uint64_t ones = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+  if (tn_type_class_of(type) != TN_CLASS_SIGNED) return largest ? ones : 0;
+  return largest ? ones >> 1 : ~(ones >> 1); /* the sign extended */
+}
+
+void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
+  bits[0] = bits[1] = 0;
+  if (tn_type_is_float(type) || tn_type_is_complex(type)) {
+    float_identity(join, type, bits);
+    return;
+  }
+  switch (join) {
+  case TN_JOIN_ADD:
+  case TN_JOIN_OR:
+  case TN_JOIN_XOR:
+  case TN_JOIN_ORDERED: return;
+  case TN_JOIN_MULTIPLY: bits[0] = 1; return;
+  case TN_JOIN_AND: bits[0] = type == TN_PRED ? 1 : UINT64_MAX; return;
+  case TN_JOIN_MINIMUM: bits[0] = integer_extreme(type, true); return;
+  case TN_JOIN_MAXIMUM: bits[0] = integer_extreme(type, false); return;
+  }
+}
