@@ -27,6 +27,8 @@ tn_literal *tn_literal_array(tn_arena *arena, const tn_shape *shape, const void 
 tn_literal *tn_literal_uninitialised(tn_arena *arena, const tn_shape *shape, void **data);
 tn_literal *tn_literal_zero(tn_arena *arena, const tn_shape *shape); /* deep for tuples */
 tn_literal *tn_literal_tuple(tn_arena *arena, const tn_shape *shape, tn_literal *const *elements);
+/* Deep, but for the data, which is shared. */
+tn_literal *tn_literal_clone(tn_arena *arena, const tn_literal *literal);
 tn_literal *tn_literal_scalar_float(tn_arena *arena, tn_type type, double value);
 tn_literal *tn_literal_scalar_integer(tn_arena *arena, tn_type type, int64_t value); /* pred too */
 

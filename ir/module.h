@@ -82,6 +82,8 @@ struct tn_inst {
   int n_called;
   TN_VEC(tn_inst *) predecessors; /* control-predecessors */
   TN_VEC(tn_inst *) successors;
+  int *use_index;                 /* where users of operands[i] lists this use; and for each of */
+  TN_VEC(int) user_slots;         /* users, which operand of it this is: inst.c alone uses them */
 
   tn_attributes attr;             /* the member that tn_ops[op].attributes names */
   const tn_annotations *notes;    /* NULL if there are none */
@@ -100,6 +102,8 @@ struct tn_comp {
   tn_comp *prev, *next;          /* in the module; callees stand before callers */
   const char *execution_thread;  /* NULL: main */
   tn_location location;
+  struct tn_names *names;        /* of the instructions; private to names.c */
+  int64_t order;                 /* grows along the module's list */
 };
 
 /* {output}: (parameter, {index}, may-alias|must-alias), and buffer_donor (without an output). */
@@ -132,6 +136,8 @@ struct tn_module {
   const char *spmd_output;
   const char *other_attributes; /* every other module attribute: ", name=text" each, as read */
   const char *tables;           /* FileNames … StackFrames, as read; NULL if absent */
+  struct tn_names *names;       /* of the computations */
+  int64_t next_order;
 };
 
 /* ---- modules ---- */
@@ -142,11 +148,14 @@ void tn_module_destroy(tn_module *module); /* NULL is fine */
 tn_module *tn_module_clone(const tn_module *module);
 
 /* ---- computations ---- */
-/* Appended to the module; `name` is made unique by a suffix ".N" where it is taken. */
+/* Appended to the module; `name` is made unique by a suffix ".N" where it is taken.
+ * Names of computations and instructions are made plain identifiers first ('_' for
+ * what HLO's lexer does not read in a name), so that every module can be printed.   */
 tn_comp *tn_comp_create(tn_module *module, const char *name);
 void tn_comp_remove(tn_comp *comp); /* nothing calls it any more */
 tn_comp *tn_comp_clone(tn_comp *comp, const char *name);
 tn_comp *tn_comp_find(const tn_module *module, tn_str name);
+tn_inst *tn_comp_find_inst(const tn_comp *comp, tn_str name);
 
 /* Iteration. The loop survives removal of the current instruction. */
 #define TN_FOR_EACH_COMP(module, comp) \
@@ -166,11 +175,11 @@ void tn_inst_set_operand(tn_inst *inst, int index, tn_inst *operand);
 void tn_inst_set_operands(tn_inst *inst, int count, tn_inst *const *operands);
 void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called);
 void tn_inst_add_predecessor(tn_inst *inst, tn_inst *predecessor);
-/* Every user of `inst`, and the computation's root if it is that, uses `by`. */
+/* Every user of `inst` but `by` itself, and the computation's root if it is that, uses `by`. */
 void tn_inst_replace_uses(tn_inst *inst, tn_inst *by);
 /* Takes an instruction without users out of its computation. */
 void tn_inst_remove(tn_inst *inst);
-void tn_inst_move_before(tn_inst *inst, tn_inst *before);
+void tn_inst_move_before(tn_inst *inst, tn_inst *before); /* NULL: to the end */
 
 /* The instructions of `comp` in an order where operands come first, in `arena`;
  * list order where that already holds. Returns the count.                       */
@@ -181,6 +190,7 @@ int tn_comp_post_order(const tn_comp *comp, tn_arena *arena, tn_inst ***order);
 bool tn_comp_is_binary(const tn_comp *comp, tn_op *op);
 
 /* ---- builder: shapes are inferred, operands must be right (asserted) ---- */
+/* Parameters are made by this alone: it enters them in comp->parameters. */
 tn_inst *tn_build_parameter(tn_comp *comp, int64_t number, const tn_shape *shape, const char *name);
 tn_inst *tn_build_constant(tn_comp *comp, tn_inst *before, const tn_literal *literal);
 tn_inst *tn_build_unary(tn_comp *comp, tn_inst *before, tn_op op, tn_inst *operand);

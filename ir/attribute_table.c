@@ -1,0 +1,220 @@
+/* attrs.def as a table, and the two walks along it that are not printing: default
+ * values and deep copies, a function a form.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "ir/attribute_table.h"
+
+#include "ir/literal.h"
+
+#define MEMBER(member) offsetof(tn_attributes, member)
+#define AT_ALGORITHM MEMBER
+#define AT_ALIASING MEMBER
+#define AT_API_VERSION MEMBER
+#define AT_BOOL MEMBER
+#define AT_BOOL_TRUE MEMBER
+#define AT_BRACED MEMBER
+#define AT_BRANCHES(slot) slot
+#define AT_COMP(slot) slot
+#define AT_COMPARE_TYPE MEMBER
+#define AT_COMPS(slot) slot
+#define AT_CONV_DIMS MEMBER
+#define AT_COUNT MEMBER
+#define AT_CUSTOM_SCHEDULE MEMBER
+#define AT_DIMS MEMBER
+#define AT_DIRECTION MEMBER
+#define AT_DISTRIBUTION MEMBER
+#define AT_DOMAIN MEMBER
+#define AT_FFT_TYPE MEMBER
+#define AT_FLOAT MEMBER
+#define AT_FUSION_KIND MEMBER
+#define AT_GROUPS MEMBER
+#define AT_ID MEMBER
+#define AT_INT MEMBER
+#define AT_LITERAL MEMBER
+#define AT_ONE_DIM MEMBER
+#define AT_PADDING MEMBER
+#define AT_PAIRS MEMBER
+#define AT_PRECISION MEMBER
+#define AT_SHAPE MEMBER
+#define AT_SHAPES MEMBER
+#define AT_SLICES MEMBER
+#define AT_STRING MEMBER
+#define AT_TRANSPOSE_A MEMBER
+#define AT_TRISTATE MEMBER
+#define AT_WINDOW MEMBER
+#define AT_WORD MEMBER
+
+enum { DEFAULT = false, REQUIRED = true };
+
+static const tn_attribute_row rows[] = {
+#define ATTR(KIND, text, FORM, member, PRESENCE) {TN_ATTR_##KIND, text, TN_FORM_##FORM, AT_##FORM(member), PRESENCE},
+#include "ir/attrs.def"
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const tn_attribute_row *tn_attribute_rows(tn_attribute_kind kind, int *count) {
+  int first = 0;
+  while (first < ROWS && rows[first].kind != kind)
+    first++;
+  int end = first;
+  while (end < ROWS && rows[end].kind == kind)
+    end++;
+  *count = end - first;
+  return rows + first;
+}
+
+void tn_attributes_set_defaults(tn_attribute_kind kind, tn_attributes *attributes) {
+  int count;
+  const tn_attribute_row *row = tn_attribute_rows(kind, &count);
+  memset(attributes, 0, sizeof *attributes);
+  for (; count > 0; row++, count--) {
+    void *member = (char *)attributes + row->offset;
+    if (row->required) continue;
+    if (row->form == TN_FORM_COUNT) *(int64_t *)member = 1;
+    if (row->form == TN_FORM_INT) *(int64_t *)member = -1;
+    if (row->form == TN_FORM_BOOL_TRUE) *(bool *)member = true;
+  }
+}
+
+/* ---- copies: each function replaces what its member points to ---- */
+
+static void copy_dims(tn_arena *arena, tn_dims *dims) {
+  dims->at = tn_arena_copy(arena, dims->at, (size_t)dims->count * sizeof *dims->at);
+}
+
+static void copy_text(tn_arena *arena, const char **text) {
+  if (*text) *text = tn_arena_string(arena, *text);
+}
+
+static void copy_aliases(tn_arena *arena, tn_operand_aliases *aliases) {
+  tn_operand_alias *at = tn_arena_copy(arena, aliases->at, (size_t)aliases->count * sizeof *at);
+  for (int i = 0; i < aliases->count; i++) {
+    copy_dims(arena, &at[i].output);
+    copy_dims(arena, &at[i].index);
+  }
+  aliases->at = at;
+}
+
+static void copy_conv_dims(tn_arena *arena, tn_conv_dims *dims) {
+  copy_dims(arena, &dims->input_spatial);
+  copy_dims(arena, &dims->kernel_spatial);
+  copy_dims(arena, &dims->output_spatial);
+}
+
+static void copy_groups(tn_arena *arena, tn_groups *groups) {
+  tn_dims *at = tn_arena_copy(arena, groups->at, (size_t)groups->count * sizeof *at);
+  for (int i = 0; i < groups->count; i++)
+    copy_dims(arena, &at[i]);
+  groups->at = at;
+  copy_text(arena, &groups->text);
+}
+
+static void copy_shapes(tn_arena *arena, tn_shapes *shapes) {
+  const tn_shape **at = TN_NEW_ARRAY(arena, const tn_shape *, shapes->count);
+  for (int i = 0; i < shapes->count; i++)
+    at[i] = tn_shape_clone(arena, shapes->at[i]);
+  shapes->at = at;
+}
+
+static void copy_member(tn_arena *arena, tn_form form, void *member) {
+  switch (form) {
+  case TN_FORM_ALIASING:
+    copy_aliases(arena, member);
+    return;
+  case TN_FORM_STRING:
+  case TN_FORM_WORD:
+  case TN_FORM_BRACED:
+    copy_text(arena, member);
+    return;
+  case TN_FORM_CONV_DIMS:
+    copy_conv_dims(arena, member);
+    return;
+  case TN_FORM_DIMS:
+    copy_dims(arena, member);
+    return;
+  case TN_FORM_DOMAIN: {
+    tn_attributes *whole = member;
+    copy_text(arena, &whole->domain.kind);
+    copy_text(arena, &whole->domain.entry);
+    copy_text(arena, &whole->domain.exit);
+    return;
+  }
+  case TN_FORM_GROUPS:
+    copy_groups(arena, member);
+    return;
+  case TN_FORM_LITERAL: {
+    tn_literal **literal = member;
+    if (*literal) *literal = tn_literal_clone(arena, *literal);
+    return;
+  }
+  case TN_FORM_PADDING: {
+    tn_attributes *whole = member;
+    whole->pad.at = tn_arena_copy(arena, whole->pad.at, (size_t)whole->pad.count * sizeof *whole->pad.at);
+    return;
+  }
+  case TN_FORM_PAIRS: {
+    tn_pairs *pairs = member;
+    pairs->at = tn_arena_copy(arena, pairs->at, (size_t)pairs->count * sizeof *pairs->at);
+    return;
+  }
+  case TN_FORM_PRECISION: {
+    tn_precisions *precision = member;
+    precision->at = tn_arena_copy(arena, precision->at, (size_t)precision->count * sizeof *precision->at);
+    return;
+  }
+  case TN_FORM_SHAPE: {
+    const tn_shape **shape = member;
+    if (*shape) *shape = tn_shape_clone(arena, *shape);
+    return;
+  }
+  case TN_FORM_SHAPES:
+    copy_shapes(arena, member);
+    return;
+  case TN_FORM_SLICES: {
+    tn_attributes *whole = member;
+    copy_dims(arena, &whole->slice.starts);
+    copy_dims(arena, &whole->slice.limits);
+    copy_dims(arena, &whole->slice.strides);
+    return;
+  }
+  case TN_FORM_WINDOW: {
+    tn_window *window = member;
+    window->at = tn_arena_copy(arena, window->at, (size_t)window->count * sizeof *window->at);
+    return;
+  }
+  case TN_FORM_ALGORITHM: /* the rest points to nothing */
+  case TN_FORM_API_VERSION:
+  case TN_FORM_BOOL:
+  case TN_FORM_BOOL_TRUE:
+  case TN_FORM_BRANCHES:
+  case TN_FORM_COMP:
+  case TN_FORM_COMPARE_TYPE:
+  case TN_FORM_COMPS:
+  case TN_FORM_COUNT:
+  case TN_FORM_CUSTOM_SCHEDULE:
+  case TN_FORM_DIRECTION:
+  case TN_FORM_DISTRIBUTION:
+  case TN_FORM_FFT_TYPE:
+  case TN_FORM_FLOAT:
+  case TN_FORM_FUSION_KIND:
+  case TN_FORM_ID:
+  case TN_FORM_INT:
+  case TN_FORM_ONE_DIM:
+  case TN_FORM_TRANSPOSE_A:
+  case TN_FORM_TRISTATE:
+  case TN_FORMS:
+    return;
+  }
+}
+
+tn_attributes tn_attributes_clone(tn_arena *arena, tn_attribute_kind kind, const tn_attributes *attributes) {
+  tn_attributes copy = *attributes;
+  int count;
+  const tn_attribute_row *row = tn_attribute_rows(kind, &count);
+  for (; count > 0; row++, count--)
+    copy_member(arena, row->form, (char *)&copy + row->offset);
+  if (kind == TN_ATTR_CONSTANT && copy.constant.literal)
+    copy.constant.literal = tn_literal_clone(arena, copy.constant.literal);
+  return copy;
+}
