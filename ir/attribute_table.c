@@ -7,59 +7,58 @@
 
 #include "ir/literal.h"
 
-#define MEMBER(member) offsetof(tn_attributes, member)
-#define AT_ALGORITHM MEMBER
-#define AT_ALIASING MEMBER
-#define AT_API_VERSION MEMBER
-#define AT_BOOL MEMBER
-#define AT_BOOL_TRUE MEMBER
-#define AT_BRACED MEMBER
-#define AT_BRANCHES(slot) slot
-#define AT_COMP(slot) slot
-#define AT_COMPARE_TYPE MEMBER
-#define AT_COMPS(slot) slot
-#define AT_CONV_DIMS MEMBER
-#define AT_COUNT MEMBER
+#define MEMBER(member)     offsetof(tn_attributes, member)
+#define AT_ALGORITHM       MEMBER
+#define AT_ALIASING        MEMBER
+#define AT_API_VERSION     MEMBER
+#define AT_BOOL            MEMBER
+#define AT_BOOL_TRUE       MEMBER
+#define AT_BRACED          MEMBER
+#define AT_BRANCHES(slot)  slot
+#define AT_COMP(slot)      slot
+#define AT_COMPARE_TYPE    MEMBER
+#define AT_COMPS(slot)     slot
+#define AT_CONV_DIMS       MEMBER
+#define AT_COUNT           MEMBER
 #define AT_CUSTOM_SCHEDULE MEMBER
-#define AT_DIMS MEMBER
-#define AT_DIRECTION MEMBER
-#define AT_DISTRIBUTION MEMBER
-#define AT_DOMAIN MEMBER
-#define AT_FFT_TYPE MEMBER
-#define AT_FLOAT MEMBER
-#define AT_FUSION_KIND MEMBER
-#define AT_GROUPS MEMBER
-#define AT_ID MEMBER
-#define AT_INT MEMBER
-#define AT_LITERAL MEMBER
-#define AT_ONE_DIM MEMBER
-#define AT_PADDING MEMBER
-#define AT_PAIRS MEMBER
-#define AT_PRECISION MEMBER
-#define AT_SHAPE MEMBER
-#define AT_SHAPES MEMBER
-#define AT_SLICES MEMBER
-#define AT_STRING MEMBER
-#define AT_TRANSPOSE_A MEMBER
-#define AT_TRISTATE MEMBER
-#define AT_WINDOW MEMBER
-#define AT_WORD MEMBER
+#define AT_DIMS            MEMBER
+#define AT_DIRECTION       MEMBER
+#define AT_DISTRIBUTION    MEMBER
+#define AT_DOMAIN          MEMBER
+#define AT_FFT_TYPE        MEMBER
+#define AT_FLOAT           MEMBER
+#define AT_FUSION_KIND     MEMBER
+#define AT_GROUPS          MEMBER
+#define AT_ID              MEMBER
+#define AT_INT             MEMBER
+#define AT_LITERAL         MEMBER
+#define AT_ONE_DIM         MEMBER
+#define AT_PADDING         MEMBER
+#define AT_PAIRS           MEMBER
+#define AT_PRECISION       MEMBER
+#define AT_SHAPE           MEMBER
+#define AT_SHAPES          MEMBER
+#define AT_SLICES          MEMBER
+#define AT_STRING          MEMBER
+#define AT_TRANSPOSE_A     MEMBER
+#define AT_TRISTATE        MEMBER
+#define AT_WINDOW          MEMBER
+#define AT_WORD            MEMBER
 
 enum { DEFAULT = false, REQUIRED = true };
 
 static const tn_attribute_row rows[] = {
-#define ATTR(KIND, text, FORM, member, PRESENCE) {TN_ATTR_##KIND, text, TN_FORM_##FORM, AT_##FORM(member), PRESENCE},
+#define ATTR(KIND, text, FORM, member, PRESENCE)                                                             \
+  {TN_ATTR_##KIND, text, TN_FORM_##FORM, AT_##FORM(member), PRESENCE},
 #include "ir/attrs.def"
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
 const tn_attribute_row *tn_attribute_rows(tn_attribute_kind kind, int *count) {
   int first = 0;
-  while (first < ROWS && rows[first].kind != kind)
-    first++;
+  while (first < ROWS && rows[first].kind != kind) first++;
   int end = first;
-  while (end < ROWS && rows[end].kind == kind)
-    end++;
+  while (end < ROWS && rows[end].kind == kind) end++;
   *count = end - first;
   return rows + first;
 }
@@ -104,35 +103,25 @@ static void copy_conv_dims(tn_arena *arena, tn_conv_dims *dims) {
 
 static void copy_groups(tn_arena *arena, tn_groups *groups) {
   tn_dims *at = tn_arena_copy(arena, groups->at, (size_t)groups->count * sizeof *at);
-  for (int i = 0; i < groups->count; i++)
-    copy_dims(arena, &at[i]);
+  for (int i = 0; i < groups->count; i++) copy_dims(arena, &at[i]);
   groups->at = at;
   copy_text(arena, &groups->text);
 }
 
 static void copy_shapes(tn_arena *arena, tn_shapes *shapes) {
   const tn_shape **at = TN_NEW_ARRAY(arena, const tn_shape *, shapes->count);
-  for (int i = 0; i < shapes->count; i++)
-    at[i] = tn_shape_clone(arena, shapes->at[i]);
+  for (int i = 0; i < shapes->count; i++) at[i] = tn_shape_clone(arena, shapes->at[i]);
   shapes->at = at;
 }
 
 static void copy_member(tn_arena *arena, tn_form form, void *member) {
   switch (form) {
-  case TN_FORM_ALIASING:
-    copy_aliases(arena, member);
-    return;
+  case TN_FORM_ALIASING: copy_aliases(arena, member); return;
   case TN_FORM_STRING:
   case TN_FORM_WORD:
-  case TN_FORM_BRACED:
-    copy_text(arena, member);
-    return;
-  case TN_FORM_CONV_DIMS:
-    copy_conv_dims(arena, member);
-    return;
-  case TN_FORM_DIMS:
-    copy_dims(arena, member);
-    return;
+  case TN_FORM_BRACED: copy_text(arena, member); return;
+  case TN_FORM_CONV_DIMS: copy_conv_dims(arena, member); return;
+  case TN_FORM_DIMS: copy_dims(arena, member); return;
   case TN_FORM_DOMAIN: {
     tn_attributes *whole = member;
     copy_text(arena, &whole->domain.kind);
@@ -140,9 +129,7 @@ static void copy_member(tn_arena *arena, tn_form form, void *member) {
     copy_text(arena, &whole->domain.exit);
     return;
   }
-  case TN_FORM_GROUPS:
-    copy_groups(arena, member);
-    return;
+  case TN_FORM_GROUPS: copy_groups(arena, member); return;
   case TN_FORM_LITERAL: {
     tn_literal **literal = member;
     if (*literal) *literal = tn_literal_clone(arena, *literal);
@@ -168,9 +155,7 @@ static void copy_member(tn_arena *arena, tn_form form, void *member) {
     if (*shape) *shape = tn_shape_clone(arena, *shape);
     return;
   }
-  case TN_FORM_SHAPES:
-    copy_shapes(arena, member);
-    return;
+  case TN_FORM_SHAPES: copy_shapes(arena, member); return;
   case TN_FORM_SLICES: {
     tn_attributes *whole = member;
     copy_dims(arena, &whole->slice.starts);
@@ -203,8 +188,7 @@ static void copy_member(tn_arena *arena, tn_form form, void *member) {
   case TN_FORM_ONE_DIM:
   case TN_FORM_TRANSPOSE_A:
   case TN_FORM_TRISTATE:
-  case TN_FORMS:
-    return;
+  case TN_FORMS: return;
   }
 }
 
@@ -212,8 +196,7 @@ tn_attributes tn_attributes_clone(tn_arena *arena, tn_attribute_kind kind, const
   tn_attributes copy = *attributes;
   int count;
   const tn_attribute_row *row = tn_attribute_rows(kind, &count);
-  for (; count > 0; row++, count--)
-    copy_member(arena, row->form, (char *)&copy + row->offset);
+  for (; count > 0; row++, count--) copy_member(arena, row->form, (char *)&copy + row->offset);
   if (kind == TN_ATTR_CONSTANT && copy.constant.literal)
     copy.constant.literal = tn_literal_clone(arena, copy.constant.literal);
   return copy;

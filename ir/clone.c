@@ -25,8 +25,7 @@ static int lowest_id(const tn_comp *comp, int *span) {
 static void clone_edges(const tn_inst *inst, tn_inst *copy, tn_inst *const *copies, int first_id) {
   tn_arena *arena = copy->parent->module->arena;
   tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, inst->n_operands);
-  for (int i = 0; i < inst->n_operands; i++)
-    operands[i] = copies[inst->operands[i]->id - first_id];
+  for (int i = 0; i < inst->n_operands; i++) operands[i] = copies[inst->operands[i]->id - first_id];
   tn_inst_set_operands(copy, inst->n_operands, operands);
   for (int i = 0; i < inst->predecessors.count; i++)
     tn_inst_add_predecessor(copy, copies[inst->predecessors.at[i]->id - first_id]);
@@ -49,7 +48,9 @@ tn_comp *tn_comp_clone(tn_comp *comp, const char *name) {
 
 /* ---- modules ---- */
 
-static const char *clone_text(tn_arena *arena, const char *text) { return text ? tn_arena_string(arena, text) : NULL; }
+static const char *clone_text(tn_arena *arena, const char *text) {
+  return text ? tn_arena_string(arena, text) : NULL;
+}
 
 static const tn_annotations *clone_notes(tn_arena *arena, const tn_annotations *notes) {
   if (!notes) return NULL;
@@ -100,8 +101,7 @@ static void clone_comp(const cloner *to, const tn_comp *comp) {
   copy->execution_thread = clone_text(to->module->arena, comp->execution_thread);
   copy->location = clone_location(to, comp->module, comp->location);
   to->comps[comp->id] = copy;
-  for (const tn_inst *i = comp->first; i; i = i->next)
-    clone_inst(to, copy, i);
+  for (const tn_inst *i = comp->first; i; i = i->next) clone_inst(to, copy, i);
   if (comp->root) copy->root = to->insts[comp->root->id];
 }
 
@@ -110,8 +110,7 @@ static void connect_comp(const cloner *to, const tn_comp *comp) {
     tn_inst *copy = to->insts[i->id];
     clone_edges(i, copy, to->insts, 0);
     tn_comp **called = TN_NEW_ARRAY(to->module->arena, tn_comp *, i->n_called);
-    for (int j = 0; j < i->n_called; j++)
-      called[j] = to->comps[i->called[j]->id];
+    for (int j = 0; j < i->n_called; j++) called[j] = to->comps[i->called[j]->id];
     tn_inst_set_called(copy, i->n_called, called);
   }
 }
@@ -150,10 +149,8 @@ tn_module *tn_module_clone(const tn_module *module) {
   clone_header(copy, module);
   cloner to = {copy, TN_NEW_ARRAY(copy->arena, tn_comp *, module->next_id),
                TN_NEW_ARRAY(copy->arena, tn_inst *, module->next_id)};
-  for (const tn_comp *c = module->first; c; c = c->next)
-    clone_comp(&to, c);
-  for (const tn_comp *c = module->first; c; c = c->next)
-    connect_comp(&to, c);
+  for (const tn_comp *c = module->first; c; c = c->next) clone_comp(&to, c);
+  for (const tn_comp *c = module->first; c; c = c->next) connect_comp(&to, c);
   if (module->entry) copy->entry = to.comps[module->entry->id];
   copy->next_id = module->next_id;
   return copy;

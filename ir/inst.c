@@ -70,13 +70,11 @@ void tn_inst_set_operand(tn_inst *inst, int index, tn_inst *operand) {
 void tn_inst_set_operands(tn_inst *inst, int count, tn_inst *const *operands) {
   tn_arena *arena = arena_of(inst);
   tn_inst **given = tn_arena_copy(arena, operands, (size_t)count * sizeof *operands); /* may be inst's own */
-  for (int i = 0; i < inst->n_operands; i++)
-    drop_use(inst, i);
+  for (int i = 0; i < inst->n_operands; i++) drop_use(inst, i);
   inst->n_operands = count;
   inst->operands = given;
   inst->use_index = TN_NEW_ARRAY(arena, int, count);
-  for (int i = 0; i < count; i++)
-    add_use(inst, i, given[i]);
+  for (int i = 0; i < count; i++) add_use(inst, i, given[i]);
 }
 
 void tn_inst_replace_uses(tn_inst *inst, tn_inst *by) {
@@ -90,8 +88,7 @@ void tn_inst_replace_uses(tn_inst *inst, tn_inst *by) {
 
 static void drop_caller(tn_comp *comp, const tn_inst *inst) {
   int i = comp->callers.count - 1;
-  while (i >= 0 && comp->callers.at[i] != inst)
-    i--;
+  while (i >= 0 && comp->callers.at[i] != inst) i--;
   assert(i >= 0);
   comp->callers.at[i] = comp->callers.at[--comp->callers.count];
 }
@@ -99,8 +96,7 @@ static void drop_caller(tn_comp *comp, const tn_inst *inst) {
 void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called) {
   tn_arena *arena = arena_of(inst);
   tn_comp **given = tn_arena_copy(arena, called, (size_t)count * sizeof *called);
-  for (int i = 0; i < inst->n_called; i++)
-    drop_caller(inst->called[i], inst);
+  for (int i = 0; i < inst->n_called; i++) drop_caller(inst->called[i], inst);
   inst->n_called = count;
   inst->called = given;
   for (int i = 0; i < count; i++) {
@@ -113,8 +109,7 @@ void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called) {
 
 static void drop_one(tn_inst **at, int *count, const tn_inst *inst) {
   int i = 0;
-  while (i < *count && at[i] != inst)
-    i++;
+  while (i < *count && at[i] != inst) i++;
   if (i == *count) return;
   memmove(at + i, at + i + 1, (size_t)(--*count - i) * sizeof *at);
 }
@@ -163,8 +158,8 @@ tn_inst *tn_inst_create(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape
   return inst;
 }
 
-tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape, int n_operands,
-                       tn_inst *const *operands) {
+tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape,
+                       int n_operands, tn_inst *const *operands) {
   tn_inst *copy = tn_inst_create_named(comp, before, inst->op, shape, comp->module->next_id++, inst->name);
   copy->attr = inst->attr;
   copy->notes = inst->notes;
@@ -179,8 +174,7 @@ void tn_inst_enter_parameter(tn_inst *parameter) {
   tn_comp *comp = parameter->parent;
   int64_t number = parameter->attr.parameter.number;
   assert(number >= 0 && number < INT32_MAX);
-  while (comp->parameters.count <= number)
-    TN_PUSH(comp->module->arena, &comp->parameters, NULL);
+  while (comp->parameters.count <= number) TN_PUSH(comp->module->arena, &comp->parameters, NULL);
   if (!comp->parameters.at[number]) comp->parameters.at[number] = parameter;
 }
 
@@ -201,8 +195,7 @@ void tn_inst_rename(tn_inst *inst, const char *name) {
 void tn_inst_remove(tn_inst *inst) {
   assert(inst->users.count == 0);
   tn_comp *comp = inst->parent;
-  for (int i = 0; i < inst->n_operands; i++)
-    drop_use(inst, i);
+  for (int i = 0; i < inst->n_operands; i++) drop_use(inst, i);
   inst->n_operands = 0;
   tn_inst_set_called(inst, 0, NULL);
   drop_control(inst);

@@ -53,8 +53,7 @@ static void place_comp(tn_comp *comp, tn_comp *after) {
     return;
   }
   module->next_order = 0;
-  for (tn_comp *c = module->first; c; c = c->next)
-    c->order = module->next_order++;
+  for (tn_comp *c = module->first; c; c = c->next) c->order = module->next_order++;
 }
 
 tn_comp *tn_comp_create_after(tn_module *module, tn_comp *after, const char *name) {

@@ -28,8 +28,7 @@ struct tn_names {
 /* FNV-1a; names are short. */
 static uint32_t hash_of(tn_str name) {
   uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < name.length; i++)
-    hash = (hash ^ (unsigned char)name.at[i]) * 16777619u;
+  for (size_t i = 0; i < name.length; i++) hash = (hash ^ (unsigned char)name.at[i]) * 16777619u;
   return hash ^ hash >> 15;
 }
 
@@ -37,8 +36,7 @@ tn_names *tn_names_create(tn_arena *arena, int expected) {
   tn_names *names = TN_NEW(arena, tn_names);
   names->arena = arena;
   names->capacity = 16;
-  while (names->capacity / 2 < (uint32_t)expected)
-    names->capacity *= 2;
+  while (names->capacity / 2 < (uint32_t)expected) names->capacity *= 2;
   names->slots = TN_NEW_ARRAY(arena, entry, names->capacity);
   return names;
 }

@@ -27,7 +27,8 @@ const tn_op_info tn_ops[TN_OP_COUNT] = {
 /* Like strcmp, of a piece and a string. */
 static int compare(tn_str piece, const char *text) {
   size_t length = strlen(text);
-  int order = memcmp(piece.at, text, piece.length < length ? piece.length : length);
+  size_t common = piece.length < length ? piece.length : length;
+  int order = common ? memcmp(piece.at, text, common) : 0;
   if (order) return order;
   return piece.length < length ? -1 : piece.length > length;
 }

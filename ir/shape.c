@@ -18,7 +18,9 @@ const tn_shape *tn_shape_array(tn_arena *arena, tn_type type, int rank, const in
   return shape;
 }
 
-const tn_shape *tn_shape_scalar(tn_arena *arena, tn_type type) { return tn_shape_array(arena, type, 0, NULL); }
+const tn_shape *tn_shape_scalar(tn_arena *arena, tn_type type) {
+  return tn_shape_array(arena, type, 0, NULL);
+}
 
 const tn_shape *tn_shape_tuple(tn_arena *arena, int count, const tn_shape *const *elements) {
   tn_shape *shape = TN_NEW(arena, tn_shape);
@@ -51,8 +53,7 @@ static const tn_shape *const *map_elements(tn_arena *arena, const tn_shape *shap
                                            const tn_shape *change(tn_arena *, const tn_shape *)) {
   int count = shape->type == TN_BUFFER ? 1 : shape->rank;
   const tn_shape **elements = TN_NEW_ARRAY(arena, const tn_shape *, count);
-  for (int i = 0; i < count; i++)
-    elements[i] = change(arena, shape->elements[i]);
+  for (int i = 0; i < count; i++) elements[i] = change(arena, shape->elements[i]);
   return elements;
 }
 
@@ -72,8 +73,7 @@ static const tn_layout *clone_layout(tn_arena *arena, const tn_layout *layout) {
   copy->minor_to_major = clone_dims(arena, layout->minor_to_major);
   copy->levels = copy_array(arena, layout->levels, layout->minor_to_major.count, sizeof *layout->levels);
   tn_dims *tiles = TN_NEW_ARRAY(arena, tn_dims, layout->n_tiles);
-  for (int i = 0; i < layout->n_tiles; i++)
-    tiles[i] = clone_dims(arena, layout->tiles[i]);
+  for (int i = 0; i < layout->n_tiles; i++) tiles[i] = clone_dims(arena, layout->tiles[i]);
   copy->tiles = tiles;
   tn_split *splits = TN_NEW_ARRAY(arena, tn_split, layout->n_splits);
   for (int i = 0; i < layout->n_splits; i++)
@@ -153,10 +153,12 @@ static bool same_layout(const tn_layout *a, const tn_layout *b) {
   if (!a || !b) return a == b;
   if (!same_list(a->minor_to_major, b->minor_to_major) || !same_levels(a, b)) return false;
   if (!same_tiles(a, b) || !same_splits(a, b)) return false;
-  if (!a->physical != !b->physical || (a->physical && !tn_shape_identical(a->physical, b->physical))) return false;
-  return at_least_one(a->tail_alignment) == at_least_one(b->tail_alignment) && a->index_type == b->index_type &&
-         a->pointer_type == b->pointer_type && a->element_bits == b->element_bits &&
-         a->memory_space == b->memory_space && a->metadata_bytes == b->metadata_bytes;
+  if (!a->physical != !b->physical || (a->physical && !tn_shape_identical(a->physical, b->physical)))
+    return false;
+  return at_least_one(a->tail_alignment) == at_least_one(b->tail_alignment) &&
+         a->index_type == b->index_type && a->pointer_type == b->pointer_type &&
+         a->element_bits == b->element_bits && a->memory_space == b->memory_space &&
+         a->metadata_bytes == b->metadata_bytes;
 }
 
 bool tn_shape_same_dims(const tn_shape *a, const tn_shape *b) { return same_shape(a, b, false, false); }
@@ -179,24 +181,21 @@ bool tn_shape_is_dynamic(const tn_shape *shape) {
 int64_t tn_shape_elements(const tn_shape *shape) {
   if (!tn_shape_is_array(shape)) return 0;
   int64_t count = 1;
-  for (int i = 0; i < shape->rank; i++)
-    count *= shape->dims[i] == TN_DIM_UNBOUNDED ? 0 : shape->dims[i];
+  for (int i = 0; i < shape->rank; i++) count *= shape->dims[i] == TN_DIM_UNBOUNDED ? 0 : shape->dims[i];
   return count;
 }
 
 int64_t tn_shape_bytes(const tn_shape *shape) {
   if (!tn_shape_is_tuple(shape)) return tn_shape_elements(shape) * (int64_t)tn_type_bytes(shape->type);
   int64_t bytes = 0;
-  for (int i = 0; i < shape->rank; i++)
-    bytes += tn_shape_bytes(shape->elements[i]);
+  for (int i = 0; i < shape->rank; i++) bytes += tn_shape_bytes(shape->elements[i]);
   return bytes;
 }
 
 int tn_shape_leaves(const tn_shape *shape) {
   if (!tn_shape_is_tuple(shape)) return tn_shape_is_array(shape);
   int leaves = 0;
-  for (int i = 0; i < shape->rank; i++)
-    leaves += tn_shape_leaves(shape->elements[i]);
+  for (int i = 0; i < shape->rank; i++) leaves += tn_shape_leaves(shape->elements[i]);
   return leaves;
 }
 
