@@ -19,6 +19,7 @@ typedef struct tn_pass_context {
   int64_t max_fold_work;   /* elements that folding may compute in one instruction */
   int64_t fuel;            /* single rewrites this pass may still make; < 0: any number */
   int64_t rewrites;        /* made by this pass so far */
+  const struct tn_pass *pass; /* the pass that runs: set by the pipeline, for passes made at run time */
 } tn_pass_context;
 
 /* To be asked before each rewrite: false when --fuel is used up. Counts the rewrite. */
@@ -26,7 +27,7 @@ bool tn_pass_spend(tn_pass_context *context);
 
 typedef bool tn_pass_function(tn_module *module, tn_pass_context *context);
 
-typedef struct {
+typedef struct tn_pass {
   const char *name; /* "constant-folding" */
   const char *help; /* one line */
   int min_level;    /* part of the pipeline from this -O on; -1: only by name */
