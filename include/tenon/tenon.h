@@ -1,0 +1,324 @@
+/* The compiler as a library.
+ *
+ *   tn_context *context = tn_context_create(print_diagnostic, NULL);
+ *   tn_model *model;
+ *   if (tn_model_read(context, "digits.hlo", NULL, &model) == TN_OK) {
+ *     tn_compile_file(model, &(tn_compile_options){.level = 2}, "digits.o", NULL);
+ *     tn_model_destroy(model);
+ *   }
+ *   tn_context_destroy(context);
+ *
+ * Calls that can fail return a tn_status and have told why through the context's
+ * callback before they return; what they were to make is then NULL. Nothing prints,
+ * nothing exits, and no allocation failure ends the process (TN_LIMIT). Options may be
+ * NULL where a pointer to options is taken; every member that is 0 or NULL is the
+ * default.
+ *
+ * One context belongs to one thread at a time. Objects made in a context must end
+ * before it. Programs, once made, may be run by any number of threads at once.
+ *
+ * Shapes and arrays: `dims` has `rank` sizes; data is row-major, little-endian, one
+ * element of less than a byte a byte, tightly packed. Sizes are in bytes, times in
+ * seconds.
+ *
+ * Part of Tenon, under the Apache License v2.0 with LLVM exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TENON_TENON_H
+#define TENON_TENON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenon/diagnostic.h"
+#include "tenon/runtime.h"
+
+#if defined(__GNUC__)
+#define TN_API __attribute__((visibility("default")))
+#else
+#define TN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0" */
+TN_API const char *tn_version(void);
+
+/* ---- contexts: where diagnostics go, how much a model may ask for ---- */
+
+typedef struct tn_context tn_context;
+
+/* callback may be NULL (nothing is told); `user` is passed to it. NULL when there is
+ * no memory. Owned by the caller.                                                     */
+TN_API tn_context *tn_context_create(tn_diagnostic_callback *callback, void *user);
+TN_API void tn_context_destroy(tn_context *context); /* NULL is fine */
+
+/* 0: the default, which docs/command.md states. */
+typedef struct tn_limits {
+  int64_t max_file_size;    /* bytes */
+  int64_t max_instructions; /* of a module */
+  int64_t max_nesting;      /* of braces, tuples and calls in a text */
+  int64_t max_tensor_bytes; /* of one value */
+  int64_t max_fold_work;    /* elements that folding may compute for one instruction */
+  int64_t max_iterations;   /* of one loop that the evaluator runs */
+} tn_limits;
+
+/* The context's limits, to be changed in place before models are read. */
+TN_API tn_limits *tn_context_limits(tn_context *context);
+
+/* ---- arrays: values that go in and come out ---- */
+
+typedef struct tn_array {
+  const char *name;   /* a key of a .npz, "r0", …; "" if there is none */
+  const char *type;   /* HLO's name: "f32" */
+  int32_t rank;
+  const int64_t *dims;
+  const void *data;
+  int64_t bytes;
+} tn_array;
+
+/* A list of arrays that owns them. */
+typedef struct tn_arrays tn_arrays;
+
+TN_API tn_status tn_arrays_create(tn_context *context, tn_arrays **arrays);
+TN_API void tn_arrays_destroy(tn_arrays *arrays); /* NULL is fine */
+TN_API int32_t tn_arrays_count(const tn_arrays *arrays);
+/* The array lives as long as the list. NULL where there is none. */
+TN_API const tn_array *tn_arrays_at(const tn_arrays *arrays, int32_t index);
+TN_API const tn_array *tn_arrays_find(const tn_arrays *arrays, const char *name);
+/* Appends a copy. TN_USAGE for an unknown type or a wrong number of bytes. */
+TN_API tn_status tn_arrays_add(tn_arrays *arrays, const tn_array *array);
+/* Appends what a .npz holds (mapped where possible), or the one array of a .npy under
+ * the name given (NULL: ""). Element types are NumPy's; tn_arrays_select reads them
+ * as a model's.                                                                       */
+TN_API tn_status tn_arrays_read(tn_arrays *arrays, const char *path, const char *name);
+/* A .npz, or a .npy where the path ends so and there is one array; complete or absent. */
+TN_API tn_status tn_arrays_write(const tn_arrays *arrays, const char *path);
+
+/* How tn_arrays_select finds values. */
+typedef struct tn_select_options {
+  bool random;       /* parameters without an array get random values */
+  uint64_t seed;     /* of those */
+  bool integers;     /* whose floats are small integers */
+} tn_select_options;
+
+/* The arguments for `signature`, in order, from arrays whose names are parameter names
+ * or "pN"; names "rN" are passed over. Unknown names, two arrays for one parameter, a
+ * parameter without one are TN_USAGE; another type or shape is TN_INVALID.            */
+TN_API tn_status tn_arrays_select(const tn_arrays *given, const tn_signature *signature,
+                                  const tn_select_options *options, tn_arrays **arguments);
+
+/* One output against what was expected of it. */
+typedef struct tn_compared {
+  const char *name;
+  double max_abs, max_rel;
+  int64_t mismatches;
+  int64_t first; /* row-major position of the first mismatch; -1 if none */
+  bool holds;
+} tn_compared;
+
+/* Compares output `index` with `expected` (read as the output's type):
+ * |got - expected| <= atol + rtol * |expected|, NaN equals NaN; both 0: the same bits.
+ * A negative tolerance stands for the type's default: floats 1e-5 and 1e-5 (f16 1e-3,
+ * bf16 and f8 1e-2), others 0. TN_OK also when it does not hold: see result->holds.   */
+TN_API tn_status tn_arrays_compare(const tn_arrays *got, int32_t index, const tn_array *expected, double rtol,
+                                   double atol, tn_compared *result);
+
+/* ---- models: modules and plans ---- */
+
+typedef struct tn_model tn_model;
+
+typedef struct tn_read_options {
+  const char *format; /* "hlo", "plan"; NULL: by content, then by suffix */
+  enum { TN_READ_ELIDED_REFUSED, TN_READ_ELIDED_ZERO, TN_READ_ELIDED_RANDOM } elided; /* `{...}` constants */
+  uint64_t elided_seed;
+} tn_read_options;
+
+/* Parses and verifies a file ("-": standard input), or `length` bytes that are called
+ * `name` in messages and are copied. Owned by the caller.                             */
+TN_API tn_status tn_model_read(tn_context *context, const char *path, const tn_read_options *options,
+                               tn_model **model);
+TN_API tn_status tn_model_parse(tn_context *context, const char *name, const char *text, size_t length,
+                                const tn_read_options *options, tn_model **model);
+TN_API void tn_model_destroy(tn_model *model); /* NULL is fine */
+/* A copy to change; the original must outlive it. */
+TN_API tn_status tn_model_clone(const tn_model *model, tn_model **copy);
+
+/* Again, after changes. */
+TN_API tn_status tn_model_verify(tn_model *model);
+
+/* Names, types and shapes of parameters and results; lives until the model is changed.
+ * arena_* and constant_* are 0. Results have no names in HLO: "r0", "r1", …           */
+TN_API const tn_signature *tn_model_signature(tn_model *model);
+
+/* Parameters that `weights` has (by name or "pN") become constants; names of nothing
+ * are TN_USAGE. The data must live as long as the model. Modules only.                */
+TN_API tn_status tn_model_bind(tn_model *model, const tn_arrays *weights);
+
+typedef enum tn_constants_form {
+  TN_FORM_INLINE, /* every constant in the text */
+  TN_FORM_FILE,   /* large ones in files beside it, named by their content */
+  TN_FORM_ELIDE   /* large ones as {...}: for reading only */
+} tn_constants_form;
+
+/* The model as text that parses back to it. */
+TN_API tn_status tn_model_write(tn_model *model, const char *path, tn_constants_form form);
+/* The same in memory, ending in NUL; not TN_FORM_FILE. Freed with tn_text_destroy. */
+TN_API tn_status tn_model_text(tn_model *model, tn_constants_form form, char **text, size_t *length);
+TN_API void tn_text_destroy(char *text);
+
+/* ---- passes ---- */
+
+typedef struct tn_pass_options {
+  int level;                 /* 0 to 3, the -O of the command; passes that say so run from a level on */
+  const char *const *passes; /* exactly these, NULL at the end; NULL: the pipeline of the level */
+  const char *const *disabled;    /* NULL at the end, or NULL */
+  const char *stop_after;    /* pass name; NULL: run all */
+  int stop_occurrence;       /* which occurrence of it, from 1; 0: the first */
+  bool reassociate;          /* allow rewrites that change rounding */
+  /* Called after each pass; may be NULL. */
+  void (*after_pass)(void *user, tn_model *model, const char *pass, int occurrence, bool changed);
+  void *user;
+} tn_pass_options;
+
+typedef struct tn_pass_time {
+  const char *name;
+  double seconds;
+  int64_t changes; /* rewrites */
+} tn_pass_time;
+
+/* Runs passes on the module, in place; verifies after each. times (may be NULL): one a
+ * run pass, until the next call.                                                      */
+TN_API tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times,
+                                   int *count);
+
+/* A pass of the caller's own. It changes the module through the calls below, and
+ * returns whether it did; a NULL from them means an error was reported, and it should
+ * return. From then on `name` stands for it in tn_pass_options.passes.                */
+typedef struct tn_module tn_module;
+typedef bool tn_custom_pass(void *user, tn_module *module);
+TN_API tn_status tn_context_add_pass(tn_context *context, const char *name, const char *help,
+                                     tn_custom_pass *pass, void *user);
+
+/* The graph, for such passes. Everything belongs to the module. */
+typedef struct tn_comp tn_comp;
+typedef struct tn_inst tn_inst;
+TN_API tn_comp *tn_graph_first_computation(const tn_module *module); /* callees before callers */
+TN_API tn_comp *tn_graph_next_computation(const tn_comp *computation);
+TN_API tn_inst *tn_graph_first(const tn_comp *computation); /* operands before users */
+TN_API tn_inst *tn_graph_next(const tn_inst *inst);         /* to be asked before `inst` is removed */
+TN_API tn_inst *tn_graph_root(const tn_comp *computation);
+TN_API const char *tn_graph_opcode(const tn_inst *inst); /* "add" */
+TN_API const char *tn_graph_name(const tn_inst *inst);
+TN_API const char *tn_graph_type(const tn_inst *inst);   /* "f32"; "tuple" */
+TN_API int32_t tn_graph_rank(const tn_inst *inst, const int64_t **dims);
+TN_API int32_t tn_graph_operand_count(const tn_inst *inst);
+TN_API tn_inst *tn_graph_operand(const tn_inst *inst, int32_t index);
+TN_API int32_t tn_graph_user_count(const tn_inst *inst);
+/* A new elementwise instruction before `before`, of one operand or (rhs not NULL) two
+ * of equal shapes. NULL after reporting when the opcode is no such thing.             */
+TN_API tn_inst *tn_graph_build(tn_inst *before, const char *opcode, tn_inst *lhs, tn_inst *rhs);
+/* Every user of `inst` uses `by`, which has the same shape. */
+TN_API void tn_graph_replace(tn_inst *inst, tn_inst *by);
+/* Takes an instruction without users out. false: it has users or is the root. */
+TN_API bool tn_graph_remove(tn_inst *inst);
+
+/* ---- evaluating: the oracles ---- */
+
+typedef enum tn_oracle {
+  TN_ORACLE_EVAL, /* the reference evaluator; modules only */
+  TN_ORACLE_PLAN  /* the interpreter of the plan that compile_options lead to */
+} tn_oracle;
+
+struct tn_compile_options;
+
+/* Results "r0", "r1", … in order; arguments as tn_arrays_select gives them. */
+TN_API tn_status tn_model_evaluate(tn_model *model, tn_oracle oracle, const struct tn_compile_options *options,
+                                   const tn_arrays *arguments, tn_arrays **results);
+
+/* ---- compiling ---- */
+
+typedef enum tn_emit {
+  TN_EMIT_DEFAULT, /* by the suffix of the output's name */
+  TN_EMIT_OBJECT,  /* .o, and beside it a C header */
+  TN_EMIT_SHARED,  /* .so, and the header; links with $CC */
+  TN_EMIT_EXE,     /* a program that takes .npy and .npz; no suffix; links with $CC */
+  TN_EMIT_ASSEMBLY,
+  TN_EMIT_LLVM,
+  TN_EMIT_HLO,     /* the module after the passes */
+  TN_EMIT_PLAN
+} tn_emit;
+
+typedef struct tn_compile_options {
+  const char *name;     /* prefix of every symbol; NULL: the output's stem */
+  const char *target;   /* "host" (NULL), "x86-64-v3", … */
+  const char *cpu;      /* LLVM's names, for tuning; NULL: the target's */
+  const char *features;
+  tn_emit emit;
+  tn_constants_form constants; /* of .hlo and .plan */
+  bool side_file;       /* constants in a file NAME.bin that the caller maps */
+  uint64_t schedule_seed; /* not 0: draw legal schedules at random, for tests */
+  tn_pass_options passes; /* .level also chooses the effort of code generation */
+} tn_compile_options;
+
+typedef struct tn_compile_report {
+  int64_t arena_bytes;             /* for one thread */
+  int64_t arena_lower_bound_bytes; /* the most that is alive at once */
+  int64_t text_bytes, constant_bytes, stack_bytes;
+  int64_t kernels;                 /* distinct */
+  int64_t steps;                   /* entries of the schedule that touch memory */
+  const char *const *undefined;    /* symbols, NULL at the end */
+  const tn_pass_time *passes;
+  int pass_count;
+  double seconds;
+} tn_compile_report;
+
+/* Writes the artefact; every file is complete or absent, and the same model and options
+ * give the same bytes. `model` is not changed. The report (may be NULL) lives until the
+ * next call with this model.                                                          */
+TN_API tn_status tn_compile_file(tn_model *model, const tn_compile_options *options, const char *path,
+                                 tn_compile_report *report);
+
+/* ---- programs: compiled models in this process ---- */
+
+typedef struct tn_program tn_program;
+
+/* Compiles for this machine. `model` is not needed any more. */
+TN_API tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,
+                                    tn_compile_report *report);
+/* Opens a shared library or an object (linked with $CC first) that tn_compile_file
+ * made. name: its symbol prefix; NULL: found by its signature.                        */
+TN_API tn_status tn_program_open(tn_context *context, const char *path, const char *name, tn_program **program);
+TN_API void tn_program_destroy(tn_program *program); /* NULL is fine */
+
+TN_API const tn_signature *tn_program_signature(const tn_program *program);
+
+/* The generated function itself: parameters and results in the layouts of the
+ * signature, an arena of the size and alignment it asks for; exec may be NULL.
+ * Returns 0 or a TN_E_* code. Re-entrant.                                             */
+TN_API int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results,
+                           void *arena, size_t arena_size, const tn_exec *exec);
+
+/* The same on arrays, with an arena and `threads` threads (0: one) of its own. */
+TN_API tn_status tn_program_run(tn_program *program, const tn_arrays *arguments, int32_t threads,
+                                tn_arrays **results);
+
+/* ---- what this build has ---- */
+
+typedef enum tn_listing { TN_LIST_OPS, TN_LIST_PASSES, TN_LIST_TARGETS, TN_LIST_FORMATS } tn_listing;
+
+typedef struct tn_entry {
+  const char *name;
+  const char *help; /* one line; "" if there is nothing to say */
+} tn_entry;
+
+/* Entry `index`, or one whose name is NULL beyond the last. */
+TN_API tn_entry tn_list_entry(tn_listing listing, int32_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
