@@ -11,6 +11,7 @@
 #define TN_IR_LITERAL_H
 
 #include "base/npy.h"
+#include "base/number.h"
 #include "ir/shape.h"
 
 typedef struct tn_literal tn_literal;
@@ -40,13 +41,15 @@ tn_literal *tn_literal_leaf(tn_literal *literal, int index);
 
 /* An array of a .npz as a literal of `shape`; the data is viewed, not copied, where
  * its type has the same bytes. Reports a mismatch of type or dims as TN_INVALID.      */
-tn_literal *tn_literal_from_npy(tn_arena *arena, tn_diagnostics *sink, const tn_npy *array, const tn_shape *shape);
+tn_literal *tn_literal_from_npy(tn_arena *arena, tn_diagnostics *sink, const tn_npy *array,
+                                const tn_shape *shape);
 tn_npy tn_literal_to_npy(tn_arena *arena, const tn_literal *literal, const char *name);
 
 /* Random elements for tests and benchmarks, the same for the same seed (Philox 4x32-10
  * keyed by seed and stream): floats uniform in [-1, 1), integers small, predicates
  * even. integers: floats hold small integers, so that sums are exact in any order.   */
-tn_literal *tn_literal_random(tn_arena *arena, const tn_shape *shape, uint64_t seed, uint64_t stream, bool integers);
+tn_literal *tn_literal_random(tn_arena *arena, const tn_shape *shape, uint64_t seed, uint64_t stream,
+                              bool integers);
 
 /* What `--rtol`/`--atol` compare: |a-b| <= atol + rtol*|b|, NaN equals NaN, infinities
  * must be equal; both 0 = the same bits except that all NaNs are equal.              */

@@ -12,8 +12,8 @@
 
 typedef enum {
   TN_CONSTANTS_INLINE,
-  TN_CONSTANTS_FILE,  /* above 1 KiB: a side file, named by content hash; see below */
-  TN_CONSTANTS_ELIDE  /* above 32 elements: {...}; cannot be read back */
+  TN_CONSTANTS_FILE, /* above 1 KiB: a side file, named by content hash; see below */
+  TN_CONSTANTS_ELIDE /* above 32 elements: {...}; cannot be read back */
 } tn_constants_mode;
 
 /* With TN_CONSTANTS_FILE a large constant prints as
