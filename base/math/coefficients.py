@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Derives every polynomial of base/math/math.c and prints base/math/coefficients.h.
+
+    python3 base/math/coefficients.py > base/math/coefficients.h
+
+Each polynomial is a minimax fit by Remez' exchange algorithm in 60 digits (mpmath). Its
+coefficients are then rounded to the working precision one at a time, from the most
+important one on; after each rounding the remaining ones are fitted again, so that they
+make up for it. The comment on each line is the largest error that is left, as a power of
+two of the weight that the fit was asked to respect (relative to the function's value).
+
+mpmath is needed to run this, and nothing else: the header is kept with the sources.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+import sys
+
+from mpmath import mp, mpf, matrix, lu_solve, log, exp, sqrt, erf, erfc, sin, cos, atan, sinh, expm1, log1p, pi, factorial
+
+mp.dps = 60
+LN2 = log(mpf(2))
+
+
+def value(coefficients, x):
+    y = mpf(0)
+    for c in reversed(coefficients):
+        y = y * x + c
+    return y
+
+
+def solve(target, weight, fixed, free, points):
+    """The free coefficients and the level e with target - p = +-e * weight at the points."""
+    n = len(points)
+    a, b = matrix(n, n), matrix(n, 1)
+    k = len(fixed)
+    for i, x in enumerate(points):
+        for j in range(free):
+            a[i, j] = x ** (k + j)
+        a[i, n - 1] = (-1) ** i * weight(x)
+        b[i] = target(x) - value(fixed, x)
+    s = lu_solve(a, b)
+    return fixed + [s[j] for j in range(free)]
+
+
+def extrema(error, low, high, wanted, grid):
+    """Alternating extrema of the error, the largest of each run of one sign."""
+    xs = [low + (high - low) * (1 - cos(pi * i / grid)) / 2 for i in range(grid + 1)]
+    es = [error(x) for x in xs]
+    runs = []
+    for i in range(len(xs)):
+        if runs and (es[runs[-1]] > 0) == (es[i] > 0):
+            if abs(es[i]) > abs(es[runs[-1]]):
+                runs[-1] = i
+        else:
+            runs.append(i)
+    while len(runs) > wanted:
+        runs.pop(0 if abs(es[runs[0]]) < abs(es[runs[-1]]) else -1)
+    return [xs[i] for i in runs], max(abs(e) for e in es)
+
+
+def fit(target, weight, low, high, fixed, free, start=None):
+    n = free + 1
+    points = start or [low + (high - low) * (1 - cos(pi * (2 * i + 1) / (2 * n))) / 2 for i in range(n)]
+    best, size = None, None
+    for _ in range(14):
+        c = solve(target, weight, fixed, free, points)
+        found, top = extrema(lambda x: (target(x) - value(c, x)) / weight(x), low, high, n, 40 * n)
+        if size is None or top < size:
+            best, size = c, top
+        if len(found) < n:
+            break
+        if max(abs(p - q) for p, q in zip(found, points)) < (high - low) * mpf(10) ** -3:
+            break
+        points = found
+    return best, size
+
+
+def rounded(c, bits):
+    with mp.workprec(bits):
+        return +mpf(c)
+
+
+def polynomial(name, target, weight, low, high, degree, bits, fixed=()):
+    low, high = mpf(low), mpf(high)
+    done = [mpf(f) for f in fixed]
+    while len(done) <= degree:
+        c, size = fit(target, weight, low, high, done, degree + 1 - len(done))
+        done.append(rounded(c[len(done)], bits))
+    _, size = extrema(lambda x: (target(x) - value(done, x)) / weight(x), low, high, 1, 400)
+    suffix = "f" if bits == 24 else ""
+    print("/* 2^%.1f */" % float(log(size, 2)))
+    print("#define %s %s" % (name, ", ".join(float(c).hex() + suffix for c in done)))
+    sys.stdout.flush()
+
+
+def split(name, exact, bits, kept):
+    """hi with few bits, so that small integers times hi are exact, and lo, the rest."""
+    high = rounded(exact, kept)
+    low = rounded(exact - high, bits)
+    suffix = "f" if bits == 24 else ""
+    print("#define %s_HI %s%s" % (name, float(high).hex(), suffix))
+    print("#define %s_LO %s%s" % (name, float(low).hex(), suffix))
+
+
+def taylor_safe(function, series, near):
+    """function away from 0, its series (which cancels nothing) near 0."""
+    return lambda x: series(x) if abs(x) < near else function(x)
+
+
+def power_series(coefficient, terms=12):
+    cs = [coefficient(k) for k in range(terms)]
+    return lambda x: value(cs, x)
+
+
+def main():
+    print("/* Printed by base/math/coefficients.py; do not edit.")
+    print(" *")
+    print(" * Lowest power first. The comment above each is its largest error, relative to the")
+    print(" * function that base/math/math.c computes with it.")
+    print(" *")
+    print(" * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception")
+    print(" */")
+    split("LN2_F", LN2, 24, 14)
+    print("#define LOG2E_F %sf" % float(rounded(1 / LN2, 24)).hex())
+    print("#define LN2_D %s" % float(LN2).hex())
+    print("#define LOG2E_D %s" % float(1 / LN2).hex())
+    split("PI_2_F", pi / 2, 24, 24)
+    print("#define PI_2_D %s" % float(pi / 2).hex())
+    print("#define PI_D %s" % float(pi).hex())
+    bits = int(mp.floor(2 / pi * mpf(2) ** 192))
+    print("/* 2/pi, 192 bits, most significant word first. */")
+    print("#define TWO_OVER_PI %s" % ", ".join("0x%08xu" % ((bits >> (160 - 32 * i)) & 0xFFFFFFFF) for i in range(6)))
+
+    near = mpf(10) ** -3
+    reach = mpf("0.348")  # ln 2 / 2 and what an inexact quotient adds
+
+    # e^r = 1 + r + r^2 q(r); the weight is that of e^r - 1, which is the stricter one.
+    q = taylor_safe(lambda r: (expm1(r) - r) / r**2, power_series(lambda k: 1 / factorial(k + 2)), near)
+    w = lambda r: abs(expm1(r)) / r**2 if abs(r) > mpf("0.02") else mpf(50)
+    polynomial("EXP_F", q, w, -reach, reach, 4, 24)
+    w = lambda r: exp(r) / max(r**2, mpf("0.01"))
+    polynomial("EXP_D", q, w, -reach, reach, 5, 53)
+
+    # log(1 + f) = f - f^2/2 + f^3 p(f)
+    low, high = sqrt(mpf("0.5")) - 1 - mpf(2)**-20, sqrt(mpf(2)) - 1 + mpf(2)**-20
+    p = taylor_safe(lambda f: (log1p(f) - f + f * f / 2) / f**3,
+                    power_series(lambda k: mpf((-1) ** k) / (k + 3)), near)
+    w = lambda f: abs(log1p(f) / f**3) if abs(f) > mpf("0.05") else 1 / mpf("0.0025")
+    polynomial("LOG_F", p, w, low, high, 7, 24)
+
+    # log(m) = s p(s^2), s = (m - 1) / (m + 1)
+    z = (sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)
+    p = taylor_safe(lambda y: log((1 + sqrt(y)) / (1 - sqrt(y))) / sqrt(y),
+                    power_series(lambda k: mpf(2) / (2 * k + 1)), mpf(10) ** -6)
+    polynomial("LOG_D", p, p, 0, z * z * (1 + mpf(2)**-18), 5, 53)
+
+    # erf(x) = x + x p(x^2) below ERF_SPLIT, 1 - exp(q(x - ERF_SPLIT)) up to 4
+    join = mpf("0.875")
+    print("#define ERF_SPLIT_F %sf" % float(join).hex())
+    c = 2 / sqrt(pi)
+    e = taylor_safe(lambda y: erf(sqrt(y)) / sqrt(y) - 1,
+                    power_series(lambda k: c * (-1) ** k / (factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0)),
+                    mpf(10) ** -6)
+    polynomial("ERF_F", e, lambda y: e(y) + 1, 0, join**2, 6, 24)
+    low, high = join, mpf(4)
+    middle = join
+    # The error of the exponent counts by erfc / erf, and by what a float can hold.
+    w = lambda t: max(erf(t + middle) / erfc(t + middle), mpf(1)) if t + middle < 4 else mpf(10) ** 8
+    polynomial("ERFC_F", lambda t: log(erfc(t + middle)), w, low - middle, high - middle, 7, 24)
+
+    # sine = r + r^3 p(r^2), cosine = 1 - r^2/2 + r^4 q(r^2)
+    top = (pi / 4) ** 2 * (1 + mpf(2)**-16)
+    p = taylor_safe(lambda y: (sin(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
+                    power_series(lambda k: mpf((-1) ** (k + 1)) / factorial(2 * k + 3)), mpf(10) ** -6)
+    w = lambda y: sin(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
+    polynomial("SIN_F", p, w, 0, top, 2, 24)
+    polynomial("SIN_D", p, w, 0, top, 3, 53)
+    p = taylor_safe(lambda y: (cos(sqrt(y)) - 1 + y / 2) / y**2,
+                    power_series(lambda k: mpf((-1) ** k) / factorial(2 * k + 4)), mpf(10) ** -6)
+    w = lambda y: cos(sqrt(y)) / y**2 if y > mpf("0.01") else mpf(10000)
+    polynomial("COS_F", p, w, 0, top, 2, 24)
+    polynomial("COS_D", p, w, 0, top, 3, 53)
+
+    # atan(t) = t + t^3 p(t^2)
+    p = taylor_safe(lambda y: (atan(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
+                    power_series(lambda k: mpf((-1) ** (k + 1)) / (2 * k + 3)), mpf(10) ** -6)
+    w = lambda y: atan(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
+    polynomial("ATAN_D", p, w, 0, 1, 9, 53)
+
+    # sinh(x) = x + x^3 p(x^2) below 1
+    p = taylor_safe(lambda y: (sinh(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
+                    power_series(lambda k: 1 / factorial(2 * k + 3)), mpf(10) ** -6)
+    w = lambda y: sinh(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
+    polynomial("SINH_D", p, w, 0, 1, 3, 53)
+
+
+main()

@@ -1,0 +1,104 @@
+/* ulp: the largest error of each f32 function of base/math, over every n-th float.
+ *
+ *     ulp [-n STRIDE] [OPCODE…]
+ *
+ * STRIDE 1 (the default) takes every float: about two minutes a function and variant.
+ * Binary functions take pairs drawn from a fixed sequence, 2^32 / STRIDE of them. Prints
+ * the rows of the table in docs/numerics.md; exits 1 if a promise is broken.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "base/math/math.h"
+#include "test/unit/math/reference.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  double worst;
+  float x, y;
+} record;
+
+static void consider(record *best, const reference *r, float x, float y, float result) {
+  double error = reference_quick_error(r, x, y, result);
+  if (error <= best->worst) return;
+  error = reference_exact_error(r, x, y, result);
+  if (error <= best->worst) return;
+  *best = (record){error, x, y};
+}
+
+static record over_floats(const reference *r, tn_math_call *call, uint64_t stride) {
+  record best = {0};
+  for (uint64_t bits = 0; bits < 1ull << 32; bits += stride) {
+    float x = float_of((uint32_t)bits), result;
+    call(&result, &x, NULL);
+    consider(&best, r, x, 0, result);
+  }
+  return best;
+}
+
+/* Half of the pairs are any floats, half have moderate exponents. */
+static float draw(uint64_t *state, bool moderate) {
+  *state = *state * 6364136223846793005u + 1442695040888963407u;
+  uint32_t bits = (uint32_t)(*state >> 32);
+  if (moderate) bits = (bits & 0x807fffffu) | ((112 + (bits >> 23 & 31)) << 23);
+  return float_of(bits);
+}
+
+static record over_pairs(const reference *r, tn_math_call *call, uint64_t stride) {
+  record best = {0};
+  uint64_t state = 1;
+  for (uint64_t i = 0; i < 1ull << 32; i += stride) {
+    float x = draw(&state, i & 1), y = draw(&state, i & 1), result;
+    if (i & 2) x = float_of(bits_of(x) & 0x7fffffffu);
+    call(&result, &x, &y);
+    consider(&best, r, x, y, result);
+  }
+  return best;
+}
+
+static bool measure(const tn_math_function *f, uint64_t stride) {
+  const reference *r = reference_find(f->opcode);
+  if (!r) return true;
+  bool kept = true;
+  double worst[2];
+  float where[2][2];
+  for (int fused = 0; fused < 2; fused++) {
+    tn_math_call *call = tn_math_scalar(f, fused);
+    record best = r->unary ? over_floats(r, call, stride) : over_pairs(r, call, stride);
+    worst[fused] = best.worst;
+    where[fused][0] = best.x;
+    where[fused][1] = best.y;
+    kept &= best.worst <= (f->ulp ? f->ulp : 0.5);
+  }
+  printf("| %s | %.1f | %.3f | %.3f | (%a, %a), (%a, %a)%s |\n", f->opcode, f->ulp ? f->ulp : 0.5, worst[1],
+         worst[0], where[1][0], where[1][1], where[0][0], where[0][1], kept ? "" : " BROKEN");
+  fflush(stdout);
+  return kept;
+}
+
+static bool wanted(const tn_math_function *f, int count, char **opcodes) {
+  if (f->result != TN_F32 || f->operand != TN_F32) return false;
+  for (int i = 0; i < count; i++)
+    if (strcmp(opcodes[i], f->opcode) == 0) return true;
+  return count == 0;
+}
+
+int main(int argc, char **argv) {
+  uint64_t stride = 1;
+  int first = 1;
+  if (argc > 2 && strcmp(argv[1], "-n") == 0) {
+    stride = strtoull(argv[2], NULL, 10);
+    first = 3;
+  }
+  if (stride == 0) return 2;
+  printf(
+      "| opcode | promised | with fma | without | worst operands (with, without) |\n|---|--:|--:|--:|---|\n");
+  bool kept = true;
+  size_t count;
+  const tn_math_function *functions = tn_math_functions(&count);
+  for (size_t i = 0; i < count; i++)
+    if (wanted(&functions[i], argc - first, argv + first)) kept &= measure(&functions[i], stride);
+  return kept ? 0 : 1;
+}

@@ -1,0 +1,28 @@
+/* base/math compiled for several widths and instruction sets, as functions over memory.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_TEST_MATH_LANES_H
+#define TN_TEST_MATH_LANES_H
+
+#include "base/math/math.h"
+
+enum { TEST_LANES = 16 };
+
+typedef struct {
+  const char *name;
+  int width;
+  bool fma;
+  tn_math_call *const *calls; /* by row of tn_math_functions(); on `width` elements at a time */
+} lanes_variant;
+
+/* The variants that this CPU can execute. */
+const lanes_variant *lanes_variants(int *count);
+
+/* f on 16 elements, with the widest variant that there is (fma as told). */
+void lanes_call(const lanes_variant *variant, int row, void *result, const void *x, const void *y);
+
+/* The widest variant with or without fma. */
+const lanes_variant *lanes_widest(bool fma);
+
+#endif

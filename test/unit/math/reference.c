@@ -1,0 +1,159 @@
+/* See reference.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "test/unit/math/reference.h"
+
+#include <float.h>
+#include <math.h>
+#include <mpfr.h>
+#include <string.h>
+
+enum { PRECISION = 200 };
+
+enum {
+  EXP,
+  EXPM1,
+  LOG,
+  LOG1P,
+  TANH,
+  LOGISTIC,
+  ERF,
+  SQRT,
+  RSQRT,
+  POWER,
+  SIN,
+  COS,
+  TAN,
+  CBRT,
+  ASIN,
+  ACOS,
+  ATAN,
+  ATAN2,
+  SINH,
+  COSH,
+  ASINH,
+  ACOSH,
+  ATANH,
+  REMAINDER
+};
+
+static double logistic(double x) {
+  double e = exp(-fabs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+static double rsqrt(double x) { return 1 / sqrt(x); }
+
+static const reference known[] = {
+    {"exponential", exp, NULL, EXP}, {"exponential-minus-one", expm1, NULL, EXPM1},
+    {"log", log, NULL, LOG},         {"log-plus-one", log1p, NULL, LOG1P},
+    {"tanh", tanh, NULL, TANH},      {"logistic", logistic, NULL, LOGISTIC},
+    {"erf", erf, NULL, ERF},         {"sqrt", sqrt, NULL, SQRT},
+    {"rsqrt", rsqrt, NULL, RSQRT},   {"power", NULL, pow, POWER},
+    {"sine", sin, NULL, SIN},        {"cosine", cos, NULL, COS},
+    {"tan", tan, NULL, TAN},         {"cbrt", cbrt, NULL, CBRT},
+    {"asin", asin, NULL, ASIN},      {"acos", acos, NULL, ACOS},
+    {"atan", atan, NULL, ATAN},      {"atan2", NULL, atan2, ATAN2},
+    {"sinh", sinh, NULL, SINH},      {"cosh", cosh, NULL, COSH},
+    {"asinh", asinh, NULL, ASINH},   {"acosh", acosh, NULL, ACOSH},
+    {"atanh", atanh, NULL, ATANH},   {"remainder", NULL, fmod, REMAINDER},
+};
+
+const reference *reference_find(const char *opcode) {
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(known[i].opcode, opcode) == 0) return &known[i];
+  return NULL;
+}
+
+static void exact_logistic(mpfr_t x) {
+  mpfr_neg(x, x, MPFR_RNDN);
+  mpfr_exp(x, x, MPFR_RNDN);
+  mpfr_add_ui(x, x, 1, MPFR_RNDN);
+  mpfr_ui_div(x, 1, x, MPFR_RNDN);
+}
+
+/* x = f(x, y) */
+static void exact(int which, mpfr_t x, mpfr_t y) {
+  switch (which) {
+  case EXP: mpfr_exp(x, x, MPFR_RNDN); break;
+  case EXPM1: mpfr_expm1(x, x, MPFR_RNDN); break;
+  case LOG: mpfr_log(x, x, MPFR_RNDN); break;
+  case LOG1P: mpfr_log1p(x, x, MPFR_RNDN); break;
+  case TANH: mpfr_tanh(x, x, MPFR_RNDN); break;
+  case LOGISTIC: exact_logistic(x); break;
+  case ERF: mpfr_erf(x, x, MPFR_RNDN); break;
+  case SQRT: mpfr_sqrt(x, x, MPFR_RNDN); break;
+  case RSQRT: mpfr_rec_sqrt(x, x, MPFR_RNDN); break;
+  case POWER: mpfr_pow(x, x, y, MPFR_RNDN); break;
+  case SIN: mpfr_sin(x, x, MPFR_RNDN); break;
+  case COS: mpfr_cos(x, x, MPFR_RNDN); break;
+  case TAN: mpfr_tan(x, x, MPFR_RNDN); break;
+  case CBRT: mpfr_cbrt(x, x, MPFR_RNDN); break;
+  case ASIN: mpfr_asin(x, x, MPFR_RNDN); break;
+  case ACOS: mpfr_acos(x, x, MPFR_RNDN); break;
+  case ATAN: mpfr_atan(x, x, MPFR_RNDN); break;
+  case ATAN2: mpfr_atan2(x, x, y, MPFR_RNDN); break;
+  case SINH: mpfr_sinh(x, x, MPFR_RNDN); break;
+  case COSH: mpfr_cosh(x, x, MPFR_RNDN); break;
+  case ASINH: mpfr_asinh(x, x, MPFR_RNDN); break;
+  case ACOSH: mpfr_acosh(x, x, MPFR_RNDN); break;
+  case ATANH: mpfr_atanh(x, x, MPFR_RNDN); break;
+  case REMAINDER: mpfr_fmod(x, x, y, MPFR_RNDN); break;
+  }
+}
+
+/* 1 / the last place of a float near `value`: 2^149 for subnormals, as if without limit
+ * above. By the bits: this runs for every float there is.                               */
+static double per_last_place(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+  if (exponent < -126) exponent = -126;
+  if (exponent > 127) exponent = 127;
+  bits = (uint64_t)(1023 + 23 - exponent) << 52;
+  double result;
+  memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+/* What the float formats cannot hold counts as infinite. */
+static bool overflows(double value) { return fabs(value) >= (double)FLT_MAX + 0x1p103; }
+
+static double error_of(double right, double difference, float result) {
+  if (isnan(right) || isnan(result)) return isnan(right) && isnan(result) ? 0 : INFINITY;
+  if (isinf(result) && (isinf(right) || overflows(right))) return (result < 0) == (right < 0) ? 0 : INFINITY;
+  if (isinf(right)) return INFINITY;
+  if (isinf(result)) { /* as if it were the next float after the largest */
+    double beyond = copysign(0x1p128, (double)result);
+    return fabs(beyond - right) * per_last_place(right);
+  }
+  if (right == 0 && result == 0 && !signbit(right) != !signbit(result)) return INFINITY;
+  return fabs(difference) * per_last_place(right);
+}
+
+double reference_quick_error(const reference *r, float x, float y, float result) {
+  double right = r->unary ? r->unary((double)x) : r->binary((double)x, (double)y);
+  return error_of(right, (double)result - right, result);
+}
+
+double reference_exact_error(const reference *r, float x, float y, float result) {
+  /* MPFR has no limits of the exponent that a float's power could reach; 1/sqrt(-0) is
+   * the one value where it and IEEE's operations part: +inf there, -inf here.          */
+  if (r->exact == RSQRT && x == 0) return reference_quick_error(r, x, y, result);
+  mpfr_t a, b;
+  mpfr_init2(a, PRECISION);
+  mpfr_init2(b, PRECISION);
+  mpfr_set_flt(a, x, MPFR_RNDN);
+  mpfr_set_flt(b, y, MPFR_RNDN);
+  exact(r->exact, a, b);
+  double right = mpfr_get_d(a, MPFR_RNDN);
+  double difference = 0;
+  if (isfinite(result) && mpfr_number_p(a)) {
+    mpfr_set_flt(b, result, MPFR_RNDN);
+    mpfr_sub(b, b, a, MPFR_RNDN);
+    difference = mpfr_get_d(b, MPFR_RNDN);
+  }
+  mpfr_clear(a);
+  mpfr_clear(b);
+  return error_of(right, difference, result);
+}

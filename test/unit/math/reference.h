@@ -1,0 +1,46 @@
+/* What the functions of base/math are measured against.
+ *
+ * Two oracles: the C library in double, quick enough for every float, and MPFR in 200
+ * bits, which has the last word: whatever the quick one calls the worst is measured
+ * again.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_TEST_MATH_REFERENCE_H
+#define TN_TEST_MATH_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *opcode;
+  double (*unary)(double x); /* one of the two is NULL */
+  double (*binary)(double x, double y);
+  int exact; /* what reference_exact computes */
+} reference;
+
+/* NULL if nothing is known of the opcode. */
+const reference *reference_find(const char *opcode);
+
+/* |result - f(x, y)| in units in the last place of f(x, y) as a float; 0 if both are NaN
+ * or the same infinity, infinity if only one of them is. `quick` is by the C library.   */
+double reference_quick_error(const reference *r, float x, float y, float result);
+double reference_exact_error(const reference *r, float x, float y, float result);
+
+static inline float float_of(uint32_t bits) {
+  union {
+    uint32_t bits;
+    float value;
+  } u = {bits};
+  return u.value;
+}
+static inline uint32_t bits_of(float value) {
+  union {
+    float value;
+    uint32_t bits;
+  } u = {value};
+  return u.bits;
+}
+
+#endif
