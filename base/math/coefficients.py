@@ -15,7 +15,7 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import sys
 
-from mpmath import mp, mpf, matrix, lu_solve, log, exp, sqrt, erf, erfc, sin, cos, atan, sinh, expm1, log1p, pi, factorial
+from mpmath import mp, mpf, matrix, lu_solve, log, exp, sqrt, erf, erfc, sin, cos, atan, sinh, tanh, expm1, log1p, pi, factorial
 
 mp.dps = 60
 LN2 = log(mpf(2))
@@ -167,6 +167,14 @@ def main():
     # The error of the exponent counts by erfc / erf, and by what a float can hold.
     w = lambda t: max(erf(t + middle) / erfc(t + middle), mpf(1)) if t + middle < 4 else mpf(10) ** 8
     polynomial("ERFC_F", lambda t: log(erfc(t + middle)), w, low - middle, high - middle, 7, 24)
+
+    # tanh(x) = x + x^3 p(x^2) below TANH_SPLIT
+    join = mpf("0.375")
+    print("#define TANH_SPLIT_F %sf" % float(join).hex())
+    p = taylor_safe(lambda y: (tanh(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
+                    power_series(lambda k: [mpf(-1) / 3, mpf(2) / 15, mpf(-17) / 315][k], 3), mpf(10) ** -7)
+    w = lambda y: tanh(sqrt(y)) / sqrt(y)**3 if y > mpf("0.005") else mpf(200)
+    polynomial("TANH_F", p, w, 0, join**2, 3, 24)
 
     # sine = r + r^3 p(r^2), cosine = 1 - r^2/2 + r^4 q(r^2)
     top = (pi / 4) ** 2 * (1 + mpf(2)**-16)

@@ -54,14 +54,17 @@ INLINE vf32 exponential_minus_one_f32(vf32 x) {
   return pick(magnitude(x) < 0x1p-26f, x, y);
 }
 
-/* (e^2|x| - 1) / (e^2|x| + 1), the numerator kept relative to itself: one formula from
- * subnormals to where the result is 1.                                               */
+/* (e^2|x| - 1) / (e^2|x| + 1), the numerator kept relative to itself; for small x, where
+ * its rounding and the denominator's would count twice, an odd polynomial.            */
 INLINE vf32 tanh_f32(vf32 x) {
+  vf32 a = magnitude(x), a2 = a * a;
+  vf32 near = FMA(a * a2, POLYNOMIAL(a2, TANH_F), a);
   vu32 u;
-  vf32 p = exp_reduced(at_most(magnitude(x), 9.2f) * 2.0f, 127, &u);
+  vf32 p = exp_reduced(at_most(a, 9.2f) * 2.0f, 127, &u);
   vf32 scale = (vf32)(u << 23);
   vf32 e = FMA(scale, p, scale - 1.0f);
-  return with_sign(e / (e + 2.0f), sign_of(x));
+  vf32 far = e / (e + 2.0f);
+  return with_sign(pick(a < TANH_SPLIT_F, near, far), sign_of(x));
 }
 
 /* e^-|x| never overflows and keeps the left tail, down to subnormals. */
