@@ -96,7 +96,8 @@ int64_t tn_layout_bytes(const tn_shape *shape);
 /* The element offset of logical position `index` in the layout (tiles included). */
 int64_t tn_layout_offset(const tn_shape *shape, const int64_t *index);
 /* Between row-major logical order (one sub-byte element a byte) and the layout's
- * order; padding becomes 0. At least 1 GB/s for whole-byte elements.              */
+ * order; padding becomes 0. E(4): the first element in the low half of its byte.
+ * At least 1 GB/s for whole-byte elements.                                        */
 void tn_layout_pack(const tn_shape *shape, const void *logical, void *physical);
 void tn_layout_unpack(const tn_shape *shape, const void *physical, void *logical);
 
