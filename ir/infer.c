@@ -221,13 +221,11 @@ const tn_shape *tn_infer_rule(const tn_inference *in) {
   return dispatch(in);
 }
 
-/* Layouts are the caller's to choose: of those that a rule passed on from an operand,
- * only row-major ones stay.                                                          */
+/* Layouts are the caller's to choose: those that a rule passed on from an operand go. */
 const tn_shape *tn_infer_shape(const tn_inst *inst, tn_diagnostics *sink) {
   tn_arena *arena = inst->parent->module->arena;
   tn_inference in = {inst, arena, sink};
   const tn_shape *shape = tn_infer_rule(&in);
-  if (!shape || shape == inst->shape) return shape;
-  if (tn_shape_is_array(shape) && (!shape->layout || tn_layout_is_row_major(shape))) return shape;
+  if (!shape || shape == inst->shape || (tn_shape_is_array(shape) && !shape->layout)) return shape;
   return tn_shape_without_layout(arena, shape);
 }
