@@ -57,6 +57,8 @@ static int compare_index(const tn_index *a, const tn_index *b) {
   return 0;
 }
 
+bool tn_index_equal(const tn_index *a, const tn_index *b) { return compare_index(a, b) == 0; }
+
 /* ---- linear parts ---- */
 
 const tn_index *tn_index_constant(tn_arena *arena, int64_t value) {

@@ -256,5 +256,6 @@ const tn_index *tn_index_scale(tn_arena *arena, const tn_index *a, int64_t scale
 const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor);
 const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor);
 const tn_index *tn_index_value(tn_arena *arena, const tn_expr *value, int64_t limit);
+bool tn_index_equal(const tn_index *a, const tn_index *b);
 
 #endif

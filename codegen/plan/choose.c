@@ -1,0 +1,138 @@
+/* Which schedule each kernel of a plan gets, and where its operands are packed.
+ *
+ * Packing is a layout. A constant takes it on: its bytes are laid out when they are
+ * written. Any other operand whose panels would be read across rows is copied into
+ * a temp that has the layout, just before the kernel runs.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/schedule.h"
+
+typedef struct {
+  builder b; /* for new buffers, kernels and steps */
+  const tn_plan_options *options;
+  int kernels; /* scheduled so far; the plan's, then the copies that packing adds */
+} chooser;
+
+static bool is_plain_dim(const tn_index *index, int dim) {
+  return index->constant == 0 && index->n_terms == 1 && index->terms[0].kind == TN_TERM_DIM &&
+         index->terms[0].dim == dim && index->terms[0].scale == 1;
+}
+
+/* The position of the weights that n runs along, and how many leading ones are batches:
+ * plain dims of the loop. -1 if they cannot be packed.                                  */
+static int panel_position(const tn_kernel *kernel, const tn_contraction *c, int *n_outer) {
+  const tn_shape *shape = kernel->buffers[c->weights].shape;
+  int at = -1;
+  *n_outer = 0;
+  for (int d = 0; d < shape->rank; d++)
+    if (is_plain_dim(c->weights_at[d], c->n)) at = d;
+  for (int d = 0; d < shape->rank; d++) {
+    bool batch = false;
+    for (int i = 0; i < c->loop->n_dims; i++)
+      batch = batch || (c->loop->dims[i] != c->n && is_plain_dim(c->weights_at[d], c->loop->dims[i]));
+    if (!batch) break;
+    ++*n_outer;
+  }
+  return at;
+}
+
+/* `buffer` with its elements in the kernel's view of them, laid out in panels. */
+static int packed_constant(chooser *ch, int buffer, const tn_shape *shape) {
+  const tn_literal *literal = ch->b.buffers.at[buffer].literal;
+  for (int i = 0; i < ch->b.buffers.count; i++)
+    if (ch->b.buffers.at[i].literal == literal && tn_shape_identical(ch->b.buffers.at[i].shape, shape)) return i;
+  tn_buffer packed = ch->b.buffers.at[buffer];
+  packed.name = tn_arena_printf(ch->b.arena, "%s.%d", packed.name, ch->b.buffers.count);
+  packed.shape = shape;
+  packed.bytes = tn_layout_bytes(shape);
+  TN_PUSH(ch->b.arena, &ch->b.buffers, packed);
+  return ch->b.buffers.count - 1;
+}
+
+static int packed_temp(chooser *ch, int buffer, const tn_shape *shape, tn_step **before) {
+  tn_buffer packed = {.name = tn_arena_printf(ch->b.arena, "t%d", ch->b.next_temp++),
+                      .memory = TN_MEMORY_TEMP,
+                      .shape = shape,
+                      .alias = -1,
+                      .bytes = tn_layout_bytes(shape)};
+  TN_PUSH(ch->b.arena, &ch->b.buffers, packed);
+  tn_step *copy = NULL;
+  ch->b.tail = &copy;
+  tn_plan_relayout(&ch->b, ch->b.buffers.count - 1, buffer, shape);
+  copy->next = *before;
+  *before = copy;
+  return ch->b.buffers.count - 1;
+}
+
+/* Below this a panel's rows share cache lines and pages anyway. */
+enum { SMALL_WEIGHTS = 16 * 1024 };
+
+/* Packs the weights of the step at *place; the step may move down by a copy. */
+static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contraction *c) {
+  tn_step *step = *place;
+  int n_outer, at = panel_position(kernel, c, &n_outer);
+  const tn_shape *shape = kernel->buffers[c->weights].shape;
+  const tn_dim_schedule *n = &kernel->schedule.dims[c->n];
+  int64_t width = (int64_t)n->lanes * n->vectors, stride;
+  if (at < 0 || shape->layout || shape->rank - n_outer < 2 || c->weights >= kernel->n_parameters) return;
+  const tn_buffer *buffer = &ch->b.buffers.at[step->arguments[c->weights]];
+  if (buffer->shape->layout) return;
+  const tn_index *offset = tn_access_offset(ch->b.arena, kernel, c->weights, c->weights_at);
+  bool contiguous = tn_index_stride(kernel, offset, c->n, 1, &stride) && stride == 1;
+  bool constant = buffer->memory == TN_MEMORY_CONSTANT;
+  bool one_panel = contiguous && shape->dims[at] <= width;
+  if (contiguous && (!constant || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
+  const tn_shape *packed =
+      tn_shape_with_layout(ch->b.arena, shape, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
+  int *arguments = tn_arena_copy(ch->b.arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
+  int old = arguments[c->weights];
+  int *slot = &arguments[c->weights];
+  step->arguments = arguments;
+  kernel->buffers[c->weights].shape = packed;
+  *slot = constant ? packed_constant(ch, old, packed) : packed_temp(ch, old, packed, place);
+}
+
+static void choose(chooser *ch, tn_step **place) {
+  tn_kernel *kernel = ch->b.kernels.at[(*place)->kernel];
+  const tn_cpu *target = ch->options->target;
+  tn_contraction c;
+  if (kernel->schedule.dims) return;
+  if (ch->options->schedule_seed) {
+    uint64_t seed = ch->options->schedule_seed * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)(*place)->kernel;
+    tn_schedule_random(ch->b.arena, kernel, target, seed);
+  } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, target, &c)) {
+    tn_schedule_contraction(ch->b.arena, kernel, target, &c);
+    if (c.weights >= 0) pack(ch, place, kernel, &c);
+  } else {
+    tn_schedule_tree(ch->b.arena, kernel, target);
+  }
+}
+
+/* Copies that packing puts before a step are met, and scheduled, right after it. */
+static void choose_all(chooser *ch, tn_step **steps) {
+  for (tn_step **place = steps; *place; place = &(*place)->next) {
+    tn_step *step = *place;
+    if (step->kind == TN_STEP_RUN) {
+      choose(ch, place);
+      if (*place != step) choose(ch, place), place = &(*place)->next;
+    }
+    if (step->test) choose_all(ch, &step->test);
+    for (int i = 0; i < step->n_branches; i++)
+      if (step->branches[i]) choose_all(ch, &step->branches[i]);
+  }
+}
+
+bool tn_plan_schedule(tn_plan *plan, const tn_plan_options *options, tn_diagnostics *sink) {
+  chooser ch = {.b = {.arena = plan->arena, .plan = plan, .target = options->target, .sink = sink},
+                .options = options};
+  for (int i = 0; i < plan->n_buffers; i++) TN_PUSH(plan->arena, &ch.b.buffers, plan->buffers[i]);
+  for (int i = 0; i < plan->n_kernels; i++) TN_PUSH(plan->arena, &ch.b.kernels, plan->kernels[i]);
+  ch.b.next_temp = plan->n_buffers; /* past every number in use */
+  choose_all(&ch, &plan->steps);
+  plan->buffers = ch.b.buffers.at;
+  plan->n_buffers = ch.b.buffers.count;
+  plan->kernels = ch.b.kernels.at;
+  plan->n_kernels = ch.b.kernels.count;
+  return true;
+}

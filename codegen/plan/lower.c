@@ -1,0 +1,675 @@
+/* Groups of instructions -> kernels: the frame of the work.
+ *
+ * The roots' dims become loops; each root's element is lowered recursively, operands
+ * at the indices that the opcode says. A reduction met on the way becomes a `reduce`
+ * statement in the outermost loop body where its indices are known: for the mean of a
+ * row that is the row's body, and every element of the row shares it. So softmax,
+ * layer norm, epilogues and plain loops are one mechanism:
+ *
+ *   loop (dims that some reduction's result depends on) {
+ *     reduces, lets
+ *     loop (the other dims) { stores }
+ *   }
+ *
+ * A value with several users, or one that an inner loop would compute again, is a let.
+ * What is costly and met again by a later loop is kept in a local buffer.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/lower.h"
+
+#include <assert.h>
+
+/* A body that is being filled. */
+typedef struct {
+  int id;
+  tn_stmt *owner;
+  tn_stmt **tail;
+} frame;
+
+typedef struct {
+  tn_inst *inst;
+  int output;           /* of a reduce with several results */
+  tn_position at;
+  int frame;            /* known while this frame is open */
+  const tn_expr *expr;
+} memo;
+
+/* inst's elements, computed inside a reduce and kept: local[at of the kept dims]. */
+typedef struct {
+  tn_inst *inst;
+  tn_position at;
+  const bool *kept;
+  int frame, buffer;
+} cached;
+
+enum { MAX_FRAMES = 8 };
+
+struct tn_lowering {
+  const tn_group *group;
+  tn_lowered *out;
+  tn_arena *arena;
+  tn_kernel *kernel;
+  frame frames[MAX_FRAMES];
+  int n_frames, next_frame;
+  TN_VEC(tn_dim) dims;
+  TN_VEC(int) dim_frame;
+  TN_VEC(tn_kernel_value) values;
+  TN_VEC(int) value_frame;
+  TN_VEC(tn_kernel_buffer) buffers; /* leaves; then roots; then locals, kept apart until the end */
+  TN_VEC(tn_kernel_buffer) locals;
+  TN_VEC(tn_inst *) leaves;
+  TN_VEC(memo) memos;
+  TN_VEC(cached) caches;
+  TN_VEC(tn_guard_range) guards;
+  uint64_t reduced_on;  /* root dims that a reduction's result depends on */
+  bool has_reduce;
+  int n_root_dims;
+  bool failed;
+};
+
+/* Buffers are numbered leaves, roots, locals in the end; while lowering, roots and
+ * locals carry these offsets, because the number of leaves is not known yet.       */
+enum { ROOT_BASE = 1 << 20, LOCAL_BASE = 1 << 21 };
+
+tn_arena *tn_lower_arena(const tn_lowering *l) { return l->arena; }
+tn_kernel *tn_lower_kernel(const tn_lowering *l) { return l->kernel; }
+bool tn_lower_has_fma(const tn_lowering *l, tn_type type) {
+  return l->group->target->fma && (type == TN_F32 || type == TN_F64);
+}
+
+const tn_expr *tn_lower_fail(tn_lowering *l, tn_inst *culprit, bool structure) {
+  if (!l->failed) {
+    l->out->culprit = culprit;
+    l->out->structure = structure;
+  }
+  l->failed = true;
+  return NULL;
+}
+
+/* ---- dims, values, frames ---- */
+
+static int new_dim(tn_lowering *l, const char *name, int64_t size, tn_dim_kind kind, int frame_id) {
+  TN_PUSH(l->arena, &l->dims, ((tn_dim){tn_arena_string(l->arena, name), size, kind}));
+  TN_PUSH(l->arena, &l->dim_frame, frame_id);
+  l->kernel->dims = l->dims.at; /* ranges are asked for while lowering */
+  l->kernel->n_dims = l->dims.count;
+  return l->dims.count - 1;
+}
+
+static int new_value(tn_lowering *l, const char *prefix, tn_type type, int frame_id) {
+  const char *name = tn_arena_printf(l->arena, "%s%d", prefix, l->values.count);
+  TN_PUSH(l->arena, &l->values, ((tn_kernel_value){name, type}));
+  TN_PUSH(l->arena, &l->value_frame, frame_id);
+  return l->values.count - 1;
+}
+
+static bool push_frame(tn_lowering *l, tn_stmt *owner) {
+  if (l->n_frames == MAX_FRAMES) return false;
+  l->frames[l->n_frames++] = (frame){l->next_frame++, owner, &owner->body};
+  return true;
+}
+
+static void append(frame *f, tn_stmt *stmt) {
+  *f->tail = stmt;
+  f->tail = &stmt->next;
+}
+
+/* The finished statement joins the body around it: after what its own lowering put there. */
+static void pop_frame(tn_lowering *l) {
+  tn_stmt *owner = l->frames[--l->n_frames].owner;
+  if (l->n_frames) append(&l->frames[l->n_frames - 1], owner);
+}
+
+/* Position of a frame on the stack; -1 if it is closed. */
+static int depth_of(const tn_lowering *l, int id) {
+  for (int i = l->n_frames - 1; i >= 0; i--)
+    if (l->frames[i].id == id) return i;
+  return -1;
+}
+
+static int max_int(int a, int b) { return a > b ? a : b; }
+
+static int expr_depth(const tn_lowering *l, const tn_expr *expr);
+
+/* The innermost open frame that the index needs. */
+static int index_depth(const tn_lowering *l, const tn_index *index) {
+  int depth = 0;
+  for (int i = 0; i < index->n_terms; i++) {
+    const tn_term *term = &index->terms[i];
+    switch (term->kind) {
+    case TN_TERM_DIM: depth = max_int(depth, depth_of(l, l->dim_frame.at[term->dim])); break;
+    case TN_TERM_QUOTIENT:
+    case TN_TERM_REMAINDER: depth = max_int(depth, index_depth(l, term->of)); break;
+    case TN_TERM_VALUE: depth = max_int(depth, expr_depth(l, term->value)); break;
+    }
+  }
+  return depth;
+}
+
+static const tn_shape *buffer_shape(const tn_lowering *l, int buffer) {
+  if (buffer >= LOCAL_BASE) return l->locals.at[buffer - LOCAL_BASE].shape;
+  return l->buffers.at[buffer].shape;
+}
+
+static int position_depth(const tn_lowering *l, tn_position at, int rank) {
+  int depth = 0;
+  for (int i = 0; i < rank; i++) depth = max_int(depth, index_depth(l, at[i]));
+  return depth;
+}
+
+/* Where a local was filled is where its row is known; later reads are as deep as their
+ * indices, but never outside the frame that holds the local.                        */
+static int local_depth(const tn_lowering *l, int buffer) {
+  for (int i = 0; i < l->caches.count; i++)
+    if (l->caches.at[i].buffer == buffer) return max_int(0, depth_of(l, l->caches.at[i].frame));
+  return 0;
+}
+
+static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
+  int depth = 0;
+  switch (expr->kind) {
+  case TN_EXPR_CONSTANT: return 0;
+  case TN_EXPR_INDEX: return index_depth(l, expr->index);
+  case TN_EXPR_VALUE: return max_int(0, depth_of(l, l->value_frame.at[expr->value]));
+  case TN_EXPR_LOAD:
+    depth = position_depth(l, expr->load.at, buffer_shape(l, expr->load.buffer)->rank);
+    for (int i = 0; i < expr->load.n_guards; i++)
+      depth = max_int(depth, index_depth(l, expr->load.guards[i].index));
+    if (expr->load.buffer >= LOCAL_BASE) depth = max_int(depth, local_depth(l, expr->load.buffer));
+    return expr->load.fill ? max_int(depth, expr_depth(l, expr->load.fill)) : depth;
+  case TN_EXPR_OP:
+  case TN_EXPR_FMA:
+    for (int i = 0; i < expr->op.n_operands; i++) depth = max_int(depth, expr_depth(l, expr->op.operands[i]));
+    return depth;
+  }
+  return depth;
+}
+
+/* ---- lets ---- */
+
+static const tn_expr *let_at(tn_lowering *l, const tn_expr *expr, int depth) {
+  frame *f = &l->frames[depth];
+  tn_stmt *let = tn_stmt_new(l->arena, TN_STMT_LET);
+  let->value = new_value(l, "v", expr->type, f->id);
+  let->expr = expr;
+  append(f, let);
+  return tn_expr_value(l->arena, expr->type, let->value);
+}
+
+static bool is_trivial(const tn_expr *expr) {
+  return expr->kind == TN_EXPR_CONSTANT || expr->kind == TN_EXPR_VALUE || expr->kind == TN_EXPR_INDEX;
+}
+
+const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr) {
+  return is_trivial(expr) ? expr : let_at(l, expr, expr_depth(l, expr));
+}
+
+/* ---- memory of what has been lowered ---- */
+
+static bool same_position(tn_position a, tn_position b, int rank) {
+  for (int i = 0; i < rank; i++)
+    if (a[i] != b[i] && !tn_index_equal(a[i], b[i])) return false;
+  return true;
+}
+
+static int element_rank(const tn_inst *inst) {
+  const tn_shape *shape = inst->shape;
+  return tn_shape_is_tuple(shape) ? shape->elements[0]->rank : shape->rank;
+}
+
+static const tn_expr *recall(const tn_lowering *l, tn_inst *inst, int output, tn_position at) {
+  if (l->guards.count) return NULL;
+  for (int i = l->memos.count - 1; i >= 0; i--) {
+    const memo *m = &l->memos.at[i];
+    if (m->inst == inst && m->output == output && depth_of(l, m->frame) >= 0 &&
+        same_position(m->at, at, element_rank(inst)))
+      return m->expr;
+  }
+  return NULL;
+}
+
+static void remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr, int depth) {
+  if (l->guards.count) return;
+  TN_PUSH(l->arena, &l->memos, ((memo){inst, output, at, l->frames[depth].id, expr}));
+}
+
+/* ---- leaves ---- */
+
+/* A constant of one value: written into the expression. */
+static bool is_splat(const tn_inst *inst) {
+  if (inst->op != TN_OP_CONSTANT || !tn_shape_is_array(inst->shape)) return false;
+  const tn_literal *literal = inst->attr.constant.literal;
+  int64_t count = tn_shape_elements(inst->shape);
+  size_t bytes = tn_type_bytes(inst->shape->type);
+  const char *data = literal->data;
+  if (count < 1) return false;
+  return count == 1 || (count <= 4096 && !memcmp(data, data + bytes, (size_t)(count - 1) * bytes));
+}
+
+static bool is_leaf(const tn_lowering *l, const tn_inst *inst) {
+  if (is_splat(inst)) return false;
+  if (inst->op == TN_OP_CONSTANT) return true;
+  return l->group->whole ? inst->op == TN_OP_PARAMETER : inst != l->group->roots[0];
+}
+
+static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) {
+  int buffer = 0;
+  while (buffer < l->leaves.count && l->leaves.at[buffer] != inst) buffer++;
+  if (buffer == l->leaves.count) {
+    const tn_shape *shape = l->group->leaf_shape(l->group->user, inst);
+    const char *name = tn_arena_printf(l->arena, "a%d", buffer);
+    TN_PUSH(l->arena, &l->leaves, inst);
+    TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, shape, TN_BUFFER_IN}));
+  }
+  tn_expr *load = TN_NEW(l->arena, tn_expr);
+  load->kind = TN_EXPR_LOAD;
+  load->type = inst->shape->type;
+  load->load.buffer = buffer;
+  load->load.at = at;
+  if (l->guards.count) {
+    load->load.n_guards = l->guards.count;
+    load->load.guards = tn_arena_copy(l->arena, l->guards.at, sizeof *l->guards.at * (size_t)l->guards.count);
+    load->load.fill = tn_expr_number(l->arena, load->type, 0);
+  }
+  return load;
+}
+
+void tn_lower_push_guard(tn_lowering *l, const tn_index *index, int64_t low, int64_t high) {
+  TN_PUSH(l->arena, &l->guards, ((tn_guard_range){index, low, high}));
+}
+
+void tn_lower_pop_guards(tn_lowering *l, int count) { l->guards.count -= count; }
+
+/* ---- costly values that later loops need again ---- */
+
+static bool is_costly(const tn_inst *inst) {
+  return tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || inst->op == TN_OP_POWER || inst->op == TN_OP_DIVIDE ||
+         inst->op == TN_OP_REMAINDER || inst->op == TN_OP_ATAN2;
+}
+
+static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at) {
+  if (l->guards.count) return NULL;
+  for (int i = 0; i < l->caches.count; i++) {
+    const cached *c = &l->caches.at[i];
+    if (c->inst != inst || depth_of(l, c->frame) < 0) continue;
+    const tn_index **kept = TN_NEW_ARRAY(l->arena, const tn_index *, inst->shape->rank);
+    int rank = 0;
+    bool same = true;
+    for (int d = 0; d < inst->shape->rank; d++) {
+      if (c->kept[d]) kept[rank++] = at[d];
+      else same = same && tn_index_equal(c->at[d], at[d]);
+    }
+    if (!same) continue;
+    tn_expr *load = TN_NEW(l->arena, tn_expr);
+    *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = inst->shape->type};
+    load->load.buffer = c->buffer;
+    load->load.at = kept;
+    return load;
+  }
+  return NULL;
+}
+
+/* at[d] is a reduced dim alone that runs over the whole of inst's dim d. */
+static bool runs_over(const tn_lowering *l, const tn_index *at, int64_t size) {
+  if (at->constant || at->n_terms != 1) return false;
+  const tn_term *term = &at->terms[0];
+  return term->kind == TN_TERM_DIM && term->scale == 1 && l->dims.at[term->dim].kind == TN_DIM_REDUCED &&
+         l->dims.at[term->dim].size == size;
+}
+
+enum { LARGEST_LOCAL = 64 * 1024 };
+
+/* Inside a reduce: keep `expr`, the element of inst, if it is worth it and possible. */
+static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const tn_expr *expr) {
+  int rank = inst->shape->rank, n_kept = 0;
+  frame *inner = &l->frames[l->n_frames - 1];
+  if (l->guards.count || inner->owner->kind != TN_STMT_REDUCE || inst->users.count < 2 || !is_costly(inst))
+    return expr;
+  bool *kept = TN_NEW_ARRAY(l->arena, bool, rank);
+  int64_t sizes[TN_MAX_TILES * 8], bytes = (int64_t)tn_type_bytes(inst->shape->type);
+  const tn_index **stored = TN_NEW_ARRAY(l->arena, const tn_index *, rank);
+  for (int d = 0; d < rank; d++) {
+    bool inside = index_depth(l, at[d]) == l->n_frames - 1;
+    kept[d] = inside && inst->shape->dims[d] > 1 && runs_over(l, at[d], inst->shape->dims[d]);
+    if (inside && !kept[d]) return expr;
+    if (!kept[d]) continue;
+    if (n_kept == (int)(sizeof sizes / sizeof *sizes)) return expr;
+    sizes[n_kept] = inst->shape->dims[d];
+    bytes *= sizes[n_kept];
+    stored[n_kept++] = at[d];
+  }
+  if (!n_kept || n_kept != inner->owner->n_dims || bytes > LARGEST_LOCAL) return expr;
+  frame *outer = &l->frames[l->n_frames - 2];
+  int buffer = LOCAL_BASE + l->locals.count;
+  tn_stmt *local = tn_stmt_new(l->arena, TN_STMT_LOCAL), *store = tn_stmt_new(l->arena, TN_STMT_STORE);
+  TN_PUSH(l->arena, &l->locals,
+          ((tn_kernel_buffer){tn_arena_printf(l->arena, "e%d", l->locals.count),
+                              tn_shape_array(l->arena, inst->shape->type, n_kept, sizes), TN_BUFFER_LOCAL}));
+  local->buffer = store->buffer = buffer;
+  store->at = stored;
+  const tn_expr *value = let_at(l, expr, l->n_frames - 1);
+  store->expr = value;
+  append(outer, local);
+  append(inner, store);
+  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, buffer}));
+  return value;
+}
+
+/* ---- elements ---- */
+
+static const tn_expr *lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at) {
+  const tn_expr *operands[3];
+  assert(inst->n_operands <= 3);
+  for (int i = 0; i < inst->n_operands; i++) { /* clamp's bounds and select's pred may be scalars */
+    operands[i] = tn_lower_element(l, inst->operands[i], at);
+    if (!operands[i]) return NULL;
+  }
+  tn_expr *expr = (tn_expr *)tn_expr_op(l->arena, inst->op, inst->shape->type, inst->n_operands, operands);
+  if (inst->op == TN_OP_COMPARE) {
+    expr->op.direction = inst->attr.compare.direction;
+    expr->op.total_order = inst->attr.compare.type == TN_COMPARE_TOTALORDER;
+  }
+  if (inst->op == TN_OP_REDUCE_PRECISION) {
+    expr->op.exponent_bits = (int)inst->attr.reduce_precision.exponent_bits;
+    expr->op.mantissa_bits = (int)inst->attr.reduce_precision.mantissa_bits;
+  }
+  return expr;
+}
+
+static const tn_expr *lower_map(tn_lowering *l, tn_inst *inst, tn_position at) {
+  const tn_expr **operands = TN_NEW_ARRAY(l->arena, const tn_expr *, inst->n_operands);
+  for (int i = 0; i < inst->n_operands; i++) {
+    operands[i] = tn_lower_element(l, inst->operands[i], at);
+    if (!operands[i]) return NULL;
+    operands[i] = tn_lower_share(l, operands[i]);
+  }
+  const tn_expr *result;
+  return tn_lower_scalars(l, inst->called[0], operands, &result) ? result : NULL;
+}
+
+/* Which result of a reduce with several a get-tuple-element takes. */
+static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_position at) {
+  tn_inst *tuple = inst->operands[0];
+  int index = (int)inst->attr.index.index;
+  if (is_leaf(l, tuple)) return tn_lower_fail(l, inst, true);
+  if (tuple->op == TN_OP_REDUCE) return tn_lower_reduce(l, tuple, at, index);
+  if (tuple->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, tuple, at, index);
+  if (tuple->op == TN_OP_TUPLE) return tn_lower_element(l, tuple->operands[index], at);
+  return tn_lower_fail(l, inst, true);
+}
+
+static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
+  if (inst->op == TN_OP_STOCHASTIC_CONVERT || inst->op == TN_OP_COMPLEX || inst->op == TN_OP_REAL ||
+      inst->op == TN_OP_IMAG)
+    return tn_lower_fail(l, inst, false);
+  if (tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return lower_elementwise(l, inst, at);
+  if (inst->op == TN_OP_CONSTANT) return tn_expr_element(l->arena, inst->attr.constant.literal, 0);
+  if (inst->op == TN_OP_MAP) return lower_map(l, inst, at);
+  if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, 0);
+  if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, 0);
+  if (inst->op == TN_OP_DOT) return tn_lower_dot(l, inst, at);
+  if (inst->op == TN_OP_CONVOLUTION) return tn_lower_convolution(l, inst, at);
+  if (inst->op == TN_OP_GET_TUPLE_ELEMENT) return lower_tuple_element(l, inst, at);
+  return tn_lower_movement(l, inst, at);
+}
+
+static bool type_is_native(tn_type type) {
+  return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||
+         (tn_type_is_integer(type) && tn_type_bits(type) >= 8);
+}
+
+const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
+  if (l->failed) return NULL;
+  if (tn_shape_is_array(inst->shape) && !type_is_native(inst->shape->type)) return tn_lower_fail(l, inst, false);
+  if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
+  const tn_expr *known = recall(l, inst, 0, at);
+  if (!known) known = load_cached(l, inst, at);
+  if (known) return known;
+  int depth = l->n_frames - 1;
+  const tn_expr *expr = lower_op(l, inst, at);
+  if (!expr) return NULL;
+  if (is_trivial(expr)) {
+    remember(l, inst, 0, at, expr, max_int(expr_depth(l, expr), 0));
+    return expr;
+  }
+  int needs = expr_depth(l, expr);
+  if (needs < depth || inst->users.count > 1) {
+    const tn_expr *kept = needs == depth ? cache(l, inst, at, expr) : expr;
+    expr = kept->kind == TN_EXPR_VALUE ? kept : let_at(l, kept, needs);
+    remember(l, inst, 0, at, expr, needs);
+  }
+  return expr;
+}
+
+/* ---- scalar computations ---- */
+
+bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results) {
+  tn_inst **order;
+  int count = tn_comp_post_order(comp, l->arena, &order);
+  const tn_expr **values = TN_NEW_ARRAY(l->arena, const tn_expr *, count);
+  for (int i = 0; i < count; i++) {
+    tn_inst *inst = order[i];
+    const tn_expr *operands[3];
+    if (inst->op == TN_OP_PARAMETER) {
+      const tn_expr *value = parameters[inst->attr.parameter.number];
+      values[i] = inst->users.count > 1 ? tn_lower_share(l, value) : value;
+    } else if (inst->op == TN_OP_CONSTANT && tn_shape_is_array(inst->shape)) {
+      values[i] = tn_expr_element(l->arena, inst->attr.constant.literal, 0);
+    } else if (inst->op == TN_OP_TUPLE && inst == comp->root) {
+      for (int j = 0; j < inst->n_operands; j++)
+        for (int k = 0; k < i; k++)
+          if (order[k] == inst->operands[j]) results[j] = values[k];
+      return true;
+    } else if ((tn_op_is(inst->op, TN_OP_ELEMENTWISE) || inst->op == TN_OP_COPY) && inst->n_operands <= 3 &&
+               type_is_native(inst->shape->type)) {
+      for (int j = 0; j < inst->n_operands; j++)
+        for (int k = 0; k < i; k++)
+          if (order[k] == inst->operands[j]) operands[j] = values[k];
+      if (inst->op == TN_OP_COPY) {
+        values[i] = operands[0];
+        continue;
+      }
+      tn_expr *expr = (tn_expr *)tn_expr_op(l->arena, inst->op, inst->shape->type, inst->n_operands, operands);
+      if (inst->op == TN_OP_COMPARE) {
+        expr->op.direction = inst->attr.compare.direction;
+        expr->op.total_order = inst->attr.compare.type == TN_COMPARE_TOTALORDER;
+      }
+      if (inst->op == TN_OP_REDUCE_PRECISION) {
+        expr->op.exponent_bits = (int)inst->attr.reduce_precision.exponent_bits;
+        expr->op.mantissa_bits = (int)inst->attr.reduce_precision.mantissa_bits;
+      }
+      values[i] = inst->users.count > 1 ? tn_lower_share(l, expr) : expr;
+    } else {
+      tn_lower_fail(l, inst, false);
+      return false;
+    }
+  }
+  for (int i = 0; i < count; i++)
+    if (order[i] == comp->root) results[0] = values[i];
+  return true;
+}
+
+/* ---- reduces ---- */
+
+static uint64_t root_dims_of(const tn_lowering *l, const tn_index *index) {
+  uint64_t mask = 0;
+  for (int i = 0; i < index->n_terms; i++) {
+    const tn_term *term = &index->terms[i];
+    if (term->kind == TN_TERM_DIM && term->dim < l->n_root_dims) mask |= UINT64_C(1) << term->dim;
+    if (term->of) mask |= root_dims_of(l, term->of);
+    if (term->kind == TN_TERM_VALUE) mask = l->n_root_dims ? (UINT64_C(1) << l->n_root_dims) - 1 : 0;
+  }
+  return mask;
+}
+
+bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
+                          const char *const *names, int n_accumulators, const tn_type *types,
+                          tn_inst *const *initial, tn_open_reduce *reduce) {
+  int rank = element_rank(inst), parent = position_depth(l, at, rank);
+  if (l->guards.count || n_accumulators > 16 || n_dims > 16) return tn_lower_fail(l, inst, true), false;
+  for (int i = 0; i <= parent; i++)
+    if (l->frames[i].owner->kind == TN_STMT_REDUCE) return tn_lower_fail(l, inst, true), false;
+  l->has_reduce = true;
+  for (int i = 0; i < rank; i++) l->reduced_on |= root_dims_of(l, at[i]);
+  *reduce = (tn_open_reduce){.n_dims = n_dims, .n_accumulators = n_accumulators};
+  /* The bodies further in are closed meanwhile: nothing of theirs may be used here. */
+  reduce->n_hidden = l->n_frames - (parent + 1);
+  reduce->hidden = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(frame) * (size_t)reduce->n_hidden);
+  l->n_frames = parent + 1;
+  for (int i = 0; i < n_accumulators; i++) {
+    const tn_expr *value =
+        initial[i] ? tn_lower_element(l, initial[i], NULL) : tn_expr_number(l->arena, types[i], 0);
+    if (!value) return false;
+    reduce->initial[i] = tn_expr_convert(l->arena, types[i], value);
+    reduce->values[i] = new_value(l, "s", types[i], l->frames[parent].id);
+  }
+  reduce->stmt = tn_stmt_new(l->arena, TN_STMT_REDUCE);
+  push_frame(l, reduce->stmt);
+  for (int i = 0; i < n_dims; i++) {
+    const char *name = tn_arena_printf(l->arena, "%s%d", names ? names[i] : "k", l->dims.count);
+    reduce->dims[i] = new_dim(l, name, sizes[i], TN_DIM_REDUCED, l->frames[l->n_frames - 1].id);
+  }
+  reduce->stmt->n_dims = n_dims;
+  reduce->stmt->dims = tn_arena_copy(l->arena, reduce->dims, sizeof(int) * (size_t)n_dims);
+  return true;
+}
+
+void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr *const *updates) {
+  tn_accumulator *accumulators = TN_NEW_ARRAY(l->arena, tn_accumulator, reduce->n_accumulators);
+  for (int i = 0; i < reduce->n_accumulators; i++)
+    accumulators[i] = (tn_accumulator){reduce->values[i], reduce->initial[i], updates[i]};
+  reduce->stmt->n_accumulators = reduce->n_accumulators;
+  reduce->stmt->accumulators = accumulators;
+  pop_frame(l);
+  memcpy(l->frames + l->n_frames, reduce->hidden, sizeof(frame) * (size_t)reduce->n_hidden);
+  l->n_frames += reduce->n_hidden;
+}
+
+const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at) {
+  return recall(l, inst, output, at);
+}
+
+void tn_lower_remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr) {
+  remember(l, inst, output, at, expr, expr_depth(l, expr));
+}
+
+/* ---- groups ---- */
+
+static const tn_shape *root_shape(const tn_group *group, int root) {
+  const tn_shape *shape = group->roots[root]->shape;
+  return tn_shape_is_tuple(shape) ? shape->elements[root] : shape;
+}
+
+static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
+  tn_inst *inst = l->group->roots[root];
+  if (!tn_shape_is_tuple(inst->shape)) return tn_lower_element(l, inst, at);
+  if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, root);
+  if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, root);
+  return tn_lower_fail(l, inst, false);
+}
+
+static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
+  const tn_shape *shape = root_shape(l->group, 0);
+  tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
+  const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
+  int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
+  bool split = false;
+  for (int i = 0; i < shape->rank; i++) split = split || !(outer_dims >> i & 1);
+  push_frame(l, loops[0]);
+  if (split) push_frame(l, loops[1]);
+  for (int i = 0; i < shape->rank; i++) {
+    int side = !(outer_dims >> i & 1);
+    const char *name = tn_arena_printf(l->arena, "d%d", i);
+    int dim = new_dim(l, name, shape->dims[i], TN_DIM_PARALLEL, l->frames[side].id);
+    dims[side][loops[side]->n_dims++] = dim;
+    at[i] = tn_index_dim(l->arena, dim);
+  }
+  loops[0]->dims = dims[0];
+  loops[1]->dims = dims[1];
+  for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
+    const tn_expr *value = lower_root(l, i, at);
+    tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
+    store->buffer = ROOT_BASE + i;
+    store->at = at;
+    store->expr = value;
+    if (value) append(&l->frames[l->n_frames - 1], store);
+  }
+  if (l->failed) return;
+  while (l->n_frames) pop_frame(l);
+  l->kernel->body = loops[0];
+}
+
+/* Buffers get their final numbers: leaves, roots, locals. Expressions may be reached
+ * twice; a number that is final already stays.                                      */
+typedef struct {
+  int roots, locals;
+} numbering;
+
+static int renumber(numbering n, int buffer) {
+  if (buffer >= LOCAL_BASE) return buffer - LOCAL_BASE + n.locals;
+  return buffer >= ROOT_BASE ? buffer - ROOT_BASE + n.roots : buffer;
+}
+
+static void renumber_expr(numbering n, tn_expr *expr) {
+  switch (expr->kind) {
+  case TN_EXPR_LOAD:
+    expr->load.buffer = renumber(n, expr->load.buffer);
+    return;
+  case TN_EXPR_OP:
+  case TN_EXPR_FMA:
+    for (int i = 0; i < expr->op.n_operands; i++) renumber_expr(n, (tn_expr *)expr->op.operands[i]);
+    return;
+  case TN_EXPR_CONSTANT:
+  case TN_EXPR_INDEX:
+  case TN_EXPR_VALUE: return;
+  }
+}
+
+static void renumber_body(numbering n, tn_stmt *body) {
+  for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    if (stmt->kind == TN_STMT_LOCAL || stmt->kind == TN_STMT_STORE) stmt->buffer = renumber(n, stmt->buffer);
+    if (stmt->expr) renumber_expr(n, (tn_expr *)stmt->expr);
+    for (int i = 0; i < stmt->n_accumulators; i++) renumber_expr(n, (tn_expr *)stmt->accumulators[i].update);
+    renumber_body(n, stmt->body);
+  }
+}
+
+static void finish(tn_lowering *l) {
+  const tn_group *group = l->group;
+  for (int i = 0; i < group->n_roots; i++) {
+    const char *name = tn_arena_printf(l->arena, group->n_roots > 1 ? "y%d" : "y", i);
+    TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, group->root_shape(group->user, i), TN_BUFFER_OUT}));
+  }
+  numbering n = {l->leaves.count, l->buffers.count};
+  for (int i = 0; i < l->locals.count; i++) TN_PUSH(l->arena, &l->buffers, l->locals.at[i]);
+  renumber_body(n, l->kernel->body);
+  l->kernel->n_parameters = n.locals;
+  l->kernel->n_buffers = l->buffers.count;
+  l->kernel->buffers = l->buffers.at;
+  l->kernel->n_values = l->values.count;
+  l->kernel->values = l->values.at;
+  l->out->kernel = l->kernel;
+  l->out->leaves = l->leaves.at;
+  l->out->n_leaves = l->leaves.count;
+}
+
+/* Runs twice: what the reductions depend on decides the loops they stand in. */
+bool tn_lower_group(const tn_group *group, tn_lowered *out) {
+  *out = (tn_lowered){0};
+  int rank = root_shape(group, 0)->rank;
+  if (rank > 60) return out->culprit = group->roots[0], false;
+  uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = all;
+  for (int run = 0; run < 2; run++) {
+    tn_lowering l = {.group = group, .out = out, .arena = group->arena, .n_root_dims = rank};
+    l.kernel = TN_NEW(group->arena, tn_kernel);
+    lower_roots(&l, outer);
+    if (l.failed) return false;
+    if (run == 1 || l.reduced_on == all || (!l.reduced_on && !l.has_reduce)) {
+      finish(&l);
+      return true;
+    }
+    outer = l.reduced_on;
+  }
+  return true;
+}

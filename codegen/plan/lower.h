@@ -1,0 +1,92 @@
+/* Groups of instructions -> kernels.
+ *
+ * A group is what becomes one kernel: a single instruction, or the computation of a
+ * fusion. Its leaves are values in memory; everything else is computed where it is
+ * needed, at the index where it is needed.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PLAN_LOWER_H
+#define TN_PLAN_LOWER_H
+
+#include "codegen/plan/expr.h"
+#include "target/target.h"
+
+typedef struct {
+  tn_arena *arena;        /* of the plan */
+  const tn_cpu *target;
+  tn_inst *const *roots;  /* what the kernel stores: arrays of the same dims, or one
+                             instruction with a tuple of them, repeated */
+  int n_roots;
+  bool whole;             /* a fusion's computation: leaves are its parameters and large
+                             constants; else the operands of the only root */
+  /* The shape of a leaf with the layout its bytes have. */
+  const tn_shape *(*leaf_shape)(void *user, tn_inst *leaf);
+  const tn_shape *(*root_shape)(void *user, int root);
+  void *user;
+} tn_group;
+
+typedef struct {
+  tn_kernel *kernel;      /* parameters: the leaves, then the roots */
+  tn_inst **leaves;
+  int n_leaves;
+  tn_inst *culprit;       /* why it failed: this instruction has no kernel form, … */
+  bool structure;         /* … only because of what it is fused with */
+} tn_lowered;
+
+/* Returns false, with culprit and structure set, where the group has no kernel. */
+bool tn_lower_group(const tn_group *group, tn_lowered *out);
+
+/* ---- inside (lower.c, lower_*.c) ---- */
+typedef struct tn_lowering tn_lowering;
+typedef const tn_index *const *tn_position; /* one index a dim */
+
+/* The value of inst's element `at`, in the innermost open statement list. NULL after a
+ * failure, which is recorded.                                                        */
+const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_fail(tn_lowering *l, tn_inst *culprit, bool structure);
+tn_arena *tn_lower_arena(const tn_lowering *l);
+tn_kernel *tn_lower_kernel(const tn_lowering *l);
+bool tn_lower_has_fma(const tn_lowering *l, tn_type type);
+/* Elements read from here on lie in low <= index < high or are not used. */
+void tn_lower_push_guard(tn_lowering *l, const tn_index *index, int64_t low, int64_t high);
+void tn_lower_pop_guards(tn_lowering *l, int count);
+/* operand[from] where all guards hold, else fill. */
+const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position from, const tn_guard_range *guards,
+                                int n_guards, const tn_expr *fill);
+
+/* A reduce over new dims for inst's element `at`: opened where `at` is known, which is
+ * the outermost body possible. Between open and close elements are lowered inside;
+ * `updates` may read the accumulators' values. initial[i] is a scalar instruction, or
+ * NULL for 0. open returns false after a failure.                                     */
+typedef struct {
+  int n_dims;
+  int dims[16];           /* of the kernel */
+  int n_accumulators;
+  int values[16];         /* the accumulators */
+  const tn_expr *initial[16];
+  tn_stmt *stmt;
+  void *hidden;           /* the bodies further in, closed meanwhile */
+  int n_hidden;
+} tn_open_reduce;
+bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
+                          const char *const *names, int n_accumulators, const tn_type *types,
+                          tn_inst *const *initial, tn_open_reduce *reduce);
+/* What an earlier close gave for the same element; NULL if there was none. */
+const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at);
+void tn_lower_remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr);
+void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr *const *updates);
+/* A named value for an expression that is used more than once. */
+const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
+
+/* A scalar computation's results for the given parameters. */
+bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results);
+
+/* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
+const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
+const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
+const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at);
+
+#endif

@@ -1,0 +1,140 @@
+/* reduce and reduce-window.
+ *
+ * Sums of f16 and bf16 accumulate in f32: the accumulator says so. A window that
+ * reaches into the padding, or between elements that base dilation has spread, meets
+ * the initial value there, as HLO defines it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/lower.h"
+
+enum { MAX_RESULTS = 16 };
+
+typedef struct {
+  int count;                     /* of operands, and of results */
+  tn_type element[MAX_RESULTS];
+  tn_type accumulator[MAX_RESULTS];
+  bool sum;                      /* one float add */
+} reduction;
+
+static bool describe(tn_lowering *l, tn_inst *inst, reduction *r) {
+  r->count = inst->n_operands / 2;
+  if (r->count > MAX_RESULTS) return tn_lower_fail(l, inst, false), false;
+  tn_op op;
+  r->sum = r->count == 1 && tn_comp_is_binary(inst->called[0], &op) && op == TN_OP_ADD;
+  for (int i = 0; i < r->count; i++) {
+    r->element[i] = inst->operands[i]->shape->type;
+    bool half = r->element[i] == TN_F16 || r->element[i] == TN_BF16;
+    r->accumulator[i] = r->sum && half ? TN_F32 : inst->operands[r->count + i]->shape->type;
+  }
+  return true;
+}
+
+/* accumulator = to_apply(accumulator, element) for all of them together. */
+static bool update(tn_lowering *l, tn_inst *inst, const reduction *r, const tn_open_reduce *reduce,
+                   const tn_expr **elements, const tn_expr **updates) {
+  tn_arena *arena = tn_lower_arena(l);
+  const tn_expr *parameters[2 * MAX_RESULTS];
+  for (int i = 0; i < r->count; i++) {
+    parameters[i] = tn_expr_value(arena, r->accumulator[i], reduce->values[i]);
+    parameters[r->count + i] = tn_expr_convert(arena, r->accumulator[i], elements[i]);
+  }
+  if (r->sum) {
+    updates[0] = tn_expr_binary(arena, TN_OP_ADD, r->accumulator[0], parameters[0], parameters[1]);
+    return true;
+  }
+  if (r->count > 1)
+    for (int i = 0; i < r->count; i++) parameters[r->count + i] = tn_lower_share(l, parameters[r->count + i]);
+  return tn_lower_scalars(l, inst->called[0], parameters, updates);
+}
+
+static const tn_expr *results(tn_lowering *l, tn_inst *inst, const reduction *r, const tn_open_reduce *reduce,
+                              tn_position at, int output) {
+  const tn_expr *wanted = NULL;
+  for (int i = 0; i < r->count; i++) {
+    const tn_expr *value = tn_expr_value(tn_lower_arena(l), r->accumulator[i], reduce->values[i]);
+    const tn_shape *shape = tn_shape_is_tuple(inst->shape) ? inst->shape->elements[i] : inst->shape;
+    value = tn_expr_convert(tn_lower_arena(l), shape->type, value);
+    tn_lower_remember(l, inst, i, at, value);
+    if (i == output) wanted = value;
+  }
+  return wanted;
+}
+
+const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output) {
+  const tn_expr *known = tn_lower_recall(l, inst, output, at);
+  reduction r;
+  if (known || !describe(l, inst, &r)) return known;
+  const tn_shape *shape = inst->operands[0]->shape;
+  const tn_dims *dims = &inst->attr.reduce.dims;
+  int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, dims->count);
+  bool *is_reduced = TN_NEW_ARRAY(tn_lower_arena(l), bool, shape->rank);
+  for (int i = 0; i < dims->count; i++) is_reduced[dims->at[i]] = true;
+  for (int d = 0, n = 0; d < shape->rank; d++)
+    if (is_reduced[d]) sizes[n++] = shape->dims[d];
+  tn_open_reduce reduce;
+  if (!tn_lower_open_reduce(l, inst, at, dims->count, sizes, NULL, r.count, r.accumulator, inst->operands + r.count,
+                            &reduce))
+    return NULL;
+  const tn_index **from = TN_NEW_ARRAY(tn_lower_arena(l), const tn_index *, shape->rank);
+  for (int d = 0, kept = 0, n = 0; d < shape->rank; d++)
+    from[d] = is_reduced[d] ? tn_index_dim(tn_lower_arena(l), reduce.dims[n++]) : at[kept++];
+  const tn_expr *elements[MAX_RESULTS], *updates[MAX_RESULTS];
+  for (int i = 0; i < r.count; i++) {
+    elements[i] = tn_lower_element(l, inst->operands[i], from);
+    if (!elements[i]) return NULL;
+  }
+  if (!update(l, inst, &r, &reduce, elements, updates)) return NULL;
+  tn_lower_close_reduce(l, &reduce, updates);
+  return results(l, inst, &r, &reduce, at, output);
+}
+
+/* The operand's element under window position k of result position o: (o*stride +
+ * k*rhs_dilation - pad_low) / lhs_dilation, guarded.                                */
+static const tn_expr *window_element(tn_lowering *l, tn_inst *inst, tn_inst *operand, tn_position at,
+                                     const int *window_dims, const tn_expr *fill) {
+  tn_arena *arena = tn_lower_arena(l);
+  int rank = operand->shape->rank, n_guards = 0;
+  const tn_index **from = TN_NEW_ARRAY(arena, const tn_index *, rank);
+  tn_guard_range *guards = TN_NEW_ARRAY(arena, tn_guard_range, 2 * rank);
+  for (int d = 0; d < rank; d++) {
+    tn_window_dim w = inst->attr.window.window.at[d];
+    int64_t size = operand->shape->dims[d];
+    const tn_index *k = tn_index_dim(arena, window_dims[d]), *o = tn_index_scale(arena, at[d], w.stride);
+    if (w.reversal)
+      k = tn_index_add(arena, tn_index_constant(arena, w.size - 1), tn_index_scale(arena, k, -1));
+    from[d] = tn_index_add(arena, tn_index_add(arena, o, tn_index_scale(arena, k, w.rhs_dilation)),
+                           tn_index_constant(arena, -w.pad_low));
+    int64_t least, most, reach = size > 0 ? (size - 1) * w.lhs_dilation + 1 : 0;
+    tn_index_range(tn_lower_kernel(l), from[d], &least, &most);
+    if (least < 0 || most >= reach) guards[n_guards++] = (tn_guard_range){from[d], 0, reach};
+    if (w.lhs_dilation == 1) continue;
+    guards[n_guards++] =
+        (tn_guard_range){tn_index_remainder(arena, tn_lower_kernel(l), from[d], w.lhs_dilation), 0, 1};
+    from[d] = tn_index_quotient(arena, tn_lower_kernel(l), from[d], w.lhs_dilation);
+  }
+  return tn_lower_guarded(l, operand, from, guards, n_guards, fill);
+}
+
+const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output) {
+  const tn_expr *known = tn_lower_recall(l, inst, output, at);
+  reduction r;
+  if (known || !describe(l, inst, &r)) return known;
+  int rank = inst->operands[0]->shape->rank;
+  if (inst->attr.window.window.count != rank) return tn_lower_fail(l, inst, false);
+  int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, rank);
+  for (int d = 0; d < rank; d++) sizes[d] = inst->attr.window.window.at[d].size;
+  tn_open_reduce reduce;
+  if (!tn_lower_open_reduce(l, inst, at, rank, sizes, NULL, r.count, r.accumulator, inst->operands + r.count,
+                            &reduce))
+    return NULL;
+  const tn_expr *elements[MAX_RESULTS], *updates[MAX_RESULTS];
+  for (int i = 0; i < r.count; i++) {
+    const tn_expr *fill = tn_lower_element(l, inst->operands[r.count + i], NULL);
+    elements[i] = fill ? window_element(l, inst, inst->operands[i], at, reduce.dims, fill) : NULL;
+    if (!elements[i]) return NULL;
+  }
+  if (!update(l, inst, &r, &reduce, elements, updates)) return NULL;
+  tn_lower_close_reduce(l, &reduce, updates);
+  return results(l, inst, &r, &reduce, at, output);
+}

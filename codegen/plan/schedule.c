@@ -1,0 +1,195 @@
+/* Schedules for trees: elementwise nests, reductions, rows with several passes.
+ *
+ * Each nest is vectorised along the dim that makes most of its accesses contiguous. A
+ * reduce runs along its reduced dim where that is contiguous, in four partial sums (the
+ * latency of an add), and along an outer dim otherwise. Outer loops are shared by
+ * threads.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/schedule.h"
+
+/* ---- accesses ---- */
+
+static void collect_expr(tn_arena *arena, const tn_kernel *kernel, const tn_expr *expr, tn_accesses *out);
+
+static void collect_index(tn_arena *arena, const tn_kernel *kernel, const tn_index *index, tn_accesses *out) {
+  for (int i = 0; i < index->n_terms; i++) {
+    if (index->terms[i].of) collect_index(arena, kernel, index->terms[i].of, out);
+    if (index->terms[i].kind == TN_TERM_VALUE) collect_expr(arena, kernel, index->terms[i].value, out);
+  }
+}
+
+static void collect_expr(tn_arena *arena, const tn_kernel *kernel, const tn_expr *expr, tn_accesses *out) {
+  switch (expr->kind) {
+  case TN_EXPR_CONSTANT:
+  case TN_EXPR_VALUE: return;
+  case TN_EXPR_INDEX: collect_index(arena, kernel, expr->index, out); return;
+  case TN_EXPR_LOAD: {
+    int rank = kernel->buffers[expr->load.buffer].shape->rank;
+    const tn_index *offset = tn_access_offset(arena, kernel, expr->load.buffer, expr->load.at);
+    TN_PUSH(arena, out,
+            ((tn_access_info){expr->load.buffer, offset, expr->load.at, false, expr->load.fill != NULL}));
+    for (int i = 0; i < rank; i++) collect_index(arena, kernel, expr->load.at[i], out);
+    if (expr->load.fill) collect_expr(arena, kernel, expr->load.fill, out);
+    return;
+  }
+  case TN_EXPR_OP:
+  case TN_EXPR_FMA:
+    for (int i = 0; i < expr->op.n_operands; i++) collect_expr(arena, kernel, expr->op.operands[i], out);
+    return;
+  }
+}
+
+void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out) {
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    if (stmt->expr) collect_expr(arena, kernel, stmt->expr, out);
+    if (stmt->kind == TN_STMT_STORE) {
+      const tn_index *offset = tn_access_offset(arena, kernel, stmt->buffer, stmt->at);
+      TN_PUSH(arena, out, ((tn_access_info){stmt->buffer, offset, stmt->at, true, false}));
+    }
+    for (int i = 0; i < stmt->n_accumulators; i++)
+      collect_expr(arena, kernel, stmt->accumulators[i].update, out);
+    tn_collect_accesses(arena, kernel, stmt->body, out);
+  }
+}
+
+int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step) {
+  int score = 0;
+  for (int i = 0; i < accesses->count; i++) {
+    const tn_access_info *a = &accesses->at[i];
+    int64_t stride;
+    bool known = tn_index_stride(kernel, a->offset, dim, step, &stride);
+    if (known && stride == 1) score += a->is_store ? 5 : 4;
+    else if (known && stride == 0) score += a->is_store ? -8 : 1;
+    else score -= a->is_store ? 6 : 4;
+  }
+  return score;
+}
+
+/* ---- the nests of a tree ---- */
+
+static size_t widest(const tn_kernel *kernel, const tn_expr *expr) {
+  size_t bytes = tn_type_bytes(expr->type);
+  if (tn_type_is_float(expr->type) && bytes < 4) bytes = 4;
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return bytes;
+  for (int i = 0; i < expr->op.n_operands; i++) {
+    size_t one = widest(kernel, expr->op.operands[i]);
+    if (one > bytes) bytes = one;
+  }
+  return bytes;
+}
+
+static size_t widest_in(const tn_kernel *kernel, const tn_stmt *body) {
+  size_t bytes = 1;
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    size_t one = stmt->expr ? widest(kernel, stmt->expr) : 1;
+    if (one > bytes) bytes = one;
+    for (int i = 0; i < stmt->n_accumulators; i++) {
+      one = widest(kernel, stmt->accumulators[i].update);
+      if (one > bytes) bytes = one;
+    }
+    one = widest_in(kernel, stmt->body);
+    if (one > bytes) bytes = one;
+  }
+  return bytes;
+}
+
+int tn_kernel_lanes(const tn_kernel *kernel, const tn_cpu *target) {
+  return target->vector_bytes / (int)widest_in(kernel, kernel->body);
+}
+
+typedef struct {
+  tn_arena *arena;
+  tn_kernel *kernel;
+  const tn_cpu *target;
+  tn_dim_schedule *dims;
+  TN_VEC(tn_loop_ref) order;
+} tree;
+
+static bool is_leaf_nest(const tn_stmt *stmt) {
+  for (const tn_stmt *child = stmt->body; child; child = child->next)
+    if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) return false;
+  return true;
+}
+
+static bool can_split(const tn_kernel *kernel, const tn_stmt *reduce) {
+  for (int i = 0; i < reduce->n_accumulators; i++)
+    if (tn_reduce_join(kernel, reduce, i) == TN_JOIN_ORDERED) return false;
+  return true;
+}
+
+/* The dim of `dims` along which the accesses vectorise best; -1 if none does. */
+static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int *score) {
+  int best = -1;
+  *score = 0;
+  for (int i = n - 1; i >= 0; i--) {
+    if (t->kernel->dims[dims[i]].size < 2) continue;
+    int one = tn_vector_score(t->kernel, accesses, dims[i], lanes);
+    if (one > *score) {
+      *score = one;
+      best = dims[i];
+    }
+  }
+  return best;
+}
+
+static void set_vector(tree *t, int dim, int lanes, int most) {
+  int64_t size = t->kernel->dims[dim].size;
+  int vectors = most;
+  while (vectors > 1 && (int64_t)lanes * vectors > size) vectors /= 2;
+  t->dims[dim].lanes = lanes;
+  t->dims[dim].vectors = vectors;
+}
+
+/* A reduce below `around`, the loop whose dims it may use for vectors instead. */
+static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *around) {
+  int lanes = t->target->vector_bytes / (int)widest_in(t->kernel, reduce->body);
+  for (int i = 0; i < reduce->n_accumulators; i++) {
+    int one = t->target->vector_bytes / (int)widest(t->kernel, reduce->accumulators[i].update);
+    if (one < lanes) lanes = one;
+  }
+  tn_accesses accesses = {0};
+  tn_stmt only = *reduce;
+  only.next = NULL;
+  tn_collect_accesses(t->arena, t->kernel, &only, &accesses);
+  int inner_score = 0, outer_score = 0, inner = -1, outer = -1;
+  bool taken = false;
+  for (int i = 0; i < around->n_dims; i++) taken = taken || t->dims[around->dims[i]].lanes;
+  if (can_split(t->kernel, reduce) && reduce->n_dims)
+    inner = best_vector_dim(t, &accesses, reduce->dims + reduce->n_dims - 1, 1, lanes, &inner_score);
+  bool alone = true; /* other nests in the loop want its dims scalar */
+  for (const tn_stmt *s = around->body; s; s = s->next)
+    alone = alone && (s == reduce || (s->kind != TN_STMT_LOOP && s->kind != TN_STMT_REDUCE));
+  if (alone && !taken)
+    outer = best_vector_dim(t, &accesses, around->dims, around->n_dims, lanes, &outer_score);
+  if (outer >= 0 && outer_score > inner_score) set_vector(t, outer, lanes, 4);
+  else if (inner >= 0) set_vector(t, inner, lanes, 4);
+}
+
+static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
+  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  if (stmt->kind == TN_STMT_REDUCE) {
+    schedule_reduce(t, stmt, around);
+    return;
+  }
+  if (is_leaf_nest(stmt)) {
+    int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+    tn_accesses accesses = {0};
+    tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
+    int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
+    if (dim >= 0) set_vector(t, dim, lanes, 4);
+    return;
+  }
+  for (const tn_stmt *child = stmt->body; child; child = child->next)
+    if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) schedule_nest(t, child, stmt);
+}
+
+void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
+  tree t = {.arena = arena, .kernel = kernel, .target = target};
+  t.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
+  for (int i = 0; i < kernel->n_dims; i++) t.dims[i].unroll = 1;
+  schedule_nest(&t, kernel->body, kernel->body);
+  kernel->schedule = (tn_schedule){.dims = t.dims, .n_order = t.order.count, .order = t.order.at};
+  kernel->schedule.n_threads = kernel->body->n_dims;
+}

@@ -1,0 +1,49 @@
+/* Choosing schedules; shared by the files that do.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PLAN_SCHEDULE_H
+#define TN_PLAN_SCHEDULE_H
+
+#include "codegen/plan/build.h"
+
+/* One read or write of a nest, as an element offset. */
+typedef struct {
+  int buffer;
+  const tn_index *offset;
+  const tn_index *const *at;
+  bool is_store;
+  bool guarded;
+} tn_access_info;
+
+typedef TN_VEC(tn_access_info) tn_accesses;
+
+/* All accesses of the statements in `body`, those of nested statements included. */
+void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out);
+
+/* How well `dim` serves as the vector dim of the accesses, L*U = step elements at a
+ * time: large is good, negative is worse than scalar code.                          */
+int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step);
+
+/* A contraction: one loop nest around one reduce of products, then stores. */
+typedef struct {
+  const tn_stmt *loop, *reduce;
+  int n;              /* vector dim, of the loop; -1: it is no contraction */
+  int weights;        /* buffer that depends on n and is read in the reduce; -1: none */
+  const tn_index *const *weights_at;
+  int lanes;
+} tn_contraction;
+bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out);
+
+/* Fills kernel->schedule. */
+void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c);
+void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
+void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed);
+
+/* The layout in which panels of `width` elements of dim `at` follow each other. */
+const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width);
+
+/* Lanes for a kernel: of its widest element type. */
+int tn_kernel_lanes(const tn_kernel *kernel, const tn_cpu *target);
+
+#endif

@@ -1,0 +1,229 @@
+/* Schedules for sums of products: dot, convolution.
+ *
+ * The result is computed in register tiles of MR rows and NV vectors: NV vectors of
+ * weights are loaded, each row's input element is broadcast, MR*NV accumulators stay
+ * in registers for the whole sum. A tile fits if MR*NV + NV + 1 registers do; it hides
+ * the latency of a multiply-add if MR*NV is at least latency times ports. Among those
+ * that fit, the one that wastes least on this size's edges is taken.
+ *
+ * Weights are packed in panels of NV vectors ([n/NR][k…][NR]), so that a tile reads
+ * them one after the other; inputs stay where they are. Loops go over panels outside
+ * and rows inside, or, where the weights fit in the cache beside a block of rows, the
+ * other way round. See docs/performance.md for what was measured.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/schedule.h"
+
+/* ---- recognition ---- */
+
+static bool depends(const tn_kernel *kernel, const tn_index *index, int dim) {
+  int64_t stride;
+  return !tn_index_stride(kernel, index, dim, 1, &stride) || stride != 0;
+}
+
+static int only_reduce(const tn_stmt *loop, const tn_stmt **reduce) {
+  int count = 0;
+  for (const tn_stmt *stmt = loop->body; stmt; stmt = stmt->next) {
+    if (stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_LOCAL) return 0;
+    if (stmt->kind != TN_STMT_REDUCE) continue;
+    *reduce = stmt;
+    count++;
+  }
+  return count;
+}
+
+/* fma(a, b, s) or s + a*b. */
+static bool is_product_sum(const tn_expr *update) {
+  if (update->kind == TN_EXPR_FMA) return true;
+  if (update->kind != TN_EXPR_OP || update->op.op != TN_OP_ADD) return false;
+  const tn_expr *b = update->op.operands[1];
+  return b->kind == TN_EXPR_OP && b->op.op == TN_OP_MULTIPLY;
+}
+
+/* The dim along which results lie side by side: stride 1 in the stores. */
+static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop) {
+  tn_accesses accesses = {0};
+  tn_collect_accesses(arena, kernel, loop->body, &accesses);
+  for (int i = loop->n_dims - 1; i >= 0; i--) {
+    bool contiguous = kernel->dims[loop->dims[i]].size > 1;
+    for (int a = 0; a < accesses.count; a++) {
+      int64_t stride;
+      if (!accesses.at[a].is_store) continue;
+      contiguous = contiguous && tn_index_stride(kernel, accesses.at[a].offset, loop->dims[i], 1, &stride) &&
+                   stride == 1;
+    }
+    if (contiguous) return loop->dims[i];
+  }
+  return -1;
+}
+
+bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out) {
+  *out = (tn_contraction){.loop = kernel->body, .n = -1, .weights = -1};
+  if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators != 1) return false;
+  if (out->reduce->body && out->reduce->body->kind == TN_STMT_STORE) return false;
+  if (!is_product_sum(out->reduce->accumulators[0].update)) return false;
+  out->n = result_dim(arena, kernel, kernel->body);
+  if (out->n < 0) return false;
+  out->lanes = tn_kernel_lanes(kernel, target);
+  tn_accesses accesses = {0};
+  tn_stmt only = *out->reduce;
+  only.next = NULL;
+  tn_collect_accesses(arena, kernel, &only, &accesses);
+  for (int i = 0; i < accesses.count; i++) {
+    if (!depends(kernel, accesses.at[i].offset, out->n) || accesses.at[i].guarded) continue;
+    if (out->weights >= 0 && out->weights != accesses.at[i].buffer) return out->weights = -1, true;
+    out->weights = accesses.at[i].buffer;
+    out->weights_at = accesses.at[i].at;
+  }
+  return true;
+}
+
+/* ---- the register tile ---- */
+
+typedef struct {
+  int rows, vectors;
+  double waste; /* work done over work asked for, and loads that do not hide */
+} tile;
+
+static int64_t steps(int64_t size, int64_t step) { return (size + step - 1) / step; }
+
+static double tile_cost(const tn_cpu *target, int64_t m, int64_t n, int lanes, int rows, int vectors) {
+  int64_t columns = steps(n, lanes) * lanes;
+  double lanes_used = (double)columns / (double)n;
+  int64_t tiles = steps(m, rows);
+  double average = (double)m / (double)tiles; /* balanced heights */
+  double need = target->fma_latency * target->fma_per_cycle;
+  double chains = average * vectors;
+  double latency = chains < need ? need / chains : 1.0;
+  double loads = (average + vectors) / (2.0 * average * vectors) * target->fma_per_cycle;
+  return lanes_used * latency * (loads > 1 ? loads : 1.0) * (1.0 + 0.02 / average + 0.02 / vectors);
+}
+
+static tile choose_tile(const tn_cpu *target, int64_t m, int64_t n, int lanes) {
+  tile best = {1, 1, 1e30};
+  int registers = target->vector_registers - !target->fma; /* a product needs a place */
+  for (int vectors = 1; vectors <= 7; vectors++) {
+    if (vectors > 1 && (int64_t)(vectors - 1) * lanes >= n) break;
+    for (int rows = 1; rows <= 28 && rows <= m && rows * vectors + vectors + 1 <= registers; rows++) {
+      double waste = tile_cost(target, m, n, lanes, rows, vectors);
+      int64_t last = steps(n, lanes) % vectors; /* a narrow last panel costs its share */
+      if (last) waste *= 1.0 + 0.3 * (double)(vectors - last) / (double)steps(n, lanes);
+      if (waste < best.waste - 1e-9) best = (tile){rows, vectors, waste};
+    }
+  }
+  return best;
+}
+
+/* ---- loops ---- */
+
+typedef struct {
+  tn_arena *arena;
+  tn_kernel *kernel;
+  tn_dim_schedule *dims;
+  TN_VEC(tn_loop_ref) order;
+} plan_loops;
+
+static void add_loop(plan_loops *p, int dim, int level) { TN_PUSH(p->arena, &p->order, ((tn_loop_ref){dim, level})); }
+
+/* Rows: the loop's dims other than n that the weights do not depend on, innermost first. */
+static int row_dims(const tn_kernel *kernel, const tn_contraction *c, int *rows) {
+  int count = 0;
+  for (int i = c->loop->n_dims - 1; i >= 0; i--) {
+    int dim = c->loop->dims[i];
+    bool shared = dim != c->n;
+    if (c->weights >= 0)
+      for (int d = 0; d < kernel->buffers[c->weights].shape->rank; d++)
+        shared = shared && !depends(kernel, c->weights_at[d], dim);
+    if (shared) rows[count++] = dim;
+  }
+  return count;
+}
+
+static int64_t weight_bytes(const tn_kernel *kernel, const tn_contraction *c) {
+  if (c->weights < 0) return 0;
+  const tn_shape *shape = kernel->buffers[c->weights].shape;
+  return tn_shape_elements(shape) * (int64_t)tn_type_bytes(shape->type);
+}
+
+/* Two row dims share the tile's rows where the inner one alone is short: 7 pixels a row
+ * leave half the registers idle, two rows of 7 do not.                                 */
+static void tile_rows(plan_loops *p, const int *rows, int n_rows, const tn_cpu *target, int64_t n, int lanes,
+                      int *vectors) {
+  if (!n_rows) {
+    *vectors = choose_tile(target, 1, n, lanes).vectors;
+    return;
+  }
+  int64_t inner = p->kernel->dims[rows[0]].size, outer = n_rows > 1 ? p->kernel->dims[rows[1]].size : 1;
+  tile one = choose_tile(target, inner, n, lanes);
+  p->dims[rows[0]].unroll = one.rows;
+  *vectors = one.vectors;
+  if (one.rows < inner || outer < 2 || inner > 14) return;
+  for (int two = 2; two <= 4; two++) {
+    tile both = choose_tile(target, inner * two, n, lanes);
+    if (two > outer || both.rows < inner * two || both.waste >= one.waste) continue;
+    one = both;
+    p->dims[rows[1]].unroll = two;
+    *vectors = both.vectors;
+  }
+}
+
+static int unroll_of(int64_t size) {
+  for (int u = 4; u > 1; u--)
+    if (size % u == 0) return u;
+  return size >= 8 ? 4 : 1;
+}
+
+void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c) {
+  plan_loops p = {.arena = arena, .kernel = kernel};
+  p.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
+  for (int i = 0; i < kernel->n_dims; i++) p.dims[i].unroll = 1;
+  int *rows = TN_NEW_ARRAY(arena, int, kernel->n_dims), vectors = 1;
+  int n_rows = row_dims(kernel, c, rows);
+  tile_rows(&p, rows, n_rows, target, kernel->dims[c->n].size, c->lanes, &vectors);
+  p.dims[c->n].lanes = c->lanes;
+  p.dims[c->n].vectors = vectors;
+  if (c->reduce->n_dims) {
+    int k = c->reduce->dims[c->reduce->n_dims - 1];
+    p.dims[k].unroll = unroll_of(kernel->dims[k].size);
+  }
+  /* Dims that the weights depend on (batches) outermost, then panels, then rows; rows
+   * outside the panels where all weights stay in the cache and there are many rows.   */
+  int64_t outer_rows = n_rows > 1 ? kernel->dims[rows[n_rows - 1]].size : 1;
+  bool rows_outside = weight_bytes(kernel, c) <= target->l2_bytes / 2 && outer_rows >= 28;
+  for (int i = 0; i < c->loop->n_dims; i++) {
+    bool is_row = false;
+    for (int r = 0; r < n_rows; r++) is_row = is_row || rows[r] == c->loop->dims[i];
+    if (!is_row && c->loop->dims[i] != c->n) add_loop(&p, c->loop->dims[i], 0);
+  }
+  if (rows_outside)
+    for (int r = n_rows - 1; r > 0; r--) add_loop(&p, rows[r], 0);
+  add_loop(&p, c->n, 0);
+  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows; r--) add_loop(&p, rows[r], 0);
+  kernel->schedule.n_threads = p.order.count;
+  for (int i = 0; i < c->reduce->n_dims; i++) add_loop(&p, c->reduce->dims[i], 0);
+  kernel->schedule.dims = p.dims;
+  kernel->schedule.order = p.order.at;
+  kernel->schedule.n_order = p.order.count;
+}
+
+/* ---- packed weights ---- */
+
+/* Dim `at` innermost in panels of `width`; the first n_outer other dims stay outside. */
+const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width) {
+  tn_layout *layout = TN_NEW(arena, tn_layout);
+  int64_t *order = TN_NEW_ARRAY(arena, int64_t, shape->rank), *sizes = TN_NEW_ARRAY(arena, int64_t, shape->rank);
+  tn_dims *tile = TN_NEW(arena, tn_dims);
+  int n = 0;
+  order[n++] = at;
+  for (int d = shape->rank - 1; d >= 0; d--)
+    if (d != at) order[n++] = d;
+  for (int i = shape->rank - 1 - n_outer; i >= 0; i--)
+    sizes[tile->count++] = i ? shape->dims[order[i]] : width;
+  tile->at = sizes;
+  layout->minor_to_major = (tn_dims){order, shape->rank};
+  layout->tiles = tile;
+  layout->n_tiles = 1;
+  layout->tail_alignment = 1;
+  return layout;
+}
