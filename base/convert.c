@@ -6,7 +6,9 @@
  *
  *   f16 bf16 f32          -> float   \      / f16 bf16 f32 f64
  *   f64 f8* f4            -> double   >    <  s8 ... s64 u8 ... u64 and narrower
- *   s* pred / u*          -> 64 bits /      \ f8* f4, pred
+ *   s* u* pred            -> 64 bits /      \ f8* f4, pred
+ *
+ * (integers of 8 to 32 bits on their way to a float: to float or double).
  *
  * Cost: 1 to 3 ns an element for f16, bf16, f32, f64 and integers, 10 ns for f8.
  *
@@ -52,7 +54,23 @@ static wide_kind widen_integers(wide_block *restrict wide, tn_type type, const v
   return type == TN_U64 ? WIDE_UNSIGNED : WIDE_SIGNED;
 }
 
-static wide_kind widen(wide_block *restrict wide, tn_type type, const void *restrict from, size_t count) {
+/* On their way to a float, integers go where they are exact. */
+static wide_kind widen_integers_to_float(wide_block *restrict wide, tn_type type, const void *restrict from,
+                                         size_t count) {
+  if (tn_type_bits(type) == 64) return widen_integers(wide, type, from, count);
+  if (type == TN_S8) LOOP(wide->f, int8_t, in[i]);
+  if (type == TN_S16) LOOP(wide->f, int16_t, in[i]);
+  if (type == TN_U8) LOOP(wide->f, uint8_t, in[i]);
+  if (type == TN_U16) LOOP(wide->f, uint16_t, in[i]);
+  if (type == TN_S32) LOOP(wide->d, int32_t, in[i]);
+  if (type == TN_U32) LOOP(wide->d, uint32_t, (double)(int32_t)(in[i] ^ UINT32_C(1) << 31) + 0x1p31);
+  return tn_type_bits(type) == 32 ? WIDE_DOUBLE : WIDE_FLOAT;
+}
+
+static wide_kind widen(wide_block *restrict wide, tn_type type, const void *restrict from, size_t count,
+                       bool to_float) {
+  if (!tn_type_is_float(type) && to_float)
+    return widen_integers_to_float(wide, storage_of(type), from, count);
   if (!tn_type_is_float(type)) return widen_integers(wide, storage_of(type), from, count);
   if (type == TN_F16)
     LOOP(wide->f, uint16_t, tn_widen_f16(in[i]));
@@ -75,9 +93,11 @@ static double signed_to_odd(int64_t value) {
   return value < 0 ? -(double)magnitude : (double)magnitude;
 }
 
-static double unsigned_to_odd(uint64_t value) {
-  if (value >> 53) value = (value >> 11 | ((value & 0x7ff) != 0)) << 11;
-  return (double)value;
+/* By selects, and through signed integers: random data must not cost a wrong branch. */
+static inline double unsigned_to_odd(uint64_t value) {
+  bool large = value >> 53;
+  uint64_t half = (value >> 12 | ((value & 0xfff) != 0)) << 11;
+  return (double)(int64_t)(large ? half : value) * (large ? 2 : 1);
 }
 
 #define NARROW(T, expression)                                                                                \
@@ -100,23 +120,32 @@ static void narrow_float_to_float(tn_type type, void *restrict to, const float *
 }
 
 static void narrow_double_to_float(tn_type type, void *restrict to, const double *restrict x, size_t count) {
-  if (type == TN_F16)
-    NARROW(uint16_t, tn_narrow_f16(tn_narrow_to_odd(x[i])));
-  else if (type == TN_BF16)
-    NARROW(uint16_t, tn_narrow_bf16(tn_narrow_to_odd(x[i])));
+  if (type == TN_F64)
+    memcpy(to, x, count * sizeof *x);
   else if (type == TN_F32)
     NARROW(float, (float)x[i]);
-  else if (type == TN_F64)
-    NARROW(double, x[i]);
-  else
+  else if (tn_type_bits(type) < 16)
     NARROW(uint8_t, (uint8_t)tn_float_to_bits(type, x[i]));
+  else {
+    float odd[BLOCK];
+    for (size_t i = 0; i < count; i++) odd[i] = tn_narrow_to_odd(x[i]);
+    narrow_float_to_float(type, to, odd, count);
+  }
 }
 
-/* The integer's part of x in [low, high], toward zero; NaN gives 0. */
+/* x in [low, high]; NaN gives 0. The selects are the machine's maximum and minimum. */
 static inline double clamped(double x, double low, double high) {
   x = x == x ? x : 0;
-  x = x < low ? low : x;
-  return x > high ? high : x;
+  x = x > low ? x : low;
+  return x < high ? x : high;
+}
+
+/* Adding 2^52 rounds to an integer and leaves it in the low bits, also in vectors. */
+static inline uint32_t to_u32(double x) {
+  x = x > 0 ? x : 0;
+  x = x < UINT32_MAX ? x : UINT32_MAX;
+  double shifted = x + 0x1p52;
+  return (uint32_t)tn_bits_of_double(shifted) - (shifted - 0x1p52 > x);
 }
 
 static inline int64_t to_s64(double x) {
@@ -126,7 +155,7 @@ static inline int64_t to_s64(double x) {
 }
 
 static inline uint64_t to_u64(double x) {
-  if (!(x > 0)) return 0;
+  x = x > 0 ? x : 0;
   return x >= 0x1p64 ? UINT64_MAX : (uint64_t)x;
 }
 
@@ -137,7 +166,7 @@ static void narrow_double_to_integer(tn_type type, void *restrict to, const doub
   else if (type == TN_U64)
     NARROW(uint64_t, to_u64(x[i]));
   else if (type == TN_U32)
-    NARROW(uint32_t, (uint32_t)(int64_t)clamped(x[i], 0, UINT32_MAX));
+    NARROW(uint32_t, to_u32(x[i]));
   else if (type == TN_PRED)
     NARROW(uint8_t, x[i] != 0);
   else {
@@ -219,7 +248,7 @@ static void convert_real(tn_type to_type, char *to, tn_type from_type, const cha
   wide_block wide;
   for (size_t done = 0; done < count; done += BLOCK) {
     size_t n = count - done < BLOCK ? count - done : BLOCK;
-    wide_kind kind = widen(&wide, from_type, from + done * from_size, n);
+    wide_kind kind = widen(&wide, from_type, from + done * from_size, n, tn_type_is_float(to_type));
     narrow(to_type, to + done * to_size, &wide, kind, n);
   }
 }

@@ -112,8 +112,8 @@ static inline float tn_narrow_to_odd(double value) {
   float nearest = (float)value;
   uint32_t bits = tn_bits_of(nearest);
   double back = nearest;
-  uint32_t beyond = __builtin_fabs(back) > __builtin_fabs(value);
-  return tn_float_of(back != value ? (bits - beyond) | 1 : bits);
+  uint32_t beyond = __builtin_fabs(back) > __builtin_fabs(value), inexact = back != value;
+  return tn_float_of((bits - beyond) | inexact);
 }
 
 #endif
