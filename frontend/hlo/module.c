@@ -1,0 +1,131 @@
+/* HLO text -> module: the entry points.
+ *
+ * Three passes: the text is read once, from front to back (computations may be named
+ * before they are defined); what then hangs loose is resolved (resolve.c); the
+ * verifier sees only what is complete.
+ *
+ * Memory: the module, one hash table of names for each depth of nesting, and nothing
+ * by token; literals lie in the module's arena from the first byte.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "frontend/hlo/parser.h"
+
+#include "ir/verify.h"
+
+/* ---- limits ---- */
+
+static int64_t or_default(int64_t value, int64_t otherwise) { return value > 0 ? value : otherwise; }
+
+/* Nesting is bounded for the sake of the stack, ours and that of who comes after. */
+static tn_hlo_options with_defaults(const tn_hlo_options *options) {
+  tn_hlo_options all = options ? *options : (tn_hlo_options){0};
+  all.max_instructions = or_default(all.max_instructions, INT64_C(10000000));
+  all.max_nesting = or_default(all.max_nesting, 64);
+  if (all.max_nesting > 1000) all.max_nesting = 1000;
+  all.max_tensor_bytes = or_default(all.max_tensor_bytes, INT64_C(1) << 40);
+  return all;
+}
+
+/* ---- the text ---- */
+
+/* Without a module line: is this one instruction, or are these computations? */
+static bool at_lone_instruction(const tn_hlo_parser *p) {
+  tn_hlo_parser look = *p;
+  if (tn_hlo_at_word(p, "ROOT") || (!p->lex.token.percent && tn_hlo_at_shape(p))) return true;
+  if (tn_hlo_kind(p) != TN_TOK_WORD || tn_hlo_at_word(p, "ENTRY")) return false;
+  tn_lexer_next(&look.lex);
+  if (look.lex.token.kind == '=') return true;
+  if (look.lex.token.kind != '(') return false;
+  tn_lexer_next(&look.lex); /* add(x, y) or add (x: f32[]) -> … */
+  int first = look.lex.token.kind;
+  tn_lexer_next(&look.lex);
+  return !(first == ')' && look.lex.token.kind == TN_TOK_ARROW) && !(first == TN_TOK_WORD && look.lex.token.kind == ':');
+}
+
+static void computations(tn_hlo_parser *p) {
+  while (!p->stopped && tn_hlo_kind(p) != TN_TOK_END)
+    if (!tn_hlo_computation(p)) tn_hlo_recover_computation(p);
+}
+
+void tn_hlo_module(tn_hlo_parser *p) {
+  bool headless = !tn_hlo_at_word(p, "HloModule");
+  if (headless && tn_hlo_kind(p) == TN_TOK_END) {
+    tn_hlo_error(p, "the text holds no module");
+    return;
+  }
+  tn_hlo_module_line(p);
+  if (headless && !p->module->tables && at_lone_instruction(p))
+    tn_hlo_lone_instruction(p);
+  else
+    computations(p);
+  if (tn_hlo_errors(p)) return;
+  if (!p->last_comp) {
+    tn_hlo_error(p, "the module has no computations");
+    return;
+  }
+  if (!p->entry) p->entry = p->last_comp;
+  p->module->entry = p->entry;
+  if (headless) p->module->name = tn_arena_printf(p->arena, "module_%s", p->entry->name);
+  tn_hlo_resolve(p);
+}
+
+/* ---- entry points ---- */
+
+/* Runs `body` where allocation may fail; false if it did. */
+static bool guarded(tn_hlo_parser *p, void (*body)(tn_hlo_parser *)) {
+  tn_guard guard;
+  if (setjmp(*tn_guard_enter(&guard))) {
+    tn_error(p->sink, TN_LIMIT, (tn_location){p->file, 0, 0}, "out of memory");
+    return false;
+  }
+  body(p);
+  tn_guard_leave(&guard);
+  return true;
+}
+
+static void parse_module(tn_hlo_parser *p) {
+  p->scratch = tn_arena_create();
+  p->module = tn_module_create("module");
+  p->arena = p->module->arena;
+  p->module->file = p->file = tn_arena_string(p->arena, p->options.file);
+  tn_hlo_module(p);
+  if (!tn_hlo_errors(p)) tn_verify_module(p->module, p->sink);
+}
+
+tn_module *tn_hlo_parse(tn_str text, const tn_hlo_options *options, tn_diagnostics *sink) {
+  tn_hlo_parser p = {.options = with_defaults(options), .sink = sink, .errors_before = sink->errors};
+  if (!p.options.file) p.options.file = "<text>";
+  p.file = p.options.file;
+  tn_source source = {.name = p.file, .text = text.at, .length = text.length};
+  tn_diagnostics_add_source(sink, &source);
+  tn_lexer_start(&p.lex, text);
+  bool done = guarded(&p, parse_module) && !tn_hlo_errors(&p);
+  tn_diagnostics_remove_source(sink, &source);
+  tn_text_free(&p.text);
+  tn_arena_destroy(p.scratch);
+  if (done) return p.module;
+  tn_module_destroy(p.module);
+  return NULL;
+}
+
+static const tn_shape *lone_shape(tn_hlo_parser *p) {
+  const tn_shape *shape;
+  if (!tn_hlo_shape(p, &shape)) return NULL;
+  if (tn_hlo_kind(p) == TN_TOK_END) return shape;
+  tn_hlo_expected(p, "the end of the shape");
+  return NULL;
+}
+
+const tn_shape *tn_hlo_parse_shape(tn_arena *arena, tn_str text, tn_diagnostics *sink) {
+  tn_hlo_parser p = {.options = with_defaults(NULL), .sink = sink, .errors_before = sink->errors, .arena = arena};
+  tn_source source = {.name = "shape", .text = text.at, .length = text.length};
+  p.file = source.name;
+  p.scratch = tn_arena_create();
+  tn_diagnostics_add_source(sink, &source);
+  tn_lexer_start(&p.lex, text);
+  const tn_shape *shape = lone_shape(&p);
+  tn_diagnostics_remove_source(sink, &source);
+  tn_arena_destroy(p.scratch);
+  return shape;
+}
