@@ -81,14 +81,16 @@ static bool copy_int(tn_hlo_parser *p, size_t first, int64_t least) {
 }
 
 /* open integer, … close; *product of the integers, *count of them */
-static bool copy_list(tn_hlo_parser *p, size_t first, int open, int close, int64_t least, int64_t *product, int *count) {
+static bool copy_list(tn_hlo_parser *p, size_t first, int open, int close, int64_t least, int64_t *product,
+                      int *count) {
   if (!copy_kind(p, first, open, "in sharding")) return false;
   for (*product = 1, *count = 0;; copy_token(p, first)) {
     int64_t value = 0;
     tn_lexer before = p->lex;
     if (!tn_hlo_count(p, "sharding:", least, INT32_MAX, &value)) return false;
     p->lex = before;
-    if (__builtin_mul_overflow(*product, value, product)) return tn_hlo_error(p, "sharding over too many devices");
+    if (__builtin_mul_overflow(*product, value, product))
+      return tn_hlo_error(p, "sharding over too many devices");
     copy_token(p, first);
     ++*count;
     if (tn_hlo_kind(p) != ',') break;
@@ -111,7 +113,8 @@ static bool copy_iota(tn_hlo_parser *p, size_t first, int64_t devices) {
   tn_text_put_char(&p->text, 'T');
   here = tn_hlo_here(p);
   if (!copy_list(p, first, '(', ')', 0, &ignored, &permuted)) return false;
-  return permuted == rank || tn_hlo_error_at(p, here, "sharding: T permutes %d of %d dimensions", permuted, rank);
+  return permuted == rank ||
+         tn_hlo_error_at(p, here, "sharding: T permutes %d of %d dimensions", permuted, rank);
 }
 
 /* devices=[2,2]0,1,2,3 or devices=[2,2]<=[4] */
@@ -133,16 +136,16 @@ static bool copy_devices(tn_hlo_parser *p, size_t first) {
 
 /* One item of a single sharding. */
 static bool copy_sharding_item(tn_hlo_parser *p, size_t first) {
-  static const char *const items[] = {"replicated",     "maximal",        "manual",       "unknown",  "unreduced",
-                                      "device",         "devices",        "last_tile_dim_replicate",
-                                      "last_tile_dims", "metadata",       "shard_as",     "shard_like"};
+  static const char *const items[] = {"replicated",     "maximal",  "manual",   "unknown",
+                                      "unreduced",      "device",   "devices",  "last_tile_dim_replicate",
+                                      "last_tile_dims", "metadata", "shard_as", "shard_like"};
   tn_str word = p->lex.token.text;
   int which = 0, count = (int)(sizeof items / sizeof *items);
-  while (which < count && !tn_hlo_at_word(p, items[which]))
-    which++;
+  while (which < count && !tn_hlo_at_word(p, items[which])) which++;
   if (tn_hlo_kind(p) != TN_TOK_WORD) return tn_hlo_expected(p, "a kind of sharding");
   if (which == count)
-    return tn_hlo_error(p, "unknown sharding '%.*s'%s", TN_CLIP(word), tn_hlo_suggestion(p, word, items, count));
+    return tn_hlo_error(p, "unknown sharding '%.*s'%s", TN_CLIP(word),
+                        tn_hlo_suggestion(p, word, items, count));
   copy_token(p, first);
   bool value = which == 5 || which == 6 || which == 8 || which == 9;
   if (value && !copy_kind(p, first, '=', "in sharding")) return false;
@@ -186,8 +189,7 @@ static bool copy_sharding(tn_hlo_parser *p, size_t first) {
   else if (read && (tn_hlo_at_word(p, "mesh") || tn_hlo_at_word(p, "maximal_mesh")))
     read = copy_named_sharding(p, first);
   else
-    while (read && tn_hlo_kind(p) != '}')
-      read = copy_sharding_item(p, first);
+    while (read && tn_hlo_kind(p) != '}') read = copy_sharding_item(p, first);
   p->depth--;
   return read && copy_kind(p, first, '}', "to end a sharding");
 }
@@ -258,16 +260,17 @@ typedef struct {
 
 /* One name=value; the few that the module knows by themselves are noted. */
 static bool copy_metadata_item(tn_hlo_parser *p, size_t first, metadata_parts *parts) {
-  static const char *const items[] = {"op_type",           "op_name",         "source_file",   "source_line",
-                                      "source_end_line",   "source_column",   "source_end_column",
-                                      "deduplicated_name", "scheduling_name", "stack_frame_id", "profile_type"};
+  static const char *const items[] = {"op_type",           "op_name",           "source_file",
+                                      "source_line",       "source_end_line",   "source_column",
+                                      "source_end_column", "deduplicated_name", "scheduling_name",
+                                      "stack_frame_id",    "profile_type"};
   int which = 0, count = (int)(sizeof items / sizeof *items);
-  while (which < count && !tn_hlo_at_word(p, items[which]))
-    which++;
+  while (which < count && !tn_hlo_at_word(p, items[which])) which++;
   tn_str word = p->lex.token.text;
   if (tn_hlo_kind(p) != TN_TOK_WORD) return tn_hlo_expected(p, "a name in metadata");
   if (which == count)
-    return tn_hlo_error(p, "metadata has no '%.*s'%s", TN_CLIP(word), tn_hlo_suggestion(p, word, items, count));
+    return tn_hlo_error(p, "metadata has no '%.*s'%s", TN_CLIP(word),
+                        tn_hlo_suggestion(p, word, items, count));
   copy_token(p, first);
   if (!copy_kind(p, first, '=', "in metadata")) return false;
   tn_lexer before = p->lex;
@@ -276,7 +279,8 @@ static bool copy_metadata_item(tn_hlo_parser *p, size_t first, metadata_parts *p
   const char *ignored;
   int64_t number;
   if (is_string) {
-    if (!tn_hlo_string(p, which == 1 ? &parts->op_name : which == 2 ? &parts->source_file : &ignored)) return false;
+    if (!tn_hlo_string(p, which == 1 ? &parts->op_name : which == 2 ? &parts->source_file : &ignored))
+      return false;
   } else if (!tn_hlo_count(p, tn_arena_printf(p->scratch, "metadata: %s", items[which]), INT32_MIN, INT32_MAX,
                            which == 3 ? &parts->source_line : &number)) {
     return false;
@@ -322,9 +326,9 @@ static bool parameter_replication(tn_hlo_parser *p, const char **text) {
   return true;
 }
 
-const char *const tn_hlo_annotation_names[] = {"sharding",   "frontend_attributes", "backend_config",
-                                               "statistics", "origin",              "parameter_replication",
-                                               "metadata",   "result_accuracy",     "control-predecessors"};
+const char *const tn_hlo_annotation_names[] = {
+    "sharding", "frontend_attributes", "backend_config",      "statistics", "origin", "parameter_replication",
+    "metadata", "result_accuracy",     "control-predecessors"};
 const int tn_hlo_n_annotation_names = sizeof tn_hlo_annotation_names / sizeof *tn_hlo_annotation_names;
 
 static bool read_annotation(tn_hlo_parser *p, tn_pending *inst, int which) {
@@ -332,7 +336,8 @@ static bool read_annotation(tn_hlo_parser *p, tn_pending *inst, int which) {
   inst->has_notes |= which < 8;
   switch (which) {
   case 0: return tn_hlo_sharding(p, &notes->sharding);
-  case 1: return tn_hlo_frontend_attributes(p, &notes->frontend_attributes, inst->elided ? &inst->side_file : NULL);
+  case 1:
+    return tn_hlo_frontend_attributes(p, &notes->frontend_attributes, inst->elided ? &inst->side_file : NULL);
   case 2: return backend_config(p, &notes->backend_config);
   case 3: return tn_hlo_braces(p, &notes->statistics);
   case 4: return tn_hlo_braces(p, &notes->origin);
@@ -346,7 +351,8 @@ static bool read_annotation(tn_hlo_parser *p, tn_pending *inst, int which) {
 bool tn_hlo_annotation(tn_hlo_parser *p, tn_pending *inst, tn_str name, bool *known) {
   for (int i = 0; i < tn_hlo_n_annotation_names; i++) {
     if (!tn_str_is(name, tn_hlo_annotation_names[i])) continue;
-    bool accuracy = tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || tn_ops[inst->wrapped].attributes == TN_ATTR_ACCURACY;
+    bool accuracy = tn_ops[inst->op].attributes == TN_ATTR_ACCURACY ||
+                    tn_ops[inst->wrapped].attributes == TN_ATTR_ACCURACY;
     if (i == 7 && !accuracy) break;
     *known = true;
     return read_annotation(p, inst, i);

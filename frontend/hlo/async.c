@@ -47,7 +47,8 @@ tn_inst *tn_hlo_wrap(tn_hlo_parser *p, const tn_pending *inst) {
   const tn_shape *shape = inst->shape;
   const char *name = tn_ops[inst->wrapped].name;
   if (!tn_shape_is_tuple(shape) || shape->rank < 2) {
-    tn_hlo_error_at(p, inst->location, "%s-start: the shape must be a tuple of operands, result and state, not %s", name,
+    tn_hlo_error_at(p, inst->location,
+                    "%s-start: the shape must be a tuple of operands, result and state, not %s", name,
                     tn_shape_text(p->scratch, shape));
     return NULL;
   }

@@ -100,8 +100,8 @@ static bool row_value(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row
 }
 
 /* The attribute `name` of these rows, if it is one of them. */
-static bool row_named(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row *rows, int count, int first_bit,
-                      tn_str name, tn_location here, bool *known) {
+static bool row_named(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row *rows, int count,
+                      int first_bit, tn_str name, tn_location here, bool *known) {
   for (int i = 0; i < count; i++)
     if (tn_str_is(name, rows[i].text)) {
       *known = true;
@@ -147,7 +147,8 @@ static bool none_missing(tn_hlo_parser *p, const tn_pending *inst, const tn_attr
     bool seen = inst->seen >> (first_bit + i) & 1;
     if (rows[i].form == TN_FORM_BRANCHES) {
       if (seen && inst->seen & both_branches)
-        return tn_hlo_error_at(p, inst->location, "conditional: both branch_computations and true_computation");
+        return tn_hlo_error_at(p, inst->location,
+                               "conditional: both branch_computations and true_computation");
       seen |= (inst->seen & both_branches) == both_branches;
     }
     if (rows[i].required && !seen)

@@ -11,7 +11,8 @@
 
 /* Tables of names are kept by depth and used again. */
 static tn_hlo_names *names_of_depth(tn_hlo_parser *p, int depth) {
-  while (p->scope_names.count <= depth) TN_PUSH(p->scratch, &p->scope_names, TN_NEW(p->scratch, tn_hlo_names));
+  while (p->scope_names.count <= depth)
+    TN_PUSH(p->scratch, &p->scope_names, TN_NEW(p->scratch, tn_hlo_names));
   tn_hlo_names *names = p->scope_names.at[depth];
   tn_hlo_names_clear(names);
   return names;
@@ -164,7 +165,8 @@ bool tn_hlo_lone_instruction(tn_hlo_parser *p) {
   tn_pending inst = {0};
   bool named = !tn_hlo_at_shape(p) && tn_hlo_accept(p, TN_TOK_WORD) && tn_hlo_kind(p) == '=';
   p->lex = before;
-  bool read = named || tn_hlo_at_word(p, "ROOT") ? tn_hlo_instruction(p) : tn_hlo_instruction_body(p, &inst, false, &made);
+  bool read = named || tn_hlo_at_word(p, "ROOT") ? tn_hlo_instruction(p)
+                                                 : tn_hlo_instruction_body(p, &inst, false, &made);
   scope.failed |= !read;
   read &= finish(p);
   leave(p);

@@ -57,7 +57,8 @@ static bool entry_layout(tn_hlo_parser *p) {
   if (!tn_hlo_expect(p, '{', "to begin entry_computation_layout")) return false;
   if (tn_hlo_kind(p) != '(') return tn_hlo_expected(p, "'(' before the parameters");
   return tn_hlo_shape(p, &p->module->entry_parameters) &&
-         tn_hlo_expect(p, TN_TOK_ARROW, "after the parameters") && tn_hlo_shape(p, &p->module->entry_result) &&
+         tn_hlo_expect(p, TN_TOK_ARROW, "after the parameters") &&
+         tn_hlo_shape(p, &p->module->entry_result) &&
          tn_hlo_expect(p, '}', "to end entry_computation_layout");
 }
 
@@ -83,7 +84,8 @@ static bool other(tn_hlo_parser *p, tn_str name) {
     tn_lexer_next(&p->lex);
   }
   const char *before = p->module->other_attributes ? p->module->other_attributes : "";
-  p->module->other_attributes = tn_arena_printf(p->arena, "%s, %.*s=%s", before, (int)name.length, name.at, braces);
+  p->module->other_attributes =
+      tn_arena_printf(p->arena, "%s, %.*s=%s", before, (int)name.length, name.at, braces);
   return true;
 }
 

@@ -10,7 +10,7 @@
 typedef struct {
   const char *file;      /* what locations name */
   const char *directory; /* where side files of constants lie; NULL: not allowed */
-  int64_t max_instructions, max_nesting, max_tensor_bytes; /* 0: defaults, see command.md */
+  int64_t max_instructions, max_nesting, max_tensor_bytes;             /* 0: defaults, see command.md */
   enum { TN_ELIDED_REFUSED, TN_ELIDED_ZERO, TN_ELIDED_RANDOM } elided; /* `{...}` */
   uint64_t elided_seed;
 } tn_hlo_options;

@@ -12,12 +12,24 @@
 
 /* Opcodes whose operands and attributes leave the result open. */
 static const bool needs_shape[TN_OP_COUNT] = {
-    [TN_OP_ASYNC_START] = true,   [TN_OP_BITCAST] = true,         [TN_OP_BITCAST_CONVERT] = true,
-    [TN_OP_BROADCAST] = true,     [TN_OP_CONSTANT] = true,        [TN_OP_CONVERT] = true,
-    [TN_OP_CUSTOM_CALL] = true,   [TN_OP_DYNAMIC_RESHAPE] = true, [TN_OP_INFEED] = true,
-    [TN_OP_IOTA] = true,          [TN_OP_OUTFEED] = true,         [TN_OP_PARAMETER] = true,
-    [TN_OP_RECV] = true,          [TN_OP_RECV_DONE] = true,       [TN_OP_RESHAPE] = true,
-    [TN_OP_RNG] = true,           [TN_OP_SEND] = true,            [TN_OP_SEND_DONE] = true,
+    [TN_OP_ASYNC_START] = true,
+    [TN_OP_BITCAST] = true,
+    [TN_OP_BITCAST_CONVERT] = true,
+    [TN_OP_BROADCAST] = true,
+    [TN_OP_CONSTANT] = true,
+    [TN_OP_CONVERT] = true,
+    [TN_OP_CUSTOM_CALL] = true,
+    [TN_OP_DYNAMIC_RESHAPE] = true,
+    [TN_OP_INFEED] = true,
+    [TN_OP_IOTA] = true,
+    [TN_OP_OUTFEED] = true,
+    [TN_OP_PARAMETER] = true,
+    [TN_OP_RECV] = true,
+    [TN_OP_RECV_DONE] = true,
+    [TN_OP_RESHAPE] = true,
+    [TN_OP_RNG] = true,
+    [TN_OP_SEND] = true,
+    [TN_OP_SEND_DONE] = true,
     [TN_OP_RNG_BIT_GENERATOR] = true,
     [TN_OP_STOCHASTIC_CONVERT] = true,
     [TN_OP_RNG_GET_AND_UPDATE_STATE] = true,
@@ -71,7 +83,8 @@ static void give_callees(tn_hlo_parser *p, const tn_pending *pending, tn_inst *i
 
 static tn_inst *make(tn_hlo_parser *p, const tn_pending *pending) {
   tn_inst *wrapped = NULL;
-  if (pending->is_async_sugar && pending->op == TN_OP_ASYNC_START && !(wrapped = tn_hlo_wrap(p, pending))) return NULL;
+  if (pending->is_async_sugar && pending->op == TN_OP_ASYNC_START && !(wrapped = tn_hlo_wrap(p, pending)))
+    return NULL;
   tn_str name = pending->name;
   if (!name.length) name = (tn_str){tn_ops[pending->op].name, strlen(tn_ops[pending->op].name)};
   tn_inst *inst = tn_hlo_make(p, p->scope->comp, pending->op, name, pending->shape, pending->location);
@@ -94,7 +107,8 @@ static tn_inst *make(tn_hlo_parser *p, const tn_pending *pending) {
 static bool unknown_opcode(tn_hlo_parser *p, tn_str word) {
   const char *names[TN_OP_COUNT];
   for (int i = 0; i < TN_OP_COUNT; i++) names[i] = tn_ops[i].name;
-  return tn_hlo_error(p, "unknown opcode '%.*s'%s", TN_CLIP(word), tn_hlo_suggestion(p, word, names, TN_OP_COUNT));
+  return tn_hlo_error(p, "unknown opcode '%.*s'%s", TN_CLIP(word),
+                      tn_hlo_suggestion(p, word, names, TN_OP_COUNT));
 }
 
 static bool opcode(tn_hlo_parser *p, tn_pending *inst) {
@@ -161,7 +175,8 @@ bool tn_hlo_instruction_body(tn_hlo_parser *p, tn_pending *inst, bool nested, tn
   int n_insts = p->insts.count;
   inst->first_callee = p->callees.count;
   if (++p->n_insts > p->options.max_instructions)
-    return tn_hlo_limit(p, "more than %lld instructions (--max-instructions)", (long long)p->options.max_instructions);
+    return tn_hlo_limit(p, "more than %lld instructions (--max-instructions)",
+                        (long long)p->options.max_instructions);
   bool read = read_rest(p, inst, nested);
   if (read && !inst->poisoned) {
     *made = make(p, inst);

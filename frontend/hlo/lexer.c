@@ -27,8 +27,7 @@ static const char *skip_comment(const char *at, const char *end) {
 
 const char *tn_skip_blanks(const char *at, const char *end) {
   for (;;) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
-      at++;
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) at++;
     if (end - at < 2 || at[0] != '/' || (at[1] != '/' && at[1] != '*')) return at;
     at = skip_comment(at, end);
     if (!at) return NULL;
@@ -56,14 +55,12 @@ static void bad(tn_lexer *lexer, const char *fault, const char *to) {
 }
 
 static const char *name_end(const char *at, const char *end) {
-  while (at < end && tn_is_name_char(*at))
-    at++;
+  while (at < end && tn_is_name_char(*at)) at++;
   return at;
 }
 
 static const char *digits_end(const char *at, const char *end) {
-  while (at < end && tn_is_digit(*at))
-    at++;
+  while (at < end && tn_is_digit(*at)) at++;
   return at;
 }
 

@@ -31,13 +31,13 @@ struct reader {
   const tn_shape *shape;
   tn_type type, part; /* part: of complex types */
   element_reader *read;
-  char *data;         /* NULL: only count */
+  char *data; /* NULL: only count */
   size_t item;
   int64_t count;
   const char *end;
-  int64_t low;        /* integers: the range */
+  int64_t low; /* integers: the range */
   uint64_t high;
-  int nest;           /* open braces */
+  int nest;                          /* open braces */
   int64_t seen[TN_HLO_MAX_RANK + 1]; /* elements of each open brace */
 };
 
@@ -54,11 +54,9 @@ static void stand_at(reader *r, const char *at) {
 /* The run of characters that looks like one element, for messages. */
 static tn_str extent(const char *at, const char *end) {
   const char *stop = at;
-  while (stop < end && (tn_is_name_char(*stop) || *stop == '+'))
-    stop++;
+  while (stop < end && (tn_is_name_char(*stop) || *stop == '+')) stop++;
   if (end - stop > 2 && stop > at && stop[0] == '(' && stop[1] == '0') { /* nan(0x1) */
-    while (stop < end && *stop != ')' && *stop > ' ')
-      stop++;
+    while (stop < end && *stop != ')' && *stop > ' ') stop++;
     stop += stop < end && *stop == ')';
   }
   return (tn_str){at, (size_t)(stop - at)};
@@ -130,8 +128,7 @@ static const char *out_of_range(reader *r, const char *at) {
 
 /* Digits from `at`; *value wraps where they do not fit. */
 static const char *digits(const char *at, const char *end, uint64_t *value) {
-  for (*value = 0; at < end && tn_is_digit(*at); at++)
-    *value = *value * 10 + (uint64_t)(*at - '0');
+  for (*value = 0; at < end && tn_is_digit(*at); at++) *value = *value * 10 + (uint64_t)(*at - '0');
   return at;
 }
 
@@ -142,8 +139,7 @@ static inline const char *integer(reader *r, const char *at, uint64_t *bits) {
   uint64_t value;
   const char *stop = digits(from, r->end, &value);
   if (stop == from || (stop < r->end && tn_is_name_char(*stop))) return not_an_element(r, at, "an integer");
-  while (stop - from > 19 && *from == '0')
-    from++;
+  while (stop - from > 19 && *from == '0') from++;
   if (stop - from > 20 || (stop - from == 20 && (*from != '1' || value < UINT64_C(10000000000000000000))))
     return out_of_range(r, at);
   if (value > (negative ? 0 - (uint64_t)r->low : r->high)) return out_of_range(r, at);
@@ -191,8 +187,8 @@ static const char *wrong_count(reader *r, const char *at, bool too_many) {
   stand_at(r, at);
   int dim = r->nest - 1;
   tn_hlo_error(r->p, "dimension %d of %s has %lld elements, found %s%lld at %s", dim,
-               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim], too_many ? "at least " : "",
-               (long long)r->seen[dim], position(r));
+               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim],
+               too_many ? "at least " : "", (long long)r->seen[dim], position(r));
   return NULL;
 }
 
@@ -205,8 +201,8 @@ static bool one_more(reader *r, const char *at) {
 static bool open_brace(reader *r, const char *at) {
   if (r->nest == r->shape->rank) {
     stand_at(r, at);
-    return tn_hlo_error(r->p, "%s has %d levels of braces, found more", tn_shape_text(r->p->scratch, r->shape),
-                        r->shape->rank);
+    return tn_hlo_error(r->p, "%s has %d levels of braces, found more",
+                        tn_shape_text(r->p->scratch, r->shape), r->shape->rank);
   }
   if (r->nest && !one_more(r, at)) return false;
   r->seen[r->nest++] = 0;
@@ -231,8 +227,7 @@ static const char *elements(reader *r, const char *at) {
     if (at == r->end) return at;
     if (!strchr(",} \n\t\r/", *at)) return not_an_element(r, at, "',' or '}'");
     at += *at == ',';
-    while (at < r->end && *at == ' ')
-      at++;
+    while (at < r->end && *at == ' ') at++;
     if (at == r->end || *at == '}' || *at == '\n' || *at == '\r' || *at == '\t' || *at == '/') return at;
   }
 }
@@ -370,8 +365,8 @@ static bool side_file(tn_hlo_parser *p, const tn_pending *inst, const char *name
   int64_t wanted = tn_shape_bytes(inst->shape);
   if (!tn_file_map(p->arena, p->sink, path, UINT64_MAX, &bytes)) return false;
   if ((int64_t)bytes.length != wanted)
-    return tn_hlo_error_at(p, inst->location, "side file '%s' has %zu bytes, %s takes %lld", path, bytes.length,
-                           tn_shape_text(p->scratch, inst->shape), (long long)wanted);
+    return tn_hlo_error_at(p, inst->location, "side file '%s' has %zu bytes, %s takes %lld", path,
+                           bytes.length, tn_shape_text(p->scratch, inst->shape), (long long)wanted);
   if (!check_narrow(inst->shape->type, (const uint8_t *)bytes.at, bytes.length))
     return tn_hlo_error_at(p, inst->location, "side file '%s' holds values that %s has not", path,
                            tn_type_name(inst->shape->type));
@@ -383,7 +378,8 @@ bool tn_hlo_elided(tn_hlo_parser *p, const tn_pending *inst, tn_literal **litera
   if (inst->side_file) return side_file(p, inst, inst->side_file, literal);
   switch (p->options.elided) {
   case TN_ELIDED_REFUSED:
-    return tn_hlo_error_at(p, inst->location, "constant: the values of '%.*s' are elided, {...}: they are not in this text",
+    return tn_hlo_error_at(p, inst->location,
+                           "constant: the values of '%.*s' are elided, {...}: they are not in this text",
                            TN_CLIP(inst->name));
   case TN_ELIDED_ZERO: *literal = tn_literal_zero(p->arena, inst->shape); return true;
   case TN_ELIDED_RANDOM:

@@ -40,7 +40,8 @@ static bool at_lone_instruction(const tn_hlo_parser *p) {
   tn_lexer_next(&look.lex); /* add(x, y) or add (x: f32[]) -> … */
   int first = look.lex.token.kind;
   tn_lexer_next(&look.lex);
-  return !(first == ')' && look.lex.token.kind == TN_TOK_ARROW) && !(first == TN_TOK_WORD && look.lex.token.kind == ':');
+  return !(first == ')' && look.lex.token.kind == TN_TOK_ARROW) &&
+         !(first == TN_TOK_WORD && look.lex.token.kind == ':');
 }
 
 static void computations(tn_hlo_parser *p) {
@@ -118,7 +119,8 @@ static const tn_shape *lone_shape(tn_hlo_parser *p) {
 }
 
 const tn_shape *tn_hlo_parse_shape(tn_arena *arena, tn_str text, tn_diagnostics *sink) {
-  tn_hlo_parser p = {.options = with_defaults(NULL), .sink = sink, .errors_before = sink->errors, .arena = arena};
+  tn_hlo_parser p = {
+      .options = with_defaults(NULL), .sink = sink, .errors_before = sink->errors, .arena = arena};
   tn_source source = {.name = "shape", .text = text.at, .length = text.length};
   p.file = source.name;
   p.scratch = tn_arena_create();

@@ -68,7 +68,8 @@ static bool named_operand(tn_hlo_parser *p, tn_pending *inst, const tn_shape *sh
     return true;
   }
   if (!p->scope->implicit_parameters) return no_such(p, name, at);
-  if (!shape) return tn_hlo_error_at(p, at, "operand '%.*s' of a lone instruction needs a shape", TN_CLIP(name));
+  if (!shape)
+    return tn_hlo_error_at(p, at, "operand '%.*s' of a lone instruction needs a shape", TN_CLIP(name));
   tn_inst *parameter = tn_hlo_parameter(p, name, shape, at);
   push(p, inst, parameter);
   return tn_hlo_define(p, name, at, parameter);

@@ -14,7 +14,8 @@ tn_location tn_hlo_here(const tn_hlo_parser *p) {
 
 int tn_hlo_errors(const tn_hlo_parser *p) { return p->sink->errors - p->errors_before; }
 
-static bool report(tn_hlo_parser *p, tn_status status, tn_location at, const char *format, va_list arguments) {
+static bool report(tn_hlo_parser *p, tn_status status, tn_location at, const char *format,
+                   va_list arguments) {
   if (p->stopped) return false;
   tn_error(p->sink, status, at, "%s", tn_arena_vprintf(p->scratch, format, arguments));
   p->stopped = status == TN_LIMIT || tn_hlo_errors(p) >= TN_HLO_MAX_ERRORS;
@@ -54,7 +55,8 @@ bool tn_hlo_expected(tn_hlo_parser *p, const char *what) {
 
 bool tn_hlo_descend(tn_hlo_parser *p, const char *what) {
   if (p->depth >= p->options.max_nesting)
-    return tn_hlo_limit(p, "%s nested more than %lld deep (--max-nesting)", what, (long long)p->options.max_nesting);
+    return tn_hlo_limit(p, "%s nested more than %lld deep (--max-nesting)", what,
+                        (long long)p->options.max_nesting);
   p->depth++;
   return true;
 }
@@ -99,7 +101,8 @@ static bool integer_of(tn_str text, int64_t *value) {
   bool negative = text.at[0] == '-';
   uint64_t sum = 0;
   for (size_t i = negative; i < text.length; i++)
-    if (__builtin_mul_overflow(sum, 10u, &sum) || __builtin_add_overflow(sum, (uint64_t)(text.at[i] - '0'), &sum))
+    if (__builtin_mul_overflow(sum, 10u, &sum) ||
+        __builtin_add_overflow(sum, (uint64_t)(text.at[i] - '0'), &sum))
       return false;
   if (sum > (uint64_t)INT64_MAX + negative) return false;
   *value = negative ? (int64_t)(0 - sum) : (int64_t)sum;
@@ -118,13 +121,14 @@ bool tn_hlo_count(tn_hlo_parser *p, const char *what, int64_t least, int64_t mos
   tn_location here = tn_hlo_here(p);
   if (!tn_hlo_int(p, what, value)) return false;
   if (*value >= least && *value <= most) return true;
-  return tn_hlo_error_at(p, here, "%s %lld is not between %lld and %lld", what, (long long)*value, (long long)least,
-                         (long long)most);
+  return tn_hlo_error_at(p, here, "%s %lld is not between %lld and %lld", what, (long long)*value,
+                         (long long)least, (long long)most);
 }
 
 bool tn_hlo_bool(tn_hlo_parser *p, bool *value) {
   *value = tn_hlo_at_word(p, "true");
-  return tn_hlo_accept_word(p, "true") || tn_hlo_accept_word(p, "false") || tn_hlo_expected(p, "true or false");
+  return tn_hlo_accept_word(p, "true") || tn_hlo_accept_word(p, "false") ||
+         tn_hlo_expected(p, "true or false");
 }
 
 /* ---- strings ---- */
@@ -200,10 +204,10 @@ tn_dims tn_hlo_dims_of_text(tn_hlo_parser *p, tn_str text, char separator) {
     const char *from = at;
     at += at < end && *at == '-';
     const char *digits = at;
-    while (at < end && tn_is_digit(*at))
-      at++;
+    while (at < end && tn_is_digit(*at)) at++;
     int64_t value;
-    if (at == digits || !integer_of((tn_str){from, (size_t)(at - from)}, &value) || (at < end && *at != separator)) {
+    if (at == digits || !integer_of((tn_str){from, (size_t)(at - from)}, &value) ||
+        (at < end && *at != separator)) {
       p->ints.count = first;
       return (tn_dims){NULL, -1};
     }
@@ -220,7 +224,9 @@ void tn_hlo_names_clear(tn_hlo_names *names) {
   names->generation++;
 }
 
-static bool is_live(const tn_hlo_names *names, const tn_hlo_name *slot) { return slot->generation == names->generation; }
+static bool is_live(const tn_hlo_names *names, const tn_hlo_name *slot) {
+  return slot->generation == names->generation;
+}
 
 /* The slot that holds `name`, or the free one where it belongs. */
 static tn_hlo_name *probe(const tn_hlo_names *names, tn_str name, uint64_t hash) {
@@ -228,7 +234,8 @@ static tn_hlo_name *probe(const tn_hlo_names *names, tn_str name, uint64_t hash)
   for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
     tn_hlo_name *slot = &names->at[i];
     if (!is_live(names, slot)) return slot;
-    if (slot->hash == hash && slot->name.length == name.length && !memcmp(slot->name.at, name.at, name.length))
+    if (slot->hash == hash && slot->name.length == name.length &&
+        !memcmp(slot->name.at, name.at, name.length))
       return slot;
   }
 }

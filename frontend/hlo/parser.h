@@ -84,16 +84,16 @@ typedef struct tn_pending {
   tn_op op;
   tn_op wrapped; /* of foo-start; else op */
   bool is_async_sugar;
-  const tn_shape *shape; /* NULL: to be inferred */
-  int first_operand, n_operands;       /* in parser->insts */
+  const tn_shape *shape;         /* NULL: to be inferred */
+  int first_operand, n_operands; /* in parser->insts */
   int first_predecessor, n_predecessors;
-  int first_callee;                    /* in parser->callees: those that it owns */
-  bool poisoned;                       /* an operand had an error: read on, make nothing */
-  bool elided;                         /* constant({...}) */
-  const char *side_file;               /* what its tenon.data says */
-  uint64_t seen;                       /* attributes, a bit each */
-  tn_attributes attr;                  /* of `wrapped` */
-  const char *thread;                  /* of async operations */
+  int first_callee;      /* in parser->callees: those that it owns */
+  bool poisoned;         /* an operand had an error: read on, make nothing */
+  bool elided;           /* constant({...}) */
+  const char *side_file; /* what its tenon.data says */
+  uint64_t seen;         /* attributes, a bit each */
+  tn_attributes attr;    /* of `wrapped` */
+  const char *thread;    /* of async operations */
   tn_annotations notes;
   bool has_notes;
 } tn_pending;
@@ -132,7 +132,8 @@ typedef struct {
 
 /* ---- parser.c ---- */
 bool tn_hlo_error(tn_hlo_parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool tn_hlo_error_at(tn_hlo_parser *p, tn_location at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool tn_hlo_error_at(tn_hlo_parser *p, tn_location at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The status is TN_LIMIT, and nothing more is read. */
 bool tn_hlo_limit(tn_hlo_parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool tn_hlo_expected(tn_hlo_parser *p, const char *what); /* "expected X, found 'foo'" */

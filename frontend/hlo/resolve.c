@@ -22,7 +22,7 @@ static bool no_such_computation(tn_hlo_parser *p, const tn_callee *callee) {
   const char *names[256];
   int count = 0;
   TN_FOR_EACH_COMP(p->module, comp)
-    if (count < 256) names[count++] = comp->name;
+  if (count < 256) names[count++] = comp->name;
   return tn_hlo_error_at(p, callee->location, "there is no computation '%.*s'%s", TN_CLIP(callee->name),
                          tn_hlo_suggestion(p, callee->name, names, count));
 }
@@ -79,7 +79,8 @@ static calls collect_calls(tn_hlo_parser *p) {
   TN_FOR_EACH_COMP(p->module, comp) comp->order = number++;
   for (int i = 0; i < n_calls; i++) c.first[p->callees.at[i].inst->parent->order + 2]++;
   for (int i = 0; i < n; i++) c.first[i + 2] += c.first[i + 1];
-  for (int i = 0; i < n_calls; i++) c.target[c.first[p->callees.at[i].inst->parent->order + 1]++] = p->callees.at[i].comp;
+  for (int i = 0; i < n_calls; i++)
+    c.target[c.first[p->callees.at[i].inst->parent->order + 1]++] = p->callees.at[i].comp;
   return c;
 }
 
@@ -128,7 +129,7 @@ static bool order_computations(tn_hlo_parser *p) {
   tn_comp **placed = TN_NEW_ARRAY(p->scratch, tn_comp *, p->module->n_comps);
   int count = 0;
   TN_FOR_EACH_COMP(p->module, comp)
-    if (count >= 0 && c.state[comp->order] == 0) count = visit(p, &c, comp, placed, count);
+  if (count >= 0 && c.state[comp->order] == 0) count = visit(p, &c, comp, placed, count);
   if (count < 0) return false;
   relink(p->module, placed, count);
   return true;
@@ -148,11 +149,11 @@ static void give_called(tn_hlo_parser *p) {
 
 static void infer_shapes(tn_hlo_parser *p) {
   TN_FOR_EACH_COMP(p->module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst) {
-      if (inst->shape) continue;
-      inst->shape = tn_infer_shape(inst, p->sink);
-      if (!inst->shape) return;
-    }
+  TN_FOR_EACH_IN_COMP(comp, inst) {
+    if (inst->shape) continue;
+    inst->shape = tn_infer_shape(inst, p->sink);
+    if (!inst->shape) return;
+  }
 }
 
 static void check_claims(tn_hlo_parser *p) {
@@ -164,7 +165,8 @@ static void check_claims(tn_hlo_parser *p) {
     if (claim->inst)
       tn_hlo_error_at(p, claim->location, "operand '%s' is %s, not %s", inst->name, is, said);
     else
-      tn_hlo_error_at(p, claim->location, "computation '%s' gives %s, its head says %s", claim->comp->name, is, said);
+      tn_hlo_error_at(p, claim->location, "computation '%s' gives %s, its head says %s", claim->comp->name,
+                      is, said);
   }
 }
 

@@ -33,12 +33,11 @@ static tn_str spelling(const tn_hlo_parser *p) {
   const char *from = p->lex.token.text.at, *at = p->lex.cursor, *end = p->lex.end;
   tn_str none = {from, 0};
   if (at == end || *at != '[') return none;
-  while (at < end && *at != ']' && (tn_is_digit(*at) || strchr("[,<=?", *at)))
-    at++;
+  while (at < end && *at != ']' && (tn_is_digit(*at) || strchr("[,<=?", *at))) at++;
   if (at == end || *at++ != ']') return none;
-  if (end - at < 2 || at[0] != '{' || !(tn_is_digit(at[1]) || at[1] == ':')) return (tn_str){from, (size_t)(at - from)};
-  while (at < end && *at != '}' && *at > ' ' && *at != '/')
-    at++;
+  if (end - at < 2 || at[0] != '{' || !(tn_is_digit(at[1]) || at[1] == ':'))
+    return (tn_str){from, (size_t)(at - from)};
+  while (at < end && *at != '}' && *at > ' ' && *at != '/') at++;
   /* braces inside braces, P(shape), are rare: the long way */
   if (at == end || *at != '}' || memchr(from, 'P', (size_t)(at - from))) return none;
   return (tn_str){from, (size_t)(at + 1 - from)};
@@ -68,8 +67,8 @@ static bool check_bytes(tn_hlo_parser *p, const tn_shape *shape) {
   }
   if (overflow || bytes > INT64_MAX / 4) return tn_hlo_error(p, "the shape's size overflows 64 bits");
   if (empty || bytes <= p->options.max_tensor_bytes) return true;
-  return tn_hlo_limit(p, "a shape of %lld bytes is above the limit of %lld (--max-tensor-bytes)", (long long)bytes,
-                      (long long)p->options.max_tensor_bytes);
+  return tn_hlo_limit(p, "a shape of %lld bytes is above the limit of %lld (--max-tensor-bytes)",
+                      (long long)bytes, (long long)p->options.max_tensor_bytes);
 }
 
 /* [2,<=8,?] */
@@ -116,8 +115,8 @@ static bool minor_to_major(tn_hlo_parser *p, const tn_shape *shape, tn_layout *l
   }
   layout->minor_to_major = tn_hlo_pop_dims(p, first);
   if (layout->minor_to_major.count == shape->rank) return true;
-  return tn_hlo_error_at(p, here, "the layout orders %d of the shape's %d dimensions", layout->minor_to_major.count,
-                         shape->rank);
+  return tn_hlo_error_at(p, here, "the layout orders %d of the shape's %d dimensions",
+                         layout->minor_to_major.count, shape->rank);
 }
 
 /* D(D,C+~): one a dimension */
@@ -130,7 +129,8 @@ static bool levels(tn_hlo_parser *p, const tn_shape *shape, tn_layout *layout) {
     tn_str word = p->lex.token.text;
     const char *letter = tn_hlo_kind(p) == TN_TOK_WORD && word.length == 1 ? strchr(letters, *word.at) : NULL;
     if (!letter) return tn_hlo_expected(p, "D, C, S or H");
-    if (count == shape->rank) return tn_hlo_error(p, "more level types than the shape's %d dimensions", shape->rank);
+    if (count == shape->rank)
+      return tn_hlo_error(p, "more level types than the shape's %d dimensions", shape->rank);
     tn_lexer_next(&p->lex);
     tn_level *level = &at[count++];
     level->kind = (tn_level_kind)(letter - letters);
@@ -181,7 +181,8 @@ static bool tiles(tn_hlo_parser *p, const tn_shape *shape, tn_layout *layout) {
 /* #(u32), *(u32) */
 static bool index_type(tn_hlo_parser *p, tn_type *type) {
   tn_str word;
-  if (!tn_hlo_expect(p, '(', "before the index type") || !tn_hlo_word(p, "an unsigned type", &word)) return false;
+  if (!tn_hlo_expect(p, '(', "before the index type") || !tn_hlo_word(p, "an unsigned type", &word))
+    return false;
   *type = tn_type_from_name(word);
   if (tn_type_class_of(*type) != TN_CLASS_UNSIGNED)
     return tn_hlo_error(p, "'%.*s' is not an unsigned type", TN_CLIP(word));
@@ -194,8 +195,8 @@ static bool splits(tn_hlo_parser *p, const tn_shape *shape, tn_layout *layout) {
   do {
     tn_split split = {0};
     int64_t dim, index;
-    if (!tn_hlo_expect(p, '(', "in a split") || !tn_hlo_count(p, "split dimension", 0, shape->rank - 1, &dim) ||
-        !tn_hlo_expect(p, ':', "in a split"))
+    if (!tn_hlo_expect(p, '(', "in a split") ||
+        !tn_hlo_count(p, "split dimension", 0, shape->rank - 1, &dim) || !tn_hlo_expect(p, ':', "in a split"))
       return false;
     int first = p->ints.count;
     do {
@@ -222,7 +223,8 @@ static bool layout_parts(tn_hlo_parser *p, const tn_shape *shape, tn_layout *lay
   int64_t bits = 0, space = 0;
   if (tn_hlo_accept_word(p, "D") && !levels(p, shape, layout)) return false;
   if (tn_hlo_accept_word(p, "T") && !tiles(p, shape, layout)) return false;
-  if (tn_hlo_accept_word(p, "L") && !in_parentheses(p, "tail alignment", 1, INT32_MAX, &layout->tail_alignment))
+  if (tn_hlo_accept_word(p, "L") &&
+      !in_parentheses(p, "tail alignment", 1, INT32_MAX, &layout->tail_alignment))
     return false;
   if (tn_hlo_accept(p, '#') && !index_type(p, &layout->index_type)) return false;
   if (tn_hlo_accept(p, '*') && !index_type(p, &layout->pointer_type)) return false;
@@ -230,7 +232,8 @@ static bool layout_parts(tn_hlo_parser *p, const tn_shape *shape, tn_layout *lay
   if (tn_hlo_accept_word(p, "S") && !in_parentheses(p, "memory space", 0, INT32_MAX, &space)) return false;
   if (tn_hlo_accept_word(p, "SC") && !splits(p, shape, layout)) return false;
   if (tn_hlo_accept_word(p, "P") && !physical_shape(p, layout)) return false;
-  if (tn_hlo_accept_word(p, "M") && !in_parentheses(p, "metadata size", 0, INT64_MAX / 2, &layout->metadata_bytes))
+  if (tn_hlo_accept_word(p, "M") &&
+      !in_parentheses(p, "metadata size", 0, INT64_MAX / 2, &layout->metadata_bytes))
     return false;
   layout->element_bits = (int)bits;
   layout->memory_space = (int)space;

@@ -11,9 +11,11 @@ enum { MAX_DEVICES = 1 << 16 };
 
 /* ---- enumerations: the spellings of enums.def, by type ---- */
 
-#define ENUM_BEGIN(name)       static const char *const name##_spellings[] = {
-#define ENUM(name, ID, text)   text,
-#define ENUM_END(name)         };
+#define ENUM_BEGIN(name)     static const char *const name##_spellings[] = {
+#define ENUM(name, ID, text) text,
+#define ENUM_END(name)                                                                                       \
+  }                                                                                                          \
+  ;
 #include "ir/enums.def"
 #undef ENUM_BEGIN
 #undef ENUM
@@ -33,7 +35,8 @@ static bool one_of(tn_hlo_parser *p, const char *what, const char *const *spelli
 }
 _Static_assert(sizeof(tn_direction) == sizeof(unsigned), "enumerations are stored as unsigned");
 
-#define ONE_OF(what, type) one_of(p, what, type##_spellings, sizeof type##_spellings / sizeof *type##_spellings, to)
+#define ONE_OF(what, type)                                                                                   \
+  one_of(p, what, type##_spellings, sizeof type##_spellings / sizeof *type##_spellings, to)
 
 /* ---- lists ---- */
 
@@ -194,7 +197,8 @@ static bool iota_groups(tn_hlo_parser *p, tn_groups *groups) {
   if (tn_hlo_accept_word(p, "T") && !tn_hlo_dims(p, '(', ')', &order)) return false;
   int64_t devices = product(sizes);
   if (shape.count != 2 || devices < 1 || product(shape) != devices || !permutes(order, sizes.count))
-    return tn_hlo_error_at(p, here, "replica_groups: %d dimensions of at most %d devices do not divide as said",
+    return tn_hlo_error_at(p, here,
+                           "replica_groups: %d dimensions of at most %d devices do not divide as said",
                            sizes.count, MAX_DEVICES);
   tn_dims *at = TN_NEW_ARRAY(p->arena, tn_dims, shape.at[0]);
   for (int64_t i = 0; i < shape.at[0]; i++) {
@@ -244,7 +248,8 @@ static bool float_value(tn_hlo_parser *p, double *value) {
   tn_str text = p->lex.token.text;
   float narrow;
   int kind = tn_hlo_kind(p);
-  bool number = kind == TN_TOK_INT || kind == TN_TOK_NUMBER || tn_hlo_at_word(p, "inf") || tn_hlo_at_word(p, "nan");
+  bool number =
+      kind == TN_TOK_INT || kind == TN_TOK_NUMBER || tn_hlo_at_word(p, "inf") || tn_hlo_at_word(p, "nan");
   if (!number || tn_parse_float(TN_F32, text.at, text.length, &narrow) != text.length)
     return tn_hlo_expected(p, "a number");
   *value = narrow;

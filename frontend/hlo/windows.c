@@ -54,7 +54,8 @@ static bool by_x(tn_hlo_parser *p, tn_dims *list) {
   tn_location here = tn_hlo_here(p);
   tn_str text = tn_lexer_reread_run(&p->lex, "-");
   *list = tn_hlo_dims_of_text(p, text, 'x');
-  return list->count > 0 || tn_hlo_error_at(p, here, "expected numbers such as 3x3, found '%.*s'", TN_CLIP(text));
+  return list->count > 0 ||
+         tn_hlo_error_at(p, here, "expected numbers such as 3x3, found '%.*s'", TN_CLIP(text));
 }
 
 static bool window_item(tn_hlo_parser *p, window_lists *lists) {
@@ -139,13 +140,16 @@ static bool roles(tn_hlo_parser *p, tn_location here, tn_str text, const char *l
                     : tn_is_digit(c)  ? &position[c - '0']
                                       : NULL;
     if (c == '?') continue;
-    if (!role) return tn_hlo_error_at(p, here, "dim_labels: '%c' is not %c, %c, a digit or '?'", c, letters[0], letters[1]);
+    if (!role)
+      return tn_hlo_error_at(p, here, "dim_labels: '%c' is not %c, %c, a digit or '?'", c, letters[0],
+                             letters[1]);
     if (*role >= 0) return tn_hlo_error_at(p, here, "dim_labels: '%.*s' has '%c' twice", TN_CLIP(text), c);
     *role = (int64_t)i;
     count += role != first && role != second;
   }
   if (*first < 0 || *second < 0)
-    return tn_hlo_error_at(p, here, "dim_labels: '%.*s' lacks %c or %c", TN_CLIP(text), letters[0], letters[1]);
+    return tn_hlo_error_at(p, here, "dim_labels: '%.*s' lacks %c or %c", TN_CLIP(text), letters[0],
+                           letters[1]);
   for (int i = 0; i < count; i++)
     if (position[i] < 0) return tn_hlo_error_at(p, here, "dim_labels: '%.*s' lacks %d", TN_CLIP(text), i);
   *spatial = (tn_dims){tn_arena_copy(p->arena, position, (size_t)count * sizeof *position), count};
@@ -158,7 +162,9 @@ bool tn_hlo_conv_dims(tn_hlo_parser *p, tn_conv_dims *dims) {
   const char *end = text.at + text.length;
   const char *bar = memchr(text.at, '_', text.length);
   const char *arrow = bar ? memchr(bar, '>', (size_t)(end - bar)) : NULL;
-  if (!arrow) return tn_hlo_error_at(p, here, "expected dimensions such as b01f_01io->b01f, found '%.*s'", TN_CLIP(text));
+  if (!arrow)
+    return tn_hlo_error_at(p, here, "expected dimensions such as b01f_01io->b01f, found '%.*s'",
+                           TN_CLIP(text));
   tn_str input = {text.at, (size_t)(bar - text.at)}, kernel = {bar + 1, (size_t)(arrow - 1 - bar - 1)};
   tn_str output = {arrow + 1, (size_t)(end - arrow - 1)};
   if (!roles(p, here, input, "bf", &dims->input_batch, &dims->input_feature, &dims->input_spatial) ||
