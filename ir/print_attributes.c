@@ -66,7 +66,7 @@ void tn_print_dims(tn_text *out, tn_dims dims) {
 
 void tn_print_string(tn_text *out, const char *text) {
   tn_text_put_char(out, '"');
-  for (; *text; text++) {
+  for (; text && *text; text++) {
     unsigned char c = (unsigned char)*text;
     if (c == '"' || c == '\\' || c == '\'')
       tn_text_printf(out, "\\%c", c);
@@ -374,8 +374,7 @@ void tn_print_attributes(tn_text *out, const tn_inst *inst) {
   for (; count > 0; row++, count--) {
     const void *member = is_computation(row->form) ? NULL : tn_attribute_member(row, &inst->attr);
     if (is_computation(row->form) && (size_t)inst->n_called <= row->offset) continue;
-    bool unspeakable = row->form == TN_FORM_PADDING; /* of a scalar: there is no text for it */
-    if ((!row->required || unspeakable) && is_absent(row, inst, member)) continue;
+    if (!row->required && is_absent(row, inst, member)) continue;
     tn_text_printf(out, ", %s=", row->text);
     print_value(out, row, inst, member);
   }

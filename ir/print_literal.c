@@ -5,7 +5,10 @@
  */
 #include "ir/print_private.h"
 
-enum { WIDEST = 2 * 40 + 8 /* bytes of an element with its comma: a complex number */ };
+enum {
+  WIDEST = 2 * 40 + 8, /* bytes of an element with its comma: a complex number */
+  MOST_EMPTY_BRACES = 1 << 20
+};
 
 /* ---- elements: each writes at `to` and returns the end ---- */
 
@@ -69,7 +72,7 @@ static void print_row(tn_text *out, tn_type type, const char *at, int64_t count)
 /* The part of an array below `dim`; returns where the next part begins. A single
  * dimension is written tight, {1, 2}, several with spaces inside the braces.      */
 static const char *print_part(tn_text *out, const tn_shape *shape, int dim, const char *at) {
-  const char *space = shape->rank > 1 ? " " : "";
+  const char *space = shape->rank > 1 && shape->dims[dim] > 0 ? " " : "";
   tn_text_printf(out, "{%s", space);
   if (dim == shape->rank - 1) {
     print_row(out, shape->type, at, shape->dims[dim]);
@@ -93,10 +96,20 @@ static void print_tuple(tn_text *out, const tn_literal *literal) {
   tn_text_put_char(out, ')');
 }
 
+/* An array without elements may still have braces by the billion: {{}, {}, …}. */
+static bool is_hollow(const tn_shape *shape) {
+  int64_t braces = 1;
+  for (int i = 0; i < shape->rank && shape->dims[i] > 0; i++)
+    if (__builtin_mul_overflow(braces, shape->dims[i], &braces)) return true;
+  return tn_shape_elements(shape) == 0 && braces > MOST_EMPTY_BRACES;
+}
+
 void tn_print_literal(tn_text *out, const tn_literal *literal) {
   const tn_shape *shape = literal->shape;
   if (tn_shape_is_tuple(shape))
     print_tuple(out, literal);
+  else if (is_hollow(shape))
+    tn_text_put(out, "{...}");
   else if (shape->rank > 0)
     print_part(out, shape, 0, literal->data);
   else if (shape->type == TN_PRED)

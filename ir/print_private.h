@@ -13,7 +13,7 @@ void tn_print_attributes(tn_text *out, const tn_inst *inst);
 /* "{2,0,1}" */
 void tn_print_dims(tn_text *out, tn_dims dims);
 
-/* Quoted, with C's escapes for quotes, backslashes and control characters. */
+/* Quoted, with C's escapes for quotes, backslashes and control characters; NULL is "". */
 void tn_print_string(tn_text *out, const char *text);
 
 #endif
