@@ -150,12 +150,7 @@ bool tn_shape_fits(const tn_shape *declared, const tn_shape *actual) {
       if (!tn_shape_fits(declared->elements[i], actual->elements[i])) return false;
     return true;
   }
-  for (int i = 0; i < declared->rank; i++) {
-    if (!tn_sizes_agree(declared->dims[i], actual->dims[i])) return false;
-    if (tn_dim_dynamic(actual, i) && !tn_dim_dynamic(declared, i) && actual->dims[i] != TN_DIM_UNBOUNDED)
-      return false;
-  }
-  return true;
+  return tn_dims_agree(declared, actual);
 }
 
 bool tn_elements_checked(const tn_shape *shape, int64_t *elements) {

@@ -73,8 +73,8 @@ static inline bool tn_sizes_agree(int64_t a, int64_t b) {
   return a == b || a == TN_DIM_UNBOUNDED || b == TN_DIM_UNBOUNDED;
 }
 bool tn_dims_agree(const tn_shape *a, const tn_shape *b); /* ranks and sizes */
-/* Whether what is said to be `declared` may be `actual`: the same types and sizes, and
- * dynamic where `actual` is. Layouts are free. Deep.                                   */
+/* The same types and sizes. Layouts are free, and so is (as in XLA) which dims are
+ * dynamic. Deep.                                                                     */
 bool tn_shape_fits(const tn_shape *declared, const tn_shape *actual);
 /* Elements with bounds for sizes; false where unbounded or over int64. */
 bool tn_elements_checked(const tn_shape *shape, int64_t *elements);

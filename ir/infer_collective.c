@@ -25,25 +25,53 @@ static bool need_ids(const tn_inference *in, const char *what, int64_t *ids, int
   return true;
 }
 
+/* How participants are counted: replicas, partitions or both at once. */
+typedef enum { REPLICAS, PARTITIONS, REPLICAS_OF_ALL_PARTITIONS, DEVICES } group_mode;
+
+static group_mode mode_of(const tn_inst *inst) {
+  if (inst->attr.collective.channel_id <= 0) return REPLICAS;
+  if (inst->attr.collective.use_global_device_ids) return DEVICES;
+  bool by_partition = inst->op == TN_OP_ALL_TO_ALL || inst->op == TN_OP_RAGGED_ALL_TO_ALL ||
+                      inst->op == TN_OP_COLLECTIVE_BROADCAST;
+  return by_partition ? PARTITIONS : REPLICAS_OF_ALL_PARTITIONS;
+}
+
+/* How many ids the groups of a mode share out; 1 also where the module does not say. */
+static int64_t ids_of(const tn_inst *inst) {
+  const tn_module *module = inst->parent->module;
+  int64_t count = module->replica_count;
+  switch (mode_of(inst)) {
+  case REPLICAS:
+  case REPLICAS_OF_ALL_PARTITIONS: return count;
+  case PARTITIONS: return module->num_partitions;
+  case DEVICES: return __builtin_mul_overflow(count, module->num_partitions, &count) ? INT64_MAX : count;
+  }
+  return 1;
+}
+
+/* Groups name 0 … n-1 once each, n being the number of participants where it is known. */
 static bool need_groups(const tn_inference *in) {
   tn_groups groups = in->inst->attr.collective.groups;
   TN_VEC(int64_t) ids = {0};
-  for (int i = 0; i < groups.count; i++)
+  for (int i = 0; i < groups.count; i++) {
+    if (groups.at[i].count == 0 && groups.count > 1) return tn_wrong(in, 0, "replica group %d is empty", i);
     for (int j = 0; j < groups.at[i].count; j++) TN_PUSH(in->arena, &ids, groups.at[i].at[j]);
-  return need_ids(in, "replica", ids.at, ids.count);
+  }
+  if (!need_ids(in, "replica", ids.at, ids.count)) return false;
+  for (int i = 0; i < ids.count; i++)
+    if (ids.at[i] != i)
+      return tn_wrong(in, 0, "replica %d is in no group, and %lld is", i, (long long)ids.at[i]);
+  int64_t known = ids_of(in->inst);
+  if (ids.count == 0 || known <= 1 || known == ids.count) return true;
+  return tn_wrong(in, 0, "groups name %d participants, and the module has %lld", ids.count, (long long)known);
 }
 
-/* Number of participants, 1 also where nothing states it. */
+/* Size of a group, 1 also where nothing states it. */
 static int64_t stated_participants(const tn_inference *in) {
-  const tn_module *module = in->inst->parent->module;
   tn_groups groups = in->inst->attr.collective.groups;
-  bool channel = in->inst->attr.collective.channel_id > 0,
-       global = in->inst->attr.collective.use_global_device_ids;
-  int64_t group = groups.count > 0 ? groups.at[0].count : 0, count;
-  if (!channel) return group ? group : module->replica_count;
-  if (global && group) return group;
-  if (__builtin_mul_overflow(group ? group : module->replica_count, module->num_partitions, &count)) return 1;
-  return count;
+  int64_t count = groups.count > 0 && groups.at[0].count > 0 ? groups.at[0].count : ids_of(in->inst);
+  if (mode_of(in->inst) != REPLICAS_OF_ALL_PARTITIONS) return count;
+  return __builtin_mul_overflow(count, in->inst->parent->module->num_partitions, &count) ? INT64_MAX : count;
 }
 
 static int64_t participants(const tn_inference *in) {

@@ -95,7 +95,7 @@ const tn_shape *tn_infer_custom_call(const tn_inference *in) {
 
 static const tn_shape *need_result(const tn_inference *in, const tn_comp *comp, const tn_shape *expected) {
   const tn_shape *root = comp->root->shape;
-  if (tn_shape_fits(expected, root) || tn_shape_fits(root, expected)) return root;
+  if (tn_shape_fits(expected, root)) return root;
   tn_wrong(in, 0, "'%s' must give %s and gives %s", comp->name, tn_shown(in, expected), tn_shown(in, root));
   tn_note(in->sink, comp->root->location, "'%s' is %s", comp->root->name, tn_shown(in, root));
   return NULL;

@@ -194,6 +194,46 @@ Test(verify, aliases) {
   expect(f, TN_INVALID, "buffer_donor: parameter 1 is f32[4] and has no such part\n");
 }
 
+static void expect_shape(const tn_shape *shape, const char *errors) {
+  fixture *f = create();
+  tn_build_parameter(f->main, 2, shape, "p");
+  expect(f, *errors ? TN_INVALID : TN_OK, errors);
+}
+
+Test(verify, sizes) {
+  tn_arena *arena = tn_arena_create();
+  static const int64_t empty[] = {0, INT64_C(1) << 61}, many[] = {INT64_C(1) << 32, INT64_C(1) << 32};
+  static const int64_t negative[] = {3, -2}, small[] = {2, 3}, unbounded[] = {2, TN_DIM_UNBOUNDED};
+  expect_shape(tn_shape_array(arena, TN_F32, 2, empty),
+               "parameter: f32[0,2305843009213693952] has more bytes than 64 bits count\n");
+  expect_shape(tn_shape_array(arena, TN_F32, 2, many),
+               "parameter: f32[4294967296,4294967296] has more elements than 64 bits count\n");
+  expect_shape(tn_shape_array(arena, TN_F32, 2, negative), "parameter: size -2 of dimension 1 is negative\n");
+  expect_shape(tn_shape_array(arena, TN_F32, 2, unbounded),
+               "parameter: size -1 of dimension 1 is negative\n");
+  static const int64_t large[] = {INT64_C(1) << 60};
+  const tn_shape *one = tn_shape_array(arena, TN_F32, 1, large), *parts[] = {one, one};
+  expect_shape(one, "");
+  expect_shape(tn_shape_tuple(arena, 2, parts), "parameter: a tuple has more bytes than 64 bits count\n");
+
+  static const int64_t twice[] = {0, 0}, order[] = {1, 0}, tile[] = {INT64_C(1) << 60, 8}, zero[] = {0};
+  tn_dims tiles[] = {{tile, 2}}, zeros[] = {{zero, 1}};
+  const tn_shape *plain = tn_shape_array(arena, TN_F32, 2, small);
+  tn_layout layout = {.minor_to_major = {twice, 2}};
+  expect_shape(tn_shape_with_layout(arena, plain, &layout),
+               "parameter: f32[2,3] has a layout that is not a permutation of its dimensions\n");
+  layout = (tn_layout){.minor_to_major = {order, 1}};
+  expect_shape(tn_shape_with_layout(arena, plain, &layout),
+               "parameter: the layout of f32[2,3] orders 1 dimensions of 2\n");
+  layout = (tn_layout){.minor_to_major = {order, 2}, .tiles = tiles, .n_tiles = 1};
+  expect_shape(tn_shape_with_layout(arena, plain, &layout),
+               "parameter: f32[2,3] has tiles that pad it over 64 bits\n");
+  layout.tiles = zeros;
+  expect_shape(tn_shape_with_layout(arena, plain, &layout),
+               "parameter: tile size 0 in the layout of f32[2,3] must be positive\n");
+  tn_arena_destroy(arena);
+}
+
 /* A tuple of 200,000 uses of one value, and a chain as long: linear. */
 Test(verify, width_and_depth, .timeout = 20) {
   fixture *f = create();
