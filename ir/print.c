@@ -36,10 +36,9 @@ static const char *side_file(tn_print_options *options, tn_arena *arena, const t
   return name;
 }
 
-static bool goes_to_file(const tn_print_options *options, const tn_inst *inst) {
-  if (options->constants != TN_CONSTANTS_FILE || inst->op != TN_OP_CONSTANT) return false;
-  const tn_literal *literal = inst->attr.constant.literal;
-  return literal && tn_shape_is_array(literal->shape) && tn_shape_bytes(literal->shape) > SIDE_FILE_ABOVE;
+static bool goes_to_file(const tn_print_options *options, const tn_literal *literal) {
+  return options->constants == TN_CONSTANTS_FILE && literal && tn_shape_is_array(literal->shape) &&
+         tn_shape_bytes(literal->shape) > SIDE_FILE_ABOVE;
 }
 
 static int64_t count_elements(const tn_shape *shape) {
@@ -49,28 +48,31 @@ static int64_t count_elements(const tn_shape *shape) {
   return count;
 }
 
-static void print_constant(tn_text *out, const tn_inst *inst, const tn_print_options *options) {
-  const tn_literal *literal = inst->attr.constant.literal;
-  bool elided = options->constants == TN_CONSTANTS_ELIDE && count_elements(inst->shape) > ELIDE_ABOVE;
-  if (!literal || elided || goes_to_file(options, inst))
+const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal, tn_print_options *options) {
+  bool file = goes_to_file(options, literal);
+  bool elided = literal && options->constants == TN_CONSTANTS_ELIDE && count_elements(literal->shape) > ELIDE_ABOVE;
+  if (!literal || elided || file)
     tn_text_put(out, "{...}");
   else
     tn_print_literal(out, literal);
+  return file ? side_file(options, arena, literal) : NULL;
 }
 
 /* ---- instructions ---- */
 
-/* What stands between the parentheses. */
-static void print_operands(tn_text *out, const tn_inst *inst, const tn_print_options *options) {
-  if (inst->op == TN_OP_PARAMETER) {
+/* What stands between the parentheses. Returns the side file of a constant, or NULL. */
+static const char *print_operands(tn_text *out, const tn_inst *inst, tn_print_options *options) {
+  const char *file = NULL;
+  if (inst->op == TN_OP_PARAMETER)
     tn_text_put_int(out, inst->attr.parameter.number);
-  } else if (inst->op == TN_OP_CONSTANT) {
-    print_constant(out, inst, options);
-  }
+  else if (inst->op == TN_OP_CONSTANT)
+    file = tn_print_constant(out, inst->parent ? inst->parent->module->arena : NULL, inst->attr.constant.literal,
+                             options);
   for (int i = 0; i < inst->n_operands; i++) {
     tn_text_put(out, i ? ", %" : "%");
     tn_text_put(out, inst->operands[i]->name);
   }
+  return file;
 }
 
 static void print_note(tn_text *out, const char *name, const char *text) {
@@ -120,12 +122,9 @@ static void print_instruction(tn_text *out, const tn_inst *inst, tn_print_option
   tn_text_printf(out, "%%%s = ", inst->name);
   tn_shape_print(out, inst->shape, true);
   tn_text_printf(out, " %s(", tn_ops[inst->op].name);
-  print_operands(out, inst, options);
+  const char *file = print_operands(out, inst, options);
   tn_text_put_char(out, ')');
   tn_print_attributes(out, inst);
-  const char *file = NULL;
-  if (goes_to_file(options, inst))
-    file = side_file(options, inst->parent->module->arena, inst->attr.constant.literal);
   print_notes(out, inst, file);
 }
 

@@ -36,5 +36,8 @@ void tn_print_module(tn_text *out, tn_module *module, tn_print_options *options)
 void tn_print_computation(tn_text *out, const tn_comp *comp);
 void tn_print_instruction(tn_text *out, const tn_inst *inst); /* one line, no newline, constants elided */
 void tn_print_literal(tn_text *out, const tn_literal *literal);
+/* The literal as options->constants has it. Where its bytes go to a side file, that is
+ * entered in side_files (strings in `arena`) and its name returned; else NULL.        */
+const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal, tn_print_options *options);
 
 #endif
