@@ -1,0 +1,118 @@
+/* Complex elementwise operations: computed in long double complex, rounded once.
+ *
+ * C99's functions have the branch cuts and special values of IEEE 754 / Annex G; product
+ * is the plain formula (an infinity times a complex number may be NaN, as in HLO).
+ * exp(z)-1 and log(1+z) are arranged so that small z keep their digits.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "ir/eval_internal.h"
+
+#include <complex.h>
+#include <math.h>
+
+typedef long double real;
+typedef long double complex number;
+
+/* CMPLXL, which not every compiler has. */
+static number make(real re, real im) {
+  union {
+    real parts[2];
+    number value;
+  } both = {{re, im}};
+  return both.value;
+}
+
+static number product(number x, number y) {
+  real a = creall(x), b = cimagl(x), c = creall(y), d = cimagl(y);
+  return make(a * c - b * d, a * d + b * c);
+}
+
+/* e^a cos b - 1 = expm1(a) cos b - 2 sin^2(b/2). */
+static number minus_one(number x) {
+  real a = creall(x), b = cimagl(x), half = sinl(b / 2);
+  return make(expm1l(a) * cosl(b) - 2 * half * half, expl(a) * sinl(b));
+}
+
+/* log|1+z| = log1p(2a + a^2 + b^2) / 2 near 0, where that does not overflow. */
+static number plus_one(number x) {
+  real a = creall(x), b = cimagl(x);
+  if (fabsl(a) > 1 || fabsl(b) > 1) return clogl(make(1 + a, b));
+  return make(log1pl(2 * a + a * a + b * b) / 2, atan2l(b, 1 + a));
+}
+
+static number sign_of(number x) {
+  real modulus = cabsl(x);
+  return modulus == 0 ? x : make(creall(x) / modulus, cimagl(x) / modulus);
+}
+
+static number power(number x, number y) {
+  if (y == 0) return 1;
+  if (x == 0) return creall(y) > 0 ? 0 : make(INFINITY, NAN);
+  return cpowl(x, y);
+}
+
+static number cube_root(number x) { return x == 0 ? x : cpowl(x, make(1.0L / 3, 0)); }
+
+typedef number function(number x, number y);
+
+#define ROWS(ROW)                                                                                            \
+  ROW(NEGATE, make(-creall(x), -cimagl(x)))                                                                  \
+  ROW(SIGN, sign_of(x))                                                                                      \
+  ROW(SQRT, csqrtl(x))                                                                                       \
+  ROW(RSQRT, 1 / csqrtl(x))                                                                                  \
+  ROW(CBRT, cube_root(x))                                                                                    \
+  ROW(EXPONENTIAL, cexpl(x))                                                                                 \
+  ROW(EXPONENTIAL_MINUS_ONE, minus_one(x))                                                                   \
+  ROW(LOG, clogl(x))                                                                                         \
+  ROW(LOG_PLUS_ONE, plus_one(x))                                                                             \
+  ROW(LOGISTIC, 1 / (1 + cexpl(-x)))                                                                         \
+  ROW(TANH, ctanhl(x))                                                                                       \
+  ROW(SINE, csinl(x))                                                                                        \
+  ROW(COSINE, ccosl(x))                                                                                      \
+  ROW(TAN, ctanl(x))                                                                                         \
+  ROW(ASIN, casinl(x))                                                                                       \
+  ROW(ACOS, cacosl(x))                                                                                       \
+  ROW(ATAN, catanl(x))                                                                                       \
+  ROW(SINH, csinhl(x))                                                                                       \
+  ROW(COSH, ccoshl(x))                                                                                       \
+  ROW(ASINH, casinhl(x))                                                                                     \
+  ROW(ACOSH, cacoshl(x))                                                                                     \
+  ROW(ATANH, catanhl(x))                                                                                     \
+  ROW(ADD, x + y)                                                                                            \
+  ROW(SUBTRACT, x - y)                                                                                       \
+  ROW(MULTIPLY, product(x, y))                                                                               \
+  ROW(DIVIDE, x / y)                                                                                         \
+  ROW(POWER, power(x, y))
+
+#define ROW(ID, value)                                                                                       \
+  static number complex_##ID(number x, number y) {                                                           \
+    (void)y;                                                                                                 \
+    return value;                                                                                            \
+  }
+ROWS(ROW)
+#undef ROW
+static function *const functions[TN_OP_COUNT] = {
+#define ROW(ID, value) [TN_OP_##ID] = complex_##ID,
+    ROWS(ROW)
+#undef ROW
+};
+
+/* abs gives a real result, the others a complex one. */
+bool tn_lanes_complex(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
+  if (inst->op == TN_OP_ABS) {
+    for (int i = 0; i < count; i++)
+      out->re[i].f = tn_round_float(out->type, (double)hypotl(in[0].re[i].f, in[0].im[i]));
+    return true;
+  }
+  function *f = functions[inst->op];
+  if (!f || !out->im) return false;
+  const tn_lanes *second = inst->n_operands > 1 ? &in[1] : &in[0];
+  bool narrow = out->type == TN_C64;
+  for (int i = 0; i < count; i++) {
+    number value = f(make(in[0].re[i].f, in[0].im[i]), make(second->re[i].f, second->im[i]));
+    out->re[i].f = narrow ? (double)(float)creall(value) : (double)creall(value);
+    out->im[i] = narrow ? (double)(float)cimagl(value) : (double)cimagl(value);
+  }
+  return true;
+}
