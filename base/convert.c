@@ -93,11 +93,11 @@ static double signed_to_odd(int64_t value) {
   return value < 0 ? -(double)magnitude : (double)magnitude;
 }
 
-/* By selects, and through signed integers: random data must not cost a wrong branch. */
+/* By masks, and through signed integers: random data must not cost a wrong branch. */
 static inline double unsigned_to_odd(uint64_t value) {
-  bool large = value >> 53;
+  uint64_t large = value >> 53 != 0, mask = 0 - large;
   uint64_t half = (value >> 12 | ((value & 0xfff) != 0)) << 11;
-  return (double)(int64_t)(large ? half : value) * (large ? 2 : 1);
+  return (double)(int64_t)((half & mask) | (value & ~mask)) * (double)(int)(1 + large);
 }
 
 #define NARROW(T, expression)                                                                                \
@@ -141,11 +141,15 @@ static inline double clamped(double x, double low, double high) {
 }
 
 /* Adding 2^52 rounds to an integer and leaves it in the low bits, also in vectors. */
-static inline uint32_t to_u32(double x) {
-  x = x > 0 ? x : 0;
-  x = x < UINT32_MAX ? x : UINT32_MAX;
-  double shifted = x + 0x1p52;
-  return (uint32_t)tn_bits_of_double(shifted) - (shifted - 0x1p52 > x);
+static void narrow_to_u32(uint32_t *restrict to, const double *restrict values, size_t count) {
+  double shifted[BLOCK];
+  uint64_t bits[BLOCK];
+  for (size_t i = 0; i < count; i++) {
+    double x = clamped(values[i], 0, UINT32_MAX), nearest = x + 0x1p52;
+    shifted[i] = nearest - (nearest - 0x1p52 > x ? 1.0 : 0.0);
+  }
+  memcpy(bits, shifted, count * sizeof *bits);
+  for (size_t i = 0; i < count; i++) to[i] = (uint32_t)bits[i];
 }
 
 static inline int64_t to_s64(double x) {
@@ -166,7 +170,7 @@ static void narrow_double_to_integer(tn_type type, void *restrict to, const doub
   else if (type == TN_U64)
     NARROW(uint64_t, to_u64(x[i]));
   else if (type == TN_U32)
-    NARROW(uint32_t, to_u32(x[i]));
+    narrow_to_u32(to, x, count);
   else if (type == TN_PRED)
     NARROW(uint8_t, x[i] != 0);
   else {

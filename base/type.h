@@ -29,7 +29,7 @@ tn_type tn_type_from_name(tn_str name);    /* TN_TYPE_NONE if there is none */
 tn_type_class tn_type_class_of(tn_type type);
 int tn_type_bits(tn_type type);            /* of the value: 4 for s4 */
 size_t tn_type_bytes(tn_type type);        /* in memory: 1 for s4 and pred, 0 for tuples */
-tn_type tn_type_part(tn_type complex);     /* f32 for c64, f64 for c128 */
+tn_type tn_type_part(tn_type complex);     /* f32 for c64, f64 for c128; others themselves */
 
 static inline bool tn_type_is_float(tn_type t) { return tn_type_class_of(t) == TN_CLASS_FLOAT; }
 static inline bool tn_type_is_complex(tn_type t) { return tn_type_class_of(t) == TN_CLASS_COMPLEX; }

@@ -114,60 +114,60 @@ static void copy_shapes(tn_arena *arena, tn_shapes *shapes) {
   shapes->at = at;
 }
 
+static void copy_precisions(tn_arena *arena, tn_precisions *precision) {
+  precision->at = tn_arena_copy(arena, precision->at, (size_t)precision->count * sizeof *precision->at);
+}
+
+static void copy_pairs(tn_arena *arena, tn_pairs *pairs) {
+  pairs->at = tn_arena_copy(arena, pairs->at, (size_t)pairs->count * sizeof *pairs->at);
+}
+
+static void copy_window(tn_arena *arena, tn_window *window) {
+  window->at = tn_arena_copy(arena, window->at, (size_t)window->count * sizeof *window->at);
+}
+
+static void copy_literal(tn_arena *arena, const tn_literal **literal) {
+  if (*literal) *literal = tn_literal_clone(arena, *literal);
+}
+
+static void copy_shape(tn_arena *arena, const tn_shape **shape) {
+  if (*shape) *shape = tn_shape_clone(arena, *shape);
+}
+
+static void copy_domain(tn_arena *arena, tn_attributes *whole) {
+  copy_text(arena, &whole->domain.kind);
+  copy_text(arena, &whole->domain.entry);
+  copy_text(arena, &whole->domain.exit);
+}
+
+static void copy_padding(tn_arena *arena, tn_attributes *whole) {
+  whole->pad.at = tn_arena_copy(arena, whole->pad.at, (size_t)whole->pad.count * sizeof *whole->pad.at);
+}
+
+static void copy_slices(tn_arena *arena, tn_attributes *whole) {
+  copy_dims(arena, &whole->slice.starts);
+  copy_dims(arena, &whole->slice.limits);
+  copy_dims(arena, &whole->slice.strides);
+}
+
 static void copy_member(tn_arena *arena, tn_form form, void *member) {
   switch (form) {
   case TN_FORM_ALIASING: copy_aliases(arena, member); return;
+  case TN_FORM_BRACED:
   case TN_FORM_STRING:
-  case TN_FORM_WORD:
-  case TN_FORM_BRACED: copy_text(arena, member); return;
+  case TN_FORM_WORD: copy_text(arena, member); return;
   case TN_FORM_CONV_DIMS: copy_conv_dims(arena, member); return;
   case TN_FORM_DIMS: copy_dims(arena, member); return;
-  case TN_FORM_DOMAIN: {
-    tn_attributes *whole = member;
-    copy_text(arena, &whole->domain.kind);
-    copy_text(arena, &whole->domain.entry);
-    copy_text(arena, &whole->domain.exit);
-    return;
-  }
+  case TN_FORM_DOMAIN: copy_domain(arena, member); return;
   case TN_FORM_GROUPS: copy_groups(arena, member); return;
-  case TN_FORM_LITERAL: {
-    tn_literal **literal = member;
-    if (*literal) *literal = tn_literal_clone(arena, *literal);
-    return;
-  }
-  case TN_FORM_PADDING: {
-    tn_attributes *whole = member;
-    whole->pad.at = tn_arena_copy(arena, whole->pad.at, (size_t)whole->pad.count * sizeof *whole->pad.at);
-    return;
-  }
-  case TN_FORM_PAIRS: {
-    tn_pairs *pairs = member;
-    pairs->at = tn_arena_copy(arena, pairs->at, (size_t)pairs->count * sizeof *pairs->at);
-    return;
-  }
-  case TN_FORM_PRECISION: {
-    tn_precisions *precision = member;
-    precision->at = tn_arena_copy(arena, precision->at, (size_t)precision->count * sizeof *precision->at);
-    return;
-  }
-  case TN_FORM_SHAPE: {
-    const tn_shape **shape = member;
-    if (*shape) *shape = tn_shape_clone(arena, *shape);
-    return;
-  }
+  case TN_FORM_LITERAL: copy_literal(arena, member); return;
+  case TN_FORM_PADDING: copy_padding(arena, member); return;
+  case TN_FORM_PAIRS: copy_pairs(arena, member); return;
+  case TN_FORM_PRECISION: copy_precisions(arena, member); return;
+  case TN_FORM_SHAPE: copy_shape(arena, member); return;
   case TN_FORM_SHAPES: copy_shapes(arena, member); return;
-  case TN_FORM_SLICES: {
-    tn_attributes *whole = member;
-    copy_dims(arena, &whole->slice.starts);
-    copy_dims(arena, &whole->slice.limits);
-    copy_dims(arena, &whole->slice.strides);
-    return;
-  }
-  case TN_FORM_WINDOW: {
-    tn_window *window = member;
-    window->at = tn_arena_copy(arena, window->at, (size_t)window->count * sizeof *window->at);
-    return;
-  }
+  case TN_FORM_SLICES: copy_slices(arena, member); return;
+  case TN_FORM_WINDOW: copy_window(arena, member); return;
   case TN_FORM_ALGORITHM: /* the rest points to nothing */
   case TN_FORM_API_VERSION:
   case TN_FORM_BOOL:
@@ -197,7 +197,6 @@ tn_attributes tn_attributes_clone(tn_arena *arena, tn_attribute_kind kind, const
   int count;
   const tn_attribute_row *row = tn_attribute_rows(kind, &count);
   for (; count > 0; row++, count--) copy_member(arena, row->form, (char *)&copy + row->offset);
-  if (kind == TN_ATTR_CONSTANT && copy.constant.literal)
-    copy.constant.literal = tn_literal_clone(arena, copy.constant.literal);
+  if (kind == TN_ATTR_CONSTANT) copy_literal(arena, &copy.constant.literal);
   return copy;
 }

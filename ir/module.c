@@ -16,13 +16,22 @@
 
 #include "ir/names.h"
 
+/* A module's name goes the way of all names; as it is printed without %, the lexer's
+ * keywords get a '_', too.                                                            */
+static const char *module_name(tn_arena *arena, const char *name) {
+  static const char *const keywords[] = {"true",      "false",  "nan",     "inf",        "ROOT",   "ENTRY",
+                                         "HloModule", "manual", "maximal", "replicated", "unknown"};
+  for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
+    if (strcmp(name, keywords[i]) == 0) return tn_arena_printf(arena, "%s_", name);
+  return tn_names_claim(tn_names_create(arena, 0), name, arena);
+}
+
 tn_module *tn_module_create(const char *name) {
   tn_arena *arena = tn_arena_create();
   tn_module *module = TN_NEW(arena, tn_module);
   module->arena = arena;
   module->names = tn_names_create(arena, 0);
-  /* The module's own name goes the way of all names: it is printed without %. */
-  module->name = tn_names_claim(tn_names_create(arena, 0), name, module);
+  module->name = module_name(arena, name);
   module->replica_count = module->num_partitions = 1;
   return module;
 }

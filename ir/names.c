@@ -8,7 +8,8 @@
 #include "ir/names.h"
 
 #include <assert.h>
-#include <stdio.h>
+
+#include "base/type.h"
 
 typedef struct {
   const char *name; /* NULL: the slot is empty */
@@ -70,9 +71,16 @@ static bool is_printable(const char *name) {
   return true;
 }
 
+/* XLA's parser refuses the names of element types (but not "tuple") as names. */
+static bool is_reserved(const char *name) {
+  tn_type type = tn_type_from_name((tn_str){name, strlen(name)});
+  return tn_type_is_array(type) || type == TN_TOKEN || type == TN_OPAQUE;
+}
+
 static const char *make_printable(tn_arena *arena, const char *wanted) {
-  if (is_printable(wanted)) return wanted;
-  char *name = tn_arena_printf(arena, is_letter(*wanted) ? "%s" : "_%s", wanted);
+  bool reserved = is_reserved(wanted);
+  if (is_printable(wanted) && !reserved) return wanted;
+  char *name = tn_arena_printf(arena, "%s%s%s", is_letter(*wanted) ? "" : "_", wanted, reserved ? "_" : "");
   for (char *c = name; *c; c++)
     if (!is_name_char(*c)) *c = '_';
   return name;

@@ -14,7 +14,7 @@ typedef struct tn_names tn_names;
 tn_names *tn_names_create(tn_arena *arena, int expected);
 
 /* Claims `wanted`, made printable (HLO's lexer reads [A-Za-z_][A-Za-z0-9_.-]*; other
- * bytes become '_'), or, where it is taken, `wanted.N` with the lowest N not tried
+ * bytes become '_'; a type's name gets a '_' behind it), or, where it is taken, `wanted.N` with the lowest N not tried
  * before. Amortised O(1). Returns the name as claimed, in the scope's arena.        */
 const char *tn_names_claim(tn_names *names, const char *wanted, void *owner);
 

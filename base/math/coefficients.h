@@ -14,8 +14,8 @@
 #define PI_2_F_LO -0x1.777a5c0000000p-25f
 #define PI_2_D 0x1.921fb54442d18p+0
 #define PI_D 0x1.921fb54442d18p+1
-/* 2/pi, 192 bits, most significant word first. */
-#define TWO_OVER_PI 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u
+/* 2/pi, 224 bits, most significant word first. */
+#define TWO_OVER_PI 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
 /* 2^-26.1 */
 #define EXP_F 0x1.fffffe0000000p-2f, 0x1.5554a80000000p-3f, 0x1.5557920000000p-5f, 0x1.122d940000000p-7f, 0x1.6ad6760000000p-10f
 /* 2^-33.0 */

@@ -127,9 +127,10 @@ def main():
     split("PI_2_F", pi / 2, 24, 24)
     print("#define PI_2_D %s" % float(pi / 2).hex())
     print("#define PI_D %s" % float(pi).hex())
-    bits = int(mp.floor(2 / pi * mpf(2) ** 192))
-    print("/* 2/pi, 192 bits, most significant word first. */")
-    print("#define TWO_OVER_PI %s" % ", ".join("0x%08xu" % ((bits >> (160 - 32 * i)) & 0xFFFFFFFF) for i in range(6)))
+    with mp.workdps(90):
+        bits = int(mp.floor(2 / pi * mpf(2) ** 224))
+    print("/* 2/pi, 224 bits, most significant word first. */")
+    print("#define TWO_OVER_PI %s" % ", ".join("0x%08xu" % ((bits >> (192 - 32 * i)) & 0xFFFFFFFF) for i in range(7)))
 
     near = mpf(10) ** -3
     reach = mpf("0.348")  # ln 2 / 2 and what an inexact quotient adds

@@ -15,7 +15,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/math/convert.h"
 #include "base/math/exponential.h"
+#include "base/math/hyperbolic.h"
+#include "base/math/integer.h"
+#include "base/math/rounding.h"
+#include "base/math/trigonometric.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)

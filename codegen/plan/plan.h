@@ -111,9 +111,9 @@ tn_plan *tn_plan_parse(tn_str text, const tn_plan_text_options *options, tn_diag
 bool tn_plan_verify(const tn_plan *plan, tn_diagnostics *sink);
 
 /* Executes the plan literally: parameters and results are row-major logical arrays of
- * the signature. At least 20 M multiply-adds a second. Results are in `arena`.
- * With `check` set, reads of unwritten elements and overlaps are reported (TN_BUG).   */
+ * the signature, one literal a leaf. At least 20 M multiply-adds a second. Results are
+ * in `arena`. An access outside its buffer ends the run (TN_BUG).                     */
 bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *arguments, tn_literal **results,
-                 bool check, tn_diagnostics *sink);
+                 tn_diagnostics *sink);
 
 #endif

@@ -38,7 +38,7 @@ static void draw_vector(dice *d, const tn_stmt *stmt) {
   static const int widths[] = {2, 4, 8, 16};
   tn_dim_schedule *dim = &d->dims[stmt->dims[roll(d, stmt->n_dims)]];
   dim->lanes = widths[roll(d, 4)];
-  dim->vectors = 1 + roll(d, 3);
+  dim->vectors = 1 << roll(d, 3); /* powers of two: partial results fold by halves */
   dim->unroll = 1;
 }
 

@@ -131,6 +131,41 @@ Test(literal, elements_beyond_dynamic_sizes_are_ignored) {
   tn_arena_destroy(a);
 }
 
+Test(literal, npy_arrays_are_viewed_or_normalised) {
+  tn_arena *a = tn_arena_create();
+  tn_diagnostics sink = {0};
+  int64_t dims[] = {2, 2};
+  float floats[] = {1, 2, 3, 4};
+  tn_npy array = {"x", 'f', 4, 2, dims, floats, sizeof floats};
+  const tn_shape *f32 = tn_shape_array(a, TN_F32, 2, dims);
+  tn_literal *x = tn_literal_from_npy(a, &sink, &array, f32);
+  cr_assert_eq(x->data, floats);
+  tn_npy back = tn_literal_to_npy(a, x, "x");
+  cr_assert_eq(back.data, floats);
+  cr_assert_eq(back.bytes, sizeof floats);
+  cr_assert_eq(back.kind, 'f');
+  cr_assert_null(tn_literal_from_npy(a, &sink, &array, tn_shape_array(a, TN_F64, 2, dims)));
+  cr_assert_null(tn_literal_from_npy(a, &sink, &array, tn_shape_array(a, TN_F32, 1, dims)));
+  cr_assert_eq(sink.errors, 2);
+  cr_assert_eq(sink.status, TN_INVALID);
+
+  /* Under its bound an array lies where rows of the bound's size begin. */
+  tn_shape bounded = *tn_shape_array(a, TN_F32, 2, (int64_t[]){3, 4});
+  bounded.dynamic = (const bool[]){true, true};
+  x = tn_literal_from_npy(a, &sink, &array, &bounded);
+  const float *at = x->data;
+  cr_assert(at[0] == 1 && at[1] == 2 && at[4] == 3 && at[5] == 4);
+  cr_assert_eq(x->sizes[1], 2);
+  back = tn_literal_to_npy(a, x, "x");
+  cr_assert_arr_eq(back.data, floats, sizeof floats);
+
+  signed char bytes[] = {7, -8, 9, 2};
+  array = (tn_npy){"s", 'i', 1, 2, dims, bytes, sizeof bytes};
+  x = tn_literal_from_npy(a, &sink, &array, tn_shape_array(a, TN_S4, 2, dims));
+  cr_assert_arr_eq(x->data, ((signed char[]){7, -8, -7, 2}), 4);
+  tn_arena_destroy(a);
+}
+
 static double seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

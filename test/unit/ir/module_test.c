@@ -76,6 +76,9 @@ Test(module, names_are_unique_and_printable) {
   tn_inst *x = tn_build_parameter(c, 0, scalar, "conv/Relu:0");
   cr_assert_str_eq(x->name, "conv_Relu_0");
   cr_assert_str_eq(tn_build_parameter(c, 1, scalar, "0th")->name, "_0th");
+  cr_assert_str_eq(tn_build_parameter(c, 2, scalar, "f32")->name, "f32_");
+  cr_assert_str_eq(tn_build_parameter(c, 3, scalar, "tuple")->name, "tuple");
+  cr_assert_str_eq(tn_build_parameter(c, 4, scalar, "")->name, "_");
   tn_inst *y = make(c, TN_OP_NEGATE, x, NULL);
   tn_inst_rename(y, "y");
   tn_inst *other = make(c, TN_OP_NEGATE, x, NULL);

@@ -1,6 +1,6 @@
 /* Every promise of math.def, on every 97th float and on pairs of floats, with and without
  * fma. What the C library calls the worst of each run is measured again by MPFR, as are
- * 2^17 floats in between: the C library is not believed alone.
+ * 2^11 floats in between: the C library is not believed alone.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -31,8 +31,9 @@ static void measure(int row, const lanes_variant *v, const float *x, const float
   for (int i = 0; i < TEST_LANES; i++) {
     float second = y ? y[i] : 0;
     double error = reference_quick_error(r, x[i], second, result[i]);
-    if (error <= *worst && !(exactly && i == 0)) continue;
-    if (error > *worst) *worst = error;
+    bool record = error > *worst + 0x1p-8; /* else errors that grow slowly are all records */
+    if (!record && !(exactly && i == 0)) continue;
+    if (record) *worst = error;
     expect_kept(f, v, x[i], second, result[i]);
   }
 }
@@ -43,7 +44,7 @@ static void over_floats(int row, const lanes_variant *v) {
   uint64_t group = 0;
   for (uint64_t bits = 0; bits < 1ull << 32; bits += STRIDE * TEST_LANES, group++) {
     for (int i = 0; i < TEST_LANES; i++) x[i] = float_of((uint32_t)(bits + (uint64_t)i * STRIDE));
-    measure(row, v, x, NULL, &worst, group % 128 == 0);
+    measure(row, v, x, NULL, &worst, group % 1024 == 0);
   }
 }
 
@@ -60,18 +61,20 @@ static void over_pairs(int row, const lanes_variant *v) {
   double worst = 0;
   uint64_t state = 1;
   float x[TEST_LANES], y[TEST_LANES];
-  for (int group = 0; group < 200000; group++) {
+  for (int group = 0; group < 100000; group++) {
     for (int i = 0; i < TEST_LANES; i++) {
       x[i] = draw(&state, group % 3);
       y[i] = draw(&state, group % 3);
       if (group % 2) x[i] = float_of(bits_of(x[i]) & 0x7fffffffu);
     }
-    measure(row, v, x, y, &worst, group % 64 == 0);
+    measure(row, v, x, y, &worst, group % 256 == 0);
   }
 }
 
+/* Remainders are exact; exact.c has them. */
 static bool measured(const tn_math_function *f) {
-  return f->operand == TN_F32 && f->result == TN_F32 && reference_find(f->opcode);
+  bool exact = f->ulp <= 0 && f->arity == 2;
+  return f->operand == TN_F32 && f->result == TN_F32 && !exact && reference_find(f->opcode);
 }
 
 ParameterizedTestParameters(accuracy, every_promise_is_kept) {

@@ -44,6 +44,12 @@ static double logistic(double x) {
 }
 static double rsqrt(double x) { return 1 / sqrt(x); }
 
+/* Outside of their domains the library's functions also report errors, slowly. */
+static double asin_(double x) { return fabs(x) <= 1 ? asin(x) : NAN; }
+static double acos_(double x) { return fabs(x) <= 1 ? acos(x) : NAN; }
+static double acosh_(double x) { return x >= 1 ? acosh(x) : NAN; }
+static double atanh_(double x) { return fabs(x) <= 1 ? atanh(x) : NAN; }
+
 static const reference known[] = {
     {"exponential", exp, NULL, EXP}, {"exponential-minus-one", expm1, NULL, EXPM1},
     {"log", log, NULL, LOG},         {"log-plus-one", log1p, NULL, LOG1P},
@@ -52,11 +58,11 @@ static const reference known[] = {
     {"rsqrt", rsqrt, NULL, RSQRT},   {"power", NULL, pow, POWER},
     {"sine", sin, NULL, SIN},        {"cosine", cos, NULL, COS},
     {"tan", tan, NULL, TAN},         {"cbrt", cbrt, NULL, CBRT},
-    {"asin", asin, NULL, ASIN},      {"acos", acos, NULL, ACOS},
+    {"asin", asin_, NULL, ASIN},      {"acos", acos_, NULL, ACOS},
     {"atan", atan, NULL, ATAN},      {"atan2", NULL, atan2, ATAN2},
     {"sinh", sinh, NULL, SINH},      {"cosh", cosh, NULL, COSH},
-    {"asinh", asinh, NULL, ASINH},   {"acosh", acosh, NULL, ACOSH},
-    {"atanh", atanh, NULL, ATANH},   {"remainder", NULL, fmod, REMAINDER},
+    {"asinh", asinh, NULL, ASINH},   {"acosh", acosh_, NULL, ACOSH},
+    {"atanh", atanh_, NULL, ATANH},   {"remainder", NULL, fmod, REMAINDER},
 };
 
 const reference *reference_find(const char *opcode) {

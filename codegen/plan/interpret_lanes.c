@@ -1,0 +1,370 @@
+/* Elementwise operations on lanes: the meaning of expressions in plans.
+ *
+ * Each is IEEE's operation, base/math's function, or an integer operation with HLO's
+ * edge cases. f16 and bf16 compute in f32 and round to their type.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "base/number.h"
+#include "codegen/plan/interpret.h"
+
+#include <assert.h>
+#include <math.h>
+
+tn_form tn_form_of(tn_type type) {
+  if (!tn_type_is_float(type)) return TN_FORM_INTEGER;
+  return type == TN_F64 ? TN_FORM_DOUBLE : TN_FORM_SINGLE;
+}
+
+/* ---- memory ---- */
+
+#define COPY_FROM(T, member)                                                                                    \
+  for (int i = 0; i < count; i++) to->member[i] = ((const T *)from)[i];                                         \
+  return
+#define COPY_TO(T, member)                                                                                      \
+  for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i];                                            \
+  return
+
+void tn_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
+  if (type == TN_F32) { COPY_FROM(float, f); }
+  if (type == TN_F64) { COPY_FROM(double, d); }
+  if (tn_type_is_float(type)) {
+    const uint16_t *bits = from;
+    for (int i = 0; i < count; i++) to->f[i] = type == TN_F16 ? tn_f16_to_f32(bits[i]) : tn_bf16_to_f32(bits[i]);
+    return;
+  }
+  bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
+  switch (tn_type_bytes(type)) {
+  case 1:
+    if (is_signed) { COPY_FROM(int8_t, i); }
+    COPY_FROM(uint8_t, i);
+  case 2:
+    if (is_signed) { COPY_FROM(int16_t, i); }
+    COPY_FROM(uint16_t, i);
+  case 4:
+    if (is_signed) { COPY_FROM(int32_t, i); }
+    COPY_FROM(uint32_t, i);
+  default: COPY_FROM(int64_t, i);
+  }
+}
+
+void tn_lanes_store(tn_type type, void *to, const tn_lanes *from, int count) {
+  if (type == TN_F32) { COPY_TO(float, f); }
+  if (type == TN_F64) { COPY_TO(double, d); }
+  if (tn_type_is_float(type)) {
+    uint16_t *bits = to;
+    for (int i = 0; i < count; i++)
+      bits[i] = type == TN_F16 ? tn_f32_to_f16(from->f[i]) : tn_f32_to_bf16(from->f[i]);
+    return;
+  }
+  switch (tn_type_bytes(type)) {
+  case 1: COPY_TO(int8_t, i);
+  case 2: COPY_TO(int16_t, i);
+  case 4: COPY_TO(int32_t, i);
+  default: COPY_TO(int64_t, i);
+  }
+}
+
+/* ---- after an operation: back into the type ---- */
+
+/* Sign- or zero-extends the type's bits. */
+static int64_t wrap(tn_type type, int64_t value) {
+  int shift = 64 - tn_type_bits(type);
+  if (type == TN_PRED) return value != 0;
+  if (!shift) return value;
+  uint64_t high = (uint64_t)value << shift;
+  return tn_type_class_of(type) == TN_CLASS_SIGNED ? (int64_t)high >> shift : (int64_t)(high >> shift);
+}
+
+static void settle(tn_type type, tn_lanes *lanes, int count) {
+  if (type == TN_F16)
+    for (int i = 0; i < count; i++) lanes->f[i] = tn_f16_to_f32(tn_f32_to_f16(lanes->f[i]));
+  else if (type == TN_BF16)
+    for (int i = 0; i < count; i++) lanes->f[i] = tn_bf16_to_f32(tn_f32_to_bf16(lanes->f[i]));
+  else if (tn_form_of(type) == TN_FORM_INTEGER && tn_type_bits(type) < 64)
+    for (int i = 0; i < count; i++) lanes->i[i] = wrap(type, lanes->i[i]);
+}
+
+/* ---- floats ---- */
+
+#define MAXIMUM(a, b) (isnan(a) || isnan(b) ? NAN : (a) > (b) ? (a) : (b) > (a) ? (b) : signbit(a) ? (b) : (a))
+#define MINIMUM(a, b) (isnan(a) || isnan(b) ? NAN : (a) < (b) ? (a) : (b) < (a) ? (b) : signbit(a) ? (a) : (b))
+#define SIGN(a) (isnan(a) || (a) == 0 ? (a) : (a) > 0 ? 1 : -1)
+#define EACH(member, expression)                                                                                \
+  for (int i = 0; i < count; i++) {                                                                             \
+    __typeof__(r->member[0]) x = a->member[i], y = b->member[i];                                                \
+    (void)y;                                                                                                    \
+    r->member[i] = (expression);                                                                                \
+  }                                                                                                             \
+  return true
+#define FLOAT_OPS(member, FABS, FLOOR, CEIL, RINT, ROUND, SQRT)                                                 \
+  if (op == TN_OP_ADD) { EACH(member, x + y); }                                                                 \
+  if (op == TN_OP_SUBTRACT) { EACH(member, x - y); }                                                            \
+  if (op == TN_OP_MULTIPLY) { EACH(member, x *y); }                                                             \
+  if (op == TN_OP_DIVIDE) { EACH(member, x / y); }                                                              \
+  if (op == TN_OP_MAXIMUM) { EACH(member, MAXIMUM(x, y)); }                                                     \
+  if (op == TN_OP_MINIMUM) { EACH(member, MINIMUM(x, y)); }                                                     \
+  if (op == TN_OP_NEGATE) { EACH(member, -x); }                                                                 \
+  if (op == TN_OP_ABS) { EACH(member, FABS(x)); }                                                               \
+  if (op == TN_OP_SIGN) { EACH(member, SIGN(x)); }                                                              \
+  if (op == TN_OP_FLOOR) { EACH(member, FLOOR(x)); }                                                            \
+  if (op == TN_OP_CEIL) { EACH(member, CEIL(x)); }                                                              \
+  if (op == TN_OP_ROUND_NEAREST_EVEN) { EACH(member, RINT(x)); }                                                \
+  if (op == TN_OP_ROUND_NEAREST_AFZ) { EACH(member, ROUND(x)); }                                                \
+  if (op == TN_OP_SQRT) { EACH(member, SQRT(x)); }                                                              \
+  return false
+
+static bool single_op(tn_op op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+  FLOAT_OPS(f, fabsf, floorf, ceilf, rintf, roundf, sqrtf);
+}
+
+static bool double_op(tn_op op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+  FLOAT_OPS(d, fabs, floor, ceil, rint, round, sqrt);
+}
+
+/* ---- integers ---- */
+
+static bool is_unsigned(tn_type type) { return tn_type_class_of(type) != TN_CLASS_SIGNED; }
+
+static int64_t divide(tn_type type, int64_t x, int64_t y) {
+  if (y == 0) return -1;
+  if (is_unsigned(type)) return (int64_t)((uint64_t)x / (uint64_t)y);
+  return y == -1 ? (int64_t)-(uint64_t)x : x / y;
+}
+
+static int64_t modulo(tn_type type, int64_t x, int64_t y) {
+  if (y == 0) return x;
+  if (is_unsigned(type)) return (int64_t)((uint64_t)x % (uint64_t)y);
+  return y == -1 ? 0 : x % y;
+}
+
+static bool less(tn_type type, int64_t x, int64_t y) {
+  return is_unsigned(type) ? (uint64_t)x < (uint64_t)y : x < y;
+}
+
+static int64_t shift(tn_op op, tn_type type, int64_t x, int64_t y) {
+  int bits = tn_type_bits(type);
+  uint64_t ones = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1, amount = (uint64_t)y & ones;
+  if (op == TN_OP_SHIFT_LEFT) return amount >= (uint64_t)bits ? 0 : (int64_t)((uint64_t)x << amount);
+  if (op == TN_OP_SHIFT_RIGHT_LOGICAL)
+    return amount >= (uint64_t)bits ? 0 : (int64_t)(((uint64_t)x & ones) >> amount);
+  int64_t extended = (int64_t)((uint64_t)x << (64 - bits)) >> (64 - bits);
+  return extended >> (amount >= (uint64_t)bits ? 63 : amount);
+}
+
+static int64_t power(tn_type type, int64_t x, int64_t y) {
+  uint64_t base = (uint64_t)x, result = 1, n = (uint64_t)y;
+  if (!is_unsigned(type) && y < 0) return x == 1 ? 1 : x == -1 ? (y & 1 ? -1 : 1) : 0;
+  for (; n; n >>= 1, base *= base)
+    if (n & 1) result *= base;
+  return (int64_t)result;
+}
+
+static int64_t high_product(tn_type type, int64_t x, int64_t y) {
+  int bits = tn_type_bits(type);
+  if (is_unsigned(type)) return (int64_t)(((unsigned __int128)(uint64_t)x * (uint64_t)y) >> bits);
+  return (int64_t)(((__int128)x * y) >> bits);
+}
+
+static int64_t leading_zeros(tn_type type, int64_t x) {
+  int bits = tn_type_bits(type);
+  uint64_t value = bits == 64 ? (uint64_t)x : (uint64_t)x & ((UINT64_C(1) << bits) - 1);
+  return value ? __builtin_clzll(value) - (64 - bits) : bits;
+}
+
+static int64_t ones(tn_type type, int64_t x) {
+  int bits = tn_type_bits(type);
+  return __builtin_popcountll(bits == 64 ? (uint64_t)x : (uint64_t)x & ((UINT64_C(1) << bits) - 1));
+}
+
+static int64_t magnitude(tn_type type, int64_t x) {
+  return is_unsigned(type) || x >= 0 ? x : (int64_t)-(uint64_t)x;
+}
+
+static bool integer_op(tn_op op, tn_type type, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+  bool pred = type == TN_PRED;
+  if (op == TN_OP_ADD && pred) { EACH(i, x | y); }
+  if (op == TN_OP_ADD) { EACH(i, (int64_t)((uint64_t)x + (uint64_t)y)); }
+  if (op == TN_OP_SUBTRACT) { EACH(i, (int64_t)((uint64_t)x - (uint64_t)y)); }
+  if (op == TN_OP_MULTIPLY) { EACH(i, (int64_t)((uint64_t)x * (uint64_t)y)); }
+  if (op == TN_OP_DIVIDE) { EACH(i, divide(type, x, y)); }
+  if (op == TN_OP_REMAINDER) { EACH(i, modulo(type, x, y)); }
+  if (op == TN_OP_POWER) { EACH(i, power(type, x, y)); }
+  if (op == TN_OP_MAXIMUM) { EACH(i, less(type, x, y) ? y : x); }
+  if (op == TN_OP_MINIMUM) { EACH(i, less(type, y, x) ? y : x); }
+  if (op == TN_OP_AND) { EACH(i, x &y); }
+  if (op == TN_OP_OR) { EACH(i, x | y); }
+  if (op == TN_OP_XOR) { EACH(i, x ^ y); }
+  if (op == TN_OP_NOT) { EACH(i, pred ? !x : ~x); }
+  if (op == TN_OP_NEGATE) { EACH(i, (int64_t)-(uint64_t)x); }
+  if (op == TN_OP_ABS) { EACH(i, magnitude(type, x)); }
+  if (op == TN_OP_SIGN) { EACH(i, is_unsigned(type) ? x != 0 : (x > 0) - (x < 0)); }
+  if (op == TN_OP_SHIFT_LEFT || op == TN_OP_SHIFT_RIGHT_ARITHMETIC || op == TN_OP_SHIFT_RIGHT_LOGICAL) {
+    EACH(i, shift(op, type, x, y));
+  }
+  if (op == TN_OP_MULHI) { EACH(i, high_product(type, x, y)); }
+  if (op == TN_OP_COUNT_LEADING_ZEROS) { EACH(i, leading_zeros(type, x)); }
+  if (op == TN_OP_POPCNT) { EACH(i, ones(type, x)); }
+  return false;
+}
+
+/* ---- comparisons ---- */
+
+/* Floats in the order of IEEE's totalOrder: by their bits, negative ones reversed. */
+static int64_t order_key(tn_type type, const tn_lanes *lanes, int i) {
+  int64_t bits;
+  if (type == TN_F64) {
+    memcpy(&bits, &lanes->d[i], 8);
+  } else {
+    int32_t narrow;
+    memcpy(&narrow, &lanes->f[i], 4);
+    bits = narrow;
+  }
+  return bits < 0 ? bits ^ INT64_MAX : bits;
+}
+
+static bool holds(tn_direction direction, bool lt, bool eq, bool ordered) {
+  switch (direction) {
+  case TN_EQ: return eq;
+  case TN_NE: return !eq;
+  case TN_LT: return lt;
+  case TN_LE: return lt || eq;
+  case TN_GT: return ordered && !lt && !eq;
+  case TN_GE: return ordered && !lt;
+  }
+  return false;
+}
+
+static bool compare_one(const tn_lane_op *op, const tn_lanes *a, const tn_lanes *b, int i) {
+  tn_direction direction = op->expr->op.direction;
+  tn_form form = tn_form_of(op->operand_type);
+  if (form != TN_FORM_INTEGER && op->expr->op.total_order) {
+    int64_t x = order_key(op->operand_type, a, i), y = order_key(op->operand_type, b, i);
+    return holds(direction, x < y, x == y, true);
+  }
+  if (form == TN_FORM_INTEGER) return holds(direction, less(op->operand_type, a->i[i], b->i[i]), a->i[i] == b->i[i], true);
+  double x = form == TN_FORM_SINGLE ? a->f[i] : a->d[i], y = form == TN_FORM_SINGLE ? b->f[i] : b->d[i];
+  return holds(direction, x < y, x == y, !isunordered(x, y));
+}
+
+/* ---- the rest ---- */
+
+static void apply_math(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+  bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
+  for (int i = 0; i < count; i++) {
+    if (single) op->math(&r->f[i], &a->f[i], &b->f[i]);
+    else op->math(&r->d[i], &a->d[i], &b->d[i]);
+  }
+}
+
+static void convert(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, int count) {
+  unsigned char in[TN_STRIP * 8], out[TN_STRIP * 8];
+  tn_lanes_store(from, in, a, count);
+  tn_convert_elements(to, out, from, in, (size_t)count);
+  tn_lanes_load(to, r, out, count);
+}
+
+static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_lanes *a, const tn_lanes *b, int count) {
+  tn_form form = tn_form_of(type);
+  for (int i = 0; i < count; i++) {
+    if (form == TN_FORM_SINGLE) r->f[i] = p->i[i] ? a->f[i] : b->f[i];
+    else r->i[i] = p->i[i] ? a->i[i] : b->i[i]; /* doubles are copied by their bits */
+  }
+}
+
+/* minimum(maximum(low, x), high) */
+static void clamp_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *operands, int count) {
+  tn_lanes raised;
+  tn_lanes_join(TN_JOIN_MAXIMUM, type, &raised, operands[0], operands[1], count);
+  tn_lanes_join(TN_JOIN_MINIMUM, type, r, &raised, operands[2], count);
+}
+
+/* Rounds to a format of e exponent and m mantissa bits, to nearest even; what is too
+ * small becomes zero, what is too large infinity (XLA's reduce-precision).           */
+static double reduce_precision(double x, int digits, int bias, int e, int m) {
+  if (isnan(x) || isinf(x) || x == 0) return x;
+  double rounded = x;
+  if (m < digits - 1) {
+    int exponent;
+    double fraction = frexp(x, &exponent); /* 0.5 <= |fraction| < 1 */
+    double unit = ldexp(1.0, m + 1);
+    rounded = ldexp(rint(fraction * unit) / unit, exponent);
+  }
+  int reduced_bias = (1 << (e - 1)) - 1;
+  int largest = reduced_bias, smallest = 1 - reduced_bias;
+  if (e >= 11 || (1 << (e - 1)) - 1 >= bias) return rounded;
+  double magnitude = fabs(rounded);
+  if (magnitude >= ldexp(1.0, largest + 1)) return copysign(INFINITY, x);
+  if (magnitude < ldexp(1.0, smallest)) return copysign(0.0, x);
+  return rounded;
+}
+
+static void reduce_precision_lanes(const tn_expr *expr, tn_lanes *r, const tn_lanes *a, int count) {
+  static const struct {
+    tn_type type;
+    int digits, bias;
+  } formats[] = {{TN_F16, 11, 15}, {TN_BF16, 8, 127}, {TN_F32, 24, 127}, {TN_F64, 53, 1023}};
+  int f = 0;
+  while (formats[f].type != expr->type) f++;
+  int e = expr->op.exponent_bits, m = expr->op.mantissa_bits;
+  for (int i = 0; i < count; i++) {
+    double x = expr->type == TN_F64 ? a->d[i] : a->f[i];
+    double y = reduce_precision(x, formats[f].digits, formats[f].bias, e, m);
+    if (expr->type == TN_F64) r->d[i] = y;
+    else r->f[i] = (float)y;
+  }
+}
+
+static void fma_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {
+  for (int i = 0; i < count; i++) {
+    if (type == TN_F64) r->d[i] = fma(o[0]->d[i], o[1]->d[i], o[2]->d[i]);
+    else r->f[i] = fmaf(o[0]->f[i], o[1]->f[i], o[2]->f[i]);
+  }
+}
+
+static void is_finite(tn_type type, tn_lanes *r, const tn_lanes *a, int count) {
+  for (int i = 0; i < count; i++) r->i[i] = type == TN_F64 ? isfinite(a->d[i]) != 0 : isfinite(a->f[i]) != 0;
+}
+
+void tn_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *const *o, int count) {
+  const tn_expr *expr = op->expr;
+  tn_type type = expr->type, from = op->operand_type;
+  if (expr->kind == TN_EXPR_FMA) {
+    fma_lanes(type, r, o, count);
+  } else if (op->math) {
+    apply_math(op, r, o[0], o[expr->op.n_operands - 1], count);
+  } else if (expr->op.op == TN_OP_CONVERT) {
+    convert(type, r, from, o[0], count);
+    return;
+  } else if (expr->op.op == TN_OP_COMPARE) {
+    for (int i = 0; i < count; i++) r->i[i] = compare_one(op, o[0], o[1], i);
+    return;
+  } else if (expr->op.op == TN_OP_SELECT) {
+    select_lanes(type, r, o[0], o[1], o[2], count);
+  } else if (expr->op.op == TN_OP_CLAMP) {
+    clamp_lanes(type, r, o, count);
+  } else if (expr->op.op == TN_OP_IS_FINITE) {
+    is_finite(from, r, o[0], count);
+  } else if (expr->op.op == TN_OP_REDUCE_PRECISION) {
+    reduce_precision_lanes(expr, r, o[0], count);
+  } else {
+    const tn_lanes *last = o[expr->op.n_operands - 1];
+    tn_form form = tn_form_of(type);
+    bool known = form == TN_FORM_SINGLE   ? single_op(expr->op.op, r, o[0], last, count)
+                 : form == TN_FORM_DOUBLE ? double_op(expr->op.op, r, o[0], last, count)
+                                          : integer_op(expr->op.op, type, r, o[0], last, count);
+    assert(known && "tn_plan_build refuses what has no native form");
+    (void)known;
+  }
+  settle(type, r, count);
+}
+
+void tn_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count) {
+  static const tn_op ops[] = {[TN_JOIN_ADD] = TN_OP_ADD,         [TN_JOIN_MULTIPLY] = TN_OP_MULTIPLY,
+                              [TN_JOIN_MINIMUM] = TN_OP_MINIMUM, [TN_JOIN_MAXIMUM] = TN_OP_MAXIMUM,
+                              [TN_JOIN_AND] = TN_OP_AND,         [TN_JOIN_OR] = TN_OP_OR,
+                              [TN_JOIN_XOR] = TN_OP_XOR};
+  tn_expr expr = {.kind = TN_EXPR_OP, .type = type, .op = {.op = ops[join], .n_operands = 2}};
+  tn_lane_op op = {&expr, type, NULL};
+  tn_lanes_apply(&op, result, (const tn_lanes *[]){a, b}, count);
+}
