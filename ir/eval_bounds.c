@@ -136,9 +136,9 @@ static double largest_error(const tn_inst *inst, const tn_lanes *in, int lane) {
   return worst;
 }
 
-static void add_own(const tn_inst *inst, tn_lanes *out, int count) {
+static void add_own(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   tn_type part = out->im ? tn_type_part(out->type) : out->type;
-  double factor = own_error[inst->op] * (out->im ? 4 : 1);
+  double factor = in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
   if (factor == 0) return;
   for (int i = 0; i < count; i++)
     out->bound[i] += factor * tn_half_ulp(part, out->im ? hypot(out->re[i].f, out->im[i]) : out->re[i].f);
@@ -295,7 +295,7 @@ void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int
     for (int i = 0; i < count; i++) out->bound[i] = largest_error(inst, in, i) > 0 ? INFINITY : 0;
   } else {
     (inst->n_operands == 2 ? apply_two : apply_one)(inst, out, in, count);
-    add_own(inst, out, count);
+    add_own(inst, out, in, count);
   }
   give_up_at_infinities(inst, out, in, count);
 }

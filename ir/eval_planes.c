@@ -8,8 +8,7 @@
  *     sum (|a| eb + ea (|b| + eb)) + terms * u * sum |a||b|
  * in any order, which two more products in double give.
  *
- * Cost: m*n*k multiply-adds at 1 G/s or so; narrow results (n < 8) go through transposed
- * operands.
+ * Cost: m*n*k multiply-adds at 1 G/s or so; for narrow results (n < 8) b is transposed.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -82,16 +81,8 @@ static void product(tn_eval *eval, tn_type type, int64_t m, int64_t n, int64_t k
                     const void *b, void *c, bool subtract) {
   if (m == 0 || n == 0 || k == 0) return;
   size_t item = tn_type_bytes(type);
-  if (n >= NARROW) {
-    multiply(type, m, n, k, a, b, NULL, c, subtract);
-  } else if (m < NARROW) {
-    multiply(type, m, n, k, a, b, transposed(eval, item, k, n, b), c, subtract);
-  } else { /* c' = b' a' */
-    void *ct = transposed(eval, item, m, n, c);
-    multiply(type, n, m, k, transposed(eval, item, k, n, b), transposed(eval, item, m, k, a), NULL, ct,
-             subtract);
-    tn_copy_strided(2, (int64_t[]){m, n}, c, (int64_t[]){n, 1}, ct, (int64_t[]){1, m}, item);
-  }
+  const void *bt = n < NARROW ? transposed(eval, item, k, n, b) : NULL;
+  multiply(type, m, n, k, a, b, bt, c, subtract);
 }
 
 tn_type tn_sum_type(tn_type result, tn_type lhs, tn_type rhs) {
