@@ -79,6 +79,25 @@ static bool need_operand_layouts(const tn_inference *in) {
   return true;
 }
 
+/* The target "TopK" has a meaning: (values, s32 positions), the operand's dims but for a
+ * last one of k.                                                                       */
+static bool need_topk_result(const tn_inference *in) {
+  const tn_shape *declared = in->inst->shape;
+  if (!tn_need_operands(in, 1, 1) || !tn_need_rank(in, 0, 1)) return false;
+  const tn_shape *operand = tn_operand_shape(in, 0);
+  bool good = tn_shape_is_tuple(declared) && declared->rank == 2;
+  for (int i = 0; good && i < 2; i++) {
+    const tn_shape *part = declared->elements[i];
+    good = part->type == (i == 0 ? operand->type : TN_S32) && part->rank == operand->rank;
+    for (int j = 0; good && j < part->rank; j++)
+      good = j < part->rank - 1
+                 ? tn_sizes_agree(part->dims[j], operand->dims[j])
+                 : part->dims[j] <= operand->dims[j] && part->dims[j] == declared->elements[0]->dims[j];
+  }
+  return good ||
+         tn_wrong(in, 1, "\"TopK\" of %s does not give %s", tn_shown(in, operand), tn_shown(in, declared));
+}
+
 const tn_shape *tn_infer_custom_call(const tn_inference *in) {
   const tn_attributes *attr = &in->inst->attr;
   if (!need_declared(in)) return NULL;
@@ -86,6 +105,7 @@ const tn_shape *tn_infer_custom_call(const tn_inference *in) {
     return tn_refuse(in, 0, "custom_call_target is empty");
   for (int i = 0; i < in->inst->n_called; i++)
     if (!tn_need_called(in, i)) return NULL;
+  if (strcmp(attr->custom_call.target, "TopK") == 0 && !need_topk_result(in)) return NULL;
   if (!need_operand_layouts(in) || !tn_need_aliases(in, attr->custom_call.aliases, in->inst->shape))
     return NULL;
   return in->inst->shape;

@@ -201,7 +201,7 @@ static bool need_updates(const tn_inference *in, const indexing *x, const bool *
 static bool need_scatter_operands(const tn_inference *in, const indexing *x, const bool *kept, int n) {
   for (int i = 0; i < n; i++) {
     if (!tn_need_same_dims(in, 0, i)) return false;
-    if (!need_updates(in, x, kept, n + 1 + i)) return false;
+    if (!tn_need_same_type(in, i, n + 1 + i) || !need_updates(in, x, kept, n + 1 + i)) return false;
   }
   return true;
 }

@@ -3,7 +3,7 @@
  *
  * reduce and reduce-window take n arrays and n initial values and give n arrays: a tuple
  * where n > 1. Elements are those of the reducer's accumulators, which may be wider than
- * the arrays'.
+ * the arrays' (bf16 summed in f32); scatter and select-and-scatter have one type.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -88,7 +88,7 @@ static bool need_selection(const tn_inference *in, tn_type type) {
 
 /* Operands: the array, the source (a value for each window), the initial value. */
 const tn_shape *tn_infer_select_and_scatter(const tn_inference *in) {
-  if (!tn_need_arrays(in) || !tn_need_scalar(in, 2)) return NULL;
+  if (!tn_need_arrays(in) || !tn_need_scalar(in, 2) || !tn_need_same_type(in, 0, 1)) return NULL;
   const tn_shape *operand = tn_operand_shape(in, 0), *source = tn_operand_shape(in, 1);
   tn_extent extent;
   if (!need_selection(in, operand->type) || !windowed(in, operand, &extent)) return NULL;

@@ -77,7 +77,9 @@ static bool verify_before(tn_verifier *v, const tn_inst *inst, const tn_inst *ot
 
 static void verify_edges(tn_verifier *v, const tn_inst *inst) {
   bool good = true;
-  for (int i = 0; i < inst->n_operands; i++) good &= verify_before(v, inst, inst->operands[i], "operand");
+  for (int i = 0; i < inst->n_operands; i++)
+    if (i == 0 || inst->operands[i] != inst->operands[i - 1])
+      good &= verify_before(v, inst, inst->operands[i], "operand");
   for (int i = 0; i < inst->predecessors.count; i++)
     good &= verify_before(v, inst, inst->predecessors.at[i], "control predecessor");
   if (!good) v->bad[inst->id] = true;

@@ -310,6 +310,25 @@ Test(infer, control) {
   RUN(cases);
 }
 
+Test(infer, custom_calls) {
+  static const rule_case cases[] = {
+      {"p = f32[2,8] parameter(0)\n ROOT r = (f32[2,3], s32[2,3]) custom-call(p), "
+       "custom_call_target=\"TopK\"",
+       NULL},
+      {"p = f32[2,8] parameter(0)\n ROOT r = f32[3] custom-call(p), custom_call_target=\"anything\"", NULL},
+      {"p = f32[2,8] parameter(0)\n ROOT r = (f32[2,9], s32[2,9]) custom-call(p), "
+       "custom_call_target=\"TopK\"",
+       "custom-call: \"TopK\" of f32[2,8] does not give (f32[2,9], s32[2,9])"},
+      {"p = f32[2] parameter(0)\n"
+       " ROOT r = f32[2] custom-call(p), custom_call_target=\"t\", output_to_operand_aliasing={{}: (1, {})}",
+       "custom-call: alias 0 names operand 1 of 1"},
+      {"p = f32[2] parameter(0)\n"
+       " ROOT r = f32[2] custom-call(p), custom_call_target=\"t\", operand_layout_constraints={f32[3]{0}}",
+       "custom-call: operand_layout_constraints says f32[3] for operand 0, which is f32[2]"},
+  };
+  RUN(cases);
+}
+
 Test(infer, linear_algebra) {
   static const rule_case cases[] = {
       {"p = f32[2,8] parameter(0)\n ROOT r = c64[2,5] fft(p), fft_type=RFFT, fft_length={8}", NULL},

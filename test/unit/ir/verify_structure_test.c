@@ -89,7 +89,7 @@ Test(verify, an_operand_after_its_use) {
   tn_inst_rename(twice, "twice");
   tn_inst_move_before(f->sum, NULL);
   expect(f, TN_INVALID,
-         "'twice': operand 'sum' is defined after it\n'twice': operand 'sum' is defined after it\n");
+         "'twice': operand 'sum' is defined after it\n");
 }
 
 Test(verify, an_operand_of_another_computation) {
