@@ -93,6 +93,17 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   *slot = constant ? packed_constant(ch, old, packed) : packed_temp(ch, old, packed, place);
 }
 
+/* A matrix that is not constant, lies the wrong way round and is used once or twice is
+ * better read along its rows, in partial sums, than copied.                           */
+static bool not_worth_packing(chooser *ch, const tn_step *step, const tn_kernel *kernel, const tn_contraction *c) {
+  int64_t stride;
+  if (c->weights < 0 || c->weights >= kernel->n_parameters) return false;
+  if (ch->b.buffers.at[step->arguments[c->weights]].memory == TN_MEMORY_CONSTANT) return false;
+  const tn_index *offset = tn_access_offset(ch->b.arena, kernel, c->weights, c->weights_at);
+  bool contiguous = tn_index_stride(kernel, offset, c->n, 1, &stride) && stride == 1;
+  return !contiguous && tn_contraction_reuse(kernel, c) < 4;
+}
+
 static void choose(chooser *ch, tn_step **place) {
   tn_kernel *kernel = ch->b.kernels.at[(*place)->kernel];
   const tn_cpu *target = ch->options->target;
@@ -101,7 +112,8 @@ static void choose(chooser *ch, tn_step **place) {
   if (ch->options->schedule_seed) {
     uint64_t seed = ch->options->schedule_seed * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)(*place)->kernel;
     tn_schedule_random(ch->b.arena, kernel, target, seed);
-  } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, target, &c)) {
+  } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, target, &c) &&
+             !not_worth_packing(ch, *place, kernel, &c)) {
     tn_schedule_contraction(ch->b.arena, kernel, target, &c);
     if (c.weights >= 0) pack(ch, place, kernel, &c);
   } else {

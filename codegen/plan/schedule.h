@@ -35,6 +35,9 @@ typedef struct {
 } tn_contraction;
 bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out);
 
+/* How often each element of the weights is used: the product of the row dims. */
+int64_t tn_contraction_reuse(const tn_kernel *kernel, const tn_contraction *c);
+
 /* Fills kernel->schedule. */
 void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c);
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);

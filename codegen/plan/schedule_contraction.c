@@ -140,6 +140,13 @@ static int row_dims(const tn_kernel *kernel, const tn_contraction *c, int *rows)
   return count;
 }
 
+int64_t tn_contraction_reuse(const tn_kernel *kernel, const tn_contraction *c) {
+  int rows[64], count = kernel->n_dims <= 64 ? row_dims(kernel, c, rows) : 0;
+  int64_t reuse = 1;
+  for (int i = 0; i < count; i++) reuse *= kernel->dims[rows[i]].size;
+  return reuse;
+}
+
 static int64_t weight_bytes(const tn_kernel *kernel, const tn_contraction *c) {
   if (c->weights < 0) return 0;
   const tn_shape *shape = kernel->buffers[c->weights].shape;
