@@ -74,7 +74,7 @@ bool tn_hlo_braces(tn_hlo_parser *p, const char **text) {
 static bool copy_int(tn_hlo_parser *p, size_t first, int64_t least) {
   tn_lexer before = p->lex;
   int64_t value;
-  if (!tn_hlo_count(p, "sharding:", least, INT32_MAX, &value)) return false;
+  if (!tn_hlo_count(p, "sharding: device", least, INT32_MAX, &value)) return false;
   p->lex = before;
   copy_token(p, first);
   return true;
@@ -87,7 +87,7 @@ static bool copy_list(tn_hlo_parser *p, size_t first, int open, int close, int64
   for (*product = 1, *count = 0;; copy_token(p, first)) {
     int64_t value = 0;
     tn_lexer before = p->lex;
-    if (!tn_hlo_count(p, "sharding:", least, INT32_MAX, &value)) return false;
+    if (!tn_hlo_count(p, "sharding: device", least, INT32_MAX, &value)) return false;
     p->lex = before;
     if (__builtin_mul_overflow(*product, value, product))
       return tn_hlo_error(p, "sharding over too many devices");

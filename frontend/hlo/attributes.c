@@ -52,7 +52,7 @@ static bool callee(tn_hlo_parser *p, const tn_pending *inst, int slot) {
   tn_callee callee = {.owner = inst, .slot = slot, .location = tn_hlo_here(p)};
   if (tn_hlo_kind(p) == '{') {
     if (!tn_hlo_descend(p, "computations")) return false;
-    bool read = tn_hlo_body(p, inst->name, true, &callee.comp);
+    bool read = tn_hlo_body(p, (tn_str){"computation", 11}, callee.location, true, &callee.comp);
     p->depth--;
     if (!read) return false;
   } else if (!tn_hlo_word(p, "the name of a computation", &callee.name)) {

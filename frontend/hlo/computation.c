@@ -63,11 +63,20 @@ static bool finish(tn_hlo_parser *p) {
   return enter_parameters(p, comp);
 }
 
+/* After an error in an instruction the brace may have been lost with it. */
+static bool without_end(tn_hlo_parser *p) {
+  const tn_comp *comp = p->scope->comp;
+  if (p->scope->failed || p->stopped) return false;
+  tn_hlo_expected(p, "'}' to end a computation");
+  tn_note(p->sink, comp->location, "computation '%s' begins here", comp->name);
+  return false;
+}
+
 static bool instructions(tn_hlo_parser *p, bool in_place) {
   if (!tn_hlo_expect(p, '{', "to begin a computation")) return false;
   while (tn_hlo_kind(p) != '}') {
     tn_lexer start = p->lex;
-    if (p->stopped || tn_hlo_kind(p) == TN_TOK_END) return tn_hlo_expected(p, "'}' to end a computation");
+    if (p->stopped || tn_hlo_kind(p) == TN_TOK_END) return without_end(p);
     if (tn_hlo_instruction(p)) continue;
     if (in_place) return false;
     p->scope->failed = true;
@@ -76,10 +85,9 @@ static bool instructions(tn_hlo_parser *p, bool in_place) {
   return finish(p) && tn_hlo_expect(p, '}', "to end a computation");
 }
 
-bool tn_hlo_body(tn_hlo_parser *p, tn_str name, bool in_place, tn_comp **comp) {
+bool tn_hlo_body(tn_hlo_parser *p, tn_str name, tn_location location, bool in_place, tn_comp **comp) {
   tn_hlo_scope scope = {0};
-  if (in_place) name = (tn_str){"computation", 11};
-  enter(p, &scope, name, tn_hlo_here(p));
+  enter(p, &scope, name, location);
   bool read = instructions(p, in_place);
   leave(p);
   *comp = scope.comp;
@@ -146,8 +154,7 @@ bool tn_hlo_computation(tn_hlo_parser *p) {
     if (!tn_hlo_shape(p, &claim.shape)) return false;
   }
   if (tn_hlo_kind(p) != '{') return tn_hlo_expected(p, "'{' to begin a computation");
-  bool read = tn_hlo_body(p, name, false, &comp);
-  comp->location = here;
+  bool read = tn_hlo_body(p, name, here, false, &comp);
   define_computation(p, name, here, comp);
   if (entry) mark_entry(p, comp, start);
   p->last_comp = comp;

@@ -120,7 +120,8 @@ static bool opcode(tn_hlo_parser *p, tn_pending *inst) {
   else if (tn_hlo_async_opcode(word, &inst->op, &inst->wrapped))
     inst->is_async_sugar = true;
   else
-    return unknown_opcode(p, word);
+    return p->lex.cursor < p->lex.end && *p->lex.cursor == '[' ? tn_hlo_unknown_type(p, word, inst->location)
+                                                               : unknown_opcode(p, word);
   if (!inst->shape && needs_shape[inst->op])
     return tn_hlo_error(p, "%s needs a shape: its operands do not give one", tn_ops[inst->op].name);
   tn_lexer_next(&p->lex);

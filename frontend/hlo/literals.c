@@ -173,10 +173,10 @@ static const char *read_predicate(reader *r, const char *at, void *to) {
 
 /* ---- braces ---- */
 
-/* "[1,0]": where in the array the innermost open brace stands, for messages. */
+/* " at [1,0]": where in the array the innermost open brace stands, for messages. */
 static const char *position(reader *r) {
-  char *text = tn_arena_alloc(r->p->scratch, (size_t)r->nest * 22 + 3), *to = text;
-  *to++ = '[';
+  char *text = tn_arena_alloc(r->p->scratch, (size_t)r->nest * 22 + 8), *to = text;
+  to += sprintf(to, " at [");
   for (int i = 0; i + 1 < r->nest; i++)
     to += snprintf(to, 22, "%s%lld", i ? "," : "", (long long)r->seen[i] - 1);
   *to = ']';
@@ -186,9 +186,16 @@ static const char *position(reader *r) {
 static const char *wrong_count(reader *r, const char *at, bool too_many) {
   stand_at(r, at);
   int dim = r->nest - 1;
-  tn_hlo_error(r->p, "dimension %d of %s has %lld elements, found %s%lld at %s", dim,
-               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim],
-               too_many ? "at least " : "", (long long)r->seen[dim], position(r));
+  tn_hlo_error(r->p, "dimension %d of %s has %lld elements, found %s%lld%s", dim,
+               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim], too_many ? "at least " : "",
+               (long long)r->seen[dim], r->nest > 1 ? position(r) : "");
+  return NULL;
+}
+
+static const char *wrong_depth(reader *r, const char *at) {
+  stand_at(r, at);
+  tn_hlo_error(r->p, "%s needs %d level%s of '{', found '%c' at level %d", tn_shape_text(r->p->scratch, r->shape),
+               r->shape->rank, r->shape->rank == 1 ? "" : "s", *at, r->nest);
   return NULL;
 }
 
@@ -199,11 +206,7 @@ static bool one_more(reader *r, const char *at) {
 }
 
 static bool open_brace(reader *r, const char *at) {
-  if (r->nest == r->shape->rank) {
-    stand_at(r, at);
-    return tn_hlo_error(r->p, "%s has %d levels of braces, found more",
-                        tn_shape_text(r->p->scratch, r->shape), r->shape->rank);
-  }
+  if (r->nest == r->shape->rank) return wrong_depth(r, at);
   if (r->nest && !one_more(r, at)) return false;
   r->seen[r->nest++] = 0;
   return true;
@@ -246,13 +249,11 @@ static const char *nested(reader *r, const char *at) {
       at++;
     } else if (*at == ',') {
       at++;
-    } else if (r->nest == 0) {
-      return not_an_element(r, at, "'{'");
     } else if (r->nest == r->shape->rank) {
       at = elements(r, at);
       if (!at) return NULL;
     } else {
-      return not_an_element(r, at, "'{'");
+      return wrong_depth(r, at);
     }
   } while (r->nest > 0);
   return at;

@@ -170,6 +170,7 @@ tn_hlo_name *tn_hlo_names_add(tn_arena *arena, tn_hlo_names *names, tn_str name,
 
 /* ---- shapes.c ---- */
 bool tn_hlo_at_shape(const tn_hlo_parser *p);
+bool tn_hlo_unknown_type(tn_hlo_parser *p, tn_str word, tn_location here); /* false */
 bool tn_hlo_shape(tn_hlo_parser *p, const tn_shape **shape);
 
 /* ---- literals.c ---- */
@@ -230,7 +231,7 @@ void tn_hlo_module_line(tn_hlo_parser *p); /* header.c */
 
 /* ---- computation.c ---- */
 /* { instructions }. In place: any error is the caller's. */
-bool tn_hlo_body(tn_hlo_parser *p, tn_str name, bool in_place, tn_comp **comp);
+bool tn_hlo_body(tn_hlo_parser *p, tn_str name, tn_location location, bool in_place, tn_comp **comp);
 bool tn_hlo_computation(tn_hlo_parser *p);      /* ENTRY name (…) -> … { … } */
 bool tn_hlo_lone_instruction(tn_hlo_parser *p); /* f32[2] add(f32[2] x, f32[2] y) */
 

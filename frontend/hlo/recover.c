@@ -56,8 +56,8 @@ static const char *next_instruction(const char *from, const char *error, const c
     if (c == '}' && depth < 0 && at >= error) return at;
     if (depth < 0) depth = 0;
     at++;
-    if (c != '\n' || at <= error) continue;
     const char *line = blanks_end(at, end);
+    if (c != '\n' || line < error) continue; /* the error may stand at the next line's start */
     if (looks_like_instruction(line, end)) return line;
     if (line < end && *line == '}' && (depth == 0 || line == at)) return line;
   }

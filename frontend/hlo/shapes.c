@@ -181,11 +181,12 @@ static bool tiles(tn_hlo_parser *p, const tn_shape *shape, tn_layout *layout) {
 /* #(u32), *(u32) */
 static bool index_type(tn_hlo_parser *p, tn_type *type) {
   tn_str word;
-  if (!tn_hlo_expect(p, '(', "before the index type") || !tn_hlo_word(p, "an unsigned type", &word))
-    return false;
+  if (!tn_hlo_expect(p, '(', "before the index type")) return false;
+  tn_location here = tn_hlo_here(p);
+  if (!tn_hlo_word(p, "an unsigned type", &word)) return false;
   *type = tn_type_from_name(word);
   if (tn_type_class_of(*type) != TN_CLASS_UNSIGNED)
-    return tn_hlo_error(p, "'%.*s' is not an unsigned type", TN_CLIP(word));
+    return tn_hlo_error_at(p, here, "'%.*s' is not an unsigned type", TN_CLIP(word));
   return tn_hlo_expect(p, ')', "after the index type");
 }
 
@@ -260,6 +261,14 @@ static bool read_layout(tn_hlo_parser *p, tn_shape *shape) {
 
 /* ---- shapes ---- */
 
+bool tn_hlo_unknown_type(tn_hlo_parser *p, tn_str word, tn_location here) {
+  const char *names[TN_TYPE_COUNT];
+  int count = 0;
+  for (tn_type type = TN_PRED; type < TN_TUPLE; type++) names[count++] = tn_type_name(type);
+  const char *suggestion = tn_hlo_suggestion(p, word, names, count);
+  return tn_hlo_error_at(p, here, "'%.*s' is not an element type%s", TN_CLIP(word), suggestion);
+}
+
 static bool array_shape(tn_hlo_parser *p, const tn_shape **out) {
   tn_str word, key = spelling(p);
   tn_hlo_name *entry = NULL;
@@ -273,11 +282,12 @@ static bool array_shape(tn_hlo_parser *p, const tn_shape **out) {
       return true;
     }
   }
+  tn_location here = tn_hlo_here(p);
   if (!tn_hlo_word(p, "a shape", &word)) return false;
   tn_shape *shape = TN_NEW(p->arena, tn_shape);
   shape->type = tn_type_from_name(word);
   if (shape->type == TN_TYPE_NONE || shape->type == TN_TUPLE || shape->type == TN_BUFFER)
-    return tn_hlo_error(p, "'%.*s' is not an element type", TN_CLIP(word));
+    return tn_hlo_unknown_type(p, word, here);
   if (!array_dims(p, shape) || (at_layout(p) && !read_layout(p, shape))) return false;
   if (key.length) tn_hlo_names_add(p->scratch, &p->shapes, key, &fresh)->value = shape;
   *out = shape;
