@@ -58,7 +58,7 @@ tn_inst *tn_hlo_wrap(tn_hlo_parser *p, const tn_pending *inst) {
   if (!parameters(p, inst, comp)) return NULL;
   tn_str wrapped_name = {name, strlen(name)};
   tn_inst *wrapped = tn_hlo_make(p, comp, inst->wrapped, wrapped_name, shape->elements[1], inst->location);
-  tn_inst_set_operands(wrapped, inst->n_operands, comp->parameters.at);
+  if (inst->n_operands) tn_inst_set_operands(wrapped, inst->n_operands, comp->parameters.at);
   wrapped->attr = inst->attr;
   comp->root = wrapped;
   return wrapped;

@@ -83,9 +83,7 @@ static bool other(tn_hlo_parser *p, tn_str name) {
     braces = tn_arena_string_n(p->scratch, from, (size_t)(to - from));
     tn_lexer_next(&p->lex);
   }
-  const char *before = p->module->other_attributes ? p->module->other_attributes : "";
-  p->module->other_attributes =
-      tn_arena_printf(p->arena, "%s, %.*s=%s", before, (int)name.length, name.at, braces);
+  tn_text_printf(&p->others, ", %.*s=%s", (int)name.length, name.at, braces);
   return true;
 }
 
@@ -178,6 +176,8 @@ static bool module_line(tn_hlo_parser *p) {
   p->module->name = tn_arena_string_n(p->arena, name.at, name.length);
   while (tn_hlo_accept(p, ','))
     if (!attribute(p, &seen)) return false;
+  if (p->others.length)
+    p->module->other_attributes = tn_arena_string_n(p->arena, p->others.bytes, p->others.length);
   return true;
 }
 

@@ -88,7 +88,8 @@ static tn_inst *make(tn_hlo_parser *p, const tn_pending *pending) {
   tn_str name = pending->name;
   if (!name.length) name = (tn_str){tn_ops[pending->op].name, strlen(tn_ops[pending->op].name)};
   tn_inst *inst = tn_hlo_make(p, p->scope->comp, pending->op, name, pending->shape, pending->location);
-  tn_inst_set_operands(inst, pending->n_operands, p->insts.at + pending->first_operand);
+  if (pending->n_operands)
+    tn_inst_set_operands(inst, pending->n_operands, p->insts.at + pending->first_operand);
   if (tn_ops[pending->op].attributes == TN_ATTR_ASYNC)
     inst->attr.async.thread = pending->thread;
   else

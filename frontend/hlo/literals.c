@@ -88,11 +88,17 @@ static bool saturated(tn_type type, const char *at, size_t length) {
   return type == TN_F4E2M1FN && tn_parse_float(TN_F64, at, length, &wide) && !(fabs(wide) <= 6);
 }
 
+static bool is_finite(tn_type type, const void *element) {
+  float narrow;
+  if (type != TN_F32) return isfinite(tn_load_float(type, element));
+  memcpy(&narrow, element, sizeof narrow);
+  return isfinite(narrow);
+}
+
 static const char *read_float(reader *r, const char *at, void *to) {
   size_t length = at < r->end ? tn_parse_float(r->part, at, (size_t)(r->end - at), to) : 0;
   if (!length) return not_an_element(r, at, "a number");
-  if ((isfinite(tn_load_float(r->part, to)) && !saturated(r->part, at, length)) || says_so(at, length))
-    return at + length;
+  if ((is_finite(r->part, to) && !saturated(r->part, at, length)) || says_so(at, length)) return at + length;
   stand_at(r, at);
   tn_hlo_error(r->p, "%.*s is out of range for %s", TN_CLIP(((tn_str){at, length})), tn_type_name(r->part));
   return NULL;
@@ -187,15 +193,16 @@ static const char *wrong_count(reader *r, const char *at, bool too_many) {
   stand_at(r, at);
   int dim = r->nest - 1;
   tn_hlo_error(r->p, "dimension %d of %s has %lld elements, found %s%lld%s", dim,
-               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim], too_many ? "at least " : "",
-               (long long)r->seen[dim], r->nest > 1 ? position(r) : "");
+               tn_shape_text(r->p->scratch, r->shape), (long long)r->shape->dims[dim],
+               too_many ? "at least " : "", (long long)r->seen[dim], r->nest > 1 ? position(r) : "");
   return NULL;
 }
 
 static const char *wrong_depth(reader *r, const char *at) {
   stand_at(r, at);
-  tn_hlo_error(r->p, "%s needs %d level%s of '{', found '%c' at level %d", tn_shape_text(r->p->scratch, r->shape),
-               r->shape->rank, r->shape->rank == 1 ? "" : "s", *at, r->nest);
+  tn_hlo_error(r->p, "%s needs %d level%s of '{', found '%c' at level %d",
+               tn_shape_text(r->p->scratch, r->shape), r->shape->rank, r->shape->rank == 1 ? "" : "s", *at,
+               r->nest);
   return NULL;
 }
 
@@ -213,6 +220,7 @@ static bool open_brace(reader *r, const char *at) {
 }
 
 static bool close_brace(reader *r, const char *at) {
+  if (r->nest == 0) return wrong_depth(r, at);
   if (r->seen[r->nest - 1] != r->shape->dims[r->nest - 1]) return wrong_count(r, at, false);
   r->nest--;
   return true;

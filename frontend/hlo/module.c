@@ -104,6 +104,7 @@ tn_module *tn_hlo_parse(tn_str text, const tn_hlo_options *options, tn_diagnosti
   bool done = guarded(&p, parse_module) && !tn_hlo_errors(&p);
   tn_diagnostics_remove_source(sink, &source);
   tn_text_free(&p.text);
+  tn_text_free(&p.others);
   tn_arena_destroy(p.scratch);
   if (done) return p.module;
   tn_module_destroy(p.module);

@@ -119,7 +119,8 @@ bool tn_hlo_int(tn_hlo_parser *p, const char *what, int64_t *value) {
 
 bool tn_hlo_count(tn_hlo_parser *p, const char *what, int64_t least, int64_t most, int64_t *value) {
   tn_location here = tn_hlo_here(p);
-  if (tn_hlo_kind(p) != TN_TOK_INT) return tn_hlo_expected(p, tn_arena_printf(p->scratch, "an integer (%s)", what));
+  if (tn_hlo_kind(p) != TN_TOK_INT)
+    return tn_hlo_expected(p, tn_arena_printf(p->scratch, "an integer (%s)", what));
   if (!tn_hlo_int(p, what, value)) return false;
   if (*value >= least && *value <= most) return true;
   return tn_hlo_error_at(p, here, "%s %lld is not between %lld and %lld", what, (long long)*value,

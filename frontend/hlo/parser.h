@@ -127,7 +127,8 @@ typedef struct {
   TN_VEC(tn_inst *) insts;
   TN_VEC(tn_callee) callees;
   TN_VEC(tn_shape_claim) claims;
-  tn_text text; /* for building the text of annotations */
+  tn_text text;   /* for building the text of annotations */
+  tn_text others; /* attributes of the module that are only kept */
 } tn_hlo_parser;
 
 /* ---- parser.c ---- */

@@ -28,7 +28,8 @@ static void check_diagnostics(const char *path) {
   if (getenv("TENON_BLESS")) tn_file_write(&result.sink, expected_path, &said, 1, false);
   tn_str expected = read_file(arena, expected_path);
   cr_expect(expected.length == said.length && !memcmp(expected.at, said.at, said.length),
-            "%s: expected\n%.*sfound\n%.*s", name, (int)expected.length, expected.at, (int)said.length, said.at);
+            "%s: expected\n%.*sfound\n%.*s", name, (int)expected.length, expected.at, (int)said.length,
+            said.at);
   drop(&result);
   tn_arena_destroy(arena);
 }
@@ -109,7 +110,8 @@ Test(files, side_files) {
   bytes.length -= 4;
   cr_assert(tn_file_write(&sink, path, &bytes, 1, false));
   parse_text(&result, (tn_str){text.bytes, text.length}, &options);
-  cr_assert(strstr(result.messages.bytes, "has 3996 bytes, f32[1000] takes 4000"), "%s", result.messages.bytes);
+  cr_assert(strstr(result.messages.bytes, "has 3996 bytes, f32[1000] takes 4000"), "%s",
+            result.messages.bytes);
   drop(&result);
   remove(path);
   cr_assert(symlink("/etc/hostname", path) == 0);

@@ -19,7 +19,8 @@ static const tn_literal *constant(const char *text) {
 
 Test(literals, values) {
   const float *f = constant("f32[2,3] constant({ {1, -2.5, 1e-3}, /*row*/\n { inf, -inf, .5 } })")->data;
-  cr_assert(f[0] == 1 && f[1] == -2.5f && f[2] == 1e-3f && f[3] == INFINITY && f[4] == -INFINITY && f[5] == .5f);
+  cr_assert(f[0] == 1 && f[1] == -2.5f && f[2] == 1e-3f && f[3] == INFINITY && f[4] == -INFINITY &&
+            f[5] == .5f);
   const int32_t *i = constant("s32[2,0,3] constant({ {}, {} })")->data;
   (void)i;
   const int8_t *s4 = constant("s4[3] constant({-8, 7, 0})")->data;
@@ -122,7 +123,8 @@ Test(limits, hostile_texts) {
   expect_cheap("HloModule m\n", "\"", "");
   expect_cheap("", "/*", "");
   expect_cheap("", "a\n", "");
-  expect_cheap("HloModule m\nENTRY e { x = f32[] parameter(0)\n y = f32[] map(x), ", "to_apply={ y = f32[] map(x), ", "");
+  expect_cheap("HloModule m\nENTRY e { x = f32[] parameter(0)\n y = f32[] map(x), ",
+               "to_apply={ y = f32[] map(x), ", "");
 }
 
 /* Ten thousand computations, each calling the one behind it. */
@@ -144,7 +146,8 @@ Test(limits, named_limits) {
   const char *text = "ROOT x = f32[26] parameter(0)";
   parsed result;
   parse_text(&result, (tn_str){text, strlen(text)}, &options);
-  cr_assert(result.sink.status == TN_LIMIT && strstr(result.messages.bytes, "104 bytes is above the limit of 100"));
+  cr_assert(result.sink.status == TN_LIMIT &&
+            strstr(result.messages.bytes, "104 bytes is above the limit of 100"));
   drop(&result);
   options = (tn_hlo_options){.file = "t", .max_nesting = 3};
   text = "ROOT x = ((((f32[])))) parameter(0)";
@@ -160,12 +163,13 @@ Test(limits, named_limits) {
 
 /* A text cut anywhere is refused or right, never a crash. */
 Test(limits, every_prefix) {
-  const char *text = "HloModule m, input_output_alias={ {0}: (0, {}, may-alias) }\n\n"
-                     "add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT s = f32[] add(a, b) }\n"
-                     "ENTRY %e (x: f32[2,<=3]{1,0:T(8)}) -> (f32[2]) {\n"
-                     "  %x = f32[2,<=3]{1,0:T(8)} parameter(0), sharding={devices=[2,1]<=[2]}, metadata={op_name=\"x\"}\n"
-                     "  z = c64[2] constant({(1,2), /* c */ (nan, -inf)})\n"
-                     "  ROOT r = (f32[2]) reduce-window(x, z), window={size=1x2 pad=0_1x0_0}, to_apply=add\n}\n";
+  const char *text =
+      "HloModule m, input_output_alias={ {0}: (0, {}, may-alias) }\n\n"
+      "add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT s = f32[] add(a, b) }\n"
+      "ENTRY %e (x: f32[2,<=3]{1,0:T(8)}) -> (f32[2]) {\n"
+      "  %x = f32[2,<=3]{1,0:T(8)} parameter(0), sharding={devices=[2,1]<=[2]}, metadata={op_name=\"x\"}\n"
+      "  z = c64[2] constant({(1,2), /* c */ (nan, -inf)})\n"
+      "  ROOT r = (f32[2]) reduce-window(x, z), window={size=1x2 pad=0_1x0_0}, to_apply=add\n}\n";
   size_t length = strlen(text);
   for (size_t i = 0; i <= length; i++) {
     char *exact = malloc(i ? i : 1); /* so that reading on is seen by the sanitizer */

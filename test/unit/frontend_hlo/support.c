@@ -16,7 +16,9 @@ void parse_text(parsed *result, tn_str text, const tn_hlo_options *options) {
   result->module = tn_hlo_parse(text, options ? options : &defaults, &result->sink);
 }
 
-void parse_string(parsed *result, const char *text) { parse_text(result, (tn_str){text, strlen(text)}, NULL); }
+void parse_string(parsed *result, const char *text) {
+  parse_text(result, (tn_str){text, strlen(text)}, NULL);
+}
 
 void drop(parsed *result) {
   tn_module_destroy(result->module);
@@ -59,7 +61,8 @@ void expect_error(const char *text, const char *message) {
   parsed result;
   parse_string(&result, text);
   cr_assert(!result.module, "accepted: %s", text);
-  cr_assert(strstr(result.messages.bytes, message), "expected: %s\nfound: %s", message, result.messages.bytes);
+  cr_assert(strstr(result.messages.bytes, message), "expected: %s\nfound: %s", message,
+            result.messages.bytes);
   drop(&result);
 }
 
