@@ -1,8 +1,8 @@
 /* Error bounds: how far a correct implementation may be from each value, to first order.
  *
  * A step's bound is what its operands' bounds become through the derivative, plus the
- * operation's own: half an ulp for IEEE operations, 4 ulp for transcendentals, none for
- * what is exact. Monotone functions are evaluated at both ends of the interval, complex
+ * operation's own: half an ulp for IEEE operations (none where operands and result are
+ * exact), 4 ulp for transcendentals. Monotone functions are evaluated at both ends of the interval, complex
  * ones at four points around. Integers and predicates carry 0, or infinity once an inexact
  * float has decided them; what selects by such a predicate is infinite too.
  *
@@ -136,12 +136,28 @@ static double largest_error(const tn_inst *inst, const tn_lanes *in, int lane) {
   return worst;
 }
 
+/* Exact operands and nothing to round: every implementation gives this very value. */
+static bool is_exact(const tn_inst *inst, const tn_lanes *out, const tn_lanes *in, int i) {
+  if (own_error[inst->op] != ROUNDED || out->im || largest_error(inst, in, i) > 0) return false;
+  double x = in[0].re[i].f, r = out->re[i].f;
+  if (!isfinite(r)) return true;
+  if (inst->op == TN_OP_SQRT) return fma(r, r, -x) == 0;
+  double y = in[1].re[i].f;
+  if (inst->op == TN_OP_MULTIPLY) return fma(x, y, -r) == 0;
+  if (inst->op == TN_OP_DIVIDE) return fma(r, y, -x) == 0;
+  if (inst->op == TN_OP_SUBTRACT) y = -y;
+  double sum = x + y, part = sum - x, lost = (x - (sum - part)) + (y - part);
+  return sum == r && lost == 0;
+}
+
 static void add_own(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   tn_type part = out->im ? tn_type_part(out->type) : out->type;
-  double factor = in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
+  double factor =
+      in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
   if (factor == 0) return;
   for (int i = 0; i < count; i++)
-    out->bound[i] += factor * tn_half_ulp(part, out->im ? hypot(out->re[i].f, out->im[i]) : out->re[i].f);
+    if (!is_exact(inst, out, in, i))
+      out->bound[i] += factor * tn_half_ulp(part, out->im ? hypot(out->re[i].f, out->im[i]) : out->re[i].f);
 }
 
 /* ---- functions of one operand ---- */

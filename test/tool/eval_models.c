@@ -2,9 +2,11 @@
  * compares with its golden results, within the tolerances of index.json.
  *
  *     eval_models [--bounds] [--except NAME,NAME...] [NAME...]
+ *     eval_models --model FILE.hlo ATOL EXPECTED.npz INPUT.np[yz]...
  *
  * --bounds checks also that each golden float lies within 4 times the bound that the
- * evaluator gives it, or within the index's tolerance where XLA itself is further away.
+ * evaluator gives it. --model compares r0, r1, … of one model within ATOL; a parameter is
+ * the array p<number>, or the one of its name, or the only one of a .npy.
  * Prints a line for each program that fails; the exit status is 1 if one does.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -101,6 +103,55 @@ static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const 
   return good;
 }
 
+static const tn_npy *find_input(tn_arena *arena, const tn_npz *inputs, int count, const tn_inst *parameter) {
+  const char *numbered = tn_arena_printf(arena, "p%lld", (long long)parameter->attr.parameter.number);
+  const char *const names[] = {numbered, parameter->name, ""};
+  for (int n = 0; n < 3; n++)
+    for (int i = 0; i < count; i++)
+      if (tn_npz_find(&inputs[i], names[n])) return tn_npz_find(&inputs[i], names[n]);
+  return NULL;
+}
+
+static bool run_model(tn_arena *arena, tn_diagnostics *sink, int argc, char **argv) {
+  tn_str text;
+  tn_npz expected, *inputs = TN_NEW_ARRAY(arena, tn_npz, argc);
+  tn_hlo_options options = {.file = argv[0]};
+  tn_module *module =
+      tn_file_map(arena, sink, argv[0], UINT64_MAX, &text) ? tn_hlo_parse(text, &options, sink) : NULL;
+  if (!module || !tn_npz_read(arena, sink, argv[2], UINT64_MAX, &expected)) return false;
+  for (int i = 3; i < argc; i++)
+    if (!tn_npz_read(arena, sink, argv[i], UINT64_MAX, &inputs[i - 3])) return false;
+  int count = module->entry->parameters.count;
+  const tn_literal **arguments = TN_NEW_ARRAY(arena, const tn_literal *, count + 1);
+  for (int i = 0; i < count; i++) {
+    const tn_npy *array = find_input(arena, inputs, argc - 3, module->entry->parameters.at[i]);
+    if (!array) return tn_error(sink, TN_USAGE, TN_NOWHERE, "parameter %d: no input holds it", i);
+    arguments[i] = tn_literal_from_npy(arena, sink, array, module->entry->parameters.at[i]->shape);
+    if (!arguments[i]) return false;
+  }
+  tn_literal *result = tn_evaluate(arena, module, arguments, NULL, sink);
+  bool good = result != NULL;
+  for (int i = 0; good && i < expected.count; i++) {
+    const tn_npy *array = entry(&expected, 'r', i);
+    tn_literal *leaf = tn_literal_leaf(result, i), *golden = NULL;
+    if (!array) break;
+    golden = tn_literal_from_npy(arena, sink, array, leaf->shape);
+    tn_comparison c = golden ? tn_literal_compare(leaf, golden, 0, atof(argv[1])) : (tn_comparison){0};
+    printf("%s: r%d: max abs %g\n", argv[0], i, c.max_abs);
+    good = c.holds;
+  }
+  tn_module_destroy(module);
+  return good;
+}
+
+static int model_command(int argc, char **argv) {
+  tn_arena *arena = tn_arena_create();
+  tn_diagnostics sink = {.callback = print_message, .user = (void *)"eval_models"};
+  bool good = argc > 3 && run_model(arena, &sink, argc, argv);
+  tn_arena_destroy(arena);
+  return good ? 0 : 1;
+}
+
 static void run_program(session *s, const char *name, json_t *program) {
   tn_arena *arena = tn_arena_create();
   tn_diagnostics sink = {.callback = print_message, .user = (void *)name};
@@ -139,6 +190,7 @@ static bool wanted(const session *s, const char *name, char **names, int count) 
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && !strcmp(argv[1], "--model")) return model_command(argc - 2, argv + 2);
   const char *shared = getenv("TENON_SHARED");
   static char directory[4096], index_path[4200];
   snprintf(directory, sizeof directory, "%s/models/hlo", shared ? shared : "../shared");
