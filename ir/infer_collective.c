@@ -243,16 +243,19 @@ const tn_shape *tn_infer_ragged_all_to_all(const tn_inference *in) {
 
 /* ---- permutations ---- */
 
+/* Sources and targets are replicas, or partitions on a channel, that the module has. */
 static bool need_pairs(const tn_inference *in) {
+  const tn_module *module = in->inst->parent->module;
+  int64_t known = in->inst->attr.permute.channel_id > 0 ? module->num_partitions : module->replica_count;
   tn_pairs pairs = in->inst->attr.permute.pairs;
   int64_t *sources = TN_NEW_ARRAY(in->arena, int64_t, pairs.count);
   int64_t *targets = TN_NEW_ARRAY(in->arena, int64_t, pairs.count);
   for (int i = 0; i < pairs.count; i++) {
     sources[i] = pairs.at[i].source;
     targets[i] = pairs.at[i].target;
-    if (sources[i] < 0 || targets[i] < 0)
-      return tn_wrong(in, 0, "pair %d, {%lld,%lld}, is negative", i, (long long)sources[i],
-                      (long long)targets[i]);
+    if (sources[i] < 0 || targets[i] < 0 || sources[i] >= known || targets[i] >= known)
+      return tn_wrong(in, 0, "pair {%lld,%lld} is not of %lld participant%s", (long long)sources[i],
+                      (long long)targets[i], (long long)known, known == 1 ? "" : "s");
   }
   if (in->inst->attr.permute.slice_sizes) return true; /* slices may go to several places */
   return need_ids(in, "source", sources, pairs.count) && need_ids(in, "target", targets, pairs.count);

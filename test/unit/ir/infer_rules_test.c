@@ -365,8 +365,10 @@ Test(infer, collectives) {
       {"p = f32[3,3] parameter(0)\n"
        " ROOT r = f32[3,3] reduce-scatter(p), replica_groups={{0,1}}, dimensions={0}, to_apply=add",
        "reduce-scatter: dimension 0 of size 3 does not scatter to 2 participants"},
-      {"p = f32[3] parameter(0)\n ROOT r = f32[3] collective-permute(p), source_target_pairs={{0,1},{0,2}}",
+      {"p = f32[3] parameter(0)\n ROOT r = f32[3] collective-permute(p), source_target_pairs={{0,0},{0,0}}",
        "collective-permute: source 0 stands twice"},
+      {"p = f32[3] parameter(0)\n ROOT r = f32[3] collective-permute(p), source_target_pairs={{0,1}}",
+       "collective-permute: pair {0,1} is not of 1 participant"},
       {"p = f32[3] parameter(0)\n ROOT r = token[] outfeed(p, p)",
        "outfeed: operand 1 must be a token and is f32[3]"},
   };
