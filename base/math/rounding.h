@@ -24,20 +24,18 @@ INLINE vf64 sign_f64(vf64 x) { return pick_d((x < 0.0) | (x > 0.0), with_sign_d(
  * |x| = m 2^e and |y| = n 2^f with 24-bit m and n, held as integers in f64: m 2^(e-f) mod
  * n, by doubling m up to 28 times at once. Products of a quotient under 2^29 and n are
  * exact, and a quotient to the nearest leaves at most half of n, of either sign.
- * e - f is at most 276: ten steps.                                                     */
+ * One step if the quotient is below 2^28, ten at most.                                */
 INLINE vf32 remainder_f32(vf32 x, vf32 y) {
   const u64 unit = (1023ul + 23) << 52; /* the exponent that makes 24 bits an integer */
   vu64 a = (vu64)widen(magnitude(x)), b = (vu64)widen(magnitude(y));
   vf64 m = (vf64)((a & 0x000ffffffffffffful) | unit);
   vf64 n = (vf64)((b & 0x000ffffffffffffful) | unit);
   vs64 doublings = (vs64)(a >> 52) - (vs64)(b >> 52);
+  doublings &= doublings > 0;
   vf64 inverse = 1.0 / n;
   m = pick_d(m >= n, m - n, m);
-#pragma clang loop unroll(disable)
-  for (int i = 0; i < 10; i++) {
-    vs64 many = doublings > 28;
-    vs64 now = (vs64)pick_ul(many, (vu64)(28), (vu64)doublings);
-    now = now & (doublings > 0);
+  while (__builtin_reduce_max(doublings) > 0) {
+    vs64 now = (vs64)pick_ul(doublings > 28, (vu64)(28), (vu64)doublings);
     doublings -= now;
     m = m * (vf64)((vu64)(now + 1023) << 52);
     vf64 quotient = m * inverse + ROUNDER_D - ROUNDER_D;
