@@ -143,7 +143,7 @@ static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *lo
 void tn_index_range(const tn_kernel *kernel, const tn_index *index, int64_t *low, int64_t *high) {
   int64_t least = index->constant, most = index->constant;
   for (int i = 0; i < index->n_terms; i++) {
-    int64_t from, to, scale = index->terms[i].scale;
+    int64_t from = 0, to = 0, scale = index->terms[i].scale;
     term_range(kernel, &index->terms[i], &from, &to);
     least += scale * (scale > 0 ? from : to);
     most += scale * (scale > 0 ? to : from);

@@ -1,0 +1,237 @@
+/* Loads and stores at a point, with fills and masks.
+ *
+ * What may lie outside is never touched: the address of a guarded scalar is replaced by
+ * the buffer's start, a guarded vector is a masked load, lanes past the end of a dim are
+ * masked by constants. Guards that hold for the whole segment cost nothing.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/cpu/emit.h"
+
+#include <assert.h>
+
+int tn_active_lanes(const tn_emitter *e) {
+  if (e->vector < 0) return 1;
+  const tn_dim_state *d = &e->dims[e->vector];
+  int point = d->jam_at >= 0 ? e->at[d->jam_at] : 0;
+  return point == d->points - 1 ? d->tail : e->lanes;
+}
+
+LLVMValueRef tn_lane_mask(tn_emitter *e, int active) {
+  LLVMValueRef lanes[256];
+  for (int i = 0; i < e->lanes; i++) lanes[i] = LLVMConstInt(e->u->i1, i < active, false);
+  return LLVMConstVector(lanes, (unsigned)e->lanes);
+}
+
+static LLVMValueRef i64_number(tn_emitter *e, int64_t value) {
+  return LLVMConstInt(e->u->i64, (uint64_t)value, true);
+}
+
+static LLVMValueRef displaced(tn_emitter *e, LLVMValueRef pointer, int64_t bytes) {
+  LLVMValueRef offset = i64_number(e, bytes);
+  return bytes ? LLVMBuildGEP2(e->b, e->u->i8, pointer, &offset, 1, "") : pointer;
+}
+
+/* The address of the element at `offset`, at the current point. Locals have an instance
+ * for each point they were declared under, and its elements in all lanes side by side
+ * where that was inside a vector dim. condition: when false, the buffer's start.        */
+static LLVMValueRef address(tn_emitter *e, int buffer, const tn_index *offset, LLVMValueRef condition) {
+  int64_t bytes = (int64_t)tn_type_bytes(e->k->buffers[buffer].shape->type), constant;
+  int beside = e->local_lanes[buffer];
+  LLVMValueRef pointer = e->buffers[buffer], variable = tn_emit_index(e, offset, &constant);
+  constant *= beside;
+  if (beside > 1 && e->lane >= 0) constant += e->lane;
+  if (variable && beside > 1) variable = LLVMBuildMul(e->b, variable, i64_number(e, beside), "");
+  if (e->k->buffers[buffer].access == TN_BUFFER_LOCAL)
+    pointer = displaced(e, pointer, e->local_bytes[buffer] * tn_point_number(e, e->local_jam[buffer]));
+  if (condition) {
+    LLVMValueRef whole = i64_number(e, constant);
+    if (variable) whole = LLVMBuildAdd(e->b, variable, whole, "");
+    variable = tn_select(e, condition, whole, i64_number(e, 0));
+    constant = 0;
+  }
+  if (variable) pointer = LLVMBuildGEP2(e->b, tn_memory_type(e->u, e->k->buffers[buffer].shape->type), pointer, &variable, 1, "");
+  return displaced(e, pointer, constant * bytes);
+}
+
+static LLVMValueRef load(tn_emitter *e, tn_type type, LLVMValueRef pointer, int lanes) {
+  LLVMValueRef value = LLVMBuildLoad2(e->b, tn_shaped(tn_memory_type(e->u, type), lanes), pointer, "");
+  LLVMSetAlignment(value, (unsigned)tn_type_bytes(type));
+  return tn_from_memory(e, type, value);
+}
+
+static LLVMValueRef masked(tn_emitter *e, const char *name, LLVMTypeRef vector, LLVMValueRef *arguments) {
+  LLVMTypeRef types[2] = {vector, e->u->ptr};
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->u->module, id, types, 2);
+  return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->u->context, id, types, 2), function, arguments, 4, "");
+}
+
+static LLVMValueRef masked_load(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask) {
+  LLVMTypeRef vector = tn_shaped(tn_memory_type(e->u, type), e->lanes);
+  LLVMValueRef align = LLVMConstInt(e->u->i32, tn_type_bytes(type), false);
+  LLVMValueRef arguments[4] = {pointer, align, mask, LLVMConstNull(vector)};
+  return tn_from_memory(e, type, masked(e, "llvm.masked.load", vector, arguments));
+}
+
+/* ---- guards ---- */
+
+/* Of those of a load: what is not settled by ranges. */
+typedef struct {
+  tn_guard_range *at;
+  int count;
+  bool never;   /* some guard fails at all iterations here */
+  bool strided; /* all have a step from lane to lane */
+  bool uniform; /* all steps are 0 */
+} guards;
+
+static void add_guard(tn_emitter *e, guards *g, tn_guard_range range) {
+  int64_t low, high, stride;
+  tn_point_range(e, range.index, &low, &high);
+  if (low >= range.low && high < range.high) return;
+  if (high < range.low || low >= range.high) g->never = true;
+  if (!tn_lane_stride(e, range.index, &stride)) g->strided = false;
+  else if (stride) g->uniform = false;
+  g->at[g->count++] = range;
+}
+
+static guards guards_of(tn_emitter *e, const tn_expr *expr) {
+  const tn_shape *shape = e->k->buffers[expr->load.buffer].shape;
+  guards g = {.at = NULL, .count = 0, .never = false, .strided = true, .uniform = true};
+  if (!expr->load.fill) return g;
+  g.at = TN_NEW_ARRAY(e->arena, tn_guard_range, shape->rank + expr->load.n_guards);
+  for (int i = 0; i < shape->rank; i++) add_guard(e, &g, (tn_guard_range){expr->load.at[i], 0, shape->dims[i]});
+  for (int i = 0; i < expr->load.n_guards; i++) add_guard(e, &g, expr->load.guards[i]);
+  if (!g.strided) g.uniform = false;
+  return g;
+}
+
+/* low <= index < high, as one unsigned comparison; over lanes where it differs. */
+static LLVMValueRef guard_holds(tn_emitter *e, const tn_guard_range *range, bool vector) {
+  LLVMValueRef from = LLVMBuildSub(e->b, tn_emit_index_value(e, range->index), i64_number(e, range->low), "");
+  LLVMValueRef size = i64_number(e, range->high > range->low ? range->high - range->low : 0);
+  int64_t stride;
+  if (vector && tn_lane_stride(e, range->index, &stride) && stride) {
+    LLVMValueRef steps[256];
+    for (int i = 0; i < e->lanes; i++) steps[i] = i64_number(e, i * stride);
+    from = LLVMBuildAdd(e->b, tn_splat(e, from, e->lanes), LLVMConstVector(steps, (unsigned)e->lanes), "");
+    return LLVMBuildICmp(e->b, LLVMIntULT, from, tn_splat(e, size, e->lanes), "");
+  }
+  LLVMValueRef holds = LLVMBuildICmp(e->b, LLVMIntULT, from, size, "");
+  return vector ? tn_splat(e, holds, e->lanes) : holds;
+}
+
+static LLVMValueRef guards_hold(tn_emitter *e, const guards *g, bool vector) {
+  LLVMValueRef all = NULL;
+  for (int i = 0; i < g->count; i++) {
+    LLVMValueRef one = guard_holds(e, &g->at[i], vector);
+    all = all ? LLVMBuildAnd(e->b, all, one, "") : one;
+  }
+  return all;
+}
+
+/* ---- loads ---- */
+
+static LLVMValueRef fill_at(tn_emitter *e, const tn_expr *expr, bool vector) {
+  int low[64], count[64];
+  memcpy(low, e->low, sizeof low);
+  memcpy(count, e->count, sizeof count);
+  for (int j = 0; j < e->n_jam; j++) e->low[j] = e->at[j], e->count[j] = 1;
+  LLVMValueRef value = tn_value_at(e, tn_evaluate(e, expr->load.fill), vector);
+  memcpy(e->low, low, sizeof low);
+  memcpy(e->count, count, sizeof count);
+  return value;
+}
+
+static LLVMValueRef scalar_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
+  if (g->never) return fill_at(e, expr, false);
+  LLVMValueRef condition = g->count ? guards_hold(e, g, false) : NULL;
+  const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
+  LLVMValueRef value = load(e, expr->type, address(e, expr->load.buffer, offset, condition), 0);
+  return condition ? tn_select(e, condition, value, fill_at(e, expr, false)) : value;
+}
+
+/* Lane by lane: other steps than 1, and indices that have no step. */
+static LLVMValueRef gathered_load(tn_emitter *e, const tn_expr *expr) {
+  LLVMValueRef all = LLVMConstNull(tn_shaped(tn_register_type(e->u, expr->type), e->lanes));
+  int active = tn_active_lanes(e);
+  for (e->lane = 0; e->lane < active; e->lane++) {
+    guards g = guards_of(e, expr);
+    LLVMValueRef one = scalar_load(e, expr, &g);
+    all = LLVMBuildInsertElement(e->b, all, one, LLVMConstInt(e->u->i32, (uint64_t)e->lane, false), "");
+  }
+  e->lane = -1;
+  return all;
+}
+
+/* Neighbouring elements. A guard that is the same in all lanes chooses the address where
+ * the buffer's start has room for a vector, else the mask.                               */
+static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
+  int active = tn_active_lanes(e), buffer = expr->load.buffer;
+  const tn_index *offset = tn_offset_of(e, expr, buffer, expr->load.at);
+  if (!g->count && active == e->lanes) return load(e, expr->type, address(e, buffer, offset, NULL), e->lanes);
+  if (!g->count) return masked_load(e, expr->type, address(e, buffer, offset, NULL), tn_lane_mask(e, active));
+  if (g->uniform && active == e->lanes && tn_shape_elements(e->k->buffers[buffer].shape) >= e->lanes) {
+    LLVMValueRef condition = guards_hold(e, g, false);
+    LLVMValueRef value = load(e, expr->type, address(e, buffer, offset, condition), e->lanes);
+    return tn_select(e, condition, value, fill_at(e, expr, true));
+  }
+  LLVMValueRef holds = guards_hold(e, g, true), mask = holds;
+  if (active < e->lanes) mask = LLVMBuildAnd(e->b, holds, tn_lane_mask(e, active), "");
+  LLVMValueRef value = masked_load(e, expr->type, address(e, buffer, offset, NULL), mask);
+  return tn_select(e, holds, value, fill_at(e, expr, true));
+}
+
+LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr) {
+  guards g = guards_of(e, expr);
+  bool vector = e->vector >= 0 && e->lane < 0 && (tn_expr_dims(e, expr) >> e->vector & 1);
+  if (!vector) return scalar_load(e, expr, &g);
+  if (g.never) return fill_at(e, expr, true);
+  int64_t stride, wanted = e->local_lanes[expr->load.buffer] > 1 ? 0 : 1;
+  const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
+  bool neighbours = tn_lane_stride(e, offset, &stride) && stride == wanted;
+  return neighbours && g.strided ? vector_load(e, expr, &g) : gathered_load(e, expr);
+}
+
+/* ---- stores ---- */
+
+static void scalar_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+  tn_type type = e->k->buffers[store->buffer].shape->type;
+  const tn_index *offset = tn_offset_of(e, store, store->buffer, store->at);
+  LLVMValueRef pointer = address(e, store->buffer, offset, NULL);
+  LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
+}
+
+static void scattered_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+  int active = tn_active_lanes(e);
+  for (e->lane = 0; e->lane < active; e->lane++) {
+    LLVMValueRef lane = LLVMConstInt(e->u->i32, (uint64_t)e->lane, false);
+    scalar_store(e, store, LLVMBuildExtractElement(e->b, value, lane, ""));
+  }
+  e->lane = -1;
+}
+
+/* value: in register form, a vector inside a vector dim. */
+void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+  tn_type type = e->k->buffers[store->buffer].shape->type;
+  value = tn_to_memory(e, type, value);
+  if (!tn_lanes_of(value)) {
+    scalar_store(e, store, value);
+    return;
+  }
+  int64_t stride, wanted = e->local_lanes[store->buffer] > 1 ? 0 : 1;
+  const tn_index *offset = tn_offset_of(e, store, store->buffer, store->at);
+  if (!tn_lane_stride(e, offset, &stride) || stride != wanted) {
+    scattered_store(e, store, value);
+    return;
+  }
+  int active = tn_active_lanes(e);
+  LLVMValueRef pointer = address(e, store->buffer, offset, NULL);
+  if (active == e->lanes) {
+    LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
+    return;
+  }
+  LLVMValueRef align = LLVMConstInt(e->u->i32, tn_type_bytes(type), false);
+  LLVMValueRef arguments[4] = {value, pointer, align, tn_lane_mask(e, active)};
+  masked(e, "llvm.masked.store", LLVMTypeOf(value), arguments);
+}

@@ -1,0 +1,305 @@
+/* A kernel's function, and the statements under its loops.
+ *
+ *   void kernel(ptr context, i64 begin, i64 end, i32 worker)
+ *
+ * context[i] is the address of the kernel's i-th parameter; after those stand the address
+ * of all workers' scratch memory and the bytes of one. begin … end is the part of the
+ * range that the schedule lets threads share.
+ *
+ * Lets and stores that follow each other run together over groups of points: large enough
+ * that independent chains hide each other's latency, small enough that their temporaries
+ * stay in registers.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/cpu/emit.h"
+
+/* ---- groups of points ---- */
+
+static int leaf_cost(const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce) {
+  int cost = 0;
+  for (const tn_stmt *s = first; s != end; s = s->next) cost += tn_expr_cost(s->expr);
+  for (int i = 0; reduce && i < reduce->n_accumulators; i++) cost += tn_expr_cost(reduce->accumulators[i].update);
+  return cost;
+}
+
+/* Points of a group: all of them for a bare multiply-add or copy. */
+static int group_size(const tn_emitter *e, int cost) {
+  if (cost <= 2) return INT32_MAX;
+  int registers = e->u->cpu->vector_registers, size = cost <= 8 ? registers / 4 : registers / 8;
+  int bytes = e->vector >= 0 ? e->lanes * 4 : 4, parts = bytes / e->u->cpu->vector_bytes;
+  size = parts > 1 ? size / parts : size;
+  return size > 1 ? size : 1;
+}
+
+/* Cuts the points into groups of at most `size`, inner dims whole first: whole[j] along
+ * each jammed dim, less at its end.                                                     */
+static void first_group(tn_emitter *e, int size, int *whole) {
+  for (int j = e->n_jam - 1; j >= 0; j--) {
+    int points = e->dims[e->jam[j]].points;
+    e->low[j] = e->at[j] = 0;
+    whole[j] = e->count[j] = points < size ? points : size;
+    size /= e->count[j] ? e->count[j] : 1;
+    if (size < 1) size = 1;
+  }
+}
+
+static bool next_group(tn_emitter *e, const int *whole) {
+  for (int j = e->n_jam - 1; j >= 0; j--) {
+    int points = e->dims[e->jam[j]].points;
+    e->low[j] += whole[j];
+    bool more = e->low[j] < points;
+    if (!more) e->low[j] = 0;
+    e->count[j] = points - e->low[j] < whole[j] ? points - e->low[j] : whole[j];
+    e->at[j] = e->low[j];
+    if (more) return true;
+  }
+  return false;
+}
+
+/* What does not vary over a dim happens in the first group along it. */
+static bool first_for(const tn_emitter *e, uint64_t dims) {
+  for (int j = 0; j < e->n_jam; j++)
+    if (!(dims >> e->jam[j] & 1) && e->low[j] > 0) return false;
+  return true;
+}
+
+/* ---- leaves ---- */
+
+static bool is_vector(const tn_emitter *e, uint64_t dims) { return e->vector >= 0 && (dims >> e->vector & 1); }
+
+static void open_let(tn_emitter *e, const tn_stmt *let) {
+  uint64_t dims = e->value_dims[let->value];
+  e->values[let->value] = *tn_new_values(e, dims, is_vector(e, dims));
+}
+
+static void emit_let(tn_emitter *e, const tn_stmt *let) {
+  tn_values *to = &e->values[let->value];
+  if (!first_for(e, to->dims)) return;
+  tn_values *from = tn_evaluate(e, let->expr);
+  for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
+    LLVMValueRef value = tn_value_at(e, from, to->vector);
+    to->at[tn_point_number(e, to->dims)] = tn_convert(e, let->expr->type, e->k->values[let->value].type, value);
+  }
+}
+
+static void emit_store(tn_emitter *e, const tn_stmt *store) {
+  const tn_shape *shape = e->k->buffers[store->buffer].shape;
+  uint64_t dims = tn_expr_dims(e, store->expr) | e->buffer_dims[store->buffer];
+  for (int i = 0; i < shape->rank; i++) dims |= tn_index_dims(e, store->at[i]);
+  if (!first_for(e, dims)) return;
+  tn_values *values = tn_evaluate(e, store->expr);
+  for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
+    LLVMValueRef value = tn_value_at(e, values, is_vector(e, dims));
+    tn_emit_store(e, store, tn_convert(e, store->expr->type, shape->type, value));
+  }
+}
+
+/* All new values are there before the first old one is replaced. Elements past the end of
+ * a vector dim leave the partial results alone.                                           */
+static void emit_updates(tn_emitter *e, const tn_stmt *reduce) {
+  tn_values **updates = TN_NEW_ARRAY(e->arena, tn_values *, reduce->n_accumulators);
+  for (int i = 0; i < reduce->n_accumulators; i++) {
+    const tn_accumulator *acc = &reduce->accumulators[i];
+    tn_values *to = &e->values[acc->value];
+    tn_type type = e->k->values[acc->value].type;
+    if (!first_for(e, to->dims)) continue;
+    tn_values *from = tn_evaluate(e, acc->update);
+    updates[i] = tn_new_values(e, to->dims, to->vector);
+    for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
+      int number = tn_point_number(e, to->dims), active = tn_active_lanes(e);
+      LLVMValueRef value = tn_convert(e, acc->update->type, type, tn_value_at(e, from, to->vector));
+      bool partial = to->vector && active < e->lanes && e->k->dims[e->vector].kind == TN_DIM_REDUCED;
+      if (partial) value = tn_select(e, tn_lane_mask(e, active), value, to->at[number]);
+      updates[i]->at[number] = value;
+    }
+  }
+  for (int i = 0; i < reduce->n_accumulators; i++) {
+    tn_values *to = &e->values[reduce->accumulators[i].value];
+    for (bool more = updates[i] && tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
+      int number = tn_point_number(e, to->dims);
+      to->at[number] = updates[i]->at[number];
+    }
+  }
+}
+
+void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce) {
+  int size = group_size(e, leaf_cost(first, end, reduce));
+  for (const tn_stmt *s = first; s != end; s = s->next)
+    if (s->kind == TN_STMT_LET) open_let(e, s);
+  int whole[64];
+  first_group(e, size, whole);
+  do {
+    for (const tn_stmt *s = first; s != end && !e->u->failed; s = s->next) {
+      if (s->kind == TN_STMT_LET) emit_let(e, s);
+      else emit_store(e, s);
+    }
+    if (reduce) emit_updates(e, reduce);
+  } while (!e->u->failed && next_group(e, whole));
+  tn_full_box(e);
+}
+
+/* ---- statements ---- */
+
+/* Small locals are on the stack, others in the worker's scratch memory; a body's end
+ * gives scratch back.                                                                */
+static void emit_local(tn_emitter *e, const tn_stmt *stmt) {
+  int b = stmt->buffer;
+  const tn_shape *shape = e->k->buffers[b].shape;
+  uint64_t jam = tn_jam_mask(e);
+  int64_t instances = 1;
+  for (int j = 0; j < e->n_jam; j++) instances *= e->dims[e->jam[j]].slots;
+  e->local_lanes[b] = e->vector >= 0 ? e->lanes : 1;
+  e->local_jam[b] = jam;
+  e->local_bytes[b] = tn_shape_elements(shape) * (int64_t)tn_type_bytes(shape->type) * e->local_lanes[b];
+  int64_t bytes = (e->local_bytes[b] * instances + 63) / 64 * 64;
+  if (bytes > 1024) {
+    LLVMValueRef offset = LLVMConstInt(e->u->i64, (uint64_t)e->scratch_used, false);
+    e->buffers[b] = LLVMBuildGEP2(e->b, e->u->i8, e->scratch, &offset, 1, "");
+    e->scratch_used += bytes;
+    if (e->scratch_used > e->scratch_bytes) e->scratch_bytes = e->scratch_used;
+    return;
+  }
+  if (e->local_slot[b]) { /* of another segment */
+    e->buffers[b] = e->local_slot[b];
+    return;
+  }
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+  LLVMPositionBuilderBefore(e->b, e->loops[0].anchor);
+  e->buffers[b] = e->local_slot[b] = LLVMBuildAlloca(e->b, LLVMArrayType2(e->u->i8, 1024), "");
+  LLVMSetAlignment(e->buffers[b], 64);
+  LLVMPositionBuilderAtEnd(e->b, here);
+}
+
+static void emit_body(tn_emitter *e, void *loop) { tn_emit_statements(e, ((const tn_stmt *)loop)->body); }
+
+static bool is_leaf(const tn_stmt *s) { return s->kind == TN_STMT_LET || s->kind == TN_STMT_STORE; }
+
+void tn_emit_statements(tn_emitter *e, const tn_stmt *first) {
+  int64_t scratch = e->scratch_used;
+  tn_loop_ref loops[TN_MAX_LOOPS];
+  const tn_stmt *end;
+  for (const tn_stmt *s = first; s && !e->u->failed; s = end) {
+    end = s->next;
+    switch (s->kind) {
+    case TN_STMT_LOCAL: emit_local(e, s); break;
+    case TN_STMT_LOOP: tn_emit_nest(e, loops, tn_loops_of(e, s, loops), emit_body, (void *)s); break;
+    case TN_STMT_REDUCE: tn_emit_reduce(e, s); break;
+    case TN_STMT_LET:
+    case TN_STMT_STORE:
+      while (end && is_leaf(end)) end = end->next;
+      tn_emit_leaves(e, s, end, NULL);
+      break;
+    }
+  }
+  e->scratch_used = scratch;
+}
+
+/* ---- the function ---- */
+
+static LLVMValueRef new_function(tn_unit *u, const char *name) {
+  LLVMTypeRef parameters[4] = {u->ptr, u->i64, u->i64, u->i32};
+  LLVMValueRef f = LLVMAddFunction(u->module, name, LLVMFunctionType(u->nothing, parameters, 4, false));
+  LLVMSetLinkage(f, LLVMInternalLinkage);
+  tn_function_attributes(u, f);
+  return f;
+}
+
+/* Block of what does not depend on any loop. Ends in the anchor of depth 0. */
+static void open_function(tn_emitter *e) {
+  tn_unit *u = e->u;
+  LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(u->context, e->function, "");
+  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(u->context, e->function, "");
+  LLVMPositionBuilderAtEnd(e->b, entry);
+  LLVMValueRef context = LLVMGetParam(e->function, 0), slots[2];
+  for (int i = 0; i < e->k->n_parameters + 2; i++) {
+    LLVMValueRef at = LLVMConstInt(u->i64, (uint64_t)i, false);
+    LLVMValueRef slot = LLVMBuildGEP2(e->b, u->ptr, context, &at, 1, "");
+    LLVMValueRef value = LLVMBuildLoad2(e->b, i > e->k->n_parameters ? u->i64 : u->ptr, slot, "");
+    if (i < e->k->n_parameters) e->buffers[i] = value;
+    else slots[i - e->k->n_parameters] = value;
+  }
+  LLVMValueRef worker = LLVMBuildSExt(e->b, LLVMGetParam(e->function, 3), u->i64, "");
+  LLVMValueRef offset = LLVMBuildMul(e->b, worker, slots[1], "");
+  e->scratch = LLVMBuildGEP2(e->b, u->i8, slots[0], &offset, 1, "");
+  e->loops[0] = (tn_open_loop){LLVMBuildBr(e->b, body), entry, 0};
+  e->n_loops = 1;
+  LLVMPositionBuilderAtEnd(e->b, body);
+}
+
+static void init_emitter(tn_emitter *e) {
+  const tn_kernel *k = e->k;
+  e->buffers = TN_NEW_ARRAY(e->arena, LLVMValueRef, k->n_buffers);
+  e->local_slot = TN_NEW_ARRAY(e->arena, LLVMValueRef, k->n_buffers);
+  e->buffer_dims = TN_NEW_ARRAY(e->arena, uint64_t, k->n_buffers);
+  e->local_bytes = TN_NEW_ARRAY(e->arena, int64_t, k->n_buffers);
+  e->local_jam = TN_NEW_ARRAY(e->arena, uint64_t, k->n_buffers);
+  e->local_lanes = TN_NEW_ARRAY(e->arena, int, k->n_buffers);
+  e->value_dims = TN_NEW_ARRAY(e->arena, uint64_t, k->n_values);
+  e->values = TN_NEW_ARRAY(e->arena, tn_values, k->n_values);
+  e->dims = TN_NEW_ARRAY(e->arena, tn_dim_state, k->n_dims);
+  for (int i = 0; i < k->n_buffers; i++) e->local_lanes[i] = 1;
+  for (int i = 0; i < k->n_dims; i++)
+    e->dims[i] = (tn_dim_state){.extent = k->dims[i].size, .slots = 1, .points = 1, .jam_at = -1, .align = 0};
+  e->vector = e->lane = -1;
+  tn_find_value_dims(e);
+}
+
+static bool check_kernel(tn_unit *u, const tn_kernel *k) {
+  if (k->n_dims > 62) return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
+  for (int i = 0; i < k->n_buffers; i++) {
+    const tn_shape *shape = k->buffers[i].shape;
+    if (!tn_type_emits(shape->type))
+      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name, tn_type_name(shape->type));
+    if (shape->layout && shape->layout->element_bits && shape->layout->element_bits < 8)
+      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for E(%d) yet", k->name,
+                          shape->layout->element_bits);
+  }
+  for (int i = 0; i < k->n_values; i++)
+    if (!tn_type_emits(k->values[i].type))
+      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
+                          tn_type_name(k->values[i].type));
+  for (int i = 0; i < k->n_dims && k->schedule.dims; i++) {
+    const tn_dim_schedule *s = &k->schedule.dims[i];
+    if (s->lanes > 256 || (s->lanes & (s->lanes - 1)))
+      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: vectors of %d lanes", k->name, s->lanes);
+  }
+  return true;
+}
+
+/* Vector operations of the whole kernel, roughly: what threads are worth. */
+static double work_of(const tn_kernel *k, const tn_stmt *first, double around) {
+  double work = 0;
+  for (const tn_stmt *s = first; s; s = s->next) {
+    double inside = around;
+    for (int i = 0; i < s->n_dims; i++) {
+      const tn_dim_schedule *d = k->schedule.dims ? &k->schedule.dims[s->dims[i]] : NULL;
+      inside *= (double)k->dims[s->dims[i]].size / (d && d->lanes ? d->lanes : 1);
+    }
+    if (s->expr) work += inside * (1 + tn_expr_cost(s->expr));
+    for (int i = 0; i < s->n_accumulators; i++) work += inside * tn_expr_cost(s->accumulators[i].update);
+    work += work_of(k, s->body, inside);
+  }
+  return work;
+}
+
+bool tn_emit_kernel(tn_unit *u, int number) {
+  tn_arena *scratch = tn_arena_create();
+  tn_emitter *e = TN_NEW(scratch, tn_emitter);
+  tn_kernel_code *code = &u->kernels[number];
+  tn_loop_ref loops[TN_MAX_LOOPS];
+  *e = (tn_emitter){.u = u, .b = u->builder, .k = u->plan->kernels[number], .arena = scratch};
+  if (check_kernel(u, e->k)) {
+    init_emitter(e);
+    e->function = code->function = new_function(u, e->k->name);
+    open_function(e);
+    const tn_stmt *root = e->k->body;
+    code->count = tn_emit_shared_nest(e, loops, tn_loops_of(e, root, loops), emit_body, (void *)root);
+    LLVMBuildRetVoid(e->b);
+    code->work = work_of(e->k, root, 1);
+    code->scratch = (e->scratch_bytes + 63) / 64 * 64;
+    if (code->scratch > u->scratch) u->scratch = code->scratch;
+  }
+  tn_arena_destroy(scratch);
+  return !u->failed;
+}

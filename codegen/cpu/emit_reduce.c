@@ -1,0 +1,144 @@
+/* Reduces: accumulators in registers, partial results and how they come together.
+ *
+ * An accumulator has a value at each jammed point that it varies over; loops of the reduce
+ * make phis of them. With `vector d:L*U` on a reduced dim there are U vectors of L partial
+ * results instead: element i joins number i mod L*U. They start at the join's identity,
+ * fold by halves, i with i + n/2, and the initial value comes last:
+ * join(initial, folded). So the bits depend on L*U alone.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/cpu/emit.h"
+
+typedef struct {
+  const tn_stmt *reduce;
+  int vector_dim; /* of its dims, or -1 */
+  int slots;      /* U */
+  int lanes;      /* L */
+} reduction;
+
+static int slots_of(tn_emitter *e, uint64_t dims) {
+  int slots = 1;
+  for (int j = 0; j < e->n_jam; j++)
+    if (dims >> e->jam[j] & 1) slots *= e->dims[e->jam[j]].slots;
+  return slots;
+}
+
+static bool check(tn_emitter *e, const reduction *r) {
+  const tn_dim_schedule *s = &e->k->schedule.dims[r->vector_dim];
+  const char *dim = e->k->dims[r->vector_dim].name;
+  int wide = r->lanes * r->slots;
+  if (wide & (wide - 1))
+    return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: %d partial results do not fold by halves",
+                        e->k->name, dim, wide);
+  for (int i = 0; i < s->n_tiles; i++)
+    if (s->tiles[i] % wide)
+      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: a tile of %lld is no multiple of %d", e->k->name,
+                          dim, (long long)s->tiles[i], wide);
+  for (int i = 0; i < r->reduce->n_accumulators; i++)
+    if (tn_reduce_join(e->k, r->reduce, i) == TN_JOIN_ORDERED)
+      return tn_unit_fail(e->u, TN_INVALID, "kernel %s: vector %s: the reduce has no join and runs in order",
+                          e->k->name, dim);
+  return true;
+}
+
+static reduction reduction_of(tn_emitter *e, const tn_stmt *reduce) {
+  reduction r = {reduce, -1, 1, 0};
+  for (int i = 0; i < reduce->n_dims && e->k->schedule.dims; i++) {
+    const tn_dim_schedule *s = &e->k->schedule.dims[reduce->dims[i]];
+    if (s->lanes) r = (reduction){reduce, reduce->dims[i], s->vectors, s->lanes};
+  }
+  return r;
+}
+
+/* The accumulator's values before the first iteration, at all points. */
+static tn_values *initial_values(tn_emitter *e, const tn_accumulator *acc) {
+  uint64_t dims = e->value_dims[acc->value] & (tn_jam_mask(e) | (e->vector >= 0 ? UINT64_C(1) << e->vector : 0));
+  bool vector = e->vector >= 0 && (dims >> e->vector & 1);
+  tn_values *from = tn_evaluate(e, acc->initial), *to = tn_new_values(e, dims, vector);
+  for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
+    LLVMValueRef value = tn_value_at(e, from, vector);
+    to->at[tn_point_number(e, to->dims)] = tn_convert(e, acc->initial->type, e->k->values[acc->value].type, value);
+  }
+  return to;
+}
+
+/* U vectors of partial results for each point of `whole`: number * U + u in `at`. */
+static tn_values partial_values(tn_emitter *e, const reduction *r, int i, const tn_values *whole) {
+  tn_type type = e->k->values[r->reduce->accumulators[i].value].type;
+  uint64_t bits[2];
+  int slots = slots_of(e, whole->dims) * r->slots;
+  tn_join_identity(tn_reduce_join(e->k, r->reduce, i), type, bits);
+  tn_values partial = {.dims = whole->dims, .vector = true};
+  if (r->slots > 1) partial.dims |= UINT64_C(1) << r->vector_dim;
+  partial.at = TN_NEW_ARRAY(e->arena, LLVMValueRef, slots);
+  partial.splat = TN_NEW_ARRAY(e->arena, LLVMValueRef, slots);
+  LLVMValueRef identity = tn_splat(e, tn_constant_value(e, type, bits[0]), r->lanes);
+  for (int s = 0; s < slots; s++) partial.at[s] = identity;
+  return partial;
+}
+
+static LLVMValueRef upper_half(tn_emitter *e, LLVMValueRef value, int lanes) {
+  LLVMValueRef order[256];
+  for (int i = 0; i < lanes / 2; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)(i + lanes / 2), false);
+  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)), LLVMConstVector(order, (unsigned)(lanes / 2)), "");
+}
+
+static LLVMValueRef lower_half(tn_emitter *e, LLVMValueRef value, int lanes) {
+  LLVMValueRef order[256];
+  for (int i = 0; i < lanes / 2; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)i, false);
+  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)), LLVMConstVector(order, (unsigned)(lanes / 2)), "");
+}
+
+static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_type type, LLVMValueRef *partial) {
+  for (int half = r->slots / 2; half; half /= 2)
+    for (int u = 0; u < half; u++) partial[u] = tn_emit_join(e, join, type, partial[u], partial[u + half]);
+  LLVMValueRef value = partial[0];
+  for (int lanes = r->lanes; lanes > 1; lanes /= 2)
+    value = tn_emit_join(e, join, type, lower_half(e, value, lanes), upper_half(e, value, lanes));
+  return LLVMBuildExtractElement(e->b, value, LLVMConstInt(e->u->i32, 0, false), "");
+}
+
+static void fold_all(tn_emitter *e, const reduction *r, tn_values **initial) {
+  for (int i = 0; i < r->reduce->n_accumulators; i++) {
+    int value = r->reduce->accumulators[i].value;
+    tn_type type = e->k->values[value].type;
+    tn_join join = tn_reduce_join(e->k, r->reduce, i);
+    tn_values partial = e->values[value], *whole = initial[i];
+    for (bool more = tn_first_point(e, whole->dims); more; more = tn_next_point(e, whole->dims)) {
+      int number = tn_point_number(e, whole->dims);
+      LLVMValueRef folded = fold(e, r, join, type, &partial.at[number * r->slots]);
+      whole->at[number] = tn_emit_join(e, join, type, whole->at[number], folded);
+    }
+    e->values[value] = *whole;
+  }
+}
+
+static void emit_updates(tn_emitter *e, void *data) {
+  const reduction *r = data;
+  tn_emit_leaves(e, r->reduce->body, NULL, r->reduce);
+}
+
+void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce) {
+  reduction r = reduction_of(e, reduce);
+  tn_loop_ref loops[TN_MAX_LOOPS];
+  tn_values **initial = TN_NEW_ARRAY(e->arena, tn_values *, reduce->n_accumulators);
+  if (r.vector_dim >= 0 && !check(e, &r)) return;
+  if (r.vector_dim >= 0 && e->vector >= 0) {
+    tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: dims '%s' and '%s' are vectors of one statement", e->k->name,
+                 e->k->dims[e->vector].name, e->k->dims[r.vector_dim].name);
+    return;
+  }
+  e->carried.count = 0;
+  for (int i = 0; i < reduce->n_accumulators; i++) {
+    int value = reduce->accumulators[i].value;
+    initial[i] = initial_values(e, &reduce->accumulators[i]);
+    e->values[value] = r.vector_dim < 0 ? *initial[i] : partial_values(e, &r, i, initial[i]);
+    int slots = slots_of(e, initial[i]->dims) * r.slots;
+    for (int s = 0; s < slots; s++)
+      if (e->values[value].at[s]) TN_PUSH(e->arena, &e->carried, &e->values[value].at[s]);
+  }
+  tn_emit_nest(e, loops, tn_loops_of(e, reduce, loops), emit_updates, &r);
+  e->carried.count = 0;
+  if (r.vector_dim >= 0 && !e->u->failed) fold_all(e, &r, initial);
+}

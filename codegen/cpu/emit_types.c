@@ -1,0 +1,336 @@
+/* Types: in memory, in registers, and from one to another.
+ *
+ * In registers a predicate is i1, f16 and bf16 are float that has been rounded to their
+ * type after each operation, everything else is itself. LLVM's half appears only where
+ * the CPU converts it in one instruction, and bfloat never: LLVM would call functions
+ * of compiler-rt for them. Rounding from f64 and from wide integers happens once, by way
+ * of rounding to odd (Boldo and Melquiond, "When double rounding is odd", 2005).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "base/number.h"
+#include "codegen/cpu/emit.h"
+
+#include <assert.h>
+
+bool tn_type_emits(tn_type type) {
+  switch (tn_type_class_of(type)) {
+  case TN_CLASS_PREDICATE: return true;
+  case TN_CLASS_SIGNED:
+  case TN_CLASS_UNSIGNED: return tn_type_bits(type) >= 8;
+  case TN_CLASS_FLOAT: return tn_type_bits(type) >= 16;
+  case TN_CLASS_COMPLEX:
+  case TN_CLASS_OTHER: return false;
+  }
+  return false;
+}
+
+static bool is_half(tn_type type) { return type == TN_F16 || type == TN_BF16; }
+
+static LLVMTypeRef integer_type(tn_unit *u, int bits) {
+  return bits == 8 ? u->i8 : bits == 16 ? u->i16 : bits == 32 ? u->i32 : u->i64;
+}
+
+LLVMTypeRef tn_register_type(tn_unit *u, tn_type type) {
+  if (type == TN_PRED) return u->i1;
+  if (tn_type_is_float(type)) return type == TN_F64 ? u->f64 : u->f32;
+  return integer_type(u, tn_type_bits(type));
+}
+
+LLVMTypeRef tn_memory_type(tn_unit *u, tn_type type) {
+  if (type == TN_PRED) return u->i8;
+  return is_half(type) ? u->i16 : tn_register_type(u, type);
+}
+
+/* ---- shapes of LLVM's types ---- */
+
+LLVMTypeRef tn_shaped(LLVMTypeRef element, int lanes) {
+  return lanes ? LLVMVectorType(element, (unsigned)lanes) : element;
+}
+
+static int lanes_of_type(LLVMTypeRef type) {
+  return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(type) : 0;
+}
+
+int tn_lanes_of(LLVMValueRef value) { return lanes_of_type(LLVMTypeOf(value)); }
+
+LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element) { return tn_shaped(element, lanes_of_type(type)); }
+
+static LLVMTypeRef element_of(LLVMTypeRef type) {
+  return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
+}
+
+static LLVMValueRef splat_constant(LLVMTypeRef type, LLVMValueRef constant) {
+  LLVMValueRef all[256];
+  int lanes = lanes_of_type(type);
+  if (!lanes) return constant;
+  assert(lanes <= 256);
+  for (int i = 0; i < lanes; i++) all[i] = constant;
+  return LLVMConstVector(all, (unsigned)lanes);
+}
+
+LLVMValueRef tn_int_like(LLVMTypeRef type, uint64_t value) {
+  return splat_constant(type, LLVMConstInt(element_of(type), value, false));
+}
+
+LLVMValueRef tn_float_like(LLVMTypeRef type, double value) {
+  return splat_constant(type, LLVMConstReal(element_of(type), value));
+}
+
+LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments, int count) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  assert(id);
+  size_t n_types = overload ? 1 : 0;
+  LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->u->module, id, &overload, n_types);
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->u->context, id, &overload, n_types);
+  return LLVMBuildCall2(e->b, type, function, arguments, (unsigned)count, "");
+}
+
+LLVMValueRef tn_select(tn_emitter *e, LLVMValueRef condition, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSelect(e->b, condition, a, b, "");
+}
+
+/* ---- small helpers on values of any number of lanes ---- */
+
+static LLVMValueRef as_bits(tn_emitter *e, LLVMValueRef value, LLVMTypeRef integer) {
+  return LLVMBuildBitCast(e->b, value, tn_with_element(LLVMTypeOf(value), integer), "");
+}
+
+static LLVMValueRef as_float(tn_emitter *e, LLVMValueRef bits, LLVMTypeRef type) {
+  return LLVMBuildBitCast(e->b, bits, tn_with_element(LLVMTypeOf(bits), type), "");
+}
+
+static LLVMValueRef bits_and(tn_emitter *e, LLVMValueRef x, uint64_t mask) {
+  return LLVMBuildAnd(e->b, x, tn_int_like(LLVMTypeOf(x), mask), "");
+}
+
+static LLVMValueRef plus(tn_emitter *e, LLVMValueRef x, uint64_t value) {
+  return LLVMBuildAdd(e->b, x, tn_int_like(LLVMTypeOf(x), value), "");
+}
+
+static LLVMValueRef shift_left(tn_emitter *e, LLVMValueRef x, unsigned by) {
+  return LLVMBuildShl(e->b, x, tn_int_like(LLVMTypeOf(x), by), "");
+}
+
+static LLVMValueRef shift_right(tn_emitter *e, LLVMValueRef x, unsigned by) {
+  return LLVMBuildLShr(e->b, x, tn_int_like(LLVMTypeOf(x), by), "");
+}
+
+static LLVMValueRef is(tn_emitter *e, LLVMIntPredicate predicate, LLVMValueRef x, uint64_t value) {
+  return LLVMBuildICmp(e->b, predicate, x, tn_int_like(LLVMTypeOf(x), value), "");
+}
+
+/* ---- f16 ---- */
+
+/* i32 holding f16 bits -> float. Subnormals become normal by a subtraction. */
+static LLVMValueRef f16_widen_by_integers(tn_emitter *e, LLVMValueRef h) {
+  LLVMValueRef shifted = shift_left(e, bits_and(e, h, 0x7fff), 13);
+  LLVMValueRef exponent = bits_and(e, shifted, 0x0f800000);
+  LLVMValueRef normal = plus(e, shifted, UINT64_C(112) << 23);
+  LLVMValueRef special = plus(e, shifted, UINT64_C(224) << 23);
+  LLVMValueRef raised = as_float(e, plus(e, shifted, UINT64_C(113) << 23), e->u->f32);
+  LLVMValueRef small = LLVMBuildFSub(e->b, raised, tn_float_like(LLVMTypeOf(raised), 0x1p-14), "");
+  LLVMValueRef value = tn_select(e, is(e, LLVMIntEQ, exponent, 0x0f800000), special, normal);
+  value = tn_select(e, is(e, LLVMIntEQ, exponent, 0), as_bits(e, small, e->u->i32), value);
+  LLVMValueRef sign = shift_left(e, bits_and(e, h, 0x8000), 16);
+  return as_float(e, LLVMBuildOr(e->b, value, sign, ""), e->u->f32);
+}
+
+/* float -> i32 holding f16 bits, to nearest even. */
+static LLVMValueRef f16_narrow_by_integers(tn_emitter *e, LLVMValueRef value) {
+  LLVMValueRef bits = as_bits(e, value, e->u->i32), size = bits_and(e, bits, 0x7fffffff);
+  LLVMTypeRef type = LLVMTypeOf(bits);
+  LLVMValueRef odd = bits_and(e, shift_right(e, size, 13), 1);
+  LLVMValueRef normal = plus(e, size, UINT64_C(0xc8000fff)); /* rebias, half an ulp less one */
+  normal = shift_right(e, LLVMBuildAdd(e->b, normal, odd, ""), 13);
+  LLVMValueRef magic = as_float(e, size, e->u->f32);
+  magic = LLVMBuildFAdd(e->b, magic, tn_float_like(LLVMTypeOf(magic), 0.5), "");
+  LLVMValueRef small = plus(e, as_bits(e, magic, e->u->i32), (uint64_t)-0x3f000000);
+  LLVMValueRef nan = is(e, LLVMIntUGT, size, 0x7f800000);
+  LLVMValueRef special = tn_select(e, nan, tn_int_like(type, 0x7e00), tn_int_like(type, 0x7c00));
+  LLVMValueRef half = tn_select(e, is(e, LLVMIntULT, size, 0x38800000), small, normal);
+  half = tn_select(e, is(e, LLVMIntUGE, size, 0x47800000), special, half);
+  return LLVMBuildOr(e->b, half, bits_and(e, shift_right(e, bits, 16), 0x8000), "");
+}
+
+/* i16 -> float */
+static LLVMValueRef f16_widen(tn_emitter *e, LLVMValueRef bits) {
+  LLVMTypeRef type = LLVMTypeOf(bits);
+  if (!e->u->cpu->f16_conversions)
+    return f16_widen_by_integers(e, LLVMBuildZExt(e->b, bits, tn_with_element(type, e->u->i32), ""));
+  LLVMTypeRef half = tn_with_element(type, LLVMHalfTypeInContext(e->u->context));
+  return LLVMBuildFPExt(e->b, LLVMBuildBitCast(e->b, bits, half, ""), tn_with_element(type, e->u->f32), "");
+}
+
+/* float -> i16 */
+static LLVMValueRef f16_narrow(tn_emitter *e, LLVMValueRef value) {
+  LLVMTypeRef type = LLVMTypeOf(value), i16 = tn_with_element(type, e->u->i16);
+  if (!e->u->cpu->f16_conversions) return LLVMBuildTrunc(e->b, f16_narrow_by_integers(e, value), i16, "");
+  LLVMTypeRef half = tn_with_element(type, LLVMHalfTypeInContext(e->u->context));
+  return LLVMBuildBitCast(e->b, LLVMBuildFPTrunc(e->b, value, half, ""), i16, "");
+}
+
+/* ---- bf16 ---- */
+
+/* The i32 bits of a float, rounded to bf16 in the upper half; the lower half is junk. */
+static LLVMValueRef bf16_round_bits(tn_emitter *e, LLVMValueRef value) {
+  LLVMValueRef bits = as_bits(e, value, e->u->i32);
+  LLVMValueRef odd = bits_and(e, shift_right(e, bits, 16), 1);
+  LLVMValueRef rounded = LLVMBuildAdd(e->b, plus(e, bits, 0x7fff), odd, "");
+  LLVMValueRef quiet = LLVMBuildOr(e->b, bits, tn_int_like(LLVMTypeOf(bits), 0x400000), "");
+  LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, "");
+  return tn_select(e, nan, quiet, rounded);
+}
+
+static LLVMValueRef bf16_widen(tn_emitter *e, LLVMValueRef bits) {
+  LLVMValueRef wide = LLVMBuildZExt(e->b, bits, tn_with_element(LLVMTypeOf(bits), e->u->i32), "");
+  return as_float(e, shift_left(e, wide, 16), e->u->f32);
+}
+
+static LLVMValueRef bf16_narrow(tn_emitter *e, LLVMValueRef value) {
+  LLVMTypeRef i16 = tn_with_element(LLVMTypeOf(value), e->u->i16);
+  return LLVMBuildTrunc(e->b, shift_right(e, bf16_round_bits(e, value), 16), i16, "");
+}
+
+/* ---- memory ---- */
+
+LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
+  if (type == TN_PRED) return is(e, LLVMIntNE, value, 0);
+  if (type == TN_F16) return f16_widen(e, value);
+  if (type == TN_BF16) return bf16_widen(e, value);
+  return value;
+}
+
+LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
+  if (type == TN_PRED) return LLVMBuildZExt(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->i8), "");
+  if (type == TN_F16) return f16_narrow(e, value);
+  if (type == TN_BF16) return bf16_narrow(e, value);
+  return value;
+}
+
+LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value) {
+  if (type == TN_F16) return f16_widen(e, f16_narrow(e, value));
+  if (type == TN_BF16) return as_float(e, bits_and(e, bf16_round_bits(e, value), 0xffff0000), e->u->f32);
+  return value;
+}
+
+LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {
+  LLVMTypeRef t = tn_register_type(e->u, type);
+  if (tn_type_is_float(type)) return LLVMConstReal(t, tn_float_from_bits(type, bits));
+  return LLVMConstInt(t, type == TN_PRED ? bits != 0 : bits, false);
+}
+
+/* ---- conversions ---- */
+
+/* double -> float to odd: truncate, and set the last bit if anything was lost. */
+static LLVMValueRef to_odd(tn_emitter *e, LLVMValueRef wide) {
+  LLVMTypeRef f64 = LLVMTypeOf(wide), f32 = tn_with_element(f64, e->u->f32), i32 = tn_with_element(f64, e->u->i32);
+  LLVMValueRef near = LLVMBuildFPTrunc(e->b, wide, f32, "");
+  LLVMValueRef back = LLVMBuildFPExt(e->b, near, f64, "");
+  LLVMValueRef above = LLVMBuildFCmp(e->b, LLVMRealOGT, tn_intrinsic(e, "llvm.fabs", f64, &back, 1),
+                                     tn_intrinsic(e, "llvm.fabs", f64, &wide, 1), "");
+  LLVMValueRef lost = LLVMBuildFCmp(e->b, LLVMRealONE, back, wide, "");
+  LLVMValueRef bits = LLVMBuildSub(e->b, as_bits(e, near, e->u->i32), LLVMBuildZExt(e->b, above, i32, ""), "");
+  return as_float(e, LLVMBuildOr(e->b, bits, LLVMBuildZExt(e->b, lost, i32, ""), ""), e->u->f32);
+}
+
+/* 64-bit integers of more than 53 bits: what is under 11 bits becomes one sticky bit, so
+ * that the conversion to double is exact and a later rounding is the only one.          */
+static LLVMValueRef integer_to_odd_double(tn_emitter *e, LLVMValueRef value, bool is_signed) {
+  LLVMTypeRef type = LLVMTypeOf(value), f64 = tn_with_element(type, e->u->f64);
+  LLVMValueRef rest = is(e, LLVMIntNE, bits_and(e, value, 0x7ff), 0);
+  LLVMValueRef sticky = shift_left(e, LLVMBuildZExt(e->b, rest, type, ""), 11);
+  LLVMValueRef odd = LLVMBuildOr(e->b, bits_and(e, value, ~UINT64_C(0x7ff)), sticky, "");
+  LLVMValueRef large = is_signed ? is(e, LLVMIntUGT, plus(e, value, UINT64_C(1) << 53), UINT64_C(1) << 54)
+                                 : is(e, LLVMIntUGT, value, UINT64_C(1) << 53);
+  value = tn_select(e, large, odd, value);
+  return is_signed ? LLVMBuildSIToFP(e->b, value, f64, "") : LLVMBuildUIToFP(e->b, value, f64, "");
+}
+
+static LLVMValueRef integer_to_float(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value) {
+  bool is_signed = tn_type_class_of(from) == TN_CLASS_SIGNED;
+  LLVMTypeRef type = tn_with_element(LLVMTypeOf(value), tn_register_type(e->u, to));
+  LLVMTypeRef f64 = tn_with_element(LLVMTypeOf(value), e->u->f64);
+  if (is_half(to) && tn_type_bits(from) == 64)
+    return tn_round_to_type(e, to, to_odd(e, integer_to_odd_double(e, value, is_signed)));
+  if (is_half(to) && tn_type_bits(from) == 32) {
+    value = is_signed ? LLVMBuildSIToFP(e->b, value, f64, "") : LLVMBuildUIToFP(e->b, value, f64, "");
+    return tn_round_to_type(e, to, to_odd(e, value));
+  }
+  value = is_signed ? LLVMBuildSIToFP(e->b, value, type, "") : LLVMBuildUIToFP(e->b, value, type, "");
+  return tn_round_to_type(e, to, value);
+}
+
+static LLVMValueRef float_to_integer(tn_emitter *e, tn_type to, LLVMValueRef value) {
+  bool is_signed = tn_type_class_of(to) == TN_CLASS_SIGNED;
+  LLVMTypeRef types[2] = {tn_with_element(LLVMTypeOf(value), tn_register_type(e->u, to)), LLVMTypeOf(value)};
+  const char *name = is_signed ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->u->module, id, types, 2);
+  return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->u->context, id, types, 2), function, &value, 1, "");
+}
+
+static LLVMValueRef float_to_float(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value) {
+  if (to == TN_F64) {
+    return from == TN_F64 ? value
+                          : LLVMBuildFPExt(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->f64), "");
+  }
+  if (from != TN_F64) return from == to ? value : tn_round_to_type(e, to, value);
+  if (is_half(to)) return tn_round_to_type(e, to, to_odd(e, value));
+  return LLVMBuildFPTrunc(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->f32), "");
+}
+
+LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value) {
+  if (from == to) return value;
+  bool from_float = tn_type_is_float(from), to_float = tn_type_is_float(to);
+  if (to == TN_PRED) {
+    if (!from_float) return is(e, LLVMIntNE, value, 0);
+    return LLVMBuildFCmp(e->b, LLVMRealUNE, value, tn_float_like(LLVMTypeOf(value), 0), "");
+  }
+  if (from_float) return to_float ? float_to_float(e, from, to, value) : float_to_integer(e, to, value);
+  if (to_float) return integer_to_float(e, from, to, value);
+  LLVMTypeRef type = tn_with_element(LLVMTypeOf(value), tn_register_type(e->u, to));
+  bool is_signed = tn_type_class_of(from) == TN_CLASS_SIGNED;
+  return LLVMBuildIntCast2(e->b, value, type, is_signed, "");
+}
+
+/* ---- reduce-precision ---- */
+
+typedef struct {
+  int exponent, mantissa;
+} float_format;
+
+static float_format format_of(tn_type type) {
+  if (type == TN_F16) return (float_format){5, 10};
+  if (type == TN_BF16) return (float_format){8, 7};
+  return type == TN_F64 ? (float_format){11, 52} : (float_format){8, 23};
+}
+
+/* Of the type's own bits: round the mantissa to nearest even; exponents beyond the
+ * smaller format's become infinite, below its normal numbers zero.                   */
+LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits, int mantissa_bits) {
+  float_format format = format_of(type);
+  LLVMTypeRef memory = is_half(type) ? e->u->i16 : type == TN_F64 ? e->u->i64 : e->u->i32;
+  LLVMValueRef bits = is_half(type) ? tn_to_memory(e, type, value) : as_bits(e, value, memory);
+  LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, ""), original = bits;
+  uint64_t sign = UINT64_C(1) << (format.exponent + format.mantissa);
+  uint64_t exponents = sign - (UINT64_C(1) << format.mantissa);
+  if (mantissa_bits < format.mantissa) {
+    unsigned drop = (unsigned)(format.mantissa - mantissa_bits);
+    LLVMValueRef odd = bits_and(e, shift_right(e, bits, drop), 1);
+    bits = LLVMBuildAdd(e->b, plus(e, bits, (UINT64_C(1) << (drop - 1)) - 1), odd, "");
+    bits = bits_and(e, bits, ~((UINT64_C(1) << drop) - 1));
+  }
+  if (exponent_bits < format.exponent) {
+    uint64_t bias = (UINT64_C(1) << (format.exponent - 1)) - 1, reduced = (UINT64_C(1) << (exponent_bits - 1)) - 1;
+    LLVMValueRef exponent = bits_and(e, bits, exponents), zero = bits_and(e, bits, sign);
+    LLVMValueRef infinite = LLVMBuildOr(e->b, zero, tn_int_like(LLVMTypeOf(bits), exponents), "");
+    LLVMValueRef over = is(e, LLVMIntUGT, exponent, (bias + reduced) << format.mantissa);
+    LLVMValueRef under = is(e, LLVMIntULE, exponent, (bias - reduced) << format.mantissa);
+    bits = tn_select(e, over, infinite, tn_select(e, under, zero, bits));
+  }
+  LLVMValueRef kept = original;
+  if (mantissa_bits == 0) kept = LLVMBuildOr(e->b, bits_and(e, original, sign), tn_int_like(LLVMTypeOf(bits), exponents), "");
+  bits = tn_select(e, nan, kept, bits);
+  return is_half(type) ? tn_from_memory(e, type, bits) : as_float(e, bits, tn_register_type(e->u, type));
+}
