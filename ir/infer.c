@@ -35,8 +35,13 @@ const tn_shape *tn_refuse(const tn_inference *in, unsigned operands, const char 
   return NULL;
 }
 
+const char *tn_shown_by(const tn_diagnostics *sink, tn_arena *arena, const tn_shape *shape) {
+  int limit = sink->error_limit ? sink->error_limit : 20;
+  return sink->errors > limit ? "..." : tn_shape_text(arena, shape);
+}
+
 const char *tn_shown(const tn_inference *in, const tn_shape *shape) {
-  return tn_shape_text(in->arena, shape);
+  return tn_shown_by(in->sink, in->arena, shape);
 }
 
 /* ---- operands ---- */
@@ -46,8 +51,9 @@ bool tn_need_operands(const tn_inference *in, int minimum, int maximum) {
   if (count >= minimum && count <= maximum) return true;
   if (minimum == maximum)
     return tn_wrong(in, 0, "%d operand%s needed, %d given", minimum, minimum == 1 ? "" : "s", count);
-  if (count < minimum) return tn_wrong(in, 0, "at least %d operands needed, %d given", minimum, count);
-  return tn_wrong(in, 0, "at most %d operands possible, %d given", maximum, count);
+  if (count < minimum)
+    return tn_wrong(in, 0, "at least %d operand%s needed, %d given", minimum, minimum == 1 ? "" : "s", count);
+  return tn_wrong(in, 0, "at most %d operand%s possible, %d given", maximum, maximum == 1 ? "" : "s", count);
 }
 
 bool tn_need_array(const tn_inference *in, int operand) {

@@ -32,15 +32,17 @@ typedef struct {
 const tn_shape *tn_infer_rule(const tn_inference *in);
 
 /* ---- reporting: "OPCODE: message", then a note for each operand in `operands`, a set
- * of bits (1 << number), of those that exist. -------------------------------------- */
-static inline unsigned tn_operand_bit(int number) {
-  return number < 32 ? 1u << number : 0;
-} /* the 33rd and on: no note */
+ * of bits, of those that exist. ---------------------------------------------------- */
+/* No bit, so no note, for the 33rd and on. */
+static inline unsigned tn_operand_bit(int number) { return number < 32 ? 1u << number : 0; }
 bool tn_wrong(const tn_inference *in, unsigned operands, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* false */
 const tn_shape *tn_refuse(const tn_inference *in, unsigned operands, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* NULL */
+/* A shape in a message; "..." once the sink shows no more errors, so that many errors
+ * about one wide tuple stay linear.                                                  */
 const char *tn_shown(const tn_inference *in, const tn_shape *shape);
+const char *tn_shown_by(const tn_diagnostics *sink, tn_arena *arena, const tn_shape *shape);
 
 /* ---- operands ---- */
 static inline const tn_shape *tn_operand_shape(const tn_inference *in, int number) {

@@ -55,8 +55,8 @@ static void verify_entry_layout(const tn_verifier *v) {
   const tn_shape *parameters = module->entry_parameters, *result = module->entry_result;
   tn_location at = entry->location;
   if (parameters && parameters->rank != entry->parameters.count) {
-    tn_error(v->sink, TN_INVALID, at, "entry_computation_layout: %d parameters, but '%s' has %d",
-             parameters->rank, entry->name, entry->parameters.count);
+    tn_error(v->sink, TN_INVALID, at, "entry_computation_layout: %d parameter%s, but '%s' has %d",
+             parameters->rank, parameters->rank == 1 ? "" : "s", entry->name, entry->parameters.count);
     parameters = NULL;
   }
   for (int i = 0; parameters && i < parameters->rank; i++) {
@@ -65,14 +65,15 @@ static void verify_entry_layout(const tn_verifier *v) {
     if (tn_shape_fits(parameters->elements[i], parameter->shape)) continue;
     tn_error(v->sink, TN_INVALID, parameter->location,
              "entry_computation_layout: parameter %d is %s, but '%s' is %s", i,
-             tn_shape_text(v->arena, parameters->elements[i]), parameter->name,
-             tn_shape_text(v->arena, parameter->shape));
+             tn_shown_by(v->sink, v->arena, parameters->elements[i]), parameter->name,
+             tn_shown_by(v->sink, v->arena, parameter->shape));
   }
   if (result && entry->root && tn_verify_shape(v, result, at, "entry_computation_layout") &&
       !tn_shape_fits(result, entry->root->shape))
     tn_error(v->sink, TN_INVALID, entry->root->location,
-             "entry_computation_layout: the result is %s, but '%s' is %s", tn_shape_text(v->arena, result),
-             entry->root->name, tn_shape_text(v->arena, entry->root->shape));
+             "entry_computation_layout: the result is %s, but '%s' is %s",
+             tn_shown_by(v->sink, v->arena, result), entry->root->name,
+             tn_shown_by(v->sink, v->arena, entry->root->shape));
 }
 
 /* The part of a parameter that an alias or donor names; NULL after reporting. */
@@ -88,7 +89,7 @@ static const tn_shape *parameter_part(const tn_verifier *v, const char *what, co
   const tn_shape *part = tn_shape_at(parameter->shape, alias->index);
   if (!part)
     tn_error(v->sink, TN_INVALID, parameter->location, "%s: parameter %lld is %s and has no such part", what,
-             (long long)alias->parameter, tn_shape_text(v->arena, parameter->shape));
+             (long long)alias->parameter, tn_shown_by(v->sink, v->arena, parameter->shape));
   return part;
 }
 
@@ -100,13 +101,13 @@ static bool verify_alias(const tn_verifier *v, const tn_alias *alias) {
   if (!output)
     return tn_error(v->sink, TN_INVALID, entry->root->location,
                     "input_output_alias: the result is %s and has no such part",
-                    tn_shape_text(v->arena, entry->root->shape));
+                    tn_shown_by(v->sink, v->arena, entry->root->shape));
   if (!tn_shape_is_array(input) || !tn_shape_is_array(output) ||
       tn_shape_bytes(input) != tn_shape_bytes(output))
     return tn_error(v->sink, TN_INVALID, entry->root->location,
                     "input_output_alias: parameter %lld is %s, and its output is %s",
-                    (long long)alias->parameter, tn_shape_text(v->arena, input),
-                    tn_shape_text(v->arena, output));
+                    (long long)alias->parameter, tn_shown_by(v->sink, v->arena, input),
+                    tn_shown_by(v->sink, v->arena, output));
   return true;
 }
 

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "ir/infer.h"
 #include "ir/verify_private.h"
 
 typedef struct {
@@ -16,8 +17,8 @@ typedef struct {
 
 static bool wrong(const shape_check *c, const tn_shape *shape, const char *what) {
   const tn_verifier *v = c->v;
-  return tn_error(v->sink, TN_INVALID, c->location, "%s: %s %s", c->subject, tn_shape_text(v->arena, shape),
-                  what);
+  return tn_error(v->sink, TN_INVALID, c->location, "%s: %s %s", c->subject,
+                  tn_shown_by(v->sink, v->arena, shape), what);
 }
 
 /* Elements of an array with empty dims taken for 1, or -1 where they overflow. */
@@ -34,7 +35,7 @@ static bool check_order(const shape_check *c, const tn_shape *shape) {
   tn_dims order = shape->layout->minor_to_major;
   if (order.count != shape->rank)
     return tn_error(c->v->sink, TN_INVALID, c->location, "%s: the layout of %s orders %d dimensions of %d",
-                    c->subject, tn_shape_text(c->v->arena, shape), order.count, shape->rank);
+                    c->subject, tn_shown_by(c->v->sink, c->v->arena, shape), order.count, shape->rank);
   bool *seen = TN_NEW_ARRAY(c->v->arena, bool, shape->rank);
   for (int i = 0; i < order.count; i++) {
     if (order.at[i] < 0 || order.at[i] >= shape->rank || seen[order.at[i]])
@@ -54,7 +55,7 @@ static bool check_tiles(const shape_check *c, const tn_shape *shape, int64_t ext
       if (size < 1)
         return tn_error(c->v->sink, TN_INVALID, c->location,
                         "%s: tile size %lld in the layout of %s must be positive", c->subject,
-                        (long long)size, tn_shape_text(c->v->arena, shape));
+                        (long long)size, tn_shown_by(c->v->sink, c->v->arena, shape));
       if (__builtin_mul_overflow(extent, size, &extent) || extent > INT64_MAX / 16)
         return wrong(c, shape, "has tiles that pad it over 64 bits");
     }

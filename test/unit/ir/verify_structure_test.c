@@ -175,7 +175,7 @@ Test(verify, entry_layout) {
   f = create();
   const tn_shape *one[] = {vector(f, 4)};
   f->module->entry_parameters = tn_shape_tuple(f->module->arena, 1, one);
-  expect(f, TN_INVALID, "entry_computation_layout: 1 parameters, but 'main' has 2\n");
+  expect(f, TN_INVALID, "entry_computation_layout: 1 parameter, but 'main' has 2\n");
 }
 
 Test(verify, aliases) {
