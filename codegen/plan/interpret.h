@@ -25,8 +25,8 @@ typedef enum { TN_FORM_INTEGER, TN_FORM_SINGLE, TN_FORM_DOUBLE } tn_form;
 tn_form tn_form_of(tn_type type);
 
 /* Lanes from and to memory elements of `type`, contiguous. */
-void tn_lanes_load(tn_type type, tn_lanes *to, const void *from, int count);
-void tn_lanes_store(tn_type type, void *to, const tn_lanes *from, int count);
+void tn_plan_lanes_load(tn_type type, tn_lanes *to, const void *from, int count);
+void tn_plan_lanes_store(tn_type type, void *to, const tn_lanes *from, int count);
 
 /* result = op(operands), elementwise, as HLO defines it. `math` is the function of
  * base/math where there is one, else NULL.                                          */
@@ -35,10 +35,10 @@ typedef struct {
   tn_type operand_type;
   tn_math_call *math;
 } tn_lane_op;
-void tn_lanes_apply(const tn_lane_op *op, tn_lanes *result, const tn_lanes *const *operands, int count);
+void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *result, const tn_lanes *const *operands, int count);
 
 /* result = join(a, b), one element each, in the accumulator's type. */
-void tn_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count);
+void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count);
 
 /* Runs one kernel; memory[i] is the storage of its i-th parameter, in its layout. */
 bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *memory, tn_diagnostics *sink);

@@ -204,7 +204,7 @@ static void gather(machine *m, const tn_expr *expr, const int64_t *at, const boo
     if (!check(m, expr->load.buffer, at[i])) return;
     memcpy(packed + (size_t)i * bytes, buffer_lane(m, expr->load.buffer, i) + (size_t)at[i] * bytes, bytes);
   }
-  tn_lanes_load(expr->type, out, packed, m->lanes);
+  tn_plan_lanes_load(expr->type, out, packed, m->lanes);
 }
 
 static void choose_lanes(tn_type type, tn_lanes *out, const bool *inside, const tn_lanes *fill, int count) {
@@ -251,14 +251,14 @@ static void load(machine *m, node *n) {
     gather(m, expr, at, NULL, n->out);
   } else if (check(m, expr->load.buffer, at[0]) && check(m, expr->load.buffer, at[m->lanes - 1])) {
     const char *from = (const char *)m->memory[expr->load.buffer] + (size_t)at[0] * tn_type_bytes(expr->type);
-    tn_lanes_load(expr->type, n->out, from, m->lanes);
+    tn_plan_lanes_load(expr->type, n->out, from, m->lanes);
   }
 }
 
 /* ---- expressions ---- */
 
 static void constant(machine *m, node *n) {
-  tn_lanes_load(n->op.expr->type, n->out, n->op.expr->bits, 1);
+  tn_plan_lanes_load(n->op.expr->type, n->out, n->op.expr->bits, 1);
   splat(n->op.expr->type, n->out, m->lanes);
 }
 
@@ -267,7 +267,7 @@ static void index_value(machine *m, node *n) {
   unsigned char packed[TN_STRIP * 8];
   index_lanes(m, n->op.expr->index, at);
   tn_convert_elements(n->op.expr->type, packed, TN_S64, at, (size_t)m->lanes);
-  tn_lanes_load(n->op.expr->type, n->out, packed, m->lanes);
+  tn_plan_lanes_load(n->op.expr->type, n->out, packed, m->lanes);
 }
 
 static const tn_lanes *evaluate(machine *m, node *n) {
@@ -281,7 +281,7 @@ static const tn_lanes *evaluate(machine *m, node *n) {
   case TN_EXPR_OP:
   case TN_EXPR_FMA:
     for (int i = 0; i < expr->op.n_operands; i++) operands[i] = evaluate(m, n->operands[i]);
-    tn_lanes_apply(&n->op, n->out, operands, m->lanes);
+    tn_plan_lanes_apply(&n->op, n->out, operands, m->lanes);
     return n->out;
   }
   return n->out;
@@ -297,7 +297,7 @@ static void store(machine *m, const prepared *p) {
   unsigned char packed[TN_STRIP * 8];
   tn_type type = m->kernel->buffers[stmt->buffer].shape->type;
   size_t bytes = tn_type_bytes(type);
-  tn_lanes_store(type, packed, evaluate(m, p->node), m->lanes);
+  tn_plan_lanes_store(type, packed, evaluate(m, p->node), m->lanes);
   index_lanes(m, p->offset, at);
   for (int i = 0; i < m->lanes; i++) {
     if (!check(m, stmt->buffer, at[i])) return;
@@ -380,11 +380,11 @@ static void fold(reduction *red) {
     tn_lanes *partials = &red->partials[a * red->n_partials], *value = &m->values[acc->value], joined;
     for (int half = red->n_partials / 2; half; half /= 2)
       for (int i = 0; i < half; i++) {
-        tn_lanes_join(join, type, &joined, &partials[i], &partials[i + half], m->lanes);
+        tn_plan_lanes_join(join, type, &joined, &partials[i], &partials[i + half], m->lanes);
         partials[i] = joined;
       }
     const tn_lanes *initial = evaluate(m, red->p->initial[a]);
-    tn_lanes_join(join, type, &joined, initial, &partials[0], m->lanes);
+    tn_plan_lanes_join(join, type, &joined, initial, &partials[0], m->lanes);
     *value = joined;
   }
 }
@@ -397,7 +397,7 @@ static void start_partials(reduction *red) {
     tn_join_identity(tn_reduce_join(m->kernel, red->p->stmt, a), type, bits);
     for (int i = 0; i < red->n_partials; i++) {
       tn_lanes *partial = &red->partials[a * red->n_partials + i];
-      tn_lanes_load(type, partial, bits, 1);
+      tn_plan_lanes_load(type, partial, bits, 1);
       splat(type, partial, m->lanes);
     }
   }

@@ -25,7 +25,7 @@ tn_form tn_form_of(tn_type type) {
   for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i];                                            \
   return
 
-void tn_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
+void tn_plan_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
   if (type == TN_F32) { COPY_FROM(float, f); }
   if (type == TN_F64) { COPY_FROM(double, d); }
   if (tn_type_is_float(type)) {
@@ -48,7 +48,7 @@ void tn_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
   }
 }
 
-void tn_lanes_store(tn_type type, void *to, const tn_lanes *from, int count) {
+void tn_plan_lanes_store(tn_type type, void *to, const tn_lanes *from, int count) {
   if (type == TN_F32) { COPY_TO(float, f); }
   if (type == TN_F64) { COPY_TO(double, d); }
   if (tn_type_is_float(type)) {
@@ -259,9 +259,9 @@ static void apply_math(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, con
 
 static void convert(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, int count) {
   unsigned char in[TN_STRIP * 8], out[TN_STRIP * 8];
-  tn_lanes_store(from, in, a, count);
+  tn_plan_lanes_store(from, in, a, count);
   tn_convert_elements(to, out, from, in, (size_t)count);
-  tn_lanes_load(to, r, out, count);
+  tn_plan_lanes_load(to, r, out, count);
 }
 
 static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_lanes *a, const tn_lanes *b, int count) {
@@ -275,8 +275,8 @@ static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_
 /* minimum(maximum(low, x), high) */
 static void clamp_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *operands, int count) {
   tn_lanes raised;
-  tn_lanes_join(TN_JOIN_MAXIMUM, type, &raised, operands[0], operands[1], count);
-  tn_lanes_join(TN_JOIN_MINIMUM, type, r, &raised, operands[2], count);
+  tn_plan_lanes_join(TN_JOIN_MAXIMUM, type, &raised, operands[0], operands[1], count);
+  tn_plan_lanes_join(TN_JOIN_MINIMUM, type, r, &raised, operands[2], count);
 }
 
 /* Rounds to a format of e exponent and m mantissa bits, to nearest even; what is too
@@ -326,7 +326,7 @@ static void is_finite(tn_type type, tn_lanes *r, const tn_lanes *a, int count) {
   for (int i = 0; i < count; i++) r->i[i] = type == TN_F64 ? isfinite(a->d[i]) != 0 : isfinite(a->f[i]) != 0;
 }
 
-void tn_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *const *o, int count) {
+void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *const *o, int count) {
   const tn_expr *expr = op->expr;
   tn_type type = expr->type, from = op->operand_type;
   if (expr->kind == TN_EXPR_FMA) {
@@ -359,12 +359,12 @@ void tn_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *const *o,
   settle(type, r, count);
 }
 
-void tn_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count) {
+void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count) {
   static const tn_op ops[] = {[TN_JOIN_ADD] = TN_OP_ADD,         [TN_JOIN_MULTIPLY] = TN_OP_MULTIPLY,
                               [TN_JOIN_MINIMUM] = TN_OP_MINIMUM, [TN_JOIN_MAXIMUM] = TN_OP_MAXIMUM,
                               [TN_JOIN_AND] = TN_OP_AND,         [TN_JOIN_OR] = TN_OP_OR,
                               [TN_JOIN_XOR] = TN_OP_XOR};
   tn_expr expr = {.kind = TN_EXPR_OP, .type = type, .op = {.op = ops[join], .n_operands = 2}};
   tn_lane_op op = {&expr, type, NULL};
-  tn_lanes_apply(&op, result, (const tn_lanes *[]){a, b}, count);
+  tn_plan_lanes_apply(&op, result, (const tn_lanes *[]){a, b}, count);
 }

@@ -107,7 +107,8 @@ typedef struct tn_select_options {
 
 /* The arguments for `signature`, in order, from arrays whose names are parameter names
  * or "pN"; names "rN" are passed over. Unknown names, two arrays for one parameter, a
- * parameter without one are TN_USAGE; another type or shape is TN_INVALID.            */
+ * parameter without one are TN_USAGE; another type or shape is TN_INVALID. The
+ * arguments view the data of `given`, which must outlive them.                        */
 TN_API tn_status tn_arrays_select(const tn_arrays *given, const tn_signature *signature,
                                   const tn_select_options *options, tn_arrays **arguments);
 
@@ -196,8 +197,7 @@ TN_API tn_status tn_model_optimise(tn_model *model, const tn_pass_options *optio
                                    int *count);
 
 /* A pass of the caller's own. It changes the module through the calls below, and
- * returns whether it did; a NULL from them means an error was reported, and it should
- * return. From then on `name` stands for it in tn_pass_options.passes.                */
+ * returns whether it did. From then on `name` stands for it in tn_pass_options.passes. */
 typedef struct tn_module tn_module;
 typedef bool tn_custom_pass(void *user, tn_module *module);
 TN_API tn_status tn_context_add_pass(tn_context *context, const char *name, const char *help,
@@ -219,7 +219,7 @@ TN_API int32_t tn_graph_operand_count(const tn_inst *inst);
 TN_API tn_inst *tn_graph_operand(const tn_inst *inst, int32_t index);
 TN_API int32_t tn_graph_user_count(const tn_inst *inst);
 /* A new elementwise instruction before `before`, of one operand or (rhs not NULL) two
- * of equal shapes. NULL after reporting when the opcode is no such thing.             */
+ * of equal shapes. NULL when the opcode is no such thing.                              */
 TN_API tn_inst *tn_graph_build(tn_inst *before, const char *opcode, tn_inst *lhs, tn_inst *rhs);
 /* Every user of `inst` uses `by`, which has the same shape. */
 TN_API void tn_graph_replace(tn_inst *inst, tn_inst *by);
@@ -286,7 +286,7 @@ TN_API tn_status tn_compile_file(tn_model *model, const tn_compile_options *opti
 
 typedef struct tn_program tn_program;
 
-/* Compiles for this machine. `model` is not needed any more. */
+/* Compiles for this machine. Weights may be viewed: `model` must outlive the program. */
 TN_API tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,
                                     tn_compile_report *report);
 /* Opens a shared library or an object (linked with $CC first) that tn_compile_file

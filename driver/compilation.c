@@ -1,0 +1,95 @@
+/* The way from a model to an object: passes on a copy, the plan, the code.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <ctype.h>
+
+#include "driver/compile.h"
+
+const char *tn_symbol_name(tn_arena *arena, const char *text) {
+  bool digit = isdigit((unsigned char)*text) || !*text;
+  char *name = tn_arena_printf(arena, "%s%s", digit ? "m" : "", text);
+  for (char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c) || (unsigned char)*c >= 128) *c = '_';
+  return name;
+}
+
+bool tn_compilation_optimise(tn_compilation *compilation) {
+  tn_model *model = compilation->model;
+  if (!model->module)
+    return tn_error(&model->context->sink, TN_USAGE, TN_NOWHERE, "a plan cannot become a module again");
+  compilation->module = tn_module_clone(model->module);
+  tn_model copy = {.context = model->context, .arena = model->arena, .module = compilation->module,
+                   .derived = model->derived};
+  return tn_driver_optimise(&copy, &compilation->options.passes, model->derived, &compilation->report.passes,
+                            &compilation->report.pass_count);
+}
+
+static int64_t count_steps(const tn_step *step) {
+  int64_t count = 0;
+  for (; step; step = step->next) {
+    switch (step->kind) {
+    case TN_STEP_RUN:
+    case TN_STEP_COPY: count++; break;
+    case TN_STEP_WHILE:
+    case TN_STEP_CONDITIONAL:
+      count += count_steps(step->test);
+      for (int i = 0; i < step->n_branches; i++) count += count_steps(step->branches[i]);
+      break;
+    }
+  }
+  return count;
+}
+
+bool tn_compilation_plan(tn_compilation *compilation) {
+  tn_model *model = compilation->model;
+  const tn_compile_options *options = &compilation->options;
+  tn_diagnostics *sink = &model->context->sink;
+  if (model->plan) {
+    compilation->plan = model->plan;
+  } else {
+    const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host", options->cpu,
+                                       options->features);
+    if (!target || !tn_compilation_optimise(compilation)) return false;
+    tn_plan_options plan = {.target = target, .level = options->passes.level, .schedule_seed = options->schedule_seed};
+    compilation->plan = tn_plan_build(compilation->module, &plan, sink);
+    if (!compilation->plan) return false;
+  }
+  compilation->report.arena_bytes = compilation->plan->arena_bytes;
+  compilation->report.arena_lower_bound_bytes = compilation->plan->live_bytes;
+  compilation->report.kernels = compilation->plan->n_kernels;
+  compilation->report.steps = count_steps(compilation->plan->steps);
+  return true;
+}
+
+/* The report outlives the plan, whose arena holds the object. */
+static void report_object(tn_compilation *compilation) {
+  tn_arena *arena = compilation->model->derived;
+  const tn_object *object = &compilation->object;
+  TN_VEC(const char *) undefined = {0};
+  for (const char *const *symbol = object->undefined; symbol && *symbol; symbol++)
+    TN_PUSH(arena, &undefined, tn_arena_string(arena, *symbol));
+  TN_PUSH(arena, &undefined, NULL);
+  compilation->report.undefined = undefined.at;
+  compilation->report.arena_bytes = object->arena_bytes + object->arena_bytes_per_thread;
+  compilation->report.text_bytes = object->text_bytes;
+  compilation->report.constant_bytes = object->constant_bytes;
+  compilation->report.stack_bytes = object->stack_bytes;
+}
+
+bool tn_compilation_object(tn_compilation *compilation) {
+  if (!compilation->plan && !tn_compilation_plan(compilation)) return false;
+  int level = compilation->options.passes.level;
+  compilation->cpu = (tn_cpu_options){.name = compilation->options.name,
+                                      .side_file = compilation->options.side_file,
+                                      .optimisation = level < 1 ? 1 : level};
+  if (!tn_cpu_compile(compilation->plan, &compilation->cpu, &compilation->object, &compilation->model->context->sink))
+    return false;
+  report_object(compilation);
+  return true;
+}
+
+void tn_compilation_end(tn_compilation *compilation) {
+  if (compilation->plan != compilation->model->plan) tn_plan_destroy(compilation->plan);
+  tn_module_destroy(compilation->module);
+}

@@ -1,0 +1,63 @@
+/* Contexts, and the frame around every call of the library.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "driver/driver.h"
+
+#include <stdlib.h>
+
+#ifndef TENON_VERSION
+#error "the build defines TENON_VERSION"
+#endif
+
+/* Large enough for a model of 10 GB; the other limits' defaults are the layers'. */
+static const int64_t default_file_size = (int64_t)64 << 30;
+
+const char *tn_version(void) { return TENON_VERSION; }
+
+static tn_arena *arena_or_null(void) {
+  tn_guard guard;
+  if (setjmp(*tn_guard_enter(&guard))) return NULL;
+  tn_arena *arena = tn_arena_create();
+  tn_guard_leave(&guard);
+  return arena;
+}
+
+tn_context *tn_context_create(tn_diagnostic_callback *callback, void *user) {
+  tn_context *context = calloc(1, sizeof *context);
+  if (!context) return NULL;
+  context->arena = arena_or_null();
+  context->scratch = arena_or_null();
+  context->sink = (tn_diagnostics){.callback = callback, .user = user};
+  context->limits.max_file_size = default_file_size;
+  if (context->arena && context->scratch) return context;
+  tn_context_destroy(context);
+  return NULL;
+}
+
+void tn_context_destroy(tn_context *context) {
+  if (!context) return;
+  tn_arena_destroy(context->arena);
+  tn_arena_destroy(context->scratch);
+  free(context);
+}
+
+tn_limits *tn_context_limits(tn_context *context) { return &context->limits; }
+
+tn_status tn_driver_do(tn_context *context, bool (*work)(void *), void *argument) {
+  tn_guard guard;
+  context->sink.errors = 0;
+  context->sink.status = TN_OK;
+  if (setjmp(*tn_guard_enter(&guard))) {
+    tn_error(&context->sink, TN_LIMIT, TN_NOWHERE, "out of memory");
+    tn_arena_reset(context->scratch);
+    return TN_LIMIT;
+  }
+  bool done = work(argument);
+  tn_guard_leave(&guard);
+  tn_arena_reset(context->scratch);
+  if (done) return TN_OK;
+  if (context->sink.status == TN_OK)
+    tn_error(&context->sink, TN_BUG, TN_NOWHERE, "a step failed without saying why");
+  return context->sink.status;
+}

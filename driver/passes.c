@@ -1,0 +1,143 @@
+/* Passes on a model: names resolved, those of the caller added, the pipeline run.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "driver/driver.h"
+
+/* ---- names ---- */
+
+static const tn_pass *find_pass(const tn_context *context, const char *name) {
+  for (int i = 0; i < context->added.count; i++)
+    if (strcmp(context->added.at[i]->pass.name, name) == 0) return &context->added.at[i]->pass;
+  return tn_pass_find(name);
+}
+
+static bool unknown_pass(tn_context *context, const char *name) {
+  int count = tn_pass_count + context->added.count;
+  const char **names = TN_NEW_ARRAY(context->scratch, const char *, count);
+  for (int i = 0; i < tn_pass_count; i++) names[i] = tn_passes[i].name;
+  for (int i = 0; i < context->added.count; i++) names[tn_pass_count + i] = context->added.at[i]->pass.name;
+  const char *nearest = tn_nearest_name(name, names, count);
+  if (nearest)
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'; did you mean '%s'?", name, nearest);
+  return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'", name);
+}
+
+static bool check_name(tn_context *context, const char *name) {
+  return !name || find_pass(context, name) || unknown_pass(context, name);
+}
+
+static bool check_names(tn_context *context, const tn_pass_options *options) {
+  bool known = check_name(context, options->stop_after);
+  for (const char *const *name = options->disabled; name && *name; name++) known &= check_name(context, *name);
+  return known;
+}
+
+/* ---- passes of the caller's own ---- */
+
+static bool run_added(tn_module *module, tn_pass_context *pass_context) {
+  const tn_added_pass *added = (const tn_added_pass *)pass_context->pass;
+  return added->function(added->user, module);
+}
+
+typedef struct {
+  tn_context *context;
+  const char *name, *help;
+  tn_custom_pass *function;
+  void *user;
+} add_work;
+
+static bool do_add(void *argument) {
+  add_work *work = argument;
+  tn_context *context = work->context;
+  if (find_pass(context, work->name))
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "there is a pass '%s' already", work->name);
+  tn_added_pass *added = TN_NEW(context->arena, tn_added_pass);
+  added->pass = (tn_pass){.name = tn_arena_string(context->arena, work->name),
+                          .help = tn_arena_string(context->arena, work->help ? work->help : ""),
+                          .min_level = -1,
+                          .run = run_added};
+  added->function = work->function;
+  added->user = work->user;
+  TN_PUSH(context->arena, &context->added, added);
+  return true;
+}
+
+tn_status tn_context_add_pass(tn_context *context, const char *name, const char *help, tn_custom_pass *pass,
+                              void *user) {
+  return tn_driver_do(context, do_add, &(add_work){context, name, help, pass, user});
+}
+
+/* ---- running ---- */
+
+typedef struct {
+  tn_model *model;
+  const tn_pass_options *options;
+} after_pass_user;
+
+static void after_pass(void *user, const tn_module *module, const tn_pass *pass, int occurrence, bool changed) {
+  after_pass_user *after = user;
+  (void)module; /* the model's own */
+  after->options->after_pass(after->options->user, after->model, pass->name, occurrence, changed);
+}
+
+static bool resolve(tn_context *context, const char *const *names, tn_pipeline_options *pipeline) {
+  TN_VEC(const tn_pass *) list = {0};
+  for (; *names; names++) {
+    const tn_pass *pass = find_pass(context, *names);
+    if (!pass) return unknown_pass(context, *names);
+    TN_PUSH(context->scratch, &list, pass);
+  }
+  /* An empty list is a list: no passes at all. */
+  pipeline->passes = list.at ? list.at : TN_NEW_ARRAY(context->scratch, const tn_pass *, 1);
+  pipeline->n_passes = list.count;
+  return true;
+}
+
+bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,
+                        const tn_pass_time **times, int *count) {
+  tn_context *context = model->context;
+  after_pass_user after = {model, options};
+  tn_pipeline_options pipeline = {.level = options->level,
+                                  .reassociate = options->reassociate,
+                                  .max_fold_work = context->limits.max_fold_work,
+                                  .disabled = options->disabled,
+                                  .stop_after = options->stop_after,
+                                  .stop_occurrence = options->stop_occurrence ? options->stop_occurrence : 1,
+                                  .after_pass = options->after_pass ? after_pass : NULL,
+                                  .user = &after};
+  tn_pass_record *records;
+  if (!check_names(context, options)) return false;
+  if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
+  if (!tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink)) return false;
+  tn_pass_time *list = TN_NEW_ARRAY(arena, tn_pass_time, *count);
+  for (int i = 0; i < *count; i++)
+    list[i] = (tn_pass_time){tn_arena_string(arena, records[i].name), records[i].seconds, records[i].changes};
+  *times = list;
+  return true;
+}
+
+typedef struct {
+  tn_model *model;
+  const tn_pass_options *options;
+  const tn_pass_time *times;
+  int count;
+} optimise_work;
+
+static bool do_optimise(void *argument) {
+  optimise_work *work = argument;
+  tn_model *model = work->model;
+  if (!model->module)
+    return tn_error(&model->context->sink, TN_USAGE, TN_NOWHERE, "passes: a plan has none left to run");
+  model->signature = NULL;
+  return tn_driver_optimise(model, work->options, model->derived, &work->times, &work->count);
+}
+
+tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times, int *count) {
+  static const tn_pass_options defaults = {.level = 2};
+  optimise_work work = {.model = model, .options = options ? options : &defaults};
+  tn_status status = tn_driver_do(model->context, do_optimise, &work);
+  if (times) *times = work.times;
+  if (count) *count = work.count;
+  return status;
+}

@@ -1,0 +1,74 @@
+/* JSON objects that several verbs print. Keys are the contract of docs/command.md.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "tools/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "tools/tool.h"
+
+json_t *json_number(double value) {
+  if (isfinite(value)) return json_real(value);
+  return json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
+static json_t *value_object(const char *name, const char *type, int32_t rank, const int64_t *dims) {
+  json_t *shape = json_array();
+  for (int32_t d = 0; d < rank; d++) json_array_append_new(shape, json_integer(dims[d]));
+  return json_pack("{s:s, s:s, s:o}", "name", name, "type", type, "shape", shape);
+}
+
+json_t *json_values(const tn_value *values, int count) {
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++)
+    json_array_append_new(list, value_object(values[i].name, values[i].type, values[i].rank, values[i].dims));
+  return list;
+}
+
+json_t *json_arrays(const tn_arrays *arrays) {
+  json_t *list = json_array();
+  for (int32_t i = 0; i < tn_arrays_count(arrays); i++) {
+    const tn_array *array = tn_arrays_at(arrays, i);
+    json_array_append_new(list, value_object(array->name, array->type, array->rank, array->dims));
+  }
+  return list;
+}
+
+json_t *json_passes(const tn_pass_time *times, int count) {
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++)
+    json_array_append_new(list, json_pack("{s:s, s:f, s:I}", "name", times[i].name, "seconds", times[i].seconds,
+                                          "changes", (json_int_t)times[i].changes));
+  return list;
+}
+
+static json_int_t peak_rss_bytes(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
+}
+
+json_t *json_report(const tn_compile_report *report) {
+  json_t *undefined = json_array();
+  for (const char *const *symbol = report->undefined; symbol && *symbol; symbol++)
+    json_array_append_new(undefined, json_string(*symbol));
+  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
+                   (json_int_t)report->arena_bytes, "arena_lower_bound_bytes",
+                   (json_int_t)report->arena_lower_bound_bytes, "text_bytes", (json_int_t)report->text_bytes,
+                   "constant_bytes", (json_int_t)report->constant_bytes, "kernels", (json_int_t)report->kernels,
+                   "steps", (json_int_t)report->steps, "undefined", undefined, "stack_bytes",
+                   (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes", peak_rss_bytes(),
+                   "passes", json_passes(report->passes, report->pass_count));
+}
+
+tn_status print_json(json_t *object) {
+  char *text = object ? json_dumps(object, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+  json_decref(object);
+  if (!text) return complain(TN_LIMIT, "out of memory");
+  tn_text out = {0};
+  tn_text_printf(&out, "%s\n", text);
+  free(text);
+  return print_text(&out);
+}

@@ -1,0 +1,204 @@
+/* From options to the library's objects: contexts, models, inputs, compile options.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "tools/tool.h"
+
+tn_context *make_context(const command_line *line) {
+  tn_context *context = tn_context_create(print_diagnostic, NULL);
+  if (!context) return complain(TN_LIMIT, "out of memory"), NULL;
+  tn_limits *limits = tn_context_limits(context);
+  bool good = option_number(line, OPT_MAX_FILE_SIZE, 1, limits->max_file_size, &limits->max_file_size) &&
+              option_number(line, OPT_MAX_INSTRUCTIONS, 1, 0, &limits->max_instructions) &&
+              option_number(line, OPT_MAX_NESTING, 1, 0, &limits->max_nesting) &&
+              option_number(line, OPT_MAX_TENSOR_BYTES, 1, 0, &limits->max_tensor_bytes) &&
+              option_number(line, OPT_MAX_FOLD_WORK, 1, 0, &limits->max_fold_work) &&
+              option_number(line, OPT_MAX_ITERATIONS, 1, 0, &limits->max_iterations);
+  if (good) return context;
+  tn_context_destroy(context);
+  return NULL;
+}
+
+/* "random:12" -> 12. */
+static bool random_seed(const char *text, uint64_t *seed) {
+  if (strncmp(text, "random:", 7) != 0 || !isdigit((unsigned char)text[7])) return false;
+  char *end;
+  errno = 0;
+  *seed = strtoull(text + 7, &end, 10);
+  return !*end && !errno;
+}
+
+static tn_status read_options(const command_line *line, tn_read_options *options) {
+  const char *elided = option_value(line, OPT_FILL_ELIDED);
+  *options = (tn_read_options){.format = option_value(line, OPT_FORMAT)};
+  if (!elided) return TN_OK;
+  if (strcmp(elided, "zero") == 0)
+    options->elided = TN_READ_ELIDED_ZERO;
+  else if (random_seed(elided, &options->elided_seed))
+    options->elided = TN_READ_ELIDED_RANDOM;
+  else
+    return complain(TN_USAGE, "option '--fill-elided': '%s' is neither zero nor random:SEED", elided);
+  return TN_OK;
+}
+
+tn_status load_model(tn_context *context, const command_line *line, const char *path, loaded *result) {
+  tn_read_options options;
+  *result = (loaded){0};
+  tn_status status = read_options(line, &options);
+  if (status == TN_OK) status = tn_model_read(context, path, &options, &result->model);
+  const option_values *files = &line->options[OPT_WEIGHTS];
+  if (status == TN_OK && files->count) {
+    status = tn_arrays_create(context, &result->weights);
+    for (int i = 0; status == TN_OK && i < files->count; i++)
+      status = tn_arrays_read(result->weights, files->at[i], NULL);
+    if (status == TN_OK) status = tn_model_bind(result->model, result->weights);
+  }
+  if (status != TN_OK) unload_model(result);
+  return status;
+}
+
+void unload_model(loaded *result) {
+  tn_model_destroy(result->model);
+  tn_arrays_destroy(result->weights);
+  *result = (loaded){0};
+}
+
+/* Objects and shared libraries begin with ELF's magic. */
+bool is_artefact(const char *path) {
+  FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
+  char magic[4] = "";
+  bool artefact = file && fread(magic, 1, 4, file) == 4 && memcmp(magic, "\177ELF", 4) == 0;
+  if (file) fclose(file);
+  return artefact;
+}
+
+/* ---- inputs ---- */
+
+/* NAME=FILE: the = stands before any slash; FILE may have one of its own. */
+static tn_status read_input(tn_arrays *given, tn_arena *arena, const char *text) {
+  const char *equals = strchr(text, '='), *slash = strchr(text, '/');
+  if (!equals || (slash && slash < equals)) return tn_arrays_read(given, text, NULL);
+  const char *name = tn_arena_string_n(arena, text, (size_t)(equals - text));
+  if (strncmp(equals + 1, "random:", 7) == 0)
+    return complain(TN_USAGE, "option '--in': random:SEED is for all inputs that are not given, without a name");
+  return tn_arrays_read(given, equals + 1, name);
+}
+
+tn_status read_inputs(tn_context *context, const command_line *line, const tn_signature *signature,
+                      bool random_default, inputs *result) {
+  const option_values *files = &line->options[OPT_IN];
+  tn_select_options options = {.random = random_default && !files->count, .seed = 1};
+  tn_arena *arena = tn_arena_create();
+  *result = (inputs){0};
+  tn_status status = tn_arrays_create(context, &result->given);
+  for (int i = 0; status == TN_OK && i < files->count; i++) {
+    if (random_seed(files->at[i], &options.seed))
+      options.random = true;
+    else
+      status = read_input(result->given, arena, files->at[i]);
+  }
+  if (status == TN_OK) status = tn_arrays_select(result->given, signature, &options, &result->arguments);
+  tn_arena_destroy(arena);
+  return status;
+}
+
+void release_inputs(inputs *result) {
+  tn_arrays_destroy(result->arguments);
+  tn_arrays_destroy(result->given);
+  *result = (inputs){0};
+}
+
+/* ---- compile options ---- */
+
+/* "a,b" -> {"a", "b", NULL} */
+static const char *const *split_list(tn_arena *arena, const char *text) {
+  TN_VEC(const char *) list = {0};
+  while (*text) {
+    size_t length = strcspn(text, ",");
+    TN_PUSH(arena, &list, tn_arena_string_n(arena, text, length));
+    text += length + (text[length] == ',');
+  }
+  TN_PUSH(arena, &list, NULL);
+  return list.at;
+}
+
+static void print_model_after(void *user, tn_model *model, const char *pass, int occurrence, bool changed) {
+  const option_values *wanted = user;
+  (void)changed;
+  for (int i = 0; i < wanted->count; i++) {
+    if (strcmp(wanted->at[i], "all") != 0 && strcmp(wanted->at[i], pass) != 0) continue;
+    char *text;
+    size_t length;
+    if (tn_model_text(model, TN_FORM_ELIDE, &text, &length) != TN_OK) return;
+    fprintf(stderr, "// after %s:%d\n%s\n", pass, occurrence, text);
+    tn_text_destroy(text);
+    return;
+  }
+}
+
+static tn_status stop_after(tn_arena *arena, const char *text, tn_pass_options *passes) {
+  const char *colon = text ? strchr(text, ':') : NULL;
+  passes->stop_after = text;
+  if (!colon) return TN_OK;
+  passes->stop_after = tn_arena_string_n(arena, text, (size_t)(colon - text));
+  passes->stop_occurrence = atoi(colon + 1);
+  if (passes->stop_occurrence > 0) return TN_OK;
+  return complain(TN_USAGE, "option '--stop-after': '%s' is not PASS or PASS:N with N from 1 on", text);
+}
+
+static tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes) {
+  const char *level = option_value(line, OPT_LEVEL), *list = option_value(line, OPT_PASSES);
+  const option_values *disabled = &line->options[OPT_DISABLE_PASS];
+  *passes = (tn_pass_options){.level = 2, .reassociate = has_option(line, OPT_REASSOCIATE)};
+  if (level) {
+    if (level[0] < '0' || level[0] > '3' || level[1])
+      return complain(TN_USAGE, "option '-O%s': the levels are -O0 to -O3", level);
+    passes->level = level[0] - '0';
+  }
+  if (list) passes->passes = split_list(arena, list);
+  if (disabled->count) {
+    const char **names = TN_NEW_ARRAY(arena, const char *, disabled->count + 1);
+    for (int i = 0; i < disabled->count; i++) names[i] = disabled->at[i];
+    passes->disabled = names;
+  }
+  if (has_option(line, OPT_PRINT_AFTER)) {
+    passes->after_pass = print_model_after;
+    passes->user = (void *)&line->options[OPT_PRINT_AFTER];
+  }
+  return stop_after(arena, option_value(line, OPT_STOP_AFTER), passes);
+}
+
+tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options) {
+  static const char *const emits[] = {"obj", "shared", "exe", "asm", "llvm", "hlo", "plan", NULL};
+  static const char *const forms[] = {"inline", "file", "elide", NULL};
+  const char *emit = option_value(line, OPT_EMIT);
+  if (emit && strcmp(emit, "stream") == 0)
+    return complain(TN_UNSUPPORTED, "option '--emit=stream' is not supported by this version");
+  int kind = option_choice(line, OPT_EMIT, emits, -2), form = option_choice(line, OPT_CONSTANTS, forms, TN_FORM_INLINE);
+  int64_t seed;
+  if (kind == -1 || form == -1 || !option_number(line, OPT_SCHEDULE_SEED, 0, 0, &seed)) return TN_USAGE;
+  *options = (tn_compile_options){.name = option_value(line, OPT_NAME),
+                                  .target = option_value(line, OPT_TARGET),
+                                  .cpu = option_value(line, OPT_CPU),
+                                  .features = option_value(line, OPT_FEATURES),
+                                  .emit = kind == -2 ? TN_EMIT_DEFAULT : (tn_emit)(kind + 1),
+                                  .constants = (tn_constants_form)form,
+                                  .side_file = form == TN_FORM_FILE,
+                                  .schedule_seed = (uint64_t)seed};
+  return pass_options(arena, line, &options->passes);
+}
+
+void print_times(const tn_pass_time *times, int count) {
+  double total = 0;
+  for (int i = 0; i < count; i++) total += times[i].seconds;
+  fprintf(stderr, "%10s %10s  pass\n", "ms", "changes");
+  for (int i = 0; i < count; i++)
+    fprintf(stderr, "%10.3f %10lld  %s\n", times[i].seconds * 1e3, (long long)times[i].changes, times[i].name);
+  fprintf(stderr, "%10.3f %10s  all passes\n", total * 1e3, "");
+}

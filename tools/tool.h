@@ -1,0 +1,125 @@
+/* The `tenon` command: what its files share.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_TOOLS_TOOL_H
+#define TN_TOOLS_TOOL_H
+
+#include "base/arena.h"
+#include "base/diagnostics.h"
+#include "base/text.h"
+#include "tenon/tenon.h"
+
+typedef enum {
+#define VERB(ID, function, name, operands, help, examples) VERB_##ID,
+#include "tools/verbs.def"
+  VERB_COUNT
+} verb_id;
+
+typedef enum {
+#define GROUP(title)
+#define OPTION(ID, short_name, long_name, kind, value, verbs, help) OPT_##ID,
+#include "tools/options.def"
+  OPT_COUNT
+} option_id;
+
+typedef enum { KIND_NONE, KIND_VALUE, KIND_MAYBE, KIND_JOINED, KIND_LATER, KIND_LATER_NONE, KIND_LATER_MAYBE } value_kind;
+
+typedef struct {
+  const char *short_name, *long_name;
+  value_kind kind;
+  const char *value;
+  unsigned verbs; /* bit a verb */
+  const char *help;
+} option_row;
+extern const option_row option_table[OPT_COUNT];
+
+typedef struct {
+  const char *at[64];
+  int count;
+} option_values;
+
+/* A command line, taken apart. Strings are argv's. */
+typedef struct {
+  verb_id verb;
+  option_values options[OPT_COUNT];
+  option_values operands;
+} command_line;
+
+typedef struct {
+  const char *name;
+  tn_status (*run)(const command_line *line); /* NULL: a later version's */
+  const char *operands, *help, *examples;
+} verb_row;
+extern const verb_row verb_table[VERB_COUNT];
+
+/* ---- the command line ---- */
+
+/* Reports and returns TN_USAGE or TN_UNSUPPORTED. argv[0] is the verb. */
+tn_status parse_command_line(int argc, char **argv, command_line *line);
+bool has_option(const command_line *line, option_id id);
+/* The last value given, or NULL. */
+const char *option_value(const command_line *line, option_id id);
+/* A number not below `least`; `otherwise` if absent. false after reporting. */
+bool option_number(const command_line *line, option_id id, int64_t least, int64_t otherwise, int64_t *number);
+/* Which of `choices` (NULL at the end) the value is; `otherwise` if absent, -1 after
+ * reporting.                                                                         */
+int option_choice(const command_line *line, option_id id, const char *const *choices, int otherwise);
+/* The one operand, or NULL after reporting. */
+const char *only_operand(const command_line *line);
+
+/* ---- help, from the tables ---- */
+void print_help(void);
+void print_verb_help(verb_id verb);
+void print_man_page(void);
+/* shell: "bash", "zsh", "fish". */
+bool print_completion(const char *shell);
+
+/* ---- messages ---- */
+/* "tenon: error: …" and a newline, to standard error; returns status. */
+tn_status complain(tn_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void print_diagnostic(void *user, const tn_diagnostic *diagnostic);
+
+/* ---- models ---- */
+
+/* A context with the limits of the command line, or NULL after reporting. */
+tn_context *make_context(const command_line *line);
+/* The model, its weights bound. `weights` must outlive it. */
+typedef struct {
+  tn_model *model;
+  tn_arrays *weights;
+} loaded;
+tn_status load_model(tn_context *context, const command_line *line, const char *path, loaded *result);
+void unload_model(loaded *result);
+
+/* Options of compile and its passes; lists are in `arena`. */
+tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options);
+void print_times(const tn_pass_time *times, int count);
+
+/* A shared library, an object: not a model. */
+bool is_artefact(const char *path);
+
+/* The arguments of `signature` from --in; they view the arrays that were given.
+ * random_default: without any --in, random values (bench).                       */
+typedef struct {
+  tn_arrays *given, *arguments;
+} inputs;
+tn_status read_inputs(tn_context *context, const command_line *line, const tn_signature *signature,
+                      bool random_default, inputs *result);
+void release_inputs(inputs *result);
+
+/* ---- output ---- */
+/* "r0: f32[2,3] {{1, 2, 3}, {4, 5, 6}}", cut after many elements. */
+void print_array(const tn_array *array, tn_text *out);
+/* Writes to standard output, frees the text. */
+tn_status print_text(tn_text *text);
+
+/* ---- verbs ---- */
+tn_status verb_compile(const command_line *line);
+tn_status verb_run(const command_line *line);
+tn_status verb_opt(const command_line *line);
+tn_status verb_bench(const command_line *line);
+tn_status verb_check(const command_line *line);
+tn_status verb_list(const command_line *line);
+
+#endif

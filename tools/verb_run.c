@@ -1,0 +1,220 @@
+/* tenon run: execute a model on one or more backends, or an artefact; print, write or
+ * compare what comes out.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "tools/json.h"
+#include "tools/tool.h"
+
+typedef enum { BACKEND_CPU, BACKEND_EVAL, BACKEND_PLAN, BACKEND_COUNT } backend;
+static const char *const backend_names[] = {"cpu", "eval", "plan", NULL};
+
+/* One `tenon run`. */
+typedef struct {
+  const command_line *line;
+  tn_context *context;
+  tn_arena *arena;
+  loaded model;        /* or */
+  tn_program *program; /* an artefact */
+  inputs in;
+  int64_t threads;
+  tn_compile_options options;
+  tn_arrays *expected; /* of all --expect files; NULL: none */
+  json_t *compared;
+  bool holds;
+} run_state;
+
+/* ---- tolerances ---- */
+
+/* [NAME=]X of the output with this name; the last that fits. -1: the type's default. */
+static tn_status tolerance(const run_state *run, option_id id, const char *output, double *value) {
+  const option_values *given = &run->line->options[id];
+  *value = -1;
+  for (int i = 0; i < given->count; i++) {
+    const char *text = given->at[i], *equals = strchr(text, '=');
+    char *end;
+    double number = strtod(equals ? equals + 1 : text, &end);
+    if (*end || number < 0 || number != number)
+      return complain(TN_USAGE, "option '--%s': '%s' is not a number from 0 on", option_table[id].long_name, text);
+    size_t length = equals ? (size_t)(equals - text) : 0;
+    if (!equals || (strlen(output) == length && memcmp(output, text, length) == 0)) *value = number;
+  }
+  return TN_OK;
+}
+
+/* ---- comparing ---- */
+
+static void record(run_state *run, const char *backend, const tn_compared *found) {
+  json_array_append_new(run->compared, json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend", backend,
+                                                 "max_abs", json_number(found->max_abs), "max_rel",
+                                                 json_number(found->max_rel), "holds", found->holds));
+  if (found->holds) return;
+  run->holds = false;
+  complain(TN_MISMATCH, "%s of %s: %lld elements differ, the first at %lld; max |difference| %g, relative %g",
+           found->name, backend, (long long)found->mismatches, (long long)found->first, found->max_abs,
+           found->max_rel);
+}
+
+static tn_status compare_expected(run_state *run, const char *backend, const tn_arrays *results) {
+  for (int32_t i = 0; run->expected && i < tn_arrays_count(results); i++) {
+    const char *name = tn_arrays_at(results, i)->name;
+    const char *numbered = tn_arena_printf(run->arena, "r%d", (int)i);
+    const tn_array *expected = tn_arrays_find(run->expected, name);
+    if (!expected) expected = tn_arrays_find(run->expected, numbered);
+    if (!expected)
+      return complain(TN_USAGE, "output '%s' has no key in the --expect file", name);
+    double rtol, atol;
+    tn_compared found;
+    tn_status status = tolerance(run, OPT_RTOL, name, &rtol);
+    if (status == TN_OK) status = tolerance(run, OPT_ATOL, name, &atol);
+    if (status == TN_OK) status = tn_arrays_compare(results, i, expected, rtol, atol, &found);
+    if (status != TN_OK) return status;
+    record(run, backend, &found);
+  }
+  return TN_OK;
+}
+
+/* The interpreter and native code run the same plan: the same bits. */
+static tn_status compare_backends(run_state *run, backend one, const tn_arrays *a, backend two, const tn_arrays *b) {
+  bool exact = one != BACKEND_EVAL && two != BACKEND_EVAL;
+  const char *label = tn_arena_printf(run->arena, "%s against %s", backend_names[two], backend_names[one]);
+  for (int32_t i = 0; i < tn_arrays_count(b); i++) {
+    double rtol = 0, atol = 0;
+    tn_compared found;
+    const char *name = tn_arrays_at(b, i)->name;
+    tn_status status = exact ? TN_OK : tolerance(run, OPT_RTOL, name, &rtol);
+    if (status == TN_OK && !exact) status = tolerance(run, OPT_ATOL, name, &atol);
+    if (status == TN_OK) status = tn_arrays_compare(b, i, tn_arrays_at(a, i), rtol, atol, &found);
+    if (status != TN_OK) return status;
+    record(run, label, &found);
+  }
+  return TN_OK;
+}
+
+/* ---- running ---- */
+
+static tn_status run_native(run_state *run, tn_arrays **results) {
+  if (run->program) return tn_program_run(run->program, run->in.arguments, (int32_t)run->threads, results);
+  tn_program *program;
+  tn_status status = tn_compile_program(run->model.model, &run->options, &program, NULL);
+  if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
+  tn_program_destroy(program);
+  return status;
+}
+
+static tn_status run_backend(run_state *run, backend which, tn_arrays **results) {
+  switch (which) {
+  case BACKEND_CPU: return run_native(run, results);
+  case BACKEND_EVAL:
+  case BACKEND_PLAN:
+    if (run->program)
+      return complain(TN_USAGE, "backend '%s' needs a model, not an artefact", backend_names[which]);
+    return tn_model_evaluate(run->model.model, which == BACKEND_EVAL ? TN_ORACLE_EVAL : TN_ORACLE_PLAN, &run->options,
+                             run->in.arguments, results);
+  case BACKEND_COUNT: break;
+  }
+  return TN_USAGE;
+}
+
+/* --backend=a,b: which, in order. */
+static tn_status backends(const run_state *run, backend *list, int *count) {
+  const char *text = option_value(run->line, OPT_BACKEND);
+  *count = 0;
+  if (!text) text = "cpu";
+  while (*text && *count < BACKEND_COUNT) {
+    size_t length = strcspn(text, ",");
+    const char *name = tn_arena_string_n(run->arena, text, length);
+    int found = 0;
+    while (found < BACKEND_COUNT && strcmp(name, backend_names[found]) != 0) found++;
+    if (strcmp(name, "systolic") == 0)
+      return complain(TN_UNSUPPORTED, "backend 'systolic' is not supported by this version");
+    if (found == BACKEND_COUNT) {
+      const char *nearest = tn_nearest_name(name, backend_names, BACKEND_COUNT);
+      return complain(TN_USAGE, "unknown backend '%s'%s%s", name, nearest ? "; did you mean " : "; there are cpu, eval, plan",
+                      nearest ? nearest : "");
+    }
+    list[(*count)++] = (backend)found;
+    text += length + (text[length] == ',');
+  }
+  if (*count && !*text) return TN_OK;
+  return complain(TN_USAGE, "option '--backend': a list of different backends is wanted");
+}
+
+static tn_status run_all(run_state *run, tn_arrays **first) {
+  backend list[BACKEND_COUNT];
+  int count;
+  tn_status status = backends(run, list, &count);
+  for (int i = 0; status == TN_OK && i < count; i++) {
+    tn_arrays *results = NULL;
+    status = run_backend(run, list[i], &results);
+    if (status == TN_OK) status = compare_expected(run, backend_names[list[i]], results);
+    if (status == TN_OK && i > 0) status = compare_backends(run, list[0], *first, list[i], results);
+    if (i == 0)
+      *first = results;
+    else
+      tn_arrays_destroy(results);
+  }
+  return status;
+}
+
+/* ---- the verb ---- */
+
+static tn_status read_expected(run_state *run) {
+  const option_values *files = &run->line->options[OPT_EXPECT];
+  tn_status status = files->count ? tn_arrays_create(run->context, &run->expected) : TN_OK;
+  for (int i = 0; status == TN_OK && i < files->count; i++)
+    status = tn_arrays_read(run->expected, files->at[i], "r0");
+  return status;
+}
+
+static tn_status prepare(run_state *run, const char *path) {
+  if (!option_number(run->line, OPT_THREADS, 1, 1, &run->threads)) return TN_USAGE;
+  tn_status status = compile_options(run->arena, run->line, &run->options);
+  if (status != TN_OK) return status;
+  bool artefact = is_artefact(path);
+  if (artefact)
+    status = tn_program_open(run->context, path, run->options.name, &run->program);
+  else
+    status = load_model(run->context, run->line, path, &run->model);
+  if (status != TN_OK) return status;
+  const tn_signature *signature =
+      artefact ? tn_program_signature(run->program) : tn_model_signature(run->model.model);
+  status = read_inputs(run->context, run->line, signature, false, &run->in);
+  return status == TN_OK ? read_expected(run) : status;
+}
+
+static tn_status deliver(run_state *run, const tn_arrays *results) {
+  const char *out = option_value(run->line, OPT_OUT);
+  tn_status status = out ? tn_arrays_write(results, out) : TN_OK;
+  if (status != TN_OK) return status;
+  if (has_option(run->line, OPT_JSON))
+    return print_json(json_pack("{s:o, s:O}", "outputs", json_arrays(results), "compared", run->compared));
+  if (out || run->expected) return TN_OK;
+  tn_text text = {0};
+  for (int32_t i = 0; i < tn_arrays_count(results); i++) print_array(tn_arrays_at(results, i), &text);
+  return print_text(&text);
+}
+
+tn_status verb_run(const command_line *line) {
+  const char *path = only_operand(line);
+  tn_context *context = path ? make_context(line) : NULL;
+  if (!context) return TN_USAGE;
+  run_state run = {.line = line, .context = context, .arena = tn_arena_create(), .compared = json_array(), .holds = true};
+  tn_arrays *results = NULL;
+  tn_status status = prepare(&run, path);
+  if (status == TN_OK) status = run_all(&run, &results);
+  if (status == TN_OK) status = deliver(&run, results);
+  if (status == TN_OK && !run.holds) status = TN_MISMATCH;
+  tn_arrays_destroy(results);
+  tn_arrays_destroy(run.expected);
+  release_inputs(&run.in);
+  tn_program_destroy(run.program);
+  unload_model(&run.model);
+  json_decref(run.compared);
+  tn_arena_destroy(run.arena);
+  tn_context_destroy(context);
+  return status;
+}
