@@ -199,7 +199,7 @@ void tn_find_value_dims(tn_emitter *e);
 const tn_index *tn_offset_of(tn_emitter *e, const void *access, int buffer, const tn_index *const *at);
 
 /* ---- emit_expr.c ---- */
-tn_values *tn_evaluate(tn_emitter *e, const tn_expr *expr); /* over the box */
+tn_values *tn_emit_values(tn_emitter *e, const tn_expr *expr); /* over the box */
 /* One of `values` at the current point; lanes: as a vector (of e->lanes), else as it is. */
 LLVMValueRef tn_value_at(tn_emitter *e, tn_values *values, bool vector);
 LLVMValueRef tn_scalar_at_point(tn_emitter *e, const tn_expr *expr); /* at this point (and lane) */

@@ -137,7 +137,7 @@ static LLVMValueRef fill_at(tn_emitter *e, const tn_expr *expr, bool vector) {
   memcpy(low, e->low, sizeof low);
   memcpy(count, e->count, sizeof count);
   for (int j = 0; j < e->n_jam; j++) e->low[j] = e->at[j], e->count[j] = 1;
-  LLVMValueRef value = tn_value_at(e, tn_evaluate(e, expr->load.fill), vector);
+  LLVMValueRef value = tn_value_at(e, tn_emit_values(e, expr->load.fill), vector);
   memcpy(e->low, low, sizeof low);
   memcpy(e->count, count, sizeof count);
   return value;

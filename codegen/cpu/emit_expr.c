@@ -102,7 +102,7 @@ LLVMValueRef tn_scalar_at_point(tn_emitter *e, const tn_expr *expr) {
   memcpy(low, e->low, sizeof low);
   memcpy(count, e->count, sizeof count);
   for (int j = 0; j < e->n_jam; j++) e->low[j] = e->at[j], e->count[j] = 1;
-  LLVMValueRef value = tn_value_at(e, tn_evaluate(e, expr), false);
+  LLVMValueRef value = tn_value_at(e, tn_emit_values(e, expr), false);
   memcpy(e->low, low, sizeof low);
   memcpy(e->count, count, sizeof count);
   return value;
@@ -146,7 +146,7 @@ static tn_values *evaluate_op(tn_emitter *e, const tn_expr *expr) {
   bool vector = false;
   assert(expr->op.n_operands <= MAX_OPERANDS);
   for (int i = 0; i < expr->op.n_operands; i++) {
-    operands[i] = tn_evaluate(e, expr->op.operands[i]);
+    operands[i] = tn_emit_values(e, expr->op.operands[i]);
     dims |= operands[i]->dims;
     vector |= operands[i]->vector && e->lane < 0;
   }
@@ -159,7 +159,7 @@ static tn_values *evaluate_op(tn_emitter *e, const tn_expr *expr) {
   return values;
 }
 
-tn_values *tn_evaluate(tn_emitter *e, const tn_expr *expr) {
+tn_values *tn_emit_values(tn_emitter *e, const tn_expr *expr) {
   uint64_t dims = tn_expr_dims(e, expr) & tn_jam_mask(e);
   bool vector = is_vector(e, tn_expr_dims(e, expr));
   tn_values *values;

@@ -76,7 +76,7 @@ static void open_let(tn_emitter *e, const tn_stmt *let) {
 static void emit_let(tn_emitter *e, const tn_stmt *let) {
   tn_values *to = &e->values[let->value];
   if (!first_for(e, to->dims)) return;
-  tn_values *from = tn_evaluate(e, let->expr);
+  tn_values *from = tn_emit_values(e, let->expr);
   for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
     LLVMValueRef value = tn_value_at(e, from, to->vector);
     to->at[tn_point_number(e, to->dims)] = tn_convert(e, let->expr->type, e->k->values[let->value].type, value);
@@ -88,7 +88,7 @@ static void emit_store(tn_emitter *e, const tn_stmt *store) {
   uint64_t dims = tn_expr_dims(e, store->expr) | e->buffer_dims[store->buffer];
   for (int i = 0; i < shape->rank; i++) dims |= tn_index_dims(e, store->at[i]);
   if (!first_for(e, dims)) return;
-  tn_values *values = tn_evaluate(e, store->expr);
+  tn_values *values = tn_emit_values(e, store->expr);
   for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
     LLVMValueRef value = tn_value_at(e, values, is_vector(e, dims));
     tn_emit_store(e, store, tn_convert(e, store->expr->type, shape->type, value));
@@ -104,7 +104,7 @@ static void emit_updates(tn_emitter *e, const tn_stmt *reduce) {
     tn_values *to = &e->values[acc->value];
     tn_type type = e->k->values[acc->value].type;
     if (!first_for(e, to->dims)) continue;
-    tn_values *from = tn_evaluate(e, acc->update);
+    tn_values *from = tn_emit_values(e, acc->update);
     updates[i] = tn_new_values(e, to->dims, to->vector);
     for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
       int number = tn_point_number(e, to->dims), active = tn_active_lanes(e);

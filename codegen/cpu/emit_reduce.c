@@ -55,7 +55,7 @@ static reduction reduction_of(tn_emitter *e, const tn_stmt *reduce) {
 static tn_values *initial_values(tn_emitter *e, const tn_accumulator *acc) {
   uint64_t dims = e->value_dims[acc->value] & (tn_jam_mask(e) | (e->vector >= 0 ? UINT64_C(1) << e->vector : 0));
   bool vector = e->vector >= 0 && (dims >> e->vector & 1);
-  tn_values *from = tn_evaluate(e, acc->initial), *to = tn_new_values(e, dims, vector);
+  tn_values *from = tn_emit_values(e, acc->initial), *to = tn_new_values(e, dims, vector);
   for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
     LLVMValueRef value = tn_value_at(e, from, vector);
     to->at[tn_point_number(e, to->dims)] = tn_convert(e, acc->initial->type, e->k->values[acc->value].type, value);
