@@ -26,12 +26,12 @@ static allowed allowed_of(const tn_pending *inst) {
 
 static const char *opcode(const tn_pending *inst) { return tn_ops[inst->wrapped].name; }
 
-static bool unknown(tn_hlo_parser *p, const tn_pending *inst, tn_str name, tn_location here) {
+static bool unknown(tn_hlo_parser *p, const tn_pending *inst, const allowed *a, tn_str name,
+                    tn_location here) {
   const char *names[64];
   int count = 0;
-  allowed a = allowed_of(inst);
-  for (int i = 0; i < a.n_own; i++) names[count++] = a.own[i].text;
-  for (int i = 0; i < a.n_wrapped; i++) names[count++] = a.wrapped[i].text;
+  for (int i = 0; i < a->n_own; i++) names[count++] = a->own[i].text;
+  for (int i = 0; i < a->n_wrapped; i++) names[count++] = a->wrapped[i].text;
   for (int i = 0; i < tn_hlo_n_annotation_names; i++) names[count++] = tn_hlo_annotation_names[i];
   return tn_hlo_error_at(p, here, "%s has no attribute '%.*s'%s", opcode(inst), TN_CLIP(name),
                          tn_hlo_suggestion(p, name, names, count));
@@ -99,14 +99,30 @@ static bool row_value(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row
   return tn_hlo_value(p, row->form, (char *)&inst->attr + row->offset);
 }
 
+/* foo-update and foo-done may repeat what foo-start said. */
+static bool repeats_start(const tn_pending *inst) {
+  return inst->is_async_sugar && inst->op != TN_OP_ASYNC_START;
+}
+
+static void forget_callees(tn_hlo_parser *p, const tn_pending *inst, int first) {
+  for (int i = first; i < p->callees.count; i++)
+    if (p->callees.at[i].owner == inst) p->callees.at[i].owner = NULL;
+}
+
 /* The attribute `name` of these rows, if it is one of them. */
 static bool row_named(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row *rows, int count,
                       int first_bit, tn_str name, tn_location here, bool *known) {
-  for (int i = 0; i < count; i++)
-    if (tn_str_is(name, rows[i].text)) {
-      *known = true;
-      return once(p, inst, first_bit + i, name, here) && row_value(p, inst, &rows[i]);
-    }
+  for (int i = 0; i < count; i++) {
+    bool made_by_sugar =
+        inst->is_async_sugar && rows[i].kind == TN_ATTR_ASYNC && rows[i].form == TN_FORM_COMP;
+    if (made_by_sugar || !tn_str_is(name, rows[i].text)) continue;
+    *known = true;
+    if (!once(p, inst, first_bit + i, name, here)) return false;
+    int before = p->callees.count;
+    bool read = row_value(p, inst, &rows[i]);
+    if (repeats_start(inst)) forget_callees(p, inst, before);
+    return read;
+  }
   return true;
 }
 
@@ -116,8 +132,7 @@ static int annotation_bit(tn_str name) {
   return ANNOTATION_BITS + i;
 }
 
-static bool attribute(tn_hlo_parser *p, tn_pending *inst) {
-  allowed a = allowed_of(inst);
+static bool attribute(tn_hlo_parser *p, tn_pending *inst, const allowed *a) {
   tn_location here = tn_hlo_here(p);
   tn_str name;
   bool known = false;
@@ -126,16 +141,17 @@ static bool attribute(tn_hlo_parser *p, tn_pending *inst) {
     return tn_hlo_expected(p, tn_arena_printf(p->scratch, "'=' after the attribute '%.*s'", TN_CLIP(name)));
   tn_lexer_next(&p->lex);
 
-  if (!row_named(p, inst, a.own, a.n_own, OWN_BITS, name, here, &known)) return false;
+  /* fusion-start has fusion's `calls`, not async-start's */
+  if (!row_named(p, inst, a->wrapped, a->n_wrapped, WRAPPED_BITS, name, here, &known)) return false;
   if (known) return true;
-  if (!row_named(p, inst, a.wrapped, a.n_wrapped, WRAPPED_BITS, name, here, &known)) return false;
+  if (!row_named(p, inst, a->own, a->n_own, OWN_BITS, name, here, &known)) return false;
   if (known) return true;
   if (!branch(p, inst, name, here, &known)) return false;
   if (known) return true;
   int bit = annotation_bit(name);
   if (bit < ANNOTATION_BITS + tn_hlo_n_annotation_names && !once(p, inst, bit, name, here)) return false;
   bool read = tn_hlo_annotation(p, inst, name, &known);
-  return known ? read : unknown(p, inst, name, here);
+  return known ? read : unknown(p, inst, a, name, here);
 }
 
 /* ---- all of them ---- */
@@ -158,23 +174,22 @@ static bool none_missing(tn_hlo_parser *p, const tn_pending *inst, const tn_attr
 }
 
 /* to_apply and called_computations name the same slots of a custom-call. */
-static bool one_way_to_call(tn_hlo_parser *p, const tn_pending *inst) {
+static bool one_way_to_call(tn_hlo_parser *p, const tn_pending *inst, const allowed *a) {
   bool comp = false, comps = false;
-  allowed a = allowed_of(inst);
-  for (int i = 0; i < a.n_own; i++)
+  for (int i = 0; i < a->n_own; i++)
     if (inst->seen >> (OWN_BITS + i) & 1) {
-      comp |= a.own[i].form == TN_FORM_COMP;
-      comps |= a.own[i].form == TN_FORM_COMPS;
+      comp |= a->own[i].form == TN_FORM_COMP;
+      comps |= a->own[i].form == TN_FORM_COMPS;
     }
   return !comp || !comps ||
          tn_hlo_error_at(p, inst->location, "%s: both to_apply and called_computations", opcode(inst));
 }
 
 bool tn_hlo_attributes(tn_hlo_parser *p, tn_pending *inst, bool nested) {
-  while (!nested && tn_hlo_accept(p, ','))
-    if (!attribute(p, inst)) return false;
-  if (inst->is_async_sugar && inst->op != TN_OP_ASYNC_START) return true;
   allowed a = allowed_of(inst);
+  while (!nested && tn_hlo_accept(p, ','))
+    if (!attribute(p, inst, &a)) return false;
+  if (repeats_start(inst)) return true;
   return none_missing(p, inst, a.own, a.n_own, OWN_BITS) &&
-         none_missing(p, inst, a.wrapped, a.n_wrapped, WRAPPED_BITS) && one_way_to_call(p, inst);
+         none_missing(p, inst, a.wrapped, a.n_wrapped, WRAPPED_BITS) && one_way_to_call(p, inst, &a);
 }

@@ -49,7 +49,20 @@ static void computations(tn_hlo_parser *p) {
     if (!tn_hlo_computation(p)) tn_hlo_recover_computation(p);
 }
 
+/* Strings and comments could hide a NUL; what the module keeps as C strings must not
+ * end there.                                                                         */
+static bool has_nul(tn_hlo_parser *p) {
+  const char *from = p->lex.token.text.at - p->lex.token.percent;
+  const char *nul = memchr(from, 0, (size_t)(p->lex.end - from));
+  if (!nul) return false;
+  tn_lexer_skip_to(&p->lex, nul);
+  tn_location at = {p->file, p->lex.line, (uint32_t)(nul - p->lex.line_start) + 1};
+  tn_hlo_error_at(p, at, "a NUL byte: this is not text");
+  return true;
+}
+
 void tn_hlo_module(tn_hlo_parser *p) {
+  if (has_nul(p)) return;
   bool headless = !tn_hlo_at_word(p, "HloModule");
   if (headless && tn_hlo_kind(p) == TN_TOK_END) {
     tn_hlo_error(p, "the text holds no module");

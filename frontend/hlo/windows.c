@@ -32,7 +32,18 @@ static int pads(tn_hlo_parser *p, int least, int most, const char *example) {
   return count;
 }
 
+/* The padding of a scalar is spelt as nothing: the '=' is followed by a ',' or by the
+ * end of the line.                                                                  */
+static bool nothing_follows(const tn_hlo_parser *p) {
+  const char *at = p->lex.token.text.at - p->lex.token.percent;
+  if (tn_hlo_kind(p) == ',' || tn_hlo_kind(p) == '}' || tn_hlo_kind(p) == TN_TOK_END) return true;
+  while (*--at != '=')
+    if (*at == '\n') return true;
+  return false;
+}
+
 bool tn_hlo_padding(tn_hlo_parser *p, tn_attributes *attr) {
+  if (nothing_follows(p)) return true;
   int first = p->ints.count, count = pads(p, 2, 3, "0_1_0x2_2");
   if (count < 0) return false;
   tn_pad_dim *at = TN_NEW_ARRAY(p->arena, tn_pad_dim, count);

@@ -150,6 +150,13 @@ Test(grammar, attributes) {
       "backend_config={\"k\": {\"s\": \"}\"}}");
 }
 
+/* What stands for nothing must be read again. */
+Test(grammar, padding_of_a_scalar) {
+  expect_print("HloModule m\nENTRY e {\n x = f32[] parameter(0)\n y = f32[] pad(x, x), padding=\n"
+               " ROOT z = f32[] pad(y, x), padding=, metadata={op_name=\"n\"}\n}",
+               "pad(%y, %x)");
+}
+
 Test(grammar, replica_groups_are_resolved) {
   tn_module *m = module_of(
       "HloModule m\nadd { a = f32[] parameter(0)\n b = f32[] parameter(1)\n s = f32[] add(a, b)\n}\n"
@@ -199,6 +206,24 @@ Test(grammar, asynchronous_sugar) {
   cr_assert_eq(m->entry->root->op, TN_OP_ASYNC_DONE);
   expect_fixed_point(m);
   tn_module_destroy(m);
+}
+
+/* Attributes of the wrapped operation win, and may be repeated. */
+Test(grammar, sugar_of_operations_that_call) {
+  tn_module *m =
+      module_of("HloModule m\nf { x = f32[8] parameter(0)\n ROOT y = f32[8] negate(x)\n}\nENTRY e {\n"
+                " x = f32[8] parameter(0)\n"
+                " s = ((f32[8]), f32[8], u32[]) fusion-start(x), kind=kLoop, calls=f\n"
+                " ROOT d = f32[8] fusion-done(s), kind=kLoop, calls=f\n}");
+  const tn_inst *start = inst_of(m, "s");
+  cr_assert_eq(start->called[0]->root->op, TN_OP_FUSION);
+  cr_assert_str_eq(start->called[0]->root->called[0]->name, "f");
+  cr_assert_eq(m->entry->root->n_called, 0);
+  expect_fixed_point(m);
+  tn_module_destroy(m);
+  expect_error("HloModule m\nENTRY e {\n x = f32[8] parameter(0)\n"
+               " s = ((f32[8]), f32[8], u32[]) negate-start(x), calls=f\n}",
+               "negate has no attribute 'calls'");
 }
 
 Test(grammar, shapes) {
