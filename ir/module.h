@@ -168,6 +168,12 @@ tn_inst *tn_comp_find_inst(const tn_comp *comp, tn_str name);
  * given, no attributes, and a fresh name made from the opcode ("add.7"). `shape` may
  * come from another arena only if it outlives the module.                           */
 tn_inst *tn_inst_create(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int n_operands, tn_inst *const *operands);
+/* The same for those who have names and ids of their own (parsers, clones): neither
+ * operands nor attributes, all zero; `name` is made unique.                          */
+tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int id,
+                              const char *name);
+/* Enters a parameter made that way, whose number is set, in its computation's list. */
+void tn_inst_enter_parameter(tn_inst *parameter);
 /* Copies opcode, attributes, called computations, annotations and location. */
 tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape, int n_operands, tn_inst *const *operands);
 void tn_inst_rename(tn_inst *inst, const char *name); /* made unique */

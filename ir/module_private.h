@@ -13,11 +13,4 @@ tn_comp *tn_comp_create_after(tn_module *module, tn_comp *after, const char *nam
 /* Restores the order of the list after `caller` was given `callee`. */
 void tn_comp_keep_callee_first(tn_comp *caller, tn_comp *callee);
 
-/* An instruction without operands or attributes; `name` is made unique. */
-tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int id,
-                              const char *name);
-
-/* Enters a parameter, whose number is set, in its computation's list. */
-void tn_inst_enter_parameter(tn_inst *parameter);
-
 #endif

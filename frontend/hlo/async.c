@@ -10,7 +10,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "frontend/hlo/parser.h"
-#include "ir/module_private.h"
 
 bool tn_hlo_async_opcode(tn_str word, tn_op *op, tn_op *wrapped) {
   static const struct {

@@ -5,7 +5,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "frontend/hlo/parser.h"
-#include "ir/module_private.h"
 
 /* ---- scopes ---- */
 

@@ -8,7 +8,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "frontend/hlo/parser.h"
-#include "ir/module_private.h"
 
 /* Opcodes whose operands and attributes leave the result open. */
 static const bool needs_shape[TN_OP_COUNT] = {

@@ -18,7 +18,7 @@ static void expect_print(const char *text, const char *expected) {
 static void expect_inst(const char *inst, const char *expected) {
   tn_text text = {0};
   tn_text_printf(&text,
-                 "HloModule m\n"
+                 "HloModule m, replica_count=4\n"
                  "add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT s = f32[] add(a, b)\n}\n"
                  "less { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT s = pred[] compare(a, b), "
                  "direction=LT\n}\n"
