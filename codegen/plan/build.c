@@ -431,13 +431,13 @@ static bool build_async_start(builder *b, tn_inst *inst) {
 
 /* A reshape or bitcast of row-major bytes: the same buffer seen with another shape. */
 static bool is_renaming(const builder *b, const tn_inst *inst) {
-  if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BITCAST) return false;
+  if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BITCAST && inst->op != TN_OP_BITCAST_CONVERT) return false;
   const tn_inst *operand = inst->operands[0];
   if (!tn_shape_is_array(inst->shape) || !tn_shape_is_array(operand->shape)) return false;
   tn_plan_value *value = b->values[operand->id];
   if (b->buffers.at[value->buffer].shape->layout) return false;
   if (tn_type_bytes(inst->shape->type) != tn_type_bytes(operand->shape->type)) return false;
-  if (inst->op == TN_OP_RESHAPE) return true;
+  if (inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BITCAST_CONVERT) return true;
   return tn_layout_is_row_major(inst->shape) && tn_layout_is_row_major(operand->shape);
 }
 

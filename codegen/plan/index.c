@@ -113,6 +113,7 @@ const tn_index *tn_index_scale(tn_arena *arena, const tn_index *a, int64_t scale
 /* ---- ranges ---- */
 
 static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *low, int64_t *high) {
+  *low = *high = 0;
   switch (term->kind) {
   case TN_TERM_DIM:
     *low = 0;

@@ -279,40 +279,46 @@ static void clamp_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *operan
   tn_plan_lanes_join(TN_JOIN_MINIMUM, type, r, &raised, operands[2], count);
 }
 
-/* Rounds to a format of e exponent and m mantissa bits, to nearest even; what is too
- * small becomes zero, what is too large infinity (XLA's reduce-precision).           */
-static double reduce_precision(double x, int digits, int bias, int e, int m) {
-  if (isnan(x) || isinf(x) || x == 0) return x;
-  double rounded = x;
-  if (m < digits - 1) {
-    int exponent;
-    double fraction = frexp(x, &exponent); /* 0.5 <= |fraction| < 1 */
-    double unit = ldexp(1.0, m + 1);
-    rounded = ldexp(rint(fraction * unit) / unit, exponent);
+/* A float format's bits. */
+typedef struct {
+  int mantissa, exponent;
+} float_bits;
+
+static float_bits bits_of(tn_type type) {
+  if (type == TN_F16) return (float_bits){10, 5};
+  if (type == TN_BF16) return (float_bits){7, 8};
+  return type == TN_F64 ? (float_bits){52, 11} : (float_bits){23, 8};
+}
+
+/* Rounds the mantissa to m bits, to nearest even, on the bits of `from`; then what is
+ * beyond a format of e exponent bits becomes infinite, and what is below its smallest
+ * normal number zero. NaNs stay.                                                     */
+static uint64_t reduce_precision(float_bits from, uint64_t x, int e, int m) {
+  uint64_t sign = UINT64_C(1) << (from.mantissa + from.exponent);
+  uint64_t infinity = sign - (UINT64_C(1) << from.mantissa), result = x;
+  if ((x & (sign - 1)) > infinity) return x;
+  if (m < from.mantissa) {
+    uint64_t last = UINT64_C(1) << (from.mantissa - m), odd = (x & last) != 0;
+    result = (x + (last >> 1) - 1 + odd) & ~(last - 1);
   }
-  int reduced_bias = (1 << (e - 1)) - 1;
-  int largest = reduced_bias, smallest = 1 - reduced_bias;
-  if (e >= 11 || (1 << (e - 1)) - 1 >= bias) return rounded;
-  double magnitude = fabs(rounded);
-  if (magnitude >= ldexp(1.0, largest + 1)) return copysign(INFINITY, x);
-  if (magnitude < ldexp(1.0, smallest)) return copysign(0.0, x);
-  return rounded;
+  if (e >= from.exponent) return result;
+  uint64_t bias = (UINT64_C(1) << (from.exponent - 1)) - 1, reduced_bias = (UINT64_C(1) << (e - 1)) - 1;
+  uint64_t exponent = (result & infinity) >> from.mantissa;
+  if (exponent > bias + reduced_bias) return (x & sign) | infinity;
+  return exponent <= bias - reduced_bias ? x & sign : result;
 }
 
 static void reduce_precision_lanes(const tn_expr *expr, tn_lanes *r, const tn_lanes *a, int count) {
-  static const struct {
-    tn_type type;
-    int digits, bias;
-  } formats[] = {{TN_F16, 11, 15}, {TN_BF16, 8, 127}, {TN_F32, 24, 127}, {TN_F64, 53, 1023}};
-  int f = 0;
-  while (formats[f].type != expr->type) f++;
-  int e = expr->op.exponent_bits, m = expr->op.mantissa_bits;
+  unsigned char packed[TN_STRIP * 8];
+  size_t bytes = tn_type_bytes(expr->type);
+  tn_plan_lanes_store(expr->type, packed, a, count);
   for (int i = 0; i < count; i++) {
-    double x = expr->type == TN_F64 ? a->d[i] : a->f[i];
-    double y = reduce_precision(x, formats[f].digits, formats[f].bias, e, m);
-    if (expr->type == TN_F64) r->d[i] = y;
-    else r->f[i] = (float)y;
+    uint64_t bits = 0;
+    memcpy(&bits, packed + (size_t)i * bytes, bytes);
+    bits = reduce_precision(bits_of(expr->type), bits, expr->op.exponent_bits, expr->op.mantissa_bits);
+    memcpy(packed + (size_t)i * bytes, &bits, bytes);
   }
+  tn_plan_lanes_load(expr->type, r, packed, count);
 }
 
 static void fma_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {

@@ -17,6 +17,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/lower.h"
+#include "codegen/plan/native.h"
 
 #include <assert.h>
 
@@ -365,16 +366,7 @@ static const tn_expr *lower_elementwise(tn_lowering *l, tn_inst *inst, tn_positi
     operands[i] = tn_lower_element(l, inst->operands[i], at);
     if (!operands[i]) return NULL;
   }
-  tn_expr *expr = (tn_expr *)tn_expr_op(l->arena, inst->op, inst->shape->type, inst->n_operands, operands);
-  if (inst->op == TN_OP_COMPARE) {
-    expr->op.direction = inst->attr.compare.direction;
-    expr->op.total_order = inst->attr.compare.type == TN_COMPARE_TOTALORDER;
-  }
-  if (inst->op == TN_OP_REDUCE_PRECISION) {
-    expr->op.exponent_bits = (int)inst->attr.reduce_precision.exponent_bits;
-    expr->op.mantissa_bits = (int)inst->attr.reduce_precision.mantissa_bits;
-  }
-  return expr;
+  return tn_lower_operation(l, inst, operands);
 }
 
 static const tn_expr *lower_map(tn_lowering *l, tn_inst *inst, tn_position at) {
@@ -400,9 +392,6 @@ static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_posi
 }
 
 static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
-  if (inst->op == TN_OP_STOCHASTIC_CONVERT || inst->op == TN_OP_COMPLEX || inst->op == TN_OP_REAL ||
-      inst->op == TN_OP_IMAG)
-    return tn_lower_fail(l, inst, false);
   if (tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return lower_elementwise(l, inst, at);
   if (inst->op == TN_OP_CONSTANT) return tn_expr_element(l->arena, inst->attr.constant.literal, 0);
   if (inst->op == TN_OP_MAP) return lower_map(l, inst, at);
@@ -414,14 +403,9 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
   return tn_lower_movement(l, inst, at);
 }
 
-static bool type_is_native(tn_type type) {
-  return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||
-         (tn_type_is_integer(type) && tn_type_bits(type) >= 8);
-}
-
 const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (l->failed) return NULL;
-  if (tn_shape_is_array(inst->shape) && !type_is_native(inst->shape->type)) return tn_lower_fail(l, inst, false);
+  if (tn_shape_is_array(inst->shape) && !tn_type_is_native(inst->shape->type)) return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
   const tn_expr *known = recall(l, inst, 0, at);
   if (!known) known = load_cached(l, inst, at);
@@ -440,54 +424,6 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
     remember(l, inst, 0, at, expr, needs);
   }
   return expr;
-}
-
-/* ---- scalar computations ---- */
-
-bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results) {
-  tn_inst **order;
-  int count = tn_comp_post_order(comp, l->arena, &order);
-  const tn_expr **values = TN_NEW_ARRAY(l->arena, const tn_expr *, count);
-  for (int i = 0; i < count; i++) {
-    tn_inst *inst = order[i];
-    const tn_expr *operands[3];
-    if (inst->op == TN_OP_PARAMETER) {
-      const tn_expr *value = parameters[inst->attr.parameter.number];
-      values[i] = inst->users.count > 1 ? tn_lower_share(l, value) : value;
-    } else if (inst->op == TN_OP_CONSTANT && tn_shape_is_array(inst->shape)) {
-      values[i] = tn_expr_element(l->arena, inst->attr.constant.literal, 0);
-    } else if (inst->op == TN_OP_TUPLE && inst == comp->root) {
-      for (int j = 0; j < inst->n_operands; j++)
-        for (int k = 0; k < i; k++)
-          if (order[k] == inst->operands[j]) results[j] = values[k];
-      return true;
-    } else if ((tn_op_is(inst->op, TN_OP_ELEMENTWISE) || inst->op == TN_OP_COPY) && inst->n_operands <= 3 &&
-               type_is_native(inst->shape->type)) {
-      for (int j = 0; j < inst->n_operands; j++)
-        for (int k = 0; k < i; k++)
-          if (order[k] == inst->operands[j]) operands[j] = values[k];
-      if (inst->op == TN_OP_COPY) {
-        values[i] = operands[0];
-        continue;
-      }
-      tn_expr *expr = (tn_expr *)tn_expr_op(l->arena, inst->op, inst->shape->type, inst->n_operands, operands);
-      if (inst->op == TN_OP_COMPARE) {
-        expr->op.direction = inst->attr.compare.direction;
-        expr->op.total_order = inst->attr.compare.type == TN_COMPARE_TOTALORDER;
-      }
-      if (inst->op == TN_OP_REDUCE_PRECISION) {
-        expr->op.exponent_bits = (int)inst->attr.reduce_precision.exponent_bits;
-        expr->op.mantissa_bits = (int)inst->attr.reduce_precision.mantissa_bits;
-      }
-      values[i] = inst->users.count > 1 ? tn_lower_share(l, expr) : expr;
-    } else {
-      tn_lower_fail(l, inst, false);
-      return false;
-    }
-  }
-  for (int i = 0; i < count; i++)
-    if (order[i] == comp->root) results[0] = values[i];
-  return true;
 }
 
 /* ---- reduces ---- */
@@ -611,17 +547,30 @@ static int renumber(numbering n, int buffer) {
   return buffer >= ROOT_BASE ? buffer - ROOT_BASE + n.roots : buffer;
 }
 
+static void renumber_expr(numbering n, tn_expr *expr);
+
+static void renumber_index(numbering n, const tn_index *index) {
+  for (int i = 0; i < index->n_terms; i++) {
+    if (index->terms[i].of) renumber_index(n, index->terms[i].of);
+    if (index->terms[i].kind == TN_TERM_VALUE) renumber_expr(n, (tn_expr *)index->terms[i].value);
+  }
+}
+
+static void renumber_load(numbering n, tn_expr *load) {
+  for (int i = 0; i < load->load.n_guards; i++) renumber_index(n, load->load.guards[i].index);
+  if (load->load.fill) renumber_expr(n, (tn_expr *)load->load.fill);
+  load->load.buffer = renumber(n, load->load.buffer);
+}
+
 static void renumber_expr(numbering n, tn_expr *expr) {
   switch (expr->kind) {
-  case TN_EXPR_LOAD:
-    expr->load.buffer = renumber(n, expr->load.buffer);
-    return;
+  case TN_EXPR_LOAD: renumber_load(n, expr); return;
+  case TN_EXPR_INDEX: renumber_index(n, expr->index); return;
   case TN_EXPR_OP:
   case TN_EXPR_FMA:
     for (int i = 0; i < expr->op.n_operands; i++) renumber_expr(n, (tn_expr *)expr->op.operands[i]);
     return;
   case TN_EXPR_CONSTANT:
-  case TN_EXPR_INDEX:
   case TN_EXPR_VALUE: return;
   }
 }
@@ -630,7 +579,10 @@ static void renumber_body(numbering n, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->kind == TN_STMT_LOCAL || stmt->kind == TN_STMT_STORE) stmt->buffer = renumber(n, stmt->buffer);
     if (stmt->expr) renumber_expr(n, (tn_expr *)stmt->expr);
-    for (int i = 0; i < stmt->n_accumulators; i++) renumber_expr(n, (tn_expr *)stmt->accumulators[i].update);
+    for (int i = 0; i < stmt->n_accumulators; i++) {
+      renumber_expr(n, (tn_expr *)stmt->accumulators[i].initial);
+      renumber_expr(n, (tn_expr *)stmt->accumulators[i].update);
+    }
     renumber_body(n, stmt->body);
   }
 }

@@ -79,6 +79,8 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
 /* A named value for an expression that is used more than once. */
 const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
 
+/* An elementwise instruction on the values of its operands; fails where it has no native form. */
+const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands);
 /* A scalar computation's results for the given parameters. */
 bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results);
 

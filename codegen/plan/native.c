@@ -1,0 +1,68 @@
+/* Which elementwise operations have a native form in which types.
+ *
+ * Additions and their like are IEEE's or the integers' own; everything transcendental
+ * is a function of base/math, and what has no row there for a type has no native form
+ * in it. f16 and bf16 compute in f32, so f32's rows serve them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "base/math/math.h"
+#include "codegen/plan/native.h"
+
+bool tn_type_is_native(tn_type type) {
+  return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||
+         (tn_type_is_integer(type) && tn_type_bits(type) >= 8);
+}
+
+enum { FLOATS = 1, INTEGERS = 2, PREDICATES = 4, ALL = 7 };
+
+/* Of the operation's operand type; what is not listed needs a row of base/math. */
+static const struct {
+  tn_op op;
+  unsigned types;
+} rules[] = {
+    {TN_OP_ABS, FLOATS | INTEGERS},
+    {TN_OP_ADD, ALL},
+    {TN_OP_AND, INTEGERS | PREDICATES},
+    {TN_OP_CEIL, FLOATS},
+    {TN_OP_CLAMP, ALL},
+    {TN_OP_COMPARE, ALL},
+    {TN_OP_CONVERT, ALL},
+    {TN_OP_COUNT_LEADING_ZEROS, INTEGERS},
+    {TN_OP_DIVIDE, FLOATS | INTEGERS},
+    {TN_OP_FLOOR, FLOATS},
+    {TN_OP_IS_FINITE, FLOATS},
+    {TN_OP_MAXIMUM, ALL},
+    {TN_OP_MINIMUM, ALL},
+    {TN_OP_MULHI, INTEGERS},
+    {TN_OP_MULTIPLY, ALL},
+    {TN_OP_NEGATE, FLOATS | INTEGERS},
+    {TN_OP_NOT, INTEGERS | PREDICATES},
+    {TN_OP_OR, INTEGERS | PREDICATES},
+    {TN_OP_POPCNT, INTEGERS},
+    {TN_OP_POWER, INTEGERS},
+    {TN_OP_REDUCE_PRECISION, FLOATS},
+    {TN_OP_REMAINDER, INTEGERS},
+    {TN_OP_ROUND_NEAREST_AFZ, FLOATS},
+    {TN_OP_ROUND_NEAREST_EVEN, FLOATS},
+    {TN_OP_SELECT, ALL},
+    {TN_OP_SHIFT_LEFT, INTEGERS},
+    {TN_OP_SHIFT_RIGHT_ARITHMETIC, INTEGERS},
+    {TN_OP_SHIFT_RIGHT_LOGICAL, INTEGERS},
+    {TN_OP_SIGN, FLOATS | INTEGERS},
+    {TN_OP_SQRT, FLOATS},
+    {TN_OP_SUBTRACT, FLOATS | INTEGERS},
+    {TN_OP_XOR, INTEGERS | PREDICATES},
+};
+
+static unsigned set_of(tn_type type) {
+  return tn_type_is_float(type) ? FLOATS : type == TN_PRED ? PREDICATES : INTEGERS;
+}
+
+bool tn_op_is_native(tn_op op, tn_type result, tn_type operand) {
+  if (!tn_type_is_native(result) || !tn_type_is_native(operand)) return false;
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (rules[i].op == op && rules[i].types & set_of(operand)) return true;
+  if (!tn_type_is_float(operand)) return false;
+  return tn_math_find(tn_ops[op].name, operand == TN_F64 ? TN_F64 : TN_F32) != NULL;
+}
