@@ -76,6 +76,7 @@ typedef struct {
   int n_vars;
   int jam_at;                  /* position in jam, or -1 */
   int64_t low, high, align;
+  int64_t pending;             /* low … high + pending covers what inner loops of the dim will add */
   int slots;                   /* points there can be: the stride in arrays of points */
   int points;                  /* in the current segment */
   int tail;                    /* vector dim: active lanes of the last point */
@@ -138,6 +139,8 @@ typedef struct {
   int lane;                     /* >= 0: everything is emitted for this lane alone, as scalars */
   int low[64], count[64];       /* the box of points under evaluation, by position in jam */
   int at[64];                   /* the point, by position in jam */
+  TN_VEC(tn_guard_range) guards; /* of all loads with a fill */
+  int variants;                 /* how often the code being emitted exists, by segments of the loops around */
   tn_open_loop loops[TN_MAX_LOOPS]; /* [0]: the function */
   int n_loops;
   TN_VEC(LLVMValueRef *) carried; /* accumulators of the open reduce: loops make phis of them */
@@ -196,6 +199,7 @@ void tn_point_range(tn_emitter *e, const tn_index *index, int64_t *low, int64_t 
 bool tn_lane_stride(tn_emitter *e, const tn_index *index, int64_t *stride);
 void tn_memo_cut(tn_emitter *e, int mark, int depth); /* forgets what loops from `depth` on made since mark */
 void tn_find_value_dims(tn_emitter *e);
+void tn_find_guards(tn_emitter *e, const tn_stmt *first);
 const tn_index *tn_offset_of(tn_emitter *e, const void *access, int buffer, const tn_index *const *at);
 
 /* ---- emit_expr.c ---- */

@@ -142,6 +142,26 @@ void tn_find_value_dims(tn_emitter *e) {
   e->deps_known = true;
 }
 
+/* ---- guards ---- */
+
+static void find_expr_guards(tn_emitter *e, const tn_expr *expr) {
+  if (expr->kind == TN_EXPR_OP || expr->kind == TN_EXPR_FMA)
+    for (int i = 0; i < expr->op.n_operands; i++) find_expr_guards(e, expr->op.operands[i]);
+  if (expr->kind != TN_EXPR_LOAD || !expr->load.fill) return;
+  const tn_shape *shape = e->k->buffers[expr->load.buffer].shape;
+  for (int i = 0; i < shape->rank; i++)
+    TN_PUSH(e->arena, &e->guards, ((tn_guard_range){expr->load.at[i], 0, shape->dims[i]}));
+  for (int i = 0; i < expr->load.n_guards; i++) TN_PUSH(e->arena, &e->guards, expr->load.guards[i]);
+}
+
+void tn_find_guards(tn_emitter *e, const tn_stmt *first) {
+  for (const tn_stmt *s = first; s; s = s->next) {
+    if (s->expr) find_expr_guards(e, s->expr);
+    for (int i = 0; i < s->n_accumulators; i++) find_expr_guards(e, s->accumulators[i].update);
+    tn_find_guards(e, s->body);
+  }
+}
+
 /* ---- ranges at the current point ---- */
 
 static int64_t point_offset(const tn_emitter *e, int dim) {
@@ -156,7 +176,7 @@ static void term_range(tn_emitter *e, const tn_term *term, int64_t *low, int64_t
   case TN_TERM_DIM:
     offset = point_offset(e, term->dim);
     *low = e->dims[term->dim].low + offset;
-    *high = e->dims[term->dim].high + offset;
+    *high = e->dims[term->dim].high + e->dims[term->dim].pending + offset;
     if (term->dim == e->vector && e->lane < 0) *high += tn_active_lanes(e) - 1;
     return;
   case TN_TERM_QUOTIENT:

@@ -240,9 +240,15 @@ static void init_emitter(tn_emitter *e) {
   e->dims = TN_NEW_ARRAY(e->arena, tn_dim_state, k->n_dims);
   for (int i = 0; i < k->n_buffers; i++) e->local_lanes[i] = 1;
   for (int i = 0; i < k->n_dims; i++)
-    e->dims[i] = (tn_dim_state){.extent = k->dims[i].size, .slots = 1, .points = 1, .jam_at = -1, .align = 0};
+    e->dims[i] = (tn_dim_state){.extent = k->dims[i].size,
+                                .pending = k->dims[i].size > 0 ? k->dims[i].size - 1 : 0,
+                                .slots = 1,
+                                .points = 1,
+                                .jam_at = -1};
   e->vector = e->lane = -1;
+  e->variants = 1;
   tn_find_value_dims(e);
+  tn_find_guards(e, k->body);
 }
 
 static bool check_kernel(tn_unit *u, const tn_kernel *k) {

@@ -24,7 +24,9 @@ typedef struct {
   int64_t extent; /* of the next inner loop of the dim: elements of one step */
 } segment;
 
-enum { MAX_SEGMENTS = 3 };
+/* Most segments of a loop; how far edges are looked for; how often code may be emitted
+ * to keep guards out of its main part.                                                */
+enum { MAX_SEGMENTS = 6, MAX_EDGE = 3, MAX_VARIANTS = 6 };
 
 static const tn_dim_schedule plain = {.unroll = 1};
 
@@ -56,13 +58,68 @@ static int balanced_segments(int64_t size, int64_t unroll, segment *out) {
   return count;
 }
 
-static int segments_of(const tn_emitter *e, tn_loop_ref loop, int64_t size, segment *out) {
+static int shape_segments(const tn_emitter *e, tn_loop_ref loop, int64_t size, segment *out) {
   const tn_dim_schedule *s = schedule_of(e, loop.dim);
   if (loop.level < s->n_tiles) return even_segments(size, s->tiles[loop.level], out);
   if (s->lanes) return even_segments(size, (int64_t)s->lanes * s->vectors, out);
   int64_t unroll = unroll_of(e, loop.dim);
   if (unroll == 1) return even_segments(size, 1, out);
   return is_reduced(e, loop.dim) ? even_segments(size, unroll, out) : balanced_segments(size, unroll, out);
+}
+
+/* Does the guard hold in steps first … count - last of the segment, whatever is inside? */
+static bool holds_between(tn_emitter *e, int dim, const segment *s, const tn_guard_range *guard, int first, int last) {
+  tn_dim_state *d = &e->dims[dim], saved = *d;
+  int64_t low, high;
+  d->low += s->start + first * s->step;
+  d->high += s->start + (s->count - 1 - last) * s->step;
+  d->pending = s->extent - 1;
+  tn_point_range(e, guard->index, &low, &high);
+  *d = saved;
+  return low >= guard->low && high < guard->high;
+}
+
+/* Steps at both ends without which every guard that can hold does. */
+static void find_edges(tn_emitter *e, int dim, const segment *s, int *first, int *last) {
+  *first = *last = 0;
+  for (int i = 0; i < e->guards.count; i++) {
+    const tn_guard_range *guard = &e->guards.at[i];
+    if (!(tn_index_dims(e, guard->index) >> dim & 1) || holds_between(e, dim, s, guard, *first, *last)) continue;
+    bool found = false;
+    for (int edge = 1; edge <= 2 * MAX_EDGE && !found; edge++)
+      for (int f = 0; f <= edge && !found; f++) {
+        int at_front = *first > f ? *first : f, at_end = *last > edge - f ? *last : edge - f;
+        if (f > MAX_EDGE || edge - f > MAX_EDGE || at_front + at_end >= s->count) continue;
+        found = holds_between(e, dim, s, guard, at_front, at_end);
+        if (found) *first = at_front, *last = at_end;
+      }
+  }
+}
+
+/* Parallel steps at the edges, where guards fail, part from the main ones. One step at
+ * each end is a loop of its own, with a wide stride.                                   */
+static int split_segment(tn_emitter *e, tn_loop_ref loop, const segment *s, segment *out) {
+  int first, last, count = 0;
+  out[0] = *s;
+  if (s->count < 2 || e->k->dims[loop.dim].kind != TN_DIM_PARALLEL || 2 * e->variants > MAX_VARIANTS) return 1;
+  find_edges(e, loop.dim, s, &first, &last);
+  if (!first && !last) return 1;
+  int64_t main = s->count - first - last;
+  if (first == 1 && last == 1) {
+    out[count++] = (segment){s->start, 2, (s->count - 1) * s->step, s->extent};
+  } else {
+    if (first) out[count++] = (segment){s->start, first, s->step, s->extent};
+    if (last) out[count++] = (segment){s->start + (s->count - last) * s->step, last, s->step, s->extent};
+  }
+  out[count++] = (segment){s->start + first * s->step, main, s->step, s->extent};
+  return count;
+}
+
+static int segments_of(tn_emitter *e, tn_loop_ref loop, int64_t size, segment *out) {
+  segment shapes[2];
+  int shape_count = shape_segments(e, loop, size, shapes), count = 0;
+  for (int i = 0; i < shape_count; i++) count += split_segment(e, loop, &shapes[i], out + count);
+  return count;
 }
 
 /* ---- one loop ---- */
@@ -133,6 +190,7 @@ static void add_variable(tn_emitter *e, int dim, LLVMValueRef variable, const se
   }
   d->low += s->start;
   d->high += s->start + (s->count - 1) * s->step;
+  d->pending = s->extent - 1;
 }
 
 /* ---- nests ---- */
@@ -164,6 +222,7 @@ static void emit_in_order(tn_emitter *e, nest n, int64_t steps) {
     d->constant += i;
     d->low += i;
     d->high += i;
+    d->pending = 0;
     d->align = 1;
     emit_nest(e, inside(n));
   }
@@ -184,6 +243,7 @@ static void emit_jammed(tn_emitter *e, nest n, int points, int tail) {
     e->lanes = s->lanes;
     d->tail = tail;
   }
+  d->pending = 0;
   d->slots = s->lanes ? s->vectors : (int)unroll_of(e, dim);
   d->points = points;
   d->jam_at = d->slots > 1 ? e->n_jam : -1;
@@ -195,9 +255,10 @@ static void emit_jammed(tn_emitter *e, nest n, int points, int tail) {
   tn_full_box(e);
 }
 
-/* What one step of the loop holds. */
-static void emit_step(tn_emitter *e, nest n, const segment *s) {
+/* What one step of the loop holds; variants: segments of the loop. */
+static void emit_step(tn_emitter *e, nest n, const segment *s, int variants) {
   int dim = n.loops->dim;
+  e->variants *= variants;
   const tn_dim_schedule *schedule = schedule_of(e, dim);
   if (n.loops->level < schedule->n_tiles) {
     int64_t size = e->dims[dim].extent;
@@ -212,17 +273,18 @@ static void emit_step(tn_emitter *e, nest n, const segment *s) {
   } else {
     emit_jammed(e, n, (int)s->extent, 0);
   }
+  e->variants /= variants;
 }
 
-static void emit_segment(tn_emitter *e, nest n, const segment *s) {
+static void emit_segment(tn_emitter *e, nest n, const segment *s, int variants) {
   tn_dim_state saved = e->dims[n.loops->dim];
   if (s->count == 1) {
     add_variable(e, n.loops->dim, NULL, s);
-    emit_step(e, n, s);
+    emit_step(e, n, s, variants);
   } else {
     LLVMValueRef variable = open_loop(e, number(e, s->start), s->step), *phis = carried_phis(e);
     add_variable(e, n.loops->dim, variable, s);
-    emit_step(e, n, s);
+    emit_step(e, n, s, variants);
     close_loop(e, variable, phis, number(e, s->start + s->count * s->step));
   }
   e->dims[n.loops->dim] = saved;
@@ -242,7 +304,7 @@ static void emit_nest(tn_emitter *e, nest n) {
     return;
   }
   int count = segments_of(e, n.loops[0], e->dims[n.loops->dim].extent, segments);
-  for (int i = 0; i < count; i++) emit_segment(e, n, &segments[i]);
+  for (int i = 0; i < count; i++) emit_segment(e, n, &segments[i], count);
 }
 
 void tn_emit_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body, void *data) {
@@ -302,11 +364,11 @@ static void emit_shared_loop(tn_emitter *e, nest n) {
     to = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, to, step, ""), shift, "");
     if (s->count == 1) {
       add_variable(e, n.loops->dim, NULL, s);
-      emit_step(e, n, s);
+      emit_step(e, n, s, count);
     } else {
       LLVMValueRef variable = open_loop(e, from, s->step);
       add_variable(e, n.loops->dim, variable, s);
-      emit_step(e, n, s);
+      emit_step(e, n, s, count);
       close_loop(e, variable, NULL, to);
     }
     LLVMBuildBr(e->b, after);
@@ -338,7 +400,7 @@ static void emit_numbered_loop(tn_emitter *e, nest n) {
     push_loop(e, here, LLVMBuildBr(e->b, body));
     LLVMPositionBuilderAtEnd(e->b, body);
     add_variable(e, n.loops->dim, s->count == 1 ? NULL : variable, s);
-    emit_step(e, n, s);
+    emit_step(e, n, s, count);
     pop_loop(e);
     LLVMBuildBr(e->b, join);
     LLVMPositionBuilderAtEnd(e->b, next);
