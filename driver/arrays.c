@@ -133,8 +133,9 @@ const tn_shape *tn_driver_value_shape(tn_arena *arena, const tn_value *value) {
   const tn_shape *shape = tn_shape_array(arena, type, value->rank, value->dims);
   int64_t *order = TN_NEW_ARRAY(arena, int64_t, value->rank);
   for (int i = 0; i < value->rank; i++) order[i] = value->minor_to_major[i];
-  tn_layout layout = {.minor_to_major = {order, value->rank}, .tail_alignment = 1};
-  return tn_shape_with_layout(arena, shape, &layout);
+  tn_layout *layout = TN_NEW(arena, tn_layout);
+  *layout = (tn_layout){.minor_to_major = {order, value->rank}, .tail_alignment = 1};
+  return tn_shape_with_layout(arena, shape, layout);
 }
 
 /* ---- adding ---- */

@@ -22,8 +22,7 @@ struct tn_program {
   const tn_signature *signature;
   void (*run)(void);
   const void *constants; /* the side file; NULL: none */
-  tn_module *module;     /* what the image was made from, whose weights it may view */
-  tn_plan *plan;
+  const tn_shape **parameter_shapes, **result_shapes; /* with layouts */
   ffi_cif cif;
 };
 
@@ -39,8 +38,6 @@ void tn_program_destroy(tn_program *program) {
   if (!program) return;
   tn_image_unload(program->image);
   if (program->library) dlclose(program->library);
-  tn_plan_destroy(program->plan);
-  tn_module_destroy(program->module);
   tn_arena_destroy(program->arena);
 }
 
@@ -63,6 +60,32 @@ static bool check_signature(tn_program *program, const char *file) {
     return tn_error(sink, TN_UNSUPPORTED, (tn_location){.file = file}, "signature version %u, this version knows 1",
                     program->signature->version);
   return true;
+}
+
+/* ---- layouts ---- */
+
+/* A signature tells the order of dims, not tiles: of a model in this process they are
+ * known from its plan; with a file they are refused when an array is bigger than its
+ * elements.                                                                          */
+static bool value_shapes(tn_program *program, int count, const tn_value *values, const tn_plan *plan,
+                         const int *buffers, const tn_shape ***shapes) {
+  *shapes = TN_NEW_ARRAY(program->arena, const tn_shape *, count);
+  for (int i = 0; i < count; i++) {
+    (*shapes)[i] = plan ? tn_shape_clone(program->arena, plan->buffers[buffers[i]].shape)
+                        : tn_driver_value_shape(program->arena, &values[i]);
+    if (tn_layout_bytes((*shapes)[i]) != values[i].bytes)
+      return tn_error(&program->context->sink, TN_UNSUPPORTED, TN_NOWHERE,
+                      "'%s' has a tiled layout, which the signature does not tell", values[i].name);
+  }
+  return true;
+}
+
+static bool find_shapes(tn_program *program, const tn_plan *plan) {
+  const tn_signature *signature = program->signature;
+  return value_shapes(program, signature->parameter_count, signature->parameters, plan, plan ? plan->parameters : NULL,
+                      &program->parameter_shapes) &&
+         value_shapes(program, signature->result_count, signature->results, plan, plan ? plan->results : NULL,
+                      &program->result_shapes);
 }
 
 /* ---- from a model ---- */
@@ -99,10 +122,10 @@ static bool do_compile(void *argument) {
   tn_program *program = work->program = new_program(context);
   program->image = tn_cpu_load(&work->all.object, &context->sink);
   if (!program->image) return false;
-  if (work->all.object.constants.length)
-    program->constants = work->all.object.constants.at;
+  const tn_str *constants = &work->all.object.constants; /* over 1 GiB they are apart */
+  if (constants->length) program->constants = tn_arena_copy(program->arena, constants->at, constants->length);
   find_symbols(program, options->name, image_symbol);
-  return check_signature(program, "model") && prepare_call(program);
+  return check_signature(program, "model") && find_shapes(program, work->all.plan) && prepare_call(program);
 }
 
 tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,
@@ -111,13 +134,8 @@ tn_status tn_compile_program(tn_model *model, const tn_compile_options *options,
   compile_work work = {.all = {.model = model, .options = options ? *options : defaults}};
   tn_status status = tn_driver_do(model->context, do_compile, &work);
   if (report) *report = work.all.report;
-  if (status == TN_OK) {
-    work.program->module = work.all.module;
-    work.program->plan = work.all.plan == model->plan ? NULL : work.all.plan;
-  } else {
-    tn_program_destroy(work.program);
-    tn_compilation_end(&work.all);
-  }
+  tn_compilation_end(&work.all);
+  if (status != TN_OK) tn_program_destroy(work.program);
   *program = status == TN_OK ? work.program : NULL;
   return status;
 }
@@ -177,7 +195,8 @@ static bool do_open(void *argument) {
   free(full);
   if (!program->library) return tn_error(&context->sink, TN_INVALID, file, "cannot be loaded: %s", dlerror());
   find_symbols(program, name, library_symbol);
-  return check_signature(program, work->path) && map_constants(work) && prepare_call(program);
+  return check_signature(program, work->path) && find_shapes(program, NULL) && map_constants(work) &&
+         prepare_call(program);
 }
 
 tn_status tn_program_open(tn_context *context, const char *path, const char *name, tn_program **program) {
@@ -234,7 +253,7 @@ static void *aligned(tn_arena *arena, size_t bytes) {
 static const void *pack_argument(run_work *work, int number) {
   tn_arena *scratch = work->program->context->scratch;
   const tn_value *value = &work->program->signature->parameters[number];
-  const tn_shape *shape = tn_driver_value_shape(scratch, value);
+  const tn_shape *shape = work->program->parameter_shapes[number];
   const tn_array *array = tn_arrays_at(work->arguments, number);
   tn_literal *literal = array ? tn_driver_literal(scratch, &work->program->context->sink, array, shape) : NULL;
   if (!literal) return NULL;
@@ -253,7 +272,7 @@ static void unpack_results(run_work *work, void *const *data) {
   const tn_signature *signature = work->program->signature;
   work->results = tn_driver_new_arrays(context);
   for (int i = 0; i < signature->result_count; i++) {
-    const tn_shape *shape = tn_driver_value_shape(context->scratch, &signature->results[i]);
+    const tn_shape *shape = work->program->result_shapes[i];
     tn_literal literal = {.shape = shape, .data = data[i]};
     if (!tn_layout_is_row_major(shape)) {
       void *logical = tn_arena_alloc_raw(context->scratch, (size_t)tn_shape_bytes(shape));

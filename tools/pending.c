@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "codegen/cpu/cpu.h"
+#include "codegen/plan/plan.h"
 #include "passes/pass.h"
 
 static bool refuse(tn_diagnostics *sink, const char *what) {
@@ -11,31 +11,6 @@ static bool refuse(tn_diagnostics *sink, const char *what) {
 }
 
 #define WEAK __attribute__((weak))
-WEAK bool tn_cpu_assembly(tn_plan *plan, const tn_cpu_options *options, tn_text *out, tn_diagnostics *sink) {
-  (void)plan, (void)options, (void)out;
-  return refuse(sink, "code generation");
-}
-WEAK bool tn_cpu_llvm(tn_plan *plan, const tn_cpu_options *options, tn_text *out, tn_diagnostics *sink) {
-  (void)plan, (void)options, (void)out;
-  return refuse(sink, "code generation");
-}
-WEAK bool tn_cpu_compile(tn_plan *plan, const tn_cpu_options *options, tn_object *object, tn_diagnostics *sink) {
-  (void)plan, (void)options, (void)object;
-  return refuse(sink, "code generation");
-}
-WEAK void tn_cpu_header(const tn_plan *plan, const tn_cpu_options *options, const tn_object *object, tn_text *out) {
-  (void)plan, (void)options, (void)object, (void)out;
-}
-WEAK tn_image *tn_cpu_load(const tn_object *object, tn_diagnostics *sink) {
-  (void)object;
-  refuse(sink, "code generation");
-  return NULL;
-}
-WEAK void *tn_image_symbol(const tn_image *image, const char *name) {
-  (void)image, (void)name;
-  return NULL;
-}
-WEAK void tn_image_unload(tn_image *image) { (void)image; }
 WEAK tn_plan *tn_plan_parse(tn_str text, const tn_plan_text_options *options, tn_diagnostics *sink) {
   (void)text, (void)options;
   refuse(sink, "reading plans");

@@ -143,19 +143,16 @@ static tn_status backends(const run_state *run, backend *list, int *count) {
   return complain(TN_USAGE, "option '--backend': a list of different backends is wanted");
 }
 
-static tn_status run_all(run_state *run, tn_arrays **first) {
+/* Each backend's outputs against what is expected and against those before it. */
+static tn_status run_all(run_state *run, tn_arrays **results) {
   backend list[BACKEND_COUNT];
   int count;
   tn_status status = backends(run, list, &count);
   for (int i = 0; status == TN_OK && i < count; i++) {
-    tn_arrays *results = NULL;
-    status = run_backend(run, list[i], &results);
-    if (status == TN_OK) status = compare_expected(run, backend_names[list[i]], results);
-    if (status == TN_OK && i > 0) status = compare_backends(run, list[0], *first, list[i], results);
-    if (i == 0)
-      *first = results;
-    else
-      tn_arrays_destroy(results);
+    status = run_backend(run, list[i], &results[i]);
+    if (status == TN_OK) status = compare_expected(run, backend_names[list[i]], results[i]);
+    for (int k = 0; status == TN_OK && k < i; k++)
+      status = compare_backends(run, list[k], results[k], list[i], results[i]);
   }
   return status;
 }
@@ -203,12 +200,12 @@ tn_status verb_run(const command_line *line) {
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
   run_state run = {.line = line, .context = context, .arena = tn_arena_create(), .compared = json_array(), .holds = true};
-  tn_arrays *results = NULL;
+  tn_arrays *results[BACKEND_COUNT] = {NULL};
   tn_status status = prepare(&run, path);
-  if (status == TN_OK) status = run_all(&run, &results);
-  if (status == TN_OK) status = deliver(&run, results);
+  if (status == TN_OK) status = run_all(&run, results);
+  if (status == TN_OK) status = deliver(&run, results[0]);
   if (status == TN_OK && !run.holds) status = TN_MISMATCH;
-  tn_arrays_destroy(results);
+  for (int i = 0; i < BACKEND_COUNT; i++) tn_arrays_destroy(results[i]);
   tn_arrays_destroy(run.expected);
   release_inputs(&run.in);
   tn_program_destroy(run.program);

@@ -286,7 +286,7 @@ TN_API tn_status tn_compile_file(tn_model *model, const tn_compile_options *opti
 
 typedef struct tn_program tn_program;
 
-/* Compiles for this machine. Weights may be viewed: `model` must outlive the program. */
+/* Compiles for this machine. `model` is not needed any more. */
 TN_API tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,
                                     tn_compile_report *report);
 /* Opens a shared library or an object (linked with $CC first) that tn_compile_file
