@@ -29,9 +29,11 @@ typedef struct {
  * With options->bounds every float of the result carries in literal.bound how far a
  * correct implementation may be from it, to first order: the operands' bounds
  * through the derivative plus the operation's own rounding (half an ulp for IEEE
- * operations, 4 ulp for transcendentals; n·u·Σ|terms| for sums in any order).
+ * operations that are not exact, 4 ulp for transcendentals; n·u·Σ|terms| for sums in any
+ * order).
  * Discontinuous operations on inexact values give an infinite bound where the operand's
- * interval meets the edge.                                                            */
+ * interval meets the edge. Integers and predicates carry 0, or infinity where an inexact
+ * float decided them.                                                                  */
 tn_literal *tn_evaluate(tn_arena *arena, const tn_module *module, const tn_literal *const *arguments,
                         const tn_eval_options *options, tn_diagnostics *sink);
 

@@ -36,12 +36,41 @@ double tn_half_ulp(tn_type type, double value) {
   return value != 0 && half > least ? half : least;
 }
 
+bool tn_value_is_exact(const tn_value *value) {
+  if (!value->literal.bound) return true;
+  for (int64_t i = 0; i < tn_shape_elements(value->literal.shape); i++)
+    if (value->literal.bound[i] > 0) return false;
+  return true;
+}
+
+static void fill_infinite(tn_value *value) {
+  for (int64_t i = 0; i < tn_shape_elements(value->literal.shape); i++) tn_value_bound(value)[i] = INFINITY;
+}
+
 void tn_bounds_unless_exact(tn_value *value, const tn_value *source) {
-  double worst = 0;
-  for (int64_t i = 0; i < tn_shape_elements(source->literal.shape); i++)
-    worst = fmax(worst, source->literal.bound[i]);
-  for (int64_t i = 0; worst > 0 && i < tn_shape_elements(value->literal.shape); i++)
-    tn_value_bound(value)[i] = INFINITY;
+  if (!tn_value_is_exact(source)) fill_infinite(value);
+}
+
+static tn_value *without_bounds(tn_eval *eval, const tn_value *value) {
+  const tn_shape *shape = value->literal.shape;
+  if (tn_shape_is_tuple(shape)) {
+    tn_value **elements = TN_SCRATCH(eval, tn_value *, shape->rank);
+    for (int i = 0; i < shape->rank; i++) elements[i] = without_bounds(eval, tn_value_element(value, i));
+    return tn_value_tuple(eval, shape, elements);
+  }
+  tn_value *copy = tn_value_new(eval, shape);
+  if (!tn_shape_is_array(shape)) return copy;
+  memcpy(tn_value_data(copy), value->literal.data, (size_t)tn_shape_bytes(shape));
+  if (value->literal.sizes) tn_value_set_sizes(copy, value->literal.sizes);
+  fill_infinite(copy);
+  return copy;
+}
+
+tn_value *tn_value_decided(tn_eval *eval, tn_value *value, bool exact) {
+  if (exact) return value;
+  tn_value *copy = without_bounds(eval, value);
+  tn_value_release(eval, value);
+  return copy;
 }
 
 /* ---- real functions of two operands: x, ex, y, ey and the value r ---- */

@@ -8,7 +8,8 @@
 #include "ir/eval_internal.h"
 
 static void check_alone(tn_eval *eval, const tn_inst *inst) {
-  const tn_module *module = inst->parent->module;
+  const tn_module *module = inst->parent ? inst->parent->module : NULL;
+  if (!module) return;
   if (module->replica_count > 1 || module->num_partitions > 1)
     tn_eval_stop(eval, TN_UNSUPPORTED, "%s: %lld replicas of %lld partitions take part, one can be evaluated",
                  tn_ops[inst->op].name, (long long)module->replica_count, (long long)module->num_partitions);

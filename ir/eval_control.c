@@ -56,8 +56,9 @@ tn_value *tn_eval_call(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
   return tn_eval_run(eval, inst->called[0], operands);
 }
 
-static bool condition_holds(tn_eval *eval, const tn_comp *condition, tn_value *state) {
+static bool condition_holds(tn_eval *eval, const tn_comp *condition, tn_value *state, bool *exact) {
   tn_value *verdict = tn_eval_run(eval, condition, &state);
+  *exact = *exact && tn_value_is_exact(verdict);
   bool holds = *(const unsigned char *)verdict->literal.data != 0;
   tn_value_release(eval, verdict);
   return holds;
@@ -66,14 +67,15 @@ static bool condition_holds(tn_eval *eval, const tn_comp *condition, tn_value *s
 tn_value *tn_eval_while(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   int64_t limit = eval->options.max_iterations ? eval->options.max_iterations : 100000000;
   tn_value *state = tn_value_retain(operands[0]);
-  for (int64_t i = 0; condition_holds(eval, inst->called[0], state); i++) {
+  bool exact = true;
+  for (int64_t i = 0; condition_holds(eval, inst->called[0], state, &exact); i++) {
     if (i == limit)
       tn_eval_stop(eval, TN_LIMIT, "while: goes on after %lld iterations, the limit", (long long)limit);
     tn_value *next = tn_eval_run(eval, inst->called[1], &state);
     tn_value_release(eval, state);
     state = next;
   }
-  return state;
+  return tn_value_decided(eval, state, exact);
 }
 
 /* A predicate picks branch 0 for true; an index out of range the last branch. */
@@ -81,7 +83,8 @@ tn_value *tn_eval_conditional(tn_eval *eval, const tn_inst *inst, tn_value *cons
   int64_t index = tn_value_integer(operands[0], 0);
   if (tn_value_type(operands[0]) == TN_PRED) index = index ? 0 : 1;
   if (index < 0 || index >= inst->n_called) index = inst->n_called - 1;
-  return tn_eval_run(eval, inst->called[index], &operands[index + 1]);
+  tn_value *result = tn_eval_run(eval, inst->called[index], &operands[index + 1]);
+  return tn_value_decided(eval, result, tn_value_is_exact(operands[0]));
 }
 
 /* ((operands), result, context…): the computation runs at the start, so that updates

@@ -111,7 +111,7 @@ tn_value *tn_eval_gather(tn_eval *eval, const tn_inst *inst, tn_value *const *op
     }
     tn_value_copy(result, batch_offset(&p, strides), p.here, operands[0], at, p.there, p.n_window, p.box);
   } while (tn_index_next(p.n_batch, p.batch_sizes, p.batch));
-  return result;
+  return tn_value_decided(eval, result, tn_value_is_exact(operands[1]));
 }
 
 /* ---- scatter ---- */
@@ -192,5 +192,6 @@ tn_value *tn_eval_scatter(tn_eval *eval, const tn_inst *inst, tn_value *const *o
       if (window_place(&p, operand, strides, &base))
         scatter_window(&s, &p, batch_offset(&p, from), base, index);
     } while (tn_index_next(p.n_batch, p.batch_sizes, p.batch));
-  return tuple ? tn_value_tuple(eval, inst->shape, s.results) : s.results[0];
+  tn_value *result = tuple ? tn_value_tuple(eval, inst->shape, s.results) : s.results[0];
+  return tn_value_decided(eval, result, tn_value_is_exact(operands[n]));
 }

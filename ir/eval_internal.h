@@ -117,7 +117,7 @@ typedef struct {
   double *bound; /* NULL: bounds are not carried */
 } tn_lanes;
 
-tn_lanes tn_lanes_new(tn_eval *eval, tn_type type, int width); /* in scratch */
+tn_lanes tn_lanes_new(tn_eval *eval, tn_type type, int64_t width); /* in scratch */
 /* `count` elements from position `first`, `stride` elements apart (0: one for all). */
 void tn_lanes_load(tn_lanes *to, int lane, const tn_value *from, int64_t first, int64_t stride, int count);
 void tn_lanes_store(const tn_lanes *from, int lane, tn_value *to, int64_t first, int64_t stride, int count);
@@ -158,6 +158,11 @@ void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int
 double tn_unit_roundoff(tn_type type); /* half an ulp of 1 */
 /* Half the distance between numbers of `type` next to `value`. */
 double tn_half_ulp(tn_type type, double value);
+/* True where no bound is above 0, also where none are carried. */
+bool tn_value_is_exact(const tn_value *value);
+/* `value`, or where a decision it rests on was not exact a copy of it with infinite bounds (deep);
+ * takes over the reference.                                                                      */
+tn_value *tn_value_decided(tn_eval *eval, tn_value *value, bool exact);
 /* Infinite bounds for all of `value` if some element of `source` is inexact: for what has no derivative. */
 void tn_bounds_unless_exact(tn_value *value, const tn_value *source);
 

@@ -31,7 +31,10 @@ void tn_lanes_round(tn_type type, tn_cell *cells, int count) {
   for (int i = 0; i < count; i++) cells[i].f = tn_round_float(type, cells[i].f);
 }
 
-tn_lanes tn_lanes_new(tn_eval *eval, tn_type type, int width) {
+tn_lanes tn_lanes_new(tn_eval *eval, tn_type type, int64_t width) {
+  if (width > INT32_MAX)
+    tn_eval_stop(eval, TN_LIMIT, "%s: works on %lld elements at once, at most %d can be evaluated",
+                 eval->inst ? tn_ops[eval->inst->op].name : "argument", (long long)width - 1, INT32_MAX - 1);
   tn_lanes lanes = {.type = type, .re = TN_SCRATCH(eval, tn_cell, width)};
   memset(lanes.re, 0, (size_t)width * sizeof *lanes.re);
   bool complex = tn_type_is_complex(type);
@@ -289,5 +292,6 @@ tn_value *tn_eval_convert(tn_eval *eval, const tn_inst *inst, tn_value *const *o
 /* A tuple is chosen whole, arrays element by element. */
 tn_value *tn_eval_select(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   if (tn_shape_is_array(inst->shape)) return elementwise(eval, inst, operands);
-  return tn_value_retain(operands[tn_value_integer(operands[0], 0) ? 1 : 2]);
+  tn_value *chosen = tn_value_retain(operands[tn_value_integer(operands[0], 0) ? 1 : 2]);
+  return tn_value_decided(eval, chosen, tn_value_is_exact(operands[0]));
 }

@@ -93,7 +93,7 @@ static void transform_dim(tn_eval *eval, number *data, int64_t outer, int64_t le
 
 static number *load_numbers(tn_eval *eval, const tn_value *from, int64_t first, int64_t count,
                             double **bound) {
-  tn_lanes lanes = tn_lanes_new(eval, tn_value_type(from), (int)count + 1);
+  tn_lanes lanes = tn_lanes_new(eval, tn_value_type(from), count + 1);
   tn_lanes_load(&lanes, 0, from, first, 1, (int)count);
   number *numbers = TN_SCRATCH(eval, number, count + 1);
   for (int64_t i = 0; i < count; i++) numbers[i] = (number){lanes.re[i].f, lanes.im ? lanes.im[i] : 0};
@@ -103,7 +103,7 @@ static number *load_numbers(tn_eval *eval, const tn_value *from, int64_t first, 
 
 static void store_numbers(tn_eval *eval, tn_value *to, int64_t first, int64_t count, const number *numbers,
                           double *bound) {
-  tn_lanes lanes = tn_lanes_new(eval, tn_value_type(to), (int)count + 1);
+  tn_lanes lanes = tn_lanes_new(eval, tn_value_type(to), count + 1);
   for (int64_t i = 0; i < count; i++) {
     lanes.re[i].f = (double)numbers[i].re;
     if (lanes.im) lanes.im[i] = (double)numbers[i].im;

@@ -154,13 +154,19 @@ static int64_t clamped_start(const tn_inst *inst, tn_value *const *operands, int
   return position;
 }
 
+static bool starts_are_exact(const tn_inst *inst, tn_value *const *operands, int first_index) {
+  for (int i = first_index; i < inst->n_operands; i++)
+    if (!tn_value_is_exact(operands[i])) return false;
+  return true;
+}
+
 tn_value *tn_eval_dynamic_slice(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   const tn_shape *from = operands[0]->literal.shape, *shape = inst->shape;
   tn_value *result = tn_value_new(eval, shape);
   int64_t *strides = tn_strides(eval, from);
   int64_t first = from->rank ? clamped_start(inst, operands, 1, from, shape->dims, strides) : 0;
   tn_value_copy(result, 0, tn_strides(eval, shape), operands[0], first, strides, shape->rank, shape->dims);
-  return result;
+  return tn_value_decided(eval, result, starts_are_exact(inst, operands, 1));
 }
 
 tn_value *tn_eval_dynamic_update_slice(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
@@ -170,7 +176,7 @@ tn_value *tn_eval_dynamic_update_slice(tn_eval *eval, const tn_inst *inst, tn_va
   tn_value_copy(result, 0, strides, operands[0], 0, strides, shape->rank, shape->dims);
   int64_t first = shape->rank ? clamped_start(inst, operands, 2, shape, update->dims, strides) : 0;
   tn_value_copy(result, first, strides, operands[1], 0, tn_strides(eval, update), shape->rank, update->dims);
-  return result;
+  return tn_value_decided(eval, result, starts_are_exact(inst, operands, 2));
 }
 
 tn_value *tn_eval_iota(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {

@@ -98,8 +98,9 @@ static int64_t walk_output(const walk *w) {
   FOLD(T, T, MULTIPLY, a *b) FOLD(T, T, MAXIMUM, FLOAT_MAX(a, b)) FOLD(T, T, MINIMUM, FLOAT_MIN(a, b))
 #define INTEGER_FOLDS(T, U)                                                                                  \
   FOLD(T, U, ADD, a + b)                                                                                     \
-  FOLD(T, U, MULTIPLY, a *b) FOLD(T, T, MAXIMUM, MAX_OF(a, b)) FOLD(T, T, MINIMUM, MIN_OF(a, b))             \
-      FOLD(T, T, AND, a &b) FOLD(T, T, OR, a | b) FOLD(T, T, XOR, a ^ b)
+  FOLD(T, U, MULTIPLY, a *b)                                                                                 \
+  FOLD(T, T, MAXIMUM, MAX_OF(a, b)) FOLD(T, T, MINIMUM, MIN_OF(a, b)) FOLD(T, T, AND, a &b)                  \
+      FOLD(T, T, OR, a | b) FOLD(T, T, XOR, a ^ b)
 FLOAT_FOLDS(float)
 FLOAT_FOLDS(double)
 INTEGER_FOLDS(int32_t, uint32_t)

@@ -124,7 +124,7 @@ tn_value *tn_eval_sort(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
   int64_t count = shape->rank ? shape->dims[dim] : 1, stride = 1, total = tn_shape_elements(shape);
   for (int d = dim + 1; d < shape->rank; d++) stride *= shape->dims[d];
   tn_lanes *lines = TN_SCRATCH(eval, tn_lanes, n), keys;
-  for (int k = 0; k < n; k++) lines[k] = tn_lanes_new(eval, tn_value_type(operands[k]), (int)count + 1);
+  for (int k = 0; k < n; k++) lines[k] = tn_lanes_new(eval, tn_value_type(operands[k]), count + 1);
   ordering o = open_ordering(eval, inst, lines, n, &keys);
   const tn_lanes *line_of_keys = NULL;
   for (int k = 0; o.key && k < n; k++)
@@ -163,8 +163,7 @@ static tn_value *top(tn_eval *eval, const tn_shape *shape, tn_value *operand, bo
   const tn_shape *from = operand->literal.shape;
   int64_t count = from->dims[from->rank - 1], k = shape->elements[0]->dims[from->rank - 1];
   tn_value *results[2] = {tn_value_new(eval, shape->elements[0]), tn_value_new(eval, shape->elements[1])};
-  tn_lanes line = tn_lanes_new(eval, from->type, (int)count + 1),
-           keys = tn_lanes_new(eval, from->type, (int)count + 1);
+  tn_lanes line = tn_lanes_new(eval, from->type, count + 1), keys = tn_lanes_new(eval, from->type, count + 1);
   ordering o = {.lines = &line, .n = 1, .key = &keys, .direction = largest ? TN_GT : TN_LT};
   int64_t *order = TN_SCRATCH(eval, int64_t, count), *spare = TN_SCRATCH(eval, int64_t, count);
   int64_t lines = count ? tn_shape_elements(from) / count : 0;

@@ -136,7 +136,7 @@ tn_value *tn_eval_reduce_window(tn_eval *eval, const tn_inst *inst, tn_value *co
 /* ---- select-and-scatter ---- */
 
 /* The element of a window that `select` keeps: it stays while select(kept, next) holds. */
-static int64_t selected(const windows *w, tn_caller *select, const int64_t *out) {
+static int64_t selected(const windows *w, tn_caller *select, const int64_t *out, bool *exact) {
   int64_t kept = -1;
   for (int d = 0; d < w->from->rank; d++) w->tap[d] = 0;
   for (int64_t t = 0; t < w->taps; t++, tn_index_next(w->from->rank, w->sizes, w->tap)) {
@@ -146,6 +146,7 @@ static int64_t selected(const windows *w, tn_caller *select, const int64_t *out)
       tn_lanes_load(&select->parameters[0], 0, w->operands[0], kept, 1, 1);
       tn_lanes_load(&select->parameters[1], 0, w->operands[0], at, 1, 1);
       tn_caller_run(select, 1);
+      if (select->results[0].bound && select->results[0].bound[0] > 0) *exact = false;
     }
     if (kept < 0 || !select->results[0].re[0].i) kept = at;
   }
@@ -167,19 +168,20 @@ tn_value *tn_eval_select_and_scatter(tn_eval *eval, const tn_inst *inst, tn_valu
     w.taps *= w.sizes[d];
     out[d] = 0;
   }
+  bool exact = true;
   tn_value *result = tn_value_new(eval, inst->shape);
   tn_value_copy(result, 0, &one, operands[2], 0, &zero, 1, &count);
   tn_caller select = tn_caller_open(eval, inst->called[0], 1),
             scatter = tn_caller_open(eval, inst->called[1], 1);
   for (int64_t s = 0; s < tn_shape_elements(source); s++, tn_index_next(source->rank, source->dims, out)) {
-    int64_t at = selected(&w, &select, out);
+    int64_t at = selected(&w, &select, out, &exact);
     if (at < 0) continue;
     tn_lanes_load(&scatter.parameters[0], 0, result, at, 1, 1);
     tn_lanes_load(&scatter.parameters[1], 0, operands[1], s, 1, 1);
     tn_caller_run(&scatter, 1);
     tn_lanes_store(&scatter.results[0], 0, result, at, 1, 1);
   }
-  return result;
+  return tn_value_decided(eval, result, exact);
 }
 
 /* ---- scan ---- */

@@ -1,0 +1,89 @@
+/* Limits, refusals, bounds.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "eval_test.h"
+
+/* i counts to `n`; a buffer of 4 KiB is made anew each time. */
+#define LOOP(n)                                                                                              \
+  "body { s = (s32[], f32[1024]) parameter(0)\n i = s32[] get-tuple-element(s), index=0\n"                   \
+  " x = f32[1024] get-tuple-element(s), index=1\n one = s32[] constant(1)\n j = s32[] add(i, one)\n"         \
+  " y = f32[1024] negate(x)\n ROOT r = (s32[], f32[1024]) tuple(j, y) }\n"                                   \
+  "cond { s = (s32[], f32[1024]) parameter(0)\n i = s32[] get-tuple-element(s), index=0\n"                   \
+  " n = s32[] constant(" #n ")\n ROOT r = pred[] compare(i, n), direction=LT }\n"                            \
+  "ENTRY e { i = s32[] constant(0)\n z = f32[] constant(1)\n x = f32[1024] broadcast(z), dimensions={}\n"    \
+  " t = (s32[], f32[1024]) tuple(i, x)\n w = (s32[], f32[1024]) while(t), condition=cond, body=body\n"       \
+  " ROOT r = s32[] get-tuple-element(w), index=0 }"
+
+Test(eval, loops_run_in_the_memory_of_one_iteration) {
+  cr_expect(runs(LOOP(20000), &(tn_eval_options){.max_bytes = 40000}));
+}
+
+Test(eval, limits_are_named) {
+  expect_failure(LOOP(1000), &(tn_eval_options){.max_iterations = 10}, TN_LIMIT, "10 iterations");
+  cr_expect(runs(LOOP(10), &(tn_eval_options){.max_iterations = 10}));
+  expect_failure(LOOP(10), &(tn_eval_options){.max_bytes = 6000}, TN_LIMIT, "the limit is 6000");
+}
+
+Test(eval, refusals_name_the_opcode) {
+  expect_failure("ENTRY e { t = token[] after-all()\n i = (f32[2], token[]) infeed(t)\n"
+                 " ROOT r = f32[2] get-tuple-element(i), index=0 }",
+                 NULL, TN_UNSUPPORTED, "infeed");
+  expect_failure("ENTRY e { x = f32[2] constant({1, 2})\n ROOT r = f32[2] custom-call(x), "
+                 "custom_call_target=\"mystery\" }",
+                 NULL, TN_UNSUPPORTED, "mystery");
+  expect_failure("add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT r = f32[] add(a, b) }\n"
+                 "ENTRY e { x = f32[2] constant({1, 2})\n ROOT r = f32[2] all-reduce(x), "
+                 "replica_groups={{0,1}}, to_apply=add }",
+                 NULL, TN_UNSUPPORTED, "group of 2");
+}
+
+Test(eval, what_nothing_needs_is_not_run) {
+  cr_expect(runs(
+      "ENTRY e { x = f32[2] constant({1, 2})\n c = f32[2] custom-call(x), custom_call_target=\"mystery\"\n"
+      " ROOT r = f32[2] negate(x) }",
+      NULL));
+}
+
+Test(eval, exact_operations_have_no_error) {
+  cr_expect_eq(bound_of("ENTRY e { a = f32[] constant(3)\n ROOT r = f32[] add(a, a) }", 0), 0);
+  double u = ldexp(1, -24);
+  cr_expect_eq(
+      bound_of("ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n ROOT r = f32[] divide(a, b) }", 0),
+      u / 4);
+}
+
+Test(eval, errors_pass_through_derivatives) {
+  /* d = 1/3 with u/4; d*d has 2 d u/4 and a rounding more. */
+  double u = ldexp(1, -24);
+  double bound = bound_of("ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n d = f32[] divide(a, b)\n"
+                          " ROOT r = f32[] multiply(d, d) }",
+                          0);
+  cr_expect(bound > u / 6 && bound < u, "%g", bound / u);
+  cr_expect(
+      isinf(bound_of("ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n d = f32[] divide(a, b)\n"
+                     " t = f32[] multiply(d, b)\n ROOT r = f32[] floor(t) }",
+                     0)));
+}
+
+Test(eval, a_choice_by_an_inexact_comparison_has_no_bound) {
+  cr_expect(
+      isinf(bound_of("ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n d = f32[] divide(a, b)\n"
+                     " t = f32[] multiply(d, b)\n p = pred[] compare(t, a), direction=EQ\n"
+                     " ROOT r = f32[] select(p, a, b) }",
+                     0)));
+  cr_expect_eq(bound_of("ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n d = f32[] divide(a, b)\n"
+                        " p = pred[] compare(d, a), direction=LT\n ROOT r = f32[] select(p, a, b) }",
+                        0),
+               0);
+}
+
+Test(eval, sums_in_any_order_are_within_their_bound) {
+  double bound = bound_of("ENTRY e { a = f32[3] constant({1e8, 1, -1e8})\n b = f32[3] constant({1, 1, 1})\n"
+                          " ROOT r = f32[] dot(a, b), lhs_contracting_dims={0}, rhs_contracting_dims={0} }",
+                          0);
+  cr_expect(bound >= 3 * ldexp(2e8, -24) && bound < 100, "%g", bound);
+}
