@@ -5,7 +5,8 @@
  *   literals.c     the text of constants
  *   annotations.c  sharding, metadata, frontend_attributes, …: grammar checked, text kept
  *   attributes.c   what ir/attrs.def lists: which may stand where
- *   values.c       their values, a reader for each FORM; windows.c: the patterned ones
+ *   values.c       their values, a reader for each FORM; windows.c: the patterned ones;
+ *                  groups.c: replica groups
  *   operands.c     operands: names, shapes, nested instructions
  *   instruction.c  one instruction
  *   async.c        foo-start, foo-update, foo-done
@@ -198,6 +199,8 @@ bool tn_hlo_attributes(tn_hlo_parser *p, tn_pending *inst, bool nested);
  * BRANCHES are not among them: they go into p->callees.                            */
 bool tn_hlo_value(tn_hlo_parser *p, tn_form form, void *to);
 bool tn_hlo_index(tn_hlo_parser *p, tn_dims *index); /* {0,1} */
+
+/* ---- groups.c ---- */
 bool tn_hlo_groups(tn_hlo_parser *p, tn_groups *groups);
 
 /* ---- windows.c ---- */

@@ -6,9 +6,6 @@
 
 #include "base/number.h"
 
-/* A replica group list may be written as [a,b]<=[n], so its length must be bounded. */
-enum { MAX_DEVICES = 1 << 16 };
-
 /* ---- enumerations: the spellings of enums.def, by type ---- */
 
 #define ENUM_BEGIN(name)     static const char *const name##_spellings[] = {
@@ -146,99 +143,6 @@ static bool pairs(tn_hlo_parser *p, tn_pairs *list) {
   }
   *list = (tn_pairs){items.at, items.count};
   return tn_hlo_expect(p, '}', "to end the pairs");
-}
-
-/* ---- replica groups ---- */
-
-static int64_t product(tn_dims dims) {
-  int64_t all = 1;
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] < 1 || __builtin_mul_overflow(all, dims.at[i], &all) || all > MAX_DEVICES) return -1;
-  return all;
-}
-
-/* Whether `order` is a permutation of 0 … n-1. */
-static bool permutes(tn_dims order, int n) {
-  bool seen[TN_HLO_MAX_RANK] = {false};
-  if (order.count != n || n > TN_HLO_MAX_RANK) return false;
-  for (int i = 0; i < n; i++) {
-    if (order.at[i] < 0 || order.at[i] >= n || seen[order.at[i]]) return false;
-    seen[order.at[i]] = true;
-  }
-  return true;
-}
-
-/* The devices 0 … in the shape `sizes`, transposed by `order`: element `position`. */
-static int64_t iota_device(tn_dims sizes, tn_dims order, int64_t position) {
-  int64_t device = 0;
-  for (int i = order.count - 1; i >= 0; i--) {
-    int64_t size = sizes.at[order.at[i]], index = position % size, stride = 1;
-    for (int j = (int)order.at[i] + 1; j < sizes.count; j++) stride *= sizes.at[j];
-    device += index * stride;
-    position /= size;
-  }
-  return device;
-}
-
-static tn_dims identity(tn_hlo_parser *p, int count) {
-  int64_t *at = TN_NEW_ARRAY(p->arena, int64_t, count);
-  for (int i = 0; i < count; i++) at[i] = i;
-  return (tn_dims){at, count};
-}
-
-/* [groups,size]<=[a,b]T(1,0) */
-static bool iota_groups(tn_hlo_parser *p, tn_groups *groups) {
-  tn_location here = tn_hlo_here(p);
-  tn_dims shape, sizes;
-  if (!tn_hlo_dims(p, '[', ']', &shape)) return false;
-  if (!tn_hlo_accept(p, TN_TOK_LEQ)) return tn_hlo_expected(p, "'<=' after the shape of the groups");
-  if (!tn_hlo_dims(p, '[', ']', &sizes)) return false;
-  tn_dims order = identity(p, sizes.count);
-  if (tn_hlo_accept_word(p, "T") && !tn_hlo_dims(p, '(', ')', &order)) return false;
-  int64_t devices = product(sizes);
-  if (shape.count != 2 || devices < 1 || product(shape) != devices || !permutes(order, sizes.count))
-    return tn_hlo_error_at(p, here,
-                           "replica_groups: %d dimensions of at most %d devices do not divide as said",
-                           sizes.count, MAX_DEVICES);
-  tn_dims *at = TN_NEW_ARRAY(p->arena, tn_dims, shape.at[0]);
-  for (int64_t i = 0; i < shape.at[0]; i++) {
-    int64_t *group = TN_NEW_ARRAY(p->arena, int64_t, shape.at[1]);
-    for (int64_t j = 0; j < shape.at[1]; j++) group[j] = iota_device(sizes, order, i * shape.at[1] + j);
-    at[i] = (tn_dims){group, (int)shape.at[1]};
-  }
-  groups->at = at;
-  groups->count = (int)shape.at[0];
-  return true;
-}
-
-static bool listed_groups(tn_hlo_parser *p, tn_groups *groups) {
-  TN_VEC(tn_dims) items = {0};
-  if (!tn_hlo_expect(p, '{', "to begin the groups")) return false;
-  while (tn_hlo_kind(p) != '}') {
-    tn_dims group;
-    if (!tn_hlo_index(p, &group)) return false;
-    TN_PUSH(p->arena, &items, group);
-    if (!tn_hlo_accept(p, ',')) break;
-  }
-  groups->at = items.at;
-  groups->count = items.count;
-  return tn_hlo_expect(p, '}', "to end the groups");
-}
-
-/* The text between two places without its blanks and comments. */
-static const char *squeezed(tn_hlo_parser *p, const char *from, const char *to) {
-  size_t first = p->text.length;
-  while ((from = tn_skip_blanks(from, to)) && from < to) tn_text_put_char(&p->text, *from++);
-  const char *text = tn_arena_string_n(p->arena, p->text.bytes + first, p->text.length - first);
-  p->text.length = first;
-  return text;
-}
-
-bool tn_hlo_groups(tn_hlo_parser *p, tn_groups *groups) {
-  const char *from = p->lex.token.text.at;
-  if (!(tn_hlo_kind(p) == '[' ? iota_groups(p, groups) : listed_groups(p, groups))) return false;
-  groups->text = squeezed(p, from, p->lex.token.text.at - p->lex.token.percent);
-  return true;
 }
 
 /* ---- the rest ---- */

@@ -157,17 +157,42 @@ Test(grammar, padding_of_a_scalar) {
                "pad(%y, %x)");
 }
 
-Test(grammar, replica_groups_are_resolved) {
-  tn_module *m = module_of(
-      "HloModule m\nadd { a = f32[] parameter(0)\n b = f32[] parameter(1)\n s = f32[] add(a, b)\n}\n"
-      "ENTRY e {\n x = f32[2] parameter(0)\n"
-      " ROOT r = f32[2] all-reduce(x), replica_groups=[2,3]<=[3,2]T(1,0), to_apply=add\n}");
+/* The groups [2,3] that `text` stands for. */
+static void expect_groups(const char *groups_text, const int64_t expected[2][3]) {
+  tn_text text = {0};
+  tn_text_printf(&text,
+                 "HloModule m, replica_count=6\n"
+                 "add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n s = f32[] add(a, b)\n}\n"
+                 "ENTRY e {\n x = f32[2] parameter(0)\n"
+                 " ROOT r = f32[2] all-reduce(x), replica_groups=%s, to_apply=add\n}",
+                 groups_text);
+  tn_module *m = module_of(text.bytes);
   tn_groups groups = m->entry->root->attr.collective.groups;
   cr_assert(groups.count == 2 && groups.at[0].count == 3);
-  const int64_t expected[2][3] = {{0, 2, 4}, {1, 3, 5}};
   for (int i = 0; i < 2; i++)
-    for (int j = 0; j < 3; j++) cr_assert_eq(groups.at[i].at[j], expected[i][j]);
+    for (int j = 0; j < 3; j++) cr_expect_eq(groups.at[i].at[j], expected[i][j], "%s", groups_text);
+  expect_fixed_point(m);
   tn_module_destroy(m);
+  tn_text_free(&text);
+}
+
+Test(grammar, replica_groups_are_resolved) {
+  static const int64_t rows[2][3] = {{0, 1, 2}, {3, 4, 5}}, columns[2][3] = {{0, 2, 4}, {1, 3, 5}};
+  expect_groups("{ {0,1,2}, {3,4,5} }", rows);
+  expect_groups("[2,3]<=[6]", rows);
+  expect_groups("[2,3]<=[3,2]T(1,0)", columns);
+  expect_groups("mesh['a'=2,'b'=3] {'b'}", rows);
+  expect_groups("mesh['a'=3,'b'=2] {'a'}", columns);
+  expect_groups("mesh['a b'=6] {'a b':(1)3}", columns);
+  expect_groups("mesh['a'=6] {0:(2)3}", rows);
+  expect_groups("mesh['a'=2,'b'=3], device_ids=([3,2]T(1,0)) {'b'}", columns);
+  expect_error("f32[2] all-gather(f32[1] x), dimensions={0}, replica_groups=mesh['a'=2,'b'=2] {'a','a'}",
+               "overlap");
+  expect_error("f32[2] all-gather(f32[1] x), dimensions={0}, replica_groups=mesh['a'=4] {0:(1)2,0:(1)2}",
+               "overlap");
+  expect_error("f32[2] all-gather(f32[1] x), dimensions={0}, replica_groups=mesh['a'=2] {'b'}",
+               "no axis 'b'");
+  expect_groups("mesh['a'=2,'b'=3], device_ids=(0,2,4,1,3,5) {'b'}", columns);
 }
 
 Test(grammar, annotations) {

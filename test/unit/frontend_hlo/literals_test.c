@@ -7,6 +7,13 @@
 
 #include "support.h"
 
+static tn_module *kept[32];
+static int n_kept;
+
+static void drop_kept(void) {
+  while (n_kept) tn_module_destroy(kept[--n_kept]);
+}
+
 /* A constant's literal; the module is kept until the test ends. */
 static const tn_literal *constant(const char *text) {
   tn_text source = {0};
@@ -14,8 +21,11 @@ static const tn_literal *constant(const char *text) {
   tn_module *module = module_of(source.bytes);
   expect_fixed_point(module);
   tn_text_free(&source);
+  kept[n_kept++] = module;
   return module->entry->root->attr.constant.literal;
 }
+
+TestSuite(literals, .fini = drop_kept);
 
 Test(literals, values) {
   const float *f = constant("f32[2,3] constant({ {1, -2.5, 1e-3}, /*row*/\n { inf, -inf, .5 } })")->data;
