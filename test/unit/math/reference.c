@@ -58,11 +58,11 @@ static const reference known[] = {
     {"rsqrt", rsqrt, NULL, RSQRT},   {"power", NULL, pow, POWER},
     {"sine", sin, NULL, SIN},        {"cosine", cos, NULL, COS},
     {"tan", tan, NULL, TAN},         {"cbrt", cbrt, NULL, CBRT},
-    {"asin", asin_, NULL, ASIN},      {"acos", acos_, NULL, ACOS},
+    {"asin", asin_, NULL, ASIN},     {"acos", acos_, NULL, ACOS},
     {"atan", atan, NULL, ATAN},      {"atan2", NULL, atan2, ATAN2},
     {"sinh", sinh, NULL, SINH},      {"cosh", cosh, NULL, COSH},
     {"asinh", asinh, NULL, ASINH},   {"acosh", acosh_, NULL, ACOSH},
-    {"atanh", atanh_, NULL, ATANH},   {"remainder", NULL, fmod, REMAINDER},
+    {"atanh", atanh_, NULL, ATANH},  {"remainder", NULL, fmod, REMAINDER},
 };
 
 const reference *reference_find(const char *opcode) {
