@@ -80,6 +80,19 @@ def rounded(c, bits):
         return +mpf(c)
 
 
+def literal(x, bits):
+    """A hexadecimal float without trailing zeros."""
+    fraction, exponent = float(x).hex().split("p")
+    fraction = fraction.rstrip("0").rstrip(".") if "." in fraction else fraction
+    return fraction + "p" + exponent + ("f" if bits == 24 else "")
+
+
+def define(name, literals):
+    """A macro for a list, three to a line."""
+    lines = [", ".join(literals[i:i + 3]) for i in range(0, len(literals), 3)]
+    print("#define %s %s" % (name, ", \\\n  ".join(lines)))
+
+
 def polynomial(name, target, weight, low, high, degree, bits, fixed=()):
     low, high = mpf(low), mpf(high)
     done = [mpf(f) for f in fixed]
@@ -87,9 +100,8 @@ def polynomial(name, target, weight, low, high, degree, bits, fixed=()):
         c, size = fit(target, weight, low, high, done, degree + 1 - len(done))
         done.append(rounded(c[len(done)], bits))
     _, size = extrema(lambda x: (target(x) - value(done, x)) / weight(x), low, high, 1, 400)
-    suffix = "f" if bits == 24 else ""
     print("/* 2^%.1f */" % float(log(size, 2)))
-    print("#define %s %s" % (name, ", ".join(float(c).hex() + suffix for c in done)))
+    define(name, [literal(c, bits) for c in done])
     sys.stdout.flush()
 
 
@@ -97,9 +109,8 @@ def split(name, exact, bits, kept):
     """hi with few bits, so that small integers times hi are exact, and lo, the rest."""
     high = rounded(exact, kept)
     low = rounded(exact - high, bits)
-    suffix = "f" if bits == 24 else ""
-    print("#define %s_HI %s%s" % (name, float(high).hex(), suffix))
-    print("#define %s_LO %s%s" % (name, float(low).hex(), suffix))
+    define(name + "_HI", [literal(high, bits)])
+    define(name + "_LO", [literal(low, bits)])
 
 
 def taylor_safe(function, series, near):
@@ -120,17 +131,17 @@ def main():
     print(" *")
     print(" * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception")
     print(" */")
+    print("/* clang-format off */")
     split("LN2_F", LN2, 24, 14)
-    print("#define LOG2E_F %sf" % float(rounded(1 / LN2, 24)).hex())
-    print("#define LN2_D %s" % float(LN2).hex())
-    print("#define LOG2E_D %s" % float(1 / LN2).hex())
-    split("PI_2_F", pi / 2, 24, 24)
-    print("#define PI_2_D %s" % float(pi / 2).hex())
-    print("#define PI_D %s" % float(pi).hex())
+    define("LOG2E_F", [literal(rounded(1 / LN2, 24), 24)])
+    define("LN2_D", [literal(LN2, 53)])
+    define("LOG2E_D", [literal(1 / LN2, 53)])
+    define("PI_2_D", [literal(pi / 2, 53)])
+    define("PI_D", [literal(pi, 53)])
     with mp.workdps(90):
         bits = int(mp.floor(2 / pi * mpf(2) ** 224))
     print("/* 2/pi, 224 bits, most significant word first. */")
-    print("#define TWO_OVER_PI %s" % ", ".join("0x%08xu" % ((bits >> (192 - 32 * i)) & 0xFFFFFFFF) for i in range(7)))
+    define("TWO_OVER_PI", ["0x%08xu" % ((bits >> (192 - 32 * i)) & 0xFFFFFFFF) for i in range(7)])
 
     near = mpf(10) ** -3
     reach = mpf("0.348")  # ln 2 / 2 and what an inexact quotient adds
@@ -157,7 +168,7 @@ def main():
 
     # erf(x) = x + x p(x^2) below ERF_SPLIT, 1 - exp(q(x - ERF_SPLIT)) up to 4
     join = mpf("0.875")
-    print("#define ERF_SPLIT_F %sf" % float(join).hex())
+    define("ERF_SPLIT_F", [literal(join, 24)])
     c = 2 / sqrt(pi)
     e = taylor_safe(lambda y: erf(sqrt(y)) / sqrt(y) - 1,
                     power_series(lambda k: c * (-1) ** k / (factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0)),
@@ -171,7 +182,7 @@ def main():
 
     # tanh(x) = x + x^3 p(x^2) below TANH_SPLIT
     join = mpf("0.375")
-    print("#define TANH_SPLIT_F %sf" % float(join).hex())
+    define("TANH_SPLIT_F", [literal(join, 24)])
     p = taylor_safe(lambda y: (tanh(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
                     power_series(lambda k: [mpf(-1) / 3, mpf(2) / 15, mpf(-17) / 315][k], 3), mpf(10) ** -7)
     w = lambda y: tanh(sqrt(y)) / sqrt(y)**3 if y > mpf("0.005") else mpf(200)
