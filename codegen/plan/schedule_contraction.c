@@ -181,6 +181,19 @@ static int unroll_of(int64_t size) {
   return size >= 8 ? 4 : 1;
 }
 
+/* Rows are taken in blocks whose inputs stay in the cache while all panels pass over
+ * them: without, each panel reads all inputs from memory again. Rows that lie in several
+ * dims (a convolution's) are few enough as they are.                                    */
+static int64_t row_block(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int rows, int unroll) {
+  int64_t depth = 1, size = kernel->dims[rows].size;
+  for (int i = 0; i < c->reduce->n_dims; i++) depth *= kernel->dims[c->reduce->dims[i]].size;
+  int64_t row_bytes = depth * (target->vector_bytes / c->lanes);
+  int64_t most = target->l2_bytes / 2 / (row_bytes > 0 ? row_bytes : 1) / unroll * unroll;
+  if (most < 2 * unroll || most >= size) return size;
+  int64_t blocks = steps(size, most);
+  return steps(steps(size, blocks), unroll) * unroll;
+}
+
 void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c) {
   plan_loops p = {.arena = arena, .kernel = kernel};
   p.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
@@ -203,10 +216,22 @@ void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *t
     for (int r = 0; r < n_rows; r++) is_row = is_row || rows[r] == c->loop->dims[i];
     if (!is_row && c->loop->dims[i] != c->n) add_loop(&p, c->loop->dims[i], 0);
   }
+  bool blocked = false;
+  if (n_rows == 1) {
+    tn_dim_schedule *m = &p.dims[rows[0]];
+    int64_t block = row_block(kernel, c, target, rows[0], m->unroll);
+    blocked = block < kernel->dims[rows[0]].size;
+    if (blocked) {
+      m->n_tiles = 1;
+      m->tiles[0] = block;
+      add_loop(&p, rows[0], 0);
+    }
+  }
   if (rows_outside)
     for (int r = n_rows - 1; r > 0; r--) add_loop(&p, rows[r], 0);
   add_loop(&p, c->n, 0);
-  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows; r--) add_loop(&p, rows[r], 0);
+  if (blocked) add_loop(&p, rows[0], 1);
+  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows && !blocked; r--) add_loop(&p, rows[r], 0);
   kernel->schedule.n_threads = p.order.count;
   for (int i = 0; i < c->reduce->n_dims; i++) add_loop(&p, c->reduce->dims[i], 0);
   kernel->schedule.dims = p.dims;
