@@ -18,6 +18,7 @@
 
 bool tn_unit_fail(tn_unit *u, tn_status status, const char *format, ...) {
   va_list arguments;
+  if (u->failed) return false; /* what follows from the first */
   va_start(arguments, format);
   tn_error(u->sink, status, TN_NOWHERE, "%s", tn_arena_vprintf(u->arena, format, arguments));
   va_end(arguments);
