@@ -52,19 +52,21 @@ typedef struct {
 typedef struct tn_pipeline_options {
   int level;
   bool reassociate;
-  int64_t max_fold_work;              /* 0: the default */
+  int64_t max_fold_work;              /* 0: the default, 2^28 */
   const tn_pass *const *passes;       /* exactly these, in order; NULL: those of the level */
   int n_passes;
   const char *const *disabled;        /* names; NULL-terminated, or NULL */
   const char *stop_after;             /* pass name; NULL: run all */
-  int stop_occurrence;                /* which occurrence of it, from 1 */
+  int stop_occurrence;                /* which occurrence of it, from 1; 0: the first */
+  const int64_t *fuel;                /* rewrites that all passes together may make; NULL: any number */
   /* Called after each pass that ran (printing, dumping); may be NULL. */
   void (*after_pass)(void *user, const tn_module *module, const tn_pass *pass, int occurrence, bool changed);
   void *user;
 } tn_pipeline_options;
 
-/* Runs the passes, verifies after each (TN_BUG naming the pass if that fails, or if a
- * pass returned false but changed the module). records: one a pass run, in `arena`.   */
+/* Runs the passes, verifies after each: TN_BUG naming the pass if that fails, if a pass
+ * returned false but changed the module, or true but did not. TN_USAGE for names in
+ * `disabled` and `stop_after` that no pass has. records: one a pass run, in `arena`.  */
 bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_arena *arena,
                      tn_pass_record **records, int *n_records, tn_diagnostics *sink);
 
