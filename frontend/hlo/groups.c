@@ -11,7 +11,17 @@
  */
 #include "frontend/hlo/parser.h"
 
-enum { MAX_DEVICES = 1 << 16 };
+enum {
+  MAX_DEVICES = 1 << 16,     /* of one list of groups */
+  MAX_ALL_DEVICES = 1 << 22, /* of all in a text */
+};
+
+/* False where the text has named enough. */
+static bool spend(tn_hlo_parser *p, int64_t devices) {
+  p->n_devices += devices;
+  return p->n_devices <= MAX_ALL_DEVICES ||
+         tn_hlo_limit(p, "replica groups of more than %d devices in one text", MAX_ALL_DEVICES);
+}
 
 /* ---- lists of devices ---- */
 
@@ -33,16 +43,19 @@ static bool permutes(tn_dims order, int n) {
   return true;
 }
 
-/* The devices 0 … in the shape `sizes`, transposed by `order`: element `position`. */
-static int64_t iota_device(tn_dims sizes, tn_dims order, int64_t position) {
-  int64_t device = 0;
-  for (int i = order.count - 1; i >= 0; i--) {
-    int64_t size = sizes.at[order.at[i]], index = position % size, stride = 1;
-    for (int j = (int)order.at[i] + 1; j < sizes.count; j++) stride *= sizes.at[j];
-    device += index * stride;
-    position /= size;
+/* The devices 0 … in the shape `sizes`, transposed by `order`. */
+static void fill_iota(tn_dims sizes, tn_dims order, int64_t *devices, int64_t count) {
+  int64_t stride[TN_HLO_MAX_RANK], next = 1;
+  for (int i = sizes.count - 1; i >= 0; next *= sizes.at[i--]) stride[i] = next;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t rest = i;
+    devices[i] = 0;
+    for (int j = order.count - 1; j >= 0; j--) {
+      int64_t size = sizes.at[order.at[j]];
+      devices[i] += rest % size * stride[order.at[j]];
+      rest /= size;
+    }
   }
-  return device;
 }
 
 static tn_dims identity(tn_hlo_parser *p, int count) {
@@ -62,8 +75,9 @@ static bool iota_devices(tn_hlo_parser *p, tn_dims *devices) {
   if (count < 1 || !permutes(order, sizes.count))
     return tn_hlo_error_at(p, here, "%d dimensions of 1 to %d devices, permuted by %d, name no devices",
                            sizes.count, MAX_DEVICES, order.count);
+  if (!spend(p, count)) return false;
   int64_t *at = TN_NEW_ARRAY(p->arena, int64_t, count);
-  for (int64_t i = 0; i < count; i++) at[i] = iota_device(sizes, order, i);
+  fill_iota(sizes, order, at, count);
   *devices = (tn_dims){at, (int)count};
   return true;
 }
@@ -102,8 +116,8 @@ static bool listed_groups(tn_hlo_parser *p, tn_groups *groups) {
 
 /* A part of a mesh axis: positions along the axis divide as [pre][size][rest]. */
 typedef struct {
-  int axis;
-  int64_t size, rest;
+  int64_t size;
+  int64_t stride; /* of the part, in places of the mesh */
 } axis_part;
 
 typedef struct {
@@ -132,6 +146,7 @@ static bool mesh_axes(tn_hlo_parser *p, mesh *m) {
   }
   m->sizes = tn_hlo_pop_dims(p, first);
   m->count = product(m->sizes);
+  if (m->count >= 1 && !spend(p, m->count)) return false;
   if (m->count < 1) return tn_hlo_error_at(p, here, "a mesh must have 1 to %d devices", MAX_DEVICES);
   return tn_hlo_expect(p, ']', "to end the axes");
 }
@@ -179,7 +194,9 @@ static bool mesh_part(tn_hlo_parser *p, mesh *m) {
   if (pre < 1 || size < 1 || pre > whole || size > whole || whole % (pre * size))
     return tn_hlo_error_at(p, here, "an axis of %lld has no part (%lld)%lld", (long long)whole,
                            (long long)pre, (long long)size);
-  TN_PUSH(p->scratch, &m->parts, (axis_part){(int)axis, size, whole / (pre * size)});
+  int64_t stride = whole / (pre * size);
+  for (int i = (int)axis + 1; i < m->sizes.count; i++) stride *= m->sizes.at[i];
+  TN_PUSH(p->scratch, &m->parts, (axis_part){size, stride});
   return m->parts.count <= TN_HLO_MAX_RANK || tn_hlo_error_at(p, here, "more than %d axes", TN_HLO_MAX_RANK);
 }
 
@@ -190,13 +207,6 @@ static bool mesh_parts(tn_hlo_parser *p, mesh *m) {
     if (!tn_hlo_accept(p, ',')) break;
   }
   return tn_hlo_expect(p, '}', "after the axes of the groups");
-}
-
-/* The stride of an axis part in positions of the mesh. */
-static int64_t stride_of(const mesh *m, const axis_part *part) {
-  int64_t stride = part->rest;
-  for (int i = part->axis + 1; i < m->sizes.count; i++) stride *= m->sizes.at[i];
-  return stride;
 }
 
 /* Places that differ only along the parts form a group, ordered by the parts as they
@@ -211,7 +221,7 @@ static bool split_mesh(tn_hlo_parser *p, const mesh *m, tn_location here, tn_gro
   for (int64_t place = 0; place < m->count; place++) {
     int64_t member = 0, first = place;
     for (int i = 0; i < m->parts.count; i++) {
-      int64_t stride = stride_of(m, &m->parts.at[i]), index = place / stride % m->parts.at[i].size;
+      int64_t stride = m->parts.at[i].stride, index = place / stride % m->parts.at[i].size;
       member = member * m->parts.at[i].size + index;
       first -= index * stride;
     }
@@ -237,25 +247,44 @@ static bool mesh_groups(tn_hlo_parser *p, tn_groups *groups) {
 
 /* ---- all of them ---- */
 
-/* The text between two places without its blanks and comments. */
-static const char *squeezed(tn_hlo_parser *p, const char *from, const char *to) {
+/* The text between two places without its blanks and comments; *last is where the
+ * last piece ends.                                                                  */
+static const char *squeezed(tn_hlo_parser *p, const char *from, const char *to, const char **last) {
   size_t first = p->text.length;
   while ((from = tn_skip_blanks(from, to)) && from < to) {
     const char *end = *from == '"' || *from == '\'' ? tn_skip_string(from, to) : from + 1;
     tn_text_put_n(&p->text, from, (size_t)(end - from));
-    from = end;
+    from = *last = end;
   }
   const char *text = tn_arena_string_n(p->arena, p->text.bytes + first, p->text.length - first);
   p->text.length = first;
   return text;
 }
 
+/* Programs repeat their groups: the same spelling gives the same object. */
+static bool same_as_last(tn_hlo_parser *p, const char *from, tn_groups *groups) {
+  tn_str last = p->groups_spelling;
+  if (!last.length || (size_t)(p->lex.end - from) < last.length || memcmp(from, last.at, last.length))
+    return false;
+  const char *behind = tn_skip_blanks(from + last.length, p->lex.end);
+  if (!behind || (behind < p->lex.end && *behind == 'T')) return false; /* may go on: T(1,0) */
+  *groups = p->groups;
+  tn_lexer_skip_to(&p->lex, from + last.length);
+  tn_lexer_next(&p->lex);
+  return true;
+}
+
 bool tn_hlo_groups(tn_hlo_parser *p, tn_groups *groups) {
   const char *from = p->lex.token.text.at;
+  if (same_as_last(p, from, groups)) return true;
   bool read = tn_hlo_kind(p) == '['       ? iota_groups(p, groups)
               : tn_hlo_at_word(p, "mesh") ? mesh_groups(p, groups)
                                           : listed_groups(p, groups);
   if (!read) return false;
-  groups->text = squeezed(p, from, p->lex.token.text.at - p->lex.token.percent);
+  const char *to = p->lex.token.text.at - p->lex.token.percent;
+  const char *end = from;
+  groups->text = squeezed(p, from, to, &end);
+  p->groups_spelling = (tn_str){from, (size_t)(end - from)};
+  p->groups = *groups;
   return true;
 }

@@ -121,6 +121,9 @@ typedef struct {
   int64_t depth, n_insts;
   uint64_t n_filled; /* elided constants so far */
   bool shapes_missing;
+  int64_t n_devices;      /* in replica groups so far */
+  tn_str groups_spelling; /* of the last replica groups, and what it stands for */
+  tn_groups groups;
 
   /* stacks: a reader pushes, copies what it pushed and restores the count */
   TN_VEC(int64_t) ints;

@@ -195,6 +195,22 @@ Test(grammar, replica_groups_are_resolved) {
   expect_groups("mesh['a'=2,'b'=3], device_ids=(0,2,4,1,3,5) {'b'}", columns);
 }
 
+/* Repeated groups are found by their spelling; a longer one is another. */
+Test(grammar, replica_groups_repeat) {
+  tn_module *m =
+      module_of("HloModule m, replica_count=4\nENTRY e {\n x = f32[1] parameter(0)\n"
+                " a = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2] // {\n"
+                " b = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2], channel_id=1\n"
+                " c = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2]T(1,0)\n"
+                " d = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2]T(1,0)\n}");
+  cr_assert_eq(inst_of(m, "a")->attr.collective.groups.at, inst_of(m, "b")->attr.collective.groups.at);
+  cr_assert_eq(inst_of(m, "c")->attr.collective.groups.at, inst_of(m, "d")->attr.collective.groups.at);
+  cr_assert_eq(inst_of(m, "b")->attr.collective.groups.at[0].at[1], 1);
+  cr_assert_eq(inst_of(m, "c")->attr.collective.groups.at[0].at[1], 2);
+  expect_fixed_point(m);
+  tn_module_destroy(m);
+}
+
 Test(grammar, annotations) {
   expect_inst("f32[4,6] negate(x), sharding={devices=[2,1,2]<=[2,2]T(1,0) last_tile_dim_replicate}, "
               "control-predecessors={y, %i}, parameter_replication={true,false}, "

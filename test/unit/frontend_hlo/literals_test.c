@@ -129,12 +129,33 @@ Test(limits, hostile_texts) {
   expect_cheap("HloModule m\nENTRY e {\n x = f32[] parameter(0)\n", "y = f32[] negate(x)\n", "}");
   expect_cheap("HloModule m\nENTRY e {\n", "x = f32[] parameter(2000000000)\n", "}");
   expect_cheap("HloModule m\n", "f { x = f32[] parameter(0) }\n", "");
+  expect_cheap("HloModule m, replica_count=65536\nENTRY e {\n x = f32[1] parameter(0)\n",
+               "all-gather(x), dimensions={0}, replica_groups=[65536,1]<=[65536]\n", "}");
+  expect_cheap("HloModule m, replica_count=65536\nENTRY e {\n ROOT x = (f32[1]) tuple(f32[1] iota())\n",
+               "ROOT x = f32[65536] all-gather(x), dimensions={0}, replica_groups=mesh['a'=65536] {'a'} \n",
+               "}");
   expect_cheap("HloModule m\n", "{\n", "");
   expect_cheap("HloModule m\n", "\"", "");
   expect_cheap("", "/*", "");
   expect_cheap("", "a\n", "");
   expect_cheap("HloModule m\nENTRY e { x = f32[] parameter(0)\n y = f32[] map(x), ",
                "to_apply={ y = f32[] map(x), ", "");
+}
+
+/* Many different lists of replica groups, each short and each of many devices. */
+Test(limits, replica_groups) {
+  tn_text text = {0};
+  tn_text_put(&text, "HloModule m, replica_count=65536\nENTRY e {\n x0 = f32[1] parameter(0)\n");
+  for (int i = 1; text.length < 1000000; i++)
+    tn_text_printf(&text, "x%d = f32[1] all-gather(x%d), dimensions={0}, replica_groups=[%d,%d]<=[65536]\n",
+                   i, i - 1, 65536 >> i % 16, 1 << i % 16);
+  tn_text_put(&text, "}\n");
+  expect_cheap(text.bytes, " ", "");
+  parsed result;
+  parse_string(&result, text.bytes);
+  cr_expect(result.sink.status == TN_LIMIT);
+  drop(&result);
+  tn_text_free(&text);
 }
 
 /* Ten thousand computations, each calling the one behind it. */
