@@ -131,6 +131,7 @@ typedef union {
   } scatter; /* called[0] */
   struct { int64_t dim; bool is_stable; } sort; /* called[0] */
   struct { int64_t k; bool largest; } topk;
+  struct { bool is_composite; } call; /* called[0]; a StableHLO composite, named by frontend_attributes */
   struct { tn_direction direction; tn_compare_type type; } compare;
   struct { tn_fusion_kind kind; tn_operand_aliases aliases; } fusion; /* called[0] */
   struct { const char *thread; } async;                              /* called[0] */

@@ -128,6 +128,7 @@ Test(grammar, attributes) {
   expect_inst("(f32[4,2], s32[4,2]) topk(x), k=2, largest=false", "k=2, largest=false");
   expect_inst("f32[4,6] fusion(x), kind=kLoop, output_to_operand_aliasing={{}: (0, {})}, calls=id",
               "output_to_operand_aliasing={{}: (0, {})}");
+  expect_inst("f32[4,6] call(x), is_composite=true, to_apply=id", "is_composite=true, to_apply=%id");
   expect_inst("f32[4,6] conditional(p, x, y), true_computation=id, false_computation=id",
               "true_computation=%id");
   expect_inst("f32[4,6] conditional(i, x, y), branch_computations={id, %id}",
