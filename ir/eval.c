@@ -256,6 +256,23 @@ static void plan_deaths(tn_arena *arena, plan *p) {
     if (last[s] >= 0) at[last[s]][p->steps[last[s]].n_dying++] = s;
 }
 
+/* A parameter or an element of one. These go first: a loop's state tuple then dies
+ * early, and its elements may be updated in place. */
+static bool is_argument(const tn_inst *inst) {
+  if (inst->op == TN_OP_GET_TUPLE_ELEMENT) inst = inst->operands[0];
+  return inst->op == TN_OP_PARAMETER;
+}
+
+static void plan_steps(tn_arena *arena, plan *p, const tn_comp *comp, int *slots, bool arguments) {
+  for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
+    if (!slots[inst->id] || is_argument(inst) != arguments) continue;
+    int *operands = TN_NEW_ARRAY(arena, int, inst->n_operands);
+    for (int i = 0; i < inst->n_operands; i++) operands[i] = slots[inst->operands[i]->id];
+    slots[inst->id] = p->count;
+    p->steps[p->count++] = (step){.inst = inst, .operands = operands};
+  }
+}
+
 static plan *plan_make(tn_eval *eval, const tn_comp *comp) {
   tn_arena *arena = eval->arena;
   plan *p = TN_NEW(arena, plan);
@@ -263,13 +280,8 @@ static plan *plan_make(tn_eval *eval, const tn_comp *comp) {
   int *slots = eval->slots;
   for (const tn_inst *inst = comp->first; inst; inst = inst->next) slots[inst->id] = 0;
   p->steps = TN_NEW_ARRAY(arena, step, mark_live(comp, slots));
-  for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
-    if (!slots[inst->id]) continue;
-    int *operands = TN_NEW_ARRAY(arena, int, inst->n_operands);
-    for (int i = 0; i < inst->n_operands; i++) operands[i] = slots[inst->operands[i]->id];
-    slots[inst->id] = p->count;
-    p->steps[p->count++] = (step){.inst = inst, .operands = operands};
-  }
+  plan_steps(arena, p, comp, slots, true);
+  plan_steps(arena, p, comp, slots, false);
   p->root = slots[comp->root->id];
   plan_deaths(arena, p);
   return p;
@@ -326,25 +338,42 @@ static void check_sizes(tn_eval *eval, const tn_inst *inst, tn_value *const *ope
                  tn_ops[inst->op].name);
 }
 
-static tn_value *run_step(tn_eval *eval, const step *s, int base, tn_value *const *arguments) {
+/* The first operand may become the result: nobody else holds it, and its data is its own. */
+static bool may_reuse(const step *s, const tn_value *operand) {
+  if (operand->references != 1 || operand->owner || operand->literal.data != behind((tn_value *)operand))
+    return false;
+  for (int i = 1; i < s->inst->n_operands; i++)
+    if (s->operands[i] == s->operands[0]) return false;
+  for (int i = 0; i < s->n_dying; i++)
+    if (s->dying[i] == s->operands[0]) return true;
+  return false;
+}
+
+static tn_value *run_step(tn_eval *eval, const step *s, int base, tn_value **arguments, bool giving) {
   const tn_inst *inst = s->inst;
   eval->inst = inst;
-  if (inst->op == TN_OP_PARAMETER) return tn_value_retain(arguments[inst->attr.parameter.number]);
+  if (inst->op == TN_OP_PARAMETER) {
+    tn_value *argument = arguments[inst->attr.parameter.number];
+    if (!giving) return tn_value_retain(argument);
+    arguments[inst->attr.parameter.number] = NULL;
+    return argument;
+  }
   tn_value *few[8];
   tn_value **operands = inst->n_operands <= 8 ? few : TN_SCRATCH(eval, tn_value *, inst->n_operands);
   for (int i = 0; i < inst->n_operands; i++) operands[i] = eval->stack.at[base + s->operands[i]];
   check_sizes(eval, inst, operands);
+  eval->reuse = inst->op == TN_OP_DYNAMIC_UPDATE_SLICE && may_reuse(s, operands[0]);
   return rules[inst->op](eval, inst, operands);
 }
 
-tn_value *tn_eval_run(tn_eval *eval, const tn_comp *comp, tn_value *const *arguments) {
+static tn_value *run(tn_eval *eval, const tn_comp *comp, tn_value **arguments, bool giving) {
   const plan *p = plan_of(eval, comp);
   const tn_inst *caller = eval->inst;
   int base = eval->stack.count;
   for (int s = 0; s < p->count; s++) TN_PUSH(eval->arena, &eval->stack, NULL);
   for (int s = 0; s < p->count; s++) {
     scratch *mark = eval->scratch;
-    tn_value *value = run_step(eval, &p->steps[s], base, arguments);
+    tn_value *value = run_step(eval, &p->steps[s], base, arguments, giving);
     tn_eval_scratch_release(eval, mark);
     eval->stack.at[base + s] = value;
     for (int i = 0; i < p->steps[s].n_dying; i++)
@@ -353,6 +382,17 @@ tn_value *tn_eval_run(tn_eval *eval, const tn_comp *comp, tn_value *const *argum
   tn_value *result = eval->stack.at[base + p->root];
   eval->stack.count = base;
   eval->inst = caller;
+  return result;
+}
+
+tn_value *tn_eval_run(tn_eval *eval, const tn_comp *comp, tn_value *const *arguments) {
+  return run(eval, comp, (tn_value **)arguments, false);
+}
+
+tn_value *tn_eval_run_giving(tn_eval *eval, const tn_comp *comp, tn_value *argument) {
+  tn_value *left = argument;
+  tn_value *result = run(eval, comp, &left, true);
+  if (left) tn_value_release(eval, left);
   return result;
 }
 

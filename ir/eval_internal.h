@@ -75,6 +75,7 @@ struct tn_eval {
   struct tn_scratch *scratch;
   size_t live_bytes;
   bool failed;                 /* the jump comes from tn_eval_stop */
+  bool reuse;                  /* the rule may write its result into its first operand */
   const tn_inst *inst;         /* being evaluated: what failures name */
   struct tn_plan **plans;      /* by the id of a computation's root; NULL before the first call */
   int *slots;                  /* by instruction id: while a plan is made */
@@ -94,6 +95,9 @@ const tn_shape *tn_eval_shape(tn_eval *eval, tn_type type, int rank, const int64
 #define TN_SCRATCH(eval, T, count) ((T *)tn_eval_scratch((eval), (size_t)(count) * sizeof(T)))
 /* Runs `comp`; keeps the caller's references of the arguments. */
 tn_value *tn_eval_run(tn_eval *eval, const tn_comp *comp, tn_value *const *arguments);
+/* The same with one argument, whose reference it takes over: a loop's state can then be
+ * updated in place.                                                                     */
+tn_value *tn_eval_run_giving(tn_eval *eval, const tn_comp *comp, tn_value *argument);
 
 /* One rule an `eval` name of ops.def. */
 #define OP(ID, text, arity, attributes, flags, infer, rule)                                                  \

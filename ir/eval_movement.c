@@ -169,11 +169,13 @@ tn_value *tn_eval_dynamic_slice(tn_eval *eval, const tn_inst *inst, tn_value *co
   return tn_value_decided(eval, result, starts_are_exact(inst, operands, 1));
 }
 
+/* In place where the operand has no other use: a loop that fills an array is linear. */
 tn_value *tn_eval_dynamic_update_slice(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   const tn_shape *shape = inst->shape, *update = operands[1]->literal.shape;
-  tn_value *result = tn_value_new(eval, shape);
+  tn_value *result = eval->reuse ? tn_value_retain(operands[0]) : tn_value_new(eval, shape);
   int64_t *strides = tn_strides(eval, shape);
-  tn_value_copy(result, 0, strides, operands[0], 0, strides, shape->rank, shape->dims);
+  if (result != operands[0])
+    tn_value_copy(result, 0, strides, operands[0], 0, strides, shape->rank, shape->dims);
   int64_t first = shape->rank ? clamped_start(inst, operands, 2, shape, update->dims, strides) : 0;
   tn_value_copy(result, first, strides, operands[1], 0, tn_strides(eval, update), shape->rank, update->dims);
   return tn_value_decided(eval, result, starts_are_exact(inst, operands, 2));

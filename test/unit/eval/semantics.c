@@ -155,3 +155,19 @@ Test(eval, sort_leaves_out_what_lies_beyond) {
                                          "s32[3] slice(s), slice={[0:3]}"),
                 "s32[3] constant({3, 2, 1})");
 }
+
+Test(eval, an_update_in_a_loop_leaves_its_source_alone) {
+  /* x is updated in the loop and read after it; the old y is read after its update. */
+  expect_result(
+      "body { s = (s32[], s32[3]) parameter(0)\n i = s32[] get-tuple-element(s), index=0\n"
+      " y = s32[3] get-tuple-element(s), index=1\n one = s32[] constant(1)\n j = s32[] add(i, one)\n"
+      " u = s32[1] reshape(j)\n z = s32[3] dynamic-update-slice(y, u, i)\n"
+      " t = s32[3] dynamic-update-slice(z, u, i)\n w = s32[3] add(t, z)\n v = s32[3] subtract(w, z)\n"
+      " ROOT r = (s32[], s32[3]) tuple(j, v) }\n"
+      "cond { s = (s32[], s32[3]) parameter(0)\n i = s32[] get-tuple-element(s), index=0\n"
+      " n = s32[] constant(3)\n ROOT r = pred[] compare(i, n), direction=LT }\n"
+      "ENTRY e { a = s32[] constant(0)\n b = s32[3] constant({7, 7, 7})\n x = s32[3] negate(b)\n"
+      " t = (s32[], s32[3]) tuple(a, x)\n w = (s32[], s32[3]) while(t), condition=cond, body=body\n"
+      " f = s32[3] get-tuple-element(w), index=1\n ROOT r = s32[6] concatenate(x, f), dimensions={0} }",
+      "s32[6] constant({-7, -7, -7, 1, 2, 3})");
+}
