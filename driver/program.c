@@ -159,6 +159,16 @@ static const char *link_library(open_work *work) {
   return tn_link_run(scratch, &work->context->sink, arguments, 4) ? path : NULL;
 }
 
+/* The side file's first bytes repeat the hash of those after them, which is the
+ * signature's (codegen/cpu/constants.c).                                           */
+enum { CONSTANTS_HEAD = 64 };
+
+static bool holds_constants(const tn_signature *signature, tn_str bytes) {
+  if ((int64_t)bytes.length != signature->constant_bytes || bytes.length < CONSTANTS_HEAD) return false;
+  tn_hash hash = tn_hash_bytes(bytes.at + CONSTANTS_HEAD, bytes.length - CONSTANTS_HEAD);
+  return hash.high == signature->constant_hash[0] && hash.low == signature->constant_hash[1];
+}
+
 static bool map_constants(open_work *work) {
   tn_program *program = work->program;
   const tn_signature *signature = program->signature;
@@ -168,9 +178,7 @@ static bool map_constants(open_work *work) {
   const char *path = tn_arena_printf(program->arena, "%.*s.bin", (int)stem, work->path);
   tn_str bytes;
   if (!tn_file_map(program->arena, sink, path, (uint64_t)work->context->limits.max_file_size, &bytes)) return false;
-  tn_hash hash = tn_hash_bytes(bytes.at, bytes.length);
-  if ((int64_t)bytes.length != signature->constant_bytes || hash.high != signature->constant_hash[0] ||
-      hash.low != signature->constant_hash[1])
+  if (!holds_constants(signature, bytes))
     return tn_error(sink, TN_INVALID, (tn_location){.file = path}, "these are not the constants of '%s'", work->path);
   program->constants = bytes.at;
   return true;
