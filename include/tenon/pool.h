@@ -20,6 +20,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* libtenon.so exports it */
+#endif
 
 typedef struct tn_pool tn_pool;
 
@@ -40,6 +43,9 @@ void tn_pool_destroy(tn_pool *pool);
  * of models with arenas of their own (they are anyway: an arena serves one call).    */
 const tn_exec *tn_pool_exec(const tn_pool *pool);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
