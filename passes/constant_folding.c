@@ -25,7 +25,8 @@
 
 enum {
   MOST_EVALUATED = 1 << 16, /* elements of what the evaluator computes, operands included */
-  MOST_GROWN = 64           /* elements that may come from fewer */
+  MOST_GROWN = 64,          /* elements that may come from fewer, */
+  MOST_SPREAD = 4096        /* or from a broadcast, for what else can then be computed */
 };
 
 static const tn_literal *literal_of(const tn_inst *inst) { return inst->attr.constant.literal; }
@@ -186,7 +187,24 @@ static bool is_evaluable(const tn_inst *inst) {
          inst->op == TN_OP_REVERSE;
 }
 
+/* Some elementwise user has only constants, and broadcasts of constants, as operands. */
+static bool completes_a_user(const tn_inst *broadcast) {
+  for (int i = 0; i < broadcast->users.count; i++) {
+    const tn_inst *user = broadcast->users.at[i];
+    bool constant = tn_op_is(user->op, TN_OP_ELEMENTWISE);
+    for (int k = 0; k < user->n_operands; k++) {
+      const tn_inst *operand = user->operands[k];
+      if (operand->op == TN_OP_BROADCAST) operand = operand->operands[0];
+      constant = constant && operand->op == TN_OP_CONSTANT;
+    }
+    if (constant) return true;
+  }
+  return false;
+}
+
 static bool is_worth_evaluating(const tn_inst *inst) {
+  if (inst->op == TN_OP_BROADCAST)
+    return tn_shape_elements(inst->shape) <= MOST_SPREAD && completes_a_user(inst);
   int64_t result = tn_shape_elements(inst->shape), operands = 0;
   for (int i = 0; i < inst->n_operands; i++) operands += tn_shape_elements(inst->operands[i]->shape);
   return result + operands <= MOST_EVALUATED && (result <= operands || result <= MOST_GROWN);
@@ -201,7 +219,7 @@ static tn_literal *fold_evaluated(tn_arena *arena, const tn_inst *inst) {
 
 /* ---- the pass ---- */
 
-/* A broadcast of a constant is kept for fusion, which writes the value into its loops. */
+/* Other broadcasts of constants stay for fusion, which writes the value into its loops. */
 static bool may_fold(const tn_inst *inst, const tn_pass_context *context) {
   if (!has_constant_operands(inst) || !tn_rewrite_is_free_to_move(inst) || !tn_shape_is_plain(inst->shape))
     return false;

@@ -159,6 +159,44 @@ static tn_inst *transpose_of_ones(tn_pass_context *context, tn_inst *inst) {
   return tn_pass_spend(context) ? tn_build_reshape(inst->parent, inst, inst->operands[0], inst->shape) : NULL;
 }
 
+/* Dims of size 1 leave a transpose where that lets reshapes around it meet:
+ *
+ *   reshape(transpose(reshape(x)))  =>  reshape(transpose(reshape(x))), all without ones  */
+static bool has_reshape_beside(const tn_inst *inst) {
+  if (inst->operands[0]->op == TN_OP_RESHAPE) return true;
+  for (int i = 0; i < inst->users.count; i++)
+    if (inst->users.at[i]->op == TN_OP_RESHAPE) return true;
+  return false;
+}
+
+static const tn_shape *without_ones(tn_arena *arena, const tn_shape *shape, int64_t *position) {
+  int64_t dims[TN_MOST_DIMS];
+  int rank = 0;
+  for (int d = 0; d < shape->rank; d++) {
+    position[d] = rank;
+    if (shape->dims[d] != 1) dims[rank++] = shape->dims[d];
+  }
+  return tn_shape_array(arena, shape->type, rank, dims);
+}
+
+static tn_inst *transpose_with_ones(tn_pass_context *context, tn_inst *inst) {
+  tn_arena *arena = inst->parent->module->arena;
+  tn_inst *operand = inst->operands[0];
+  int64_t position[TN_MOST_DIMS], unused[TN_MOST_DIMS], dims[TN_MOST_DIMS];
+  if (!are_plain(inst) || !has_reshape_beside(inst)) return NULL;
+  const tn_shape *from = without_ones(arena, operand->shape, position);
+  const tn_shape *to = without_ones(arena, inst->shape, unused);
+  if (from->rank == operand->shape->rank || !tn_pass_spend(context)) return NULL;
+  for (int d = 0, n = 0; d < inst->shape->rank; d++)
+    if (inst->shape->dims[d] != 1) dims[n++] = position[inst->attr.dimensions.dims.at[d]];
+  tn_inst *squeezed = tn_build_reshape(inst->parent, inst, operand, from);
+  tn_inst *transpose = tn_inst_create(inst->parent, inst, TN_OP_TRANSPOSE, to, 1, &squeezed);
+  transpose->attr.dimensions.dims = tn_rewrite_dims(inst, to->rank, dims);
+  transpose->location = inst->location;
+  transpose->notes = inst->notes;
+  return tn_build_reshape(inst->parent, inst, transpose, inst->shape);
+}
+
 /* ---- slice, pad, concatenate, reverse, copy ---- */
 
 static tn_inst *slice_of_all(tn_pass_context *context, tn_inst *inst) {
@@ -215,6 +253,7 @@ bool tn_pass_simplify_shape(tn_module *module, tn_pass_context *context) {
       {TN_OP_TRANSPOSE, transpose_of_transpose},
       {TN_OP_TRANSPOSE, transpose_of_broadcast},
       {TN_OP_TRANSPOSE, transpose_of_ones},
+      {TN_OP_TRANSPOSE, transpose_with_ones},
       {TN_OP_SLICE, slice_of_all},
       {TN_OP_SLICE, slice_of_slice},
       {TN_OP_PAD, pad_of_nothing},

@@ -1,0 +1,81 @@
+/* Fusion: the parts of the pass (fusion.c says what it does).
+ *
+ * A group becomes one kernel: a root that is stored, and members that are computed where
+ * the root needs them. A member may belong to several groups (it is then computed in
+ * each), a root belongs to its own alone.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PASSES_FUSION_H
+#define TN_PASSES_FUSION_H
+
+#include "passes/dims.h"
+#include "passes/rewrite.h"
+
+typedef enum {
+  TN_FUSED_LOOP,        /* elementwise and movement */
+  TN_FUSED_CONTRACTION, /* a dot, convolution or window, and what follows it */
+  TN_FUSED_REDUCE,      /* a reduction, and what follows it on the reduced dims */
+  TN_FUSED_ROWS         /* reductions and what they are broadcast back into */
+} tn_fused_kind;
+
+/* Where in its group's kernel a member is computed; later ones allow less. */
+typedef enum {
+  TN_PLACE_STORE,   /* once for each element that is stored */
+  TN_PLACE_GUARDED, /* under a pad's or concatenation's condition */
+  TN_PLACE_OPERAND  /* where a contraction reads: again for every tile */
+} tn_fused_place;
+
+typedef struct {
+  int group;
+  tn_fused_place place;
+  double count; /* elements computed */
+} tn_membership;
+
+typedef struct {
+  tn_inst *inst;
+  TN_VEC(tn_membership) in;
+  bool is_root;
+} tn_node;
+
+typedef struct {
+  tn_fused_kind kind;
+  tn_inst *root;
+  tn_inst *hero; /* the operation that the group is about */
+  int size;      /* members, the root among them */
+} tn_group_plan;
+
+typedef struct {
+  tn_pass_context *context;
+  tn_arena *scratch;
+  tn_comp *comp;
+  tn_node *nodes; /* by position: operands before users */
+  int n_nodes;
+  int *positions; /* by instruction id; -1: not of this computation */
+  TN_VEC(tn_group_plan) groups;
+} tn_fuser;
+
+enum { TN_LARGEST_GROUP = 96 };
+
+tn_node *tn_fuser_node(const tn_fuser *f, const tn_inst *inst);
+/* Opens a group whose only member is `root`. */
+int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero);
+void tn_fuser_join(tn_fuser *f, tn_inst *inst, int group, tn_fused_place place, double count);
+const tn_membership *tn_fuser_membership(const tn_fuser *f, const tn_inst *inst, int group); /* or NULL */
+
+/* An opcode, type and shape that a kernel can compute where it is used. */
+bool tn_fusible(const tn_inst *inst);
+bool tn_fusible_elementwise(const tn_inst *inst);
+/* A constant small enough to be written into the kernel. */
+bool tn_fusible_constant(const tn_inst *inst);
+/* Work for one element, a simple vector operation being 1. */
+double tn_fusion_work(const tn_inst *inst);
+
+/* The three steps. claim: groups around contractions and reductions (fusion_region.c);
+ * inline: everything else, from users to operands (fusion_inline.c); build: fusion
+ * instructions (fusion_build.c), true if there are any.                              */
+void tn_fusion_claim(tn_fuser *f);
+void tn_fusion_inline(tn_fuser *f);
+bool tn_fusion_build(tn_fuser *f);
+
+#endif

@@ -1,0 +1,158 @@
+/* Producers into consumers, and groups of their own for what is left.
+ *
+ * Users are decided before their operands, so that the groups an instruction could be
+ * computed in are known. It is computed in all of them, or stored once; which of the two
+ * is a count of element operations and memory accesses:
+ *
+ *   stored    n·(work + loads + 1) + Σ reads + the cost of a kernel
+ *   inlined   Σ computed·(work + loads)
+ *
+ * A broadcast on the way to a user multiplies what is computed: a mask of [64] that
+ * reaches [12,64,64] is stored, if there is work to do for it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "passes/fusion.h"
+
+enum { KERNEL = 3000 }; /* element operations that starting a kernel is worth */
+
+/* One group that the instruction would be computed in. */
+typedef struct {
+  int group;
+  tn_fused_place place;
+  double count;
+} target;
+
+typedef struct {
+  target *at;
+  int count;
+} targets;
+
+/* ---- one use ---- */
+
+static double window_size(const tn_inst *inst) {
+  double size = 1;
+  for (int i = 0; i < inst->attr.window.window.count; i++) size *= (double)inst->attr.window.window.at[i].size;
+  return size;
+}
+
+/* Where operand `slot` of `user`, which is in a group, would be computed, and how often. */
+static bool place_of(const tn_inst *user, int slot, const tn_membership *in, target *t) {
+  *t = (target){in->group, in->place, in->count};
+  if (user->op == TN_OP_DOT || user->op == TN_OP_CONVOLUTION) {
+    t->place = TN_PLACE_OPERAND;
+    t->count = (double)tn_shape_elements(user->operands[slot]->shape);
+    return true;
+  }
+  if (user->op == TN_OP_REDUCE || user->op == TN_OP_REDUCE_WINDOW) {
+    if (slot >= user->n_operands / 2) return false; /* initial values are constants */
+    bool window = user->op == TN_OP_REDUCE_WINDOW;
+    t->count = window ? in->count * window_size(user) : (double)tn_shape_elements(user->operands[slot]->shape);
+    return true;
+  }
+  if (user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE) {
+    if (t->place < TN_PLACE_GUARDED) t->place = TN_PLACE_GUARDED;
+    return user->op != TN_OP_PAD || slot == 0;
+  }
+  return true;
+}
+
+/* What may be computed in such a place. */
+static bool fits(const tn_inst *inst, tn_fused_place place) {
+  bool widens = inst->op == TN_OP_CONVERT && inst->n_operands == 1 &&
+                tn_type_bytes(inst->operands[0]->shape->type) <= tn_type_bytes(inst->shape->type);
+  switch (place) {
+  case TN_PLACE_STORE: return true;
+  case TN_PLACE_GUARDED: return tn_fusion_work(inst) <= 1;
+  case TN_PLACE_OPERAND:
+    return widens || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE || inst->op == TN_OP_RESHAPE;
+  }
+  return false;
+}
+
+/* ---- all uses ---- */
+
+static void add_target(targets *all, target t) {
+  for (int i = 0; i < all->count; i++) {
+    target *known = &all->at[i];
+    if (known->group != t.group) continue;
+    if (t.count > known->count) known->count = t.count;
+    if (t.place > known->place) known->place = t.place;
+    return;
+  }
+  all->at[all->count++] = t;
+}
+
+static int count_uses(const tn_fuser *f, const tn_inst *inst) {
+  int count = 0;
+  for (int i = 0; i < inst->users.count; i++) count += tn_fuser_node(f, inst->users.at[i])->in.count;
+  return count;
+}
+
+/* Every group that needs `inst`; false if somebody needs it in memory. */
+static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
+  *all = (targets){TN_NEW_ARRAY(f->scratch, target, count_uses(f, inst)), 0};
+  if (inst == f->comp->root || inst->users.count == 0) return false;
+  for (int i = 0; i < inst->users.count; i++) {
+    const tn_inst *user = inst->users.at[i];
+    const tn_node *node = tn_fuser_node(f, user);
+    if (!node->in.count) return false;
+    for (int g = 0; g < node->in.count; g++)
+      for (int slot = 0; slot < user->n_operands; slot++) {
+        target t;
+        if (user->operands[slot] != inst) continue;
+        if (!place_of(user, slot, &node->in.at[g], &t) || !fits(inst, t.place)) return false;
+        add_target(all, t);
+      }
+  }
+  for (int i = 0; i < all->count; i++)
+    if (f->groups.at[all->at[i].group].size >= TN_LARGEST_GROUP) return false;
+  return true;
+}
+
+/* ---- the decision ---- */
+
+/* Memory accesses that computing one element takes. */
+static double loads_of(const tn_inst *inst) {
+  double loads = 0;
+  for (int i = 0; i < inst->n_operands; i++) {
+    const tn_inst *operand = inst->operands[i];
+    while (operand->op == TN_OP_BROADCAST || operand->op == TN_OP_RESHAPE) operand = operand->operands[0];
+    if (operand->op == TN_OP_CONSTANT && tn_shape_elements(operand->shape) == 1) continue;
+    loads += (double)tn_type_bytes(operand->shape->type) / 4;
+  }
+  return loads;
+}
+
+static bool is_renaming(tn_op op) { return op == TN_OP_BROADCAST || op == TN_OP_RESHAPE || op == TN_OP_IOTA; }
+
+static bool is_cheaper_inlined(const tn_inst *inst, const targets *all) {
+  if (is_renaming(inst->op)) return true;
+  double work = tn_fusion_work(inst), loads = loads_of(inst);
+  double size = (double)tn_type_bytes(inst->shape->type) / 4, own = (double)tn_shape_elements(inst->shape);
+  double stored = own * (work + loads + size) + KERNEL, inlined = 0;
+  for (int i = 0; i < all->count; i++) {
+    double count = all->at[i].count;
+    /* A contraction reads its operands when it packs them, and then only. */
+    if (all->at[i].place == TN_PLACE_OPERAND) count = own;
+    stored += count * size;
+    inlined += count * (work + loads);
+  }
+  if (all->count > 2 && work > 0 && inst->op != TN_OP_CONVERT && own > KERNEL) return false;
+  return inlined <= stored;
+}
+
+static void inline_or_open(tn_fuser *f, tn_inst *inst) {
+  targets all;
+  if (!tn_fusible(inst)) return;
+  if (find_targets(f, inst, &all) && is_cheaper_inlined(inst, &all)) {
+    for (int i = 0; i < all.count; i++) tn_fuser_join(f, inst, all.at[i].group, all.at[i].place, all.at[i].count);
+  } else if (inst->op != TN_OP_RESHAPE) { /* a reshape alone is only another name */
+    tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
+  }
+}
+
+void tn_fusion_inline(tn_fuser *f) {
+  for (int i = f->n_nodes - 1; i >= 0; i--)
+    if (!f->nodes[i].in.count) inline_or_open(f, f->nodes[i].inst);
+}
