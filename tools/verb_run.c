@@ -22,6 +22,8 @@ typedef struct {
   inputs in;
   int64_t threads;
   tn_compile_options options;
+  backend backends[BACKEND_COUNT];
+  int n_backends;
   tn_arrays *expected; /* of all --expect files; NULL: none */
   json_t *compared;
   bool holds;
@@ -120,11 +122,10 @@ static tn_status run_backend(run_state *run, backend which, tn_arrays **results)
 }
 
 /* --backend=a,b: which, in order. */
-static tn_status backends(const run_state *run, backend *list, int *count) {
+static tn_status parse_backends(run_state *run) {
   const char *text = option_value(run->line, OPT_BACKEND);
-  *count = 0;
   if (!text) text = "cpu";
-  while (*text && *count < BACKEND_COUNT) {
+  while (*text && run->n_backends < BACKEND_COUNT) {
     size_t length = strcspn(text, ",");
     const char *name = tn_arena_string_n(run->arena, text, length);
     int found = 0;
@@ -136,19 +137,18 @@ static tn_status backends(const run_state *run, backend *list, int *count) {
       return complain(TN_USAGE, "unknown backend '%s'%s%s", name, nearest ? "; did you mean " : "; there are cpu, eval, plan",
                       nearest ? nearest : "");
     }
-    list[(*count)++] = (backend)found;
+    run->backends[run->n_backends++] = (backend)found;
     text += length + (text[length] == ',');
   }
-  if (*count && !*text) return TN_OK;
+  if (run->n_backends && !*text) return TN_OK;
   return complain(TN_USAGE, "option '--backend': a list of different backends is wanted");
 }
 
 /* Each backend's outputs against what is expected and against those before it. */
 static tn_status run_all(run_state *run, tn_arrays **results) {
-  backend list[BACKEND_COUNT];
-  int count;
-  tn_status status = backends(run, list, &count);
-  for (int i = 0; status == TN_OK && i < count; i++) {
+  const backend *list = run->backends;
+  tn_status status = TN_OK;
+  for (int i = 0; status == TN_OK && i < run->n_backends; i++) {
     status = run_backend(run, list[i], &results[i]);
     if (status == TN_OK) status = compare_expected(run, backend_names[list[i]], results[i]);
     for (int k = 0; status == TN_OK && k < i; k++)
@@ -169,7 +169,8 @@ static tn_status read_expected(run_state *run) {
 
 static tn_status prepare(run_state *run, const char *path) {
   if (!option_number(run->line, OPT_THREADS, 1, 1, &run->threads)) return TN_USAGE;
-  tn_status status = compile_options(run->arena, run->line, &run->options);
+  tn_status status = parse_backends(run);
+  if (status == TN_OK) status = compile_options(run->arena, run->line, &run->options);
   if (status != TN_OK) return status;
   bool artefact = is_artefact(path);
   if (artefact)

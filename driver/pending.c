@@ -1,4 +1,4 @@
-/* What the command calls and other layers do not have yet, so that the rest of it can
+/* What the driver calls and other layers do not have yet, so that the rest of it can
  * be used. Each function goes when its layer comes.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

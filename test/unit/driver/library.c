@@ -1,0 +1,213 @@
+/* tenon.h: what its users do with it, and what it refuses.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "tenon/tenon.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char text[] = "HloModule m\n"
+                           "ENTRY main {\n"
+                           "  x = f32[3] parameter(0)\n"
+                           "  w = f32[3] parameter(1)\n"
+                           "  s = f32[3] add(x, w)\n"
+                           "  n = f32[3] negate(s)\n"
+                           "  ROOT y = f32[3] negate(n)\n"
+                           "}\n";
+
+/* The last diagnostic and how many there were. */
+typedef struct {
+  int count;
+  char message[200], line[200];
+  tn_location location;
+} told;
+
+static void listen(void *user, const tn_diagnostic *diagnostic) {
+  told *t = user;
+  t->count++;
+  snprintf(t->message, sizeof t->message, "%s", diagnostic->message);
+  snprintf(t->line, sizeof t->line, "%s", diagnostic->source_line ? diagnostic->source_line : "");
+  t->location = diagnostic->location;
+}
+
+static tn_model *parse(tn_context *context, const char *source) {
+  tn_model *model;
+  cr_assert_eq(tn_model_parse(context, "m.hlo", source, strlen(source), NULL, &model), TN_OK);
+  return model;
+}
+
+static tn_array vector(const char *name, const float *values) {
+  static const int64_t dims[] = {3};
+  return (tn_array){name, "f32", 1, dims, values, 3 * sizeof *values};
+}
+
+/* x = {1, 2, 3}, w = {10, 20, 30} */
+static tn_arrays *given_arrays(tn_context *context) {
+  static const float x[] = {1, 2, 3}, w[] = {10, 20, 30};
+  tn_arrays *given;
+  tn_array first = vector("x", x), second = vector("p1", w);
+  cr_assert_eq(tn_arrays_create(context, &given), TN_OK);
+  cr_assert_eq(tn_arrays_add(given, &first), TN_OK);
+  cr_assert_eq(tn_arrays_add(given, &second), TN_OK);
+  return given;
+}
+
+static void expect_sum(const tn_arrays *results) {
+  cr_assert_eq(tn_arrays_count(results), 1);
+  const tn_array *y = tn_arrays_at(results, 0);
+  cr_assert_str_eq(y->name, "r0");
+  const float *values = y->data;
+  cr_assert(values[0] == 11 && values[1] == 22 && values[2] == 33);
+}
+
+Test(library, compiles_and_runs) {
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, text);
+  tn_arrays *given = given_arrays(context), *arguments, *results;
+  tn_program *program;
+  tn_compile_report report;
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
+  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
+  expect_sum(results);
+  tn_arrays_destroy(results);
+  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_PLAN, NULL, arguments, &results), TN_OK);
+  expect_sum(results);
+  tn_arrays_destroy(results);
+  cr_assert_eq(tn_compile_program(model, NULL, &program, &report), TN_OK);
+  cr_assert(report.text_bytes > 0 && report.kernels > 0);
+  tn_model_destroy(model); /* the program stands alone */
+  for (int threads = 1; threads <= 3; threads++) {
+    cr_assert_eq(tn_program_run(program, arguments, threads, &results), TN_OK);
+    expect_sum(results);
+    tn_arrays_destroy(results);
+  }
+  tn_program_destroy(program);
+  tn_arrays_destroy(arguments);
+  tn_arrays_destroy(given);
+  tn_context_destroy(context);
+}
+
+Test(library, weights_become_constants) {
+  static const float w[] = {10, 20, 30}, x[] = {1, 2, 3};
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, text);
+  tn_arrays *weights, *given, *arguments, *results;
+  tn_array array = vector("w", w), input = vector("", x);
+  tn_arrays_create(context, &weights);
+  tn_arrays_add(weights, &array);
+  cr_assert_eq(tn_model_bind(model, weights), TN_OK);
+  cr_assert_eq(tn_model_signature(model)->parameter_count, 1);
+  tn_arrays_create(context, &given);
+  tn_arrays_add(given, &input);
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
+  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
+  expect_sum(results);
+  cr_assert_eq(tn_model_bind(model, weights), TN_USAGE); /* there is no w any more */
+  tn_arrays_destroy(results);
+  tn_arrays_destroy(arguments);
+  tn_arrays_destroy(given);
+  tn_model_destroy(model);
+  tn_arrays_destroy(weights);
+  tn_context_destroy(context);
+}
+
+/* negate(negate(x)) -> x, as a user's pass. */
+static bool no_double_negation(void *user, tn_module *module) {
+  bool changed = false;
+  for (tn_comp *comp = tn_graph_first_computation(module); comp; comp = tn_graph_next_computation(comp)) {
+    for (tn_inst *inst = tn_graph_first(comp), *next; inst; inst = next) {
+      next = tn_graph_next(inst);
+      tn_inst *inner = tn_graph_operand(inst, 0);
+      if (strcmp(tn_graph_opcode(inst), "negate") != 0 || strcmp(tn_graph_opcode(inner), "negate") != 0) continue;
+      tn_graph_replace(inst, tn_graph_operand(inner, 0));
+      tn_graph_remove(inst);
+      ++*(int *)user;
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+Test(library, passes_can_be_added) {
+  static const char *const passes[] = {"no-double-negation", "dce", NULL};
+  int found = 0, count;
+  const tn_pass_time *times;
+  char *printed;
+  size_t length;
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, text);
+  cr_assert_eq(tn_context_add_pass(context, passes[0], "", no_double_negation, &found), TN_OK);
+  cr_assert_eq(tn_context_add_pass(context, passes[0], "", no_double_negation, &found), TN_USAGE);
+  cr_assert_eq(tn_model_optimise(model, &(tn_pass_options){.passes = passes}, &times, &count), TN_OK);
+  cr_assert_eq(count, 2);
+  cr_assert_eq(found, 1);
+  cr_assert_str_eq(times[0].name, "no-double-negation");
+  cr_assert_eq(tn_model_text(model, TN_FORM_INLINE, &printed, &length), TN_OK);
+  cr_assert_eq(strlen(printed), length);
+  cr_assert(!strstr(printed, "negate"));
+  tn_text_destroy(printed);
+  tn_model_destroy(model);
+  tn_context_destroy(context);
+}
+
+Test(library, copies_stand_alone) {
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, text);
+  tn_model *copy;
+  cr_assert_eq(tn_model_clone(model, &copy), TN_OK);
+  cr_assert_eq(tn_model_verify(copy), TN_OK);
+  tn_model_destroy(copy);
+  tn_model_destroy(model);
+  tn_context_destroy(context);
+}
+
+Test(library, errors_have_places) {
+  static const char wrong[] = "HloModule m\nENTRY main {\n  x = f32[3] parameter(0)\n  ROOT y = f32[3] nagate(x)\n}\n";
+  told told = {0};
+  tn_context *context = tn_context_create(listen, &told);
+  tn_model *model;
+  cr_assert_eq(tn_model_parse(context, "m.hlo", wrong, strlen(wrong), NULL, &model), TN_INVALID);
+  cr_assert_eq(model, NULL);
+  cr_assert_eq(told.count >= 1, 1);
+  cr_assert_str_eq(told.location.file, "m.hlo");
+  cr_assert_eq(told.location.line, 4);
+  cr_assert_eq(tn_model_read(context, "no such file", NULL, &model), TN_IO);
+  cr_assert_eq(tn_model_parse(context, "m", "TFL3TFL3", 8, NULL, &model), TN_UNSUPPORTED);
+  tn_context_destroy(context);
+}
+
+Test(library, inputs_that_do_not_fit) {
+  static const float x[] = {1, 2, 3};
+  static const int64_t two[] = {2};
+  told told = {0};
+  tn_context *context = tn_context_create(listen, &told);
+  tn_model *model = parse(context, text);
+  tn_arrays *given, *arguments;
+  tn_arrays_create(context, &given);
+  tn_array wrong = {"x", "f32", 1, two, x, 12};
+  cr_assert_eq(tn_arrays_add(given, &wrong), TN_USAGE);
+  cr_assert_str_eq(told.message, "array 'x': 12 bytes given, its shape has 8");
+  wrong.bytes = 8;
+  cr_assert_eq(tn_arrays_add(given, &wrong), TN_OK);
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), &(tn_select_options){.random = true}, &arguments),
+               TN_INVALID);
+  cr_assert_eq(arguments, NULL);
+  tn_array unknown = vector("z", x);
+  tn_arrays_add(given, &unknown);
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_USAGE);
+  tn_arrays_destroy(given);
+  tn_model_destroy(model);
+  tn_context_destroy(context);
+}
+
+Test(library, lists_what_there_is) {
+  bool found = false;
+  for (int i = 0; tn_list_entry(TN_LIST_OPS, i).name; i++) found |= strcmp(tn_list_entry(TN_LIST_OPS, i).name, "dot") == 0;
+  cr_assert(found);
+  cr_assert_str_eq(tn_list_entry(TN_LIST_FORMATS, 0).name, "hlo");
+  for (int listing = TN_LIST_OPS; listing <= TN_LIST_FORMATS; listing++)
+    cr_assert_eq(tn_list_entry((tn_listing)listing, 100000).name, NULL);
+  cr_assert_eq(tn_list_entry(TN_LIST_TARGETS, -1).name, NULL);
+}
