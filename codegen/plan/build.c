@@ -645,6 +645,21 @@ static void renumber_steps(tn_step *steps, const int *numbers) {
   }
 }
 
+static bool has_name(const tn_plan *plan, int count, const char *name) {
+  for (int i = 0; i < count; i++)
+    if (!strcmp(plan->kernels[i]->name, name)) return true;
+  return false;
+}
+
+/* Computations that are called twice, and copies, give different kernels of one name. */
+static void make_names_unique(tn_plan *plan) {
+  for (int i = 0; i < plan->n_kernels; i++) {
+    const char *name = plan->kernels[i]->name;
+    for (int n = 2; has_name(plan, i, plan->kernels[i]->name); n++)
+      plan->kernels[i]->name = tn_arena_printf(plan->arena, "%s_%d", name, n);
+  }
+}
+
 void tn_plan_share_kernels(tn_plan *plan) {
   int *numbers = TN_NEW_ARRAY(plan->arena, int, plan->n_kernels), kept = 0;
   tn_hash *hashes = TN_NEW_ARRAY(plan->arena, tn_hash, plan->n_kernels);
@@ -659,6 +674,7 @@ void tn_plan_share_kernels(tn_plan *plan) {
     numbers[i] = same;
   }
   plan->n_kernels = kept;
+  make_names_unique(plan);
   renumber_steps(plan->steps, numbers);
 }
 

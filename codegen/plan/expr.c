@@ -100,6 +100,12 @@ const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t 
                         index_compare(arena, TN_LT, index, high));
 }
 
+tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected) {
+  if (kind == TN_EXPR_FMA) return expected;
+  if (op == TN_OP_COMPARE || op == TN_OP_CONVERT || op == TN_OP_IS_FINITE) return TN_TYPE_NONE;
+  return op == TN_OP_SELECT && i == 0 ? TN_PRED : expected;
+}
+
 tn_stmt *tn_stmt_new(tn_arena *arena, tn_stmt_kind kind) {
   tn_stmt *stmt = TN_NEW(arena, tn_stmt);
   stmt->kind = kind;

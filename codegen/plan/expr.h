@@ -22,6 +22,10 @@ const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a);
 /* low <= index < high, as a pred. */
 const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t low, int64_t high);
 
+/* The type that constants have as operand i of an operation, where the operation itself
+ * is expected to have type `expected`; NONE: they say it themselves.                  */
+tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected);
+
 tn_stmt *tn_stmt_new(tn_arena *arena, tn_stmt_kind kind);
 
 #endif

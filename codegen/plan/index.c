@@ -141,16 +141,21 @@ static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *lo
   }
 }
 
+static int64_t saturate(__int128 value) {
+  return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t)value;
+}
+
+/* Saturates: plans that were read may hold any numbers. */
 void tn_index_range(const tn_kernel *kernel, const tn_index *index, int64_t *low, int64_t *high) {
-  int64_t least = index->constant, most = index->constant;
+  __int128 least = index->constant, most = index->constant;
   for (int i = 0; i < index->n_terms; i++) {
-    int64_t from = 0, to = 0, scale = index->terms[i].scale;
+    int64_t from, to, scale = index->terms[i].scale;
     term_range(kernel, &index->terms[i], &from, &to);
-    least += scale * (scale > 0 ? from : to);
-    most += scale * (scale > 0 ? to : from);
+    least += (__int128)scale * (scale > 0 ? from : to);
+    most += (__int128)scale * (scale > 0 ? to : from);
   }
-  *low = least;
-  *high = most;
+  *low = saturate(least);
+  *high = saturate(most);
 }
 
 /* ---- divisions ---- */

@@ -10,17 +10,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "codegen/plan/plan.h"
+#include "codegen/plan/place.h"
 
 #include <stdlib.h>
 
 enum { ALIGNMENT = 64 };
-
-typedef struct {
-  int buffer;
-  int first, last; /* times; first > last: never used */
-  int64_t size;
-} life;
 
 typedef struct {
   int begin, end;
@@ -29,13 +23,13 @@ typedef struct {
 typedef struct {
   tn_arena *arena;
   const tn_plan *plan;
-  life *lives; /* one a buffer */
+  tn_life *lives; /* one a buffer */
   int time;
   TN_VEC(loop_span) loops;
 } times;
 
 static void touch(times *t, int buffer) {
-  life *l = &t->lives[buffer];
+  tn_life *l = &t->lives[buffer];
   if (t->time < l->first) l->first = t->time;
   if (t->time > l->last) l->last = t->time;
 }
@@ -71,7 +65,7 @@ static void stretch_over_loops(times *t) {
   for (int i = 0; i < t->loops.count; i++) {
     loop_span span = t->loops.at[i];
     for (int b = 0; b < t->plan->n_buffers; b++) {
-      life *l = &t->lives[b];
+      tn_life *l = &t->lives[b];
       bool touches = l->first <= span.end && l->last >= span.begin;
       bool inside = l->first >= span.begin && l->last <= span.end;
       if (!touches || inside) continue;
@@ -82,7 +76,7 @@ static void stretch_over_loops(times *t) {
 }
 
 static int by_size(const void *a, const void *b) {
-  const life *x = *(life *const *)a, *y = *(life *const *)b;
+  const tn_life *x = *(tn_life *const *)a, *y = *(tn_life *const *)b;
   if (x->size != y->size) return x->size < y->size ? 1 : -1;
   if (x->first != y->first) return x->first < y->first ? -1 : 1;
   return (x->buffer > y->buffer) - (x->buffer < y->buffer);
@@ -94,7 +88,7 @@ static int by_offset(const void *a, const void *b) {
 }
 
 /* The lowest gap that is free while l lives; `taken` is scratch for (offset, end). */
-static int64_t lowest_gap(const tn_plan *plan, const life *l, life *const *placed, int n_placed, int64_t (*taken)[2]) {
+static int64_t lowest_gap(const tn_plan *plan, const tn_life *l, tn_life *const *placed, int n_placed, int64_t (*taken)[2]) {
   int n = 0;
   int64_t offset = 0;
   for (int i = 0; i < n_placed; i++) {
@@ -109,7 +103,7 @@ static int64_t lowest_gap(const tn_plan *plan, const life *l, life *const *place
   return offset;
 }
 
-static int64_t most_alive(tn_arena *arena, const life *lives, int count, int end) {
+static int64_t most_alive(tn_arena *arena, const tn_life *lives, int count, int end) {
   int64_t *change = TN_NEW_ARRAY(arena, int64_t, end + 2), most = 0, alive = 0;
   for (int i = 0; i < count; i++) {
     if (!lives[i].size || lives[i].first > lives[i].last) continue;
@@ -123,27 +117,46 @@ static int64_t most_alive(tn_arena *arena, const life *lives, int count, int end
   return most;
 }
 
-void tn_plan_place_buffers(tn_plan *plan) {
-  tn_arena *scratch = tn_arena_create();
-  times t = {.arena = scratch, .plan = plan, .lives = TN_NEW_ARRAY(scratch, life, plan->n_buffers)};
-  life **placed = TN_NEW_ARRAY(scratch, life *, plan->n_buffers);
-  int n = 0;
-  for (int i = 0; i < plan->n_buffers; i++) t.lives[i] = (life){.buffer = i, .first = INT32_MAX, .last = -1};
+tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end) {
+  times t = {.arena = arena, .plan = plan, .lives = TN_NEW_ARRAY(arena, tn_life, plan->n_buffers)};
+  for (int i = 0; i < plan->n_buffers; i++) t.lives[i] = (tn_life){.buffer = i, .first = INT32_MAX, .last = -1};
   walk(&t, plan->steps);
   stretch_over_loops(&t);
+  for (int i = 0; i < plan->n_buffers; i++)
+    if (plan->buffers[i].memory == TN_MEMORY_TEMP && t.lives[i].last >= 0)
+      t.lives[i].size = (plan->buffers[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  *end = t.time;
+  return t.lives;
+}
+
+static void measure(tn_plan *plan, tn_arena *scratch, const tn_life *lives, int end) {
+  plan->arena_bytes = 0;
   for (int i = 0; i < plan->n_buffers; i++) {
-    if (plan->buffers[i].memory != TN_MEMORY_TEMP || t.lives[i].last < 0) continue;
-    t.lives[i].size = (plan->buffers[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    placed[n++] = &t.lives[i];
+    int64_t after = lives[i].size ? plan->buffers[i].offset + lives[i].size : 0;
+    if (after > plan->arena_bytes) plan->arena_bytes = after;
   }
+  plan->live_bytes = most_alive(scratch, lives, plan->n_buffers, end);
+}
+
+void tn_plan_measure(tn_plan *plan) {
+  tn_arena *scratch = tn_arena_create();
+  int end;
+  tn_life *lives = tn_plan_lives(scratch, plan, &end);
+  measure(plan, scratch, lives, end);
+  tn_arena_destroy(scratch);
+}
+
+void tn_plan_place_buffers(tn_plan *plan) {
+  tn_arena *scratch = tn_arena_create();
+  int n = 0, end;
+  tn_life *lives = tn_plan_lives(scratch, plan, &end);
+  tn_life **placed = TN_NEW_ARRAY(scratch, tn_life *, plan->n_buffers);
+  for (int i = 0; i < plan->n_buffers; i++)
+    if (plan->buffers[i].memory == TN_MEMORY_TEMP && lives[i].last >= 0) placed[n++] = &lives[i];
   qsort(placed, (size_t)n, sizeof *placed, by_size);
   int64_t(*taken)[2] = tn_arena_alloc_array(scratch, (size_t)n + 1, sizeof *taken);
-  plan->arena_bytes = 0;
-  for (int i = 0; i < n; i++) {
-    int64_t offset = lowest_gap(plan, placed[i], placed, i, taken);
-    plan->buffers[placed[i]->buffer].offset = offset;
-    if (offset + placed[i]->size > plan->arena_bytes) plan->arena_bytes = offset + placed[i]->size;
-  }
-  plan->live_bytes = most_alive(scratch, t.lives, plan->n_buffers, t.time);
+  for (int i = 0; i < n; i++)
+    plan->buffers[placed[i]->buffer].offset = lowest_gap(plan, placed[i], placed, i, taken);
+  measure(plan, scratch, lives, end);
   tn_arena_destroy(scratch);
 }

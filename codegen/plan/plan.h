@@ -95,6 +95,8 @@ bool tn_plan_schedule(tn_plan *plan, const tn_plan_options *options, tn_diagnost
 
 /* Offsets of temps by liveness. Part of tn_plan_build. */
 void tn_plan_place_buffers(tn_plan *plan);
+/* arena_bytes and live_bytes, from the offsets that the temps have. */
+void tn_plan_measure(tn_plan *plan);
 
 /* Text. print(parse(text)) is a fixed point. */
 void tn_plan_print(tn_text *out, const tn_plan *plan, tn_print_options *options);

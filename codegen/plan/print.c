@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/number.h"
+#include "codegen/plan/expr.h"
 #include "codegen/plan/plan.h"
 
 typedef struct {
@@ -136,23 +137,15 @@ static void print_op_name(printer *p, const tn_expr *expr) {
     tn_text_printf(p->out, "<%d, %d>", expr->op.exponent_bits, expr->op.mantissa_bits);
 }
 
-/* The type that operand i has because the result has `type`; NONE if it says nothing. */
-static tn_type operand_type(const tn_expr *expr, int i) {
-  if (expr->kind == TN_EXPR_FMA) return expr->type;
-  if (expr->op.op == TN_OP_COMPARE || expr->op.op == TN_OP_CONVERT || expr->op.op == TN_OP_IS_FINITE)
-    return TN_TYPE_NONE;
-  if (expr->op.op == TN_OP_SELECT && i == 0) return TN_PRED;
-  return expr->type;
-}
-
-static void print_operation(printer *p, const tn_expr *expr) {
+static void print_operation(printer *p, const tn_expr *expr, tn_type expected) {
+  if (expected != expr->type) expected = TN_TYPE_NONE;
   const char *between = expr->kind == TN_EXPR_OP && expr->op.n_operands == 2 ? infix(expr->op.op) : NULL;
   if (expr->kind == TN_EXPR_FMA) tn_text_put(p->out, "fma");
   else if (!between) print_op_name(p, expr);
   tn_text_put_char(p->out, '(');
   for (int i = 0; i < expr->op.n_operands; i++) {
     if (i) tn_text_put(p->out, between ? between : ", ");
-    print_expr(p, expr->op.operands[i], operand_type(expr, i));
+    print_expr(p, expr->op.operands[i], tn_operand_type(expr->kind, expr->op.op, i, expected));
   }
   tn_text_put_char(p->out, ')');
 }
@@ -168,7 +161,7 @@ static void print_expr(printer *p, const tn_expr *expr, tn_type expected) {
   case TN_EXPR_LOAD: print_load(p, expr); return;
   case TN_EXPR_VALUE: tn_text_put(p->out, p->kernel->values[expr->value].name); return;
   case TN_EXPR_OP:
-  case TN_EXPR_FMA: print_operation(p, expr); return;
+  case TN_EXPR_FMA: print_operation(p, expr, expected); return;
   }
 }
 
@@ -319,7 +312,8 @@ void tn_kernel_print(tn_text *out, const tn_kernel *kernel) {
   tn_text_put(out, ") {");
   if (kernel->source) {
     line(&p);
-    tn_text_printf(out, "// %s", kernel->source);
+    tn_text_put(out, "// ");
+    for (const char *c = kernel->source; *c; c++) tn_text_put_char(out, (unsigned char)*c < ' ' ? ' ' : *c);
   }
   print_body(&p, kernel->body);
   print_schedule(&p);
@@ -400,7 +394,9 @@ static bool is_used(const tn_plan *plan, const tn_step *steps, int buffer) {
     if (step->kind == TN_STEP_RUN) {
       for (int i = 0; i < plan->kernels[step->kernel]->n_parameters; i++)
         if (step->arguments[i] == buffer) return true;
-    } else if (step->selector == buffer || step->to == buffer || step->from == buffer) {
+    } else if (step->kind == TN_STEP_COPY) {
+      if (step->to == buffer || step->from == buffer) return true;
+    } else if (step->selector == buffer) {
       return true;
     }
     if (is_used(plan, step->test, buffer)) return true;

@@ -116,6 +116,23 @@ static bool run_plan(tn_arena *arena, tn_diagnostics *sink, const char *name, co
   return evaluated && compare(arena, sink, name, plan, npz, results, evaluated, outputs);
 }
 
+/* print(parse(text)) is text, and the plan that was read runs as the first did. */
+static tn_plan *reread(const char *name, tn_plan *plan, tn_diagnostics *sink) {
+  tn_text first = {0}, second = {0};
+  tn_plan_print(&first, plan, NULL);
+  tn_plan_text_options options = {.file = name};
+  tn_plan *again = tn_plan_parse((tn_str){first.bytes, first.length}, &options, sink);
+  if (again) tn_plan_print(&second, again, NULL);
+  bool same = again && first.length == second.length && !memcmp(first.bytes, second.bytes, first.length);
+  if (same) same = tn_plan_verify(again, sink);
+  else if (again) printf("%s: printed again, the plan differs:\n%s\n%s", name, first.bytes, second.bytes);
+  tn_text_free(&first);
+  tn_text_free(&second);
+  if (same) return again;
+  tn_plan_destroy(again);
+  return NULL;
+}
+
 static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const char *name, tn_module *module,
                        json_t *program, const report *r) {
   tn_npz npz;
@@ -134,8 +151,10 @@ static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const 
     fputs(text.bytes, stdout);
     tn_text_free(&text);
   }
-  bool good = tn_npz_read(arena, sink, golden, UINT64_MAX, &npz) &&
-              run_plan(arena, sink, name, module, plan, &npz, json_object_get(program, "outputs"));
+  tn_plan *again = reread(name, plan, sink);
+  bool good = again && tn_npz_read(arena, sink, golden, UINT64_MAX, &npz) &&
+              run_plan(arena, sink, name, module, again, &npz, json_object_get(program, "outputs"));
+  tn_plan_destroy(again);
   tn_plan_destroy(plan);
   return good;
 }

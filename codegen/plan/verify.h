@@ -1,0 +1,44 @@
+/* Inside the verifier of plans.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PLAN_VERIFY_H
+#define TN_PLAN_VERIFY_H
+
+#include "codegen/plan/plan.h"
+
+/* What stands open around a statement, innermost first. */
+typedef struct tn_nest {
+  const struct tn_nest *outer;
+  const tn_stmt *stmt;
+} tn_nest;
+
+typedef struct {
+  const tn_kernel *kernel;
+  const tn_cpu *target;
+  tn_arena *arena; /* scratch */
+  tn_diagnostics *sink;
+  int errors;
+  bool *dim_open, *value_open, *local_open; /* in scope */
+  bool *dim_used, *value_used, *written;    /* by some statement so far */
+  const tn_nest **home; /* of locals: the nest that holds them */
+} tn_kernel_check;
+
+/* Reports "kernel NAME: …" and returns false. */
+bool tn_kernel_fault(tn_kernel_check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* verify_expr.c */
+void tn_check_expr(tn_kernel_check *c, const tn_expr *expr);
+/* Every index of buffer[at] is inside, for all values of the open dims. */
+void tn_check_inside(tn_kernel_check *c, const char *what, int buffer, const tn_index *const *at);
+void tn_check_index(tn_kernel_check *c, const tn_index *index, bool guarded);
+
+/* verify_kernel.c */
+bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *scratch, tn_diagnostics *sink);
+/* Some dim that is open has no iterations. */
+bool tn_check_never_runs(const tn_kernel_check *c);
+
+/* verify_schedule.c */
+void tn_check_schedule(tn_kernel_check *c);
+
+#endif
