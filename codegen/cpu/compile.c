@@ -113,9 +113,8 @@ static bool open_unit(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, 
   u->nothing = LLVMVoidTypeInContext(c);
   u->kernels = TN_NEW_ARRAY(u->arena, tn_kernel_code, plan->n_kernels);
   LLVMSetTarget(u->module, triple);
-  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(u->machine);
-  LLVMSetModuleDataLayout(u->module, layout);
-  LLVMDisposeTargetData(layout);
+  u->layout = LLVMCreateTargetDataLayout(u->machine);
+  LLVMSetModuleDataLayout(u->module, u->layout);
   return true;
 }
 
@@ -123,6 +122,7 @@ static void close_unit(tn_unit *u) {
   if (u->builder) LLVMDisposeBuilder(u->builder);
   if (u->module) LLVMDisposeModule(u->module);
   if (u->context) LLVMContextDispose(u->context);
+  if (u->layout) LLVMDisposeTargetData(u->layout);
   if (u->machine) LLVMDisposeTargetMachine(u->machine);
   if (u->cpu_name) LLVMDisposeMessage(u->cpu_name);
   if (u->features) LLVMDisposeMessage(u->features);

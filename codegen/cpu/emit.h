@@ -4,6 +4,7 @@
  *   emit_kernel.c  a kernel's function; statements
  *   emit_tree.c    loops: every loop is cut into segments of one static shape
  *   emit_reduce.c  accumulators, partial results, their join
+ *   emit_block.c   reduces outside loops of their nest; emit_prefetch.c the next panel
  *   emit_expr.c    an expression at a set of points
  *   emit_access.c  loads, stores, fills, masks
  *   emit_index.c   indices: values, ranges, strides
@@ -44,6 +45,7 @@ typedef struct {
   LLVMModuleRef module;
   LLVMBuilderRef builder;
   LLVMTargetMachineRef machine;
+  LLVMTargetDataRef layout;
   char *cpu_name, *features; /* LLVM's, resolved; malloc'ed by LLVM */
   LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, nothing;
   tn_kernel_code *kernels; /* one a kernel of the plan */
@@ -140,6 +142,7 @@ typedef struct {
   int low[64], count[64];       /* the box of points under evaluation, by position in jam */
   int at[64];                   /* the point, by position in jam */
   TN_VEC(tn_guard_range) guards; /* of all loads with a fill */
+  int step_in_order;            /* of the innermost unrolled step of a reduced dim */
   int variants;                 /* how often the code being emitted exists, by segments of the loops around */
   tn_open_loop loops[TN_MAX_LOOPS]; /* [0]: the function */
   int n_loops;
@@ -238,6 +241,20 @@ bool tn_emit_kernel(tn_unit *u, int number);
 
 /* ---- emit_reduce.c ---- */
 void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce);
+/* The accumulator's values before the first iteration, at all points. */
+tn_values *tn_initial_values(tn_emitter *e, const tn_accumulator *acc);
+/* Given loops alone; the accumulators have their values. No partial results. */
+void tn_emit_reduce_loops(tn_emitter *e, const tn_stmt *reduce, const tn_loop_ref *loops, int count);
+int tn_value_slots(tn_emitter *e, uint64_t dims); /* of the jammed dims in `dims` */
+
+/* ---- emit_prefetch.c ---- */
+LLVMValueRef tn_prefetch_start(tn_emitter *e, const tn_stmt *reduce); /* NULL: nothing to fetch */
+void tn_prefetch_step(tn_emitter *e, LLVMValueRef *pointer);
+
+/* ---- emit_block.c ---- */
+/* If reduced loops stand outside loops of the nest: the loops to open first, and what to
+ * emit in them; else NULL.                                                              */
+tn_nest_body *tn_blocked_loops(tn_emitter *e, const tn_stmt *loop, tn_loop_ref *out, int *count);
 
 /* ---- constants.c ---- */
 void tn_place_constants(tn_unit *u);

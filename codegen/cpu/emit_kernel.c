@@ -175,15 +175,27 @@ static void emit_body(tn_emitter *e, void *loop) { tn_emit_statements(e, ((const
 
 static bool is_leaf(const tn_stmt *s) { return s->kind == TN_STMT_LET || s->kind == TN_STMT_STORE; }
 
+static tn_nest_body *loops_to_open(tn_emitter *e, const tn_stmt *loop, tn_loop_ref *loops, int *count) {
+  tn_nest_body *blocked = tn_blocked_loops(e, loop, loops, count);
+  if (!blocked) *count = tn_loops_of(e, loop, loops);
+  return blocked ? blocked : emit_body;
+}
+
+static void emit_loop(tn_emitter *e, const tn_stmt *loop) {
+  tn_loop_ref loops[TN_MAX_LOOPS];
+  int count;
+  tn_nest_body *body = loops_to_open(e, loop, loops, &count);
+  tn_emit_nest(e, loops, count, body, (void *)loop);
+}
+
 void tn_emit_statements(tn_emitter *e, const tn_stmt *first) {
   int64_t scratch = e->scratch_used;
-  tn_loop_ref loops[TN_MAX_LOOPS];
   const tn_stmt *end;
   for (const tn_stmt *s = first; s && !e->u->failed; s = end) {
     end = s->next;
     switch (s->kind) {
     case TN_STMT_LOCAL: emit_local(e, s); break;
-    case TN_STMT_LOOP: tn_emit_nest(e, loops, tn_loops_of(e, s, loops), emit_body, (void *)s); break;
+    case TN_STMT_LOOP: emit_loop(e, s); break;
     case TN_STMT_REDUCE: tn_emit_reduce(e, s); break;
     case TN_STMT_LET:
     case TN_STMT_STORE:
@@ -300,7 +312,9 @@ bool tn_emit_kernel(tn_unit *u, int number) {
     e->function = code->function = new_function(u, e->k->name);
     open_function(e);
     const tn_stmt *root = e->k->body;
-    code->count = tn_emit_shared_nest(e, loops, tn_loops_of(e, root, loops), emit_body, (void *)root);
+    int count;
+    tn_nest_body *body = loops_to_open(e, root, loops, &count);
+    code->count = tn_emit_shared_nest(e, loops, count, body, (void *)root);
     LLVMBuildRetVoid(e->b);
     code->work = work_of(e->k, root, 1);
     code->scratch = (e->scratch_bytes + 63) / 64 * 64;

@@ -15,9 +15,10 @@ typedef struct {
   int vector_dim; /* of its dims, or -1 */
   int slots;      /* U */
   int lanes;      /* L */
+  LLVMValueRef fetch; /* where the next prefetch goes, or NULL */
 } reduction;
 
-static int slots_of(tn_emitter *e, uint64_t dims) {
+int tn_value_slots(tn_emitter *e, uint64_t dims) {
   int slots = 1;
   for (int j = 0; j < e->n_jam; j++)
     if (dims >> e->jam[j] & 1) slots *= e->dims[e->jam[j]].slots;
@@ -43,16 +44,16 @@ static bool check(tn_emitter *e, const reduction *r) {
 }
 
 static reduction reduction_of(tn_emitter *e, const tn_stmt *reduce) {
-  reduction r = {reduce, -1, 1, 0};
+  reduction r = {reduce, -1, 1, 0, NULL};
   for (int i = 0; i < reduce->n_dims && e->k->schedule.dims; i++) {
     const tn_dim_schedule *s = &e->k->schedule.dims[reduce->dims[i]];
-    if (s->lanes) r = (reduction){reduce, reduce->dims[i], s->vectors, s->lanes};
+    if (s->lanes) r = (reduction){reduce, reduce->dims[i], s->vectors, s->lanes, NULL};
   }
   return r;
 }
 
 /* The accumulator's values before the first iteration, at all points. */
-static tn_values *initial_values(tn_emitter *e, const tn_accumulator *acc) {
+tn_values *tn_initial_values(tn_emitter *e, const tn_accumulator *acc) {
   uint64_t dims = e->value_dims[acc->value] & (tn_jam_mask(e) | (e->vector >= 0 ? UINT64_C(1) << e->vector : 0));
   bool vector = e->vector >= 0 && (dims >> e->vector & 1);
   tn_values *from = tn_emit_values(e, acc->initial), *to = tn_new_values(e, dims, vector);
@@ -67,7 +68,7 @@ static tn_values *initial_values(tn_emitter *e, const tn_accumulator *acc) {
 static tn_values partial_values(tn_emitter *e, const reduction *r, int i, const tn_values *whole) {
   tn_type type = e->k->values[r->reduce->accumulators[i].value].type;
   uint64_t bits[2];
-  int slots = slots_of(e, whole->dims) * r->slots;
+  int slots = tn_value_slots(e, whole->dims) * r->slots;
   tn_join_identity(tn_reduce_join(e->k, r->reduce, i), type, bits);
   tn_values partial = {.dims = whole->dims, .vector = true};
   if (r->slots > 1) partial.dims |= UINT64_C(1) << r->vector_dim;
@@ -115,8 +116,29 @@ static void fold_all(tn_emitter *e, const reduction *r, tn_values **initial) {
 }
 
 static void emit_updates(tn_emitter *e, void *data) {
-  const reduction *r = data;
+  reduction *r = data;
+  if (r->fetch && e->step_in_order == 0) tn_prefetch_step(e, &r->fetch);
   tn_emit_leaves(e, r->reduce->body, NULL, r->reduce);
+}
+
+/* The loops, with the accumulators' values as phis. */
+static void emit_loops(tn_emitter *e, reduction *r, const tn_loop_ref *loops, int count) {
+  e->carried.count = 0;
+  for (int i = 0; i < r->reduce->n_accumulators; i++) {
+    tn_values *values = &e->values[r->reduce->accumulators[i].value];
+    int slots = tn_value_slots(e, values->dims) * (r->vector_dim >= 0 ? r->slots : 1);
+    for (int s = 0; s < slots; s++)
+      if (values->at[s]) TN_PUSH(e->arena, &e->carried, &values->at[s]);
+  }
+  r->fetch = r->vector_dim < 0 ? tn_prefetch_start(e, r->reduce) : NULL;
+  if (r->fetch) TN_PUSH(e->arena, &e->carried, &r->fetch);
+  tn_emit_nest(e, loops, count, emit_updates, r);
+  e->carried.count = 0;
+}
+
+void tn_emit_reduce_loops(tn_emitter *e, const tn_stmt *reduce, const tn_loop_ref *loops, int count) {
+  reduction r = {reduce, -1, 1, 0, NULL};
+  emit_loops(e, &r, loops, count);
 }
 
 void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce) {
@@ -129,16 +151,11 @@ void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce) {
                  e->k->dims[e->vector].name, e->k->dims[r.vector_dim].name);
     return;
   }
-  e->carried.count = 0;
   for (int i = 0; i < reduce->n_accumulators; i++) {
     int value = reduce->accumulators[i].value;
-    initial[i] = initial_values(e, &reduce->accumulators[i]);
+    initial[i] = tn_initial_values(e, &reduce->accumulators[i]);
     e->values[value] = r.vector_dim < 0 ? *initial[i] : partial_values(e, &r, i, initial[i]);
-    int slots = slots_of(e, initial[i]->dims) * r.slots;
-    for (int s = 0; s < slots; s++)
-      if (e->values[value].at[s]) TN_PUSH(e->arena, &e->carried, &e->values[value].at[s]);
   }
-  tn_emit_nest(e, loops, tn_loops_of(e, reduce, loops), emit_updates, &r);
-  e->carried.count = 0;
+  emit_loops(e, &r, loops, tn_loops_of(e, reduce, loops));
   if (r.vector_dim >= 0 && !e->u->failed) fold_all(e, &r, initial);
 }

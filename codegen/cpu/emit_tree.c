@@ -224,6 +224,7 @@ static void emit_in_order(tn_emitter *e, nest n, int64_t steps) {
     d->high += i;
     d->pending = 0;
     d->align = 1;
+    e->step_in_order = (int)i;
     emit_nest(e, inside(n));
   }
   *d = saved;

@@ -13,17 +13,27 @@ static void collect(void *user, const tn_diagnostic *d) {
   snprintf(c->messages + used, sizeof c->messages - used, "%s\n", d->message);
 }
 
-void compile_options(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options) {
+static void compile(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options,
+                    void (*alter)(tn_plan *plan)) {
   *c = (compiled){.sink = {.callback = collect, .user = c}};
   c->module = tn_hlo_parse((tn_str){text, strlen(text)}, &(tn_hlo_options){.file = "test"}, &c->sink);
   cr_assert(c->module, "%s", c->messages);
   const tn_cpu *cpu = tn_cpu_find(c->module->arena, &c->sink, target ? target : "host", NULL, NULL);
   c->plan = tn_plan_build(c->module, &(tn_plan_options){.target = cpu, .level = 2, .schedule_seed = seed}, &c->sink);
   cr_assert(c->plan, "%s", c->messages);
+  if (alter) alter(c->plan);
   bool ok = tn_cpu_compile(c->plan, options, &c->object, &c->sink);
   cr_assert(ok, "%s", c->messages);
   c->image = tn_cpu_load(&c->object, &c->sink);
   cr_assert(c->image, "%s", c->messages);
+}
+
+void compile_options(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options) {
+  compile(c, text, target, seed, options, NULL);
+}
+
+void compile_altered(compiled *c, const char *text, const char *target, void (*alter)(tn_plan *plan)) {
+  compile(c, text, target, 0, &(tn_cpu_options){.name = "test", .optimisation = 2}, alter);
 }
 
 void compile_hlo(compiled *c, const char *text, const char *target, uint64_t seed) {
@@ -95,9 +105,9 @@ static void compare(const compiled *c, const char *text, const char *target, uin
   free(arena);
 }
 
-static void check_one(const char *text, const char *target, uint64_t seed) {
+static void check_one(const char *text, const char *target, uint64_t seed, void (*alter)(tn_plan *plan)) {
   compiled c;
-  compile_hlo(&c, text, target, seed);
+  compile(&c, text, target, seed, &(tn_cpu_options){.name = "test", .optimisation = 2}, alter);
   const tn_literal **arguments = TN_NEW_ARRAY(c.plan->arena, const tn_literal *, c.plan->n_parameters);
   tn_literal **expected = TN_NEW_ARRAY(c.plan->arena, tn_literal *, c.plan->n_results);
   for (int i = 0; i < c.plan->n_parameters; i++)
@@ -108,13 +118,17 @@ static void check_one(const char *text, const char *target, uint64_t seed) {
   release(&c);
 }
 
-void check_equal(const char *text, int seeds) {
+static void check_targets(const char *text, int seeds, void (*alter)(tn_plan *plan)) {
   tn_arena *arena = tn_arena_create();
   for (const char *const *name = tn_cpu_names(); *name; name++) {
     tn_diagnostics sink = {0};
     const tn_cpu *cpu = tn_cpu_find(arena, &sink, *name, NULL, NULL);
     if (!cpu || !tn_cpu_runs_here(cpu)) continue;
-    for (int seed = 0; seed <= seeds; seed++) check_one(text, *name, (uint64_t)seed);
+    for (int seed = 0; seed <= seeds; seed++) check_one(text, *name, (uint64_t)seed, alter);
   }
   tn_arena_destroy(arena);
 }
+
+void check_equal(const char *text, int seeds) { check_targets(text, seeds, NULL); }
+
+void check_altered(const char *text, void (*alter)(tn_plan *plan)) { check_targets(text, 0, alter); }

@@ -22,6 +22,7 @@ typedef struct {
 /* NULL target: the host's. The caller ends with release(). */
 void compile_hlo(compiled *c, const char *text, const char *target, uint64_t seed);
 void compile_options(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options);
+void compile_altered(compiled *c, const char *text, const char *target, void (*alter)(tn_plan *plan));
 void release(compiled *c);
 /* Calls test_run; arrays in the plan's order. */
 int call(const compiled *c, void *const *arrays, const void *constants, void *arena, size_t arena_size, const void *exec);
@@ -29,5 +30,7 @@ int call(const compiled *c, void *const *arrays, const void *constants, void *ar
 /* Native code and interpreter give the same bits (NaNs are equal) on random data, for
  * every target this machine runs, with the chosen schedule and `seeds` random ones.  */
 void check_equal(const char *text, int seeds);
+/* The same with schedules that `alter` has changed, after packing. */
+void check_altered(const char *text, void (*alter)(tn_plan *plan));
 
 #endif
