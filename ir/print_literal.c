@@ -28,12 +28,20 @@ static char *put_integer(char *to, tn_type type, const char *at) {
   return put_unsigned(to, 0 - (uint64_t)value);
 }
 
+/* Negative zero prints as -0.0: XLA reads -0 as an integer, which loses the sign. */
+static char *put_float(char *to, tn_type type, const char *at) {
+  size_t length = tn_print_float(type, at, to);
+  if (length != 2 || to[0] != '-' || to[1] != '0') return to + length;
+  memcpy(to + 2, ".0", 2);
+  return to + 4;
+}
+
 static char *put_complex(char *to, tn_type part, const char *at) {
   *to++ = '(';
-  to += tn_print_float(part, at, to);
+  to = put_float(to, part, at);
   *to++ = ',';
   *to++ = ' ';
-  to += tn_print_float(part, at + tn_type_bytes(part), to);
+  to = put_float(to, part, at + tn_type_bytes(part));
   *to++ = ')';
   return to;
 }
@@ -43,7 +51,7 @@ static char *put_element(char *to, tn_type type, const char *at) {
   case TN_CLASS_PREDICATE:
   case TN_CLASS_SIGNED:
   case TN_CLASS_UNSIGNED: return put_integer(to, type, at);
-  case TN_CLASS_FLOAT: return to + tn_print_float(type, at, to);
+  case TN_CLASS_FLOAT: return put_float(to, type, at);
   case TN_CLASS_COMPLEX: return put_complex(to, tn_type_part(type), at);
   case TN_CLASS_OTHER: break;
   }

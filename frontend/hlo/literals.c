@@ -95,9 +95,18 @@ static bool is_finite(tn_type type, const void *element) {
   return isfinite(narrow);
 }
 
+/* "-0": XLA reads what has neither point nor exponent as an integer, which has no
+ * negative zero; "-0.0" is one.                                                     */
+static bool is_integer_zero(const char *at, size_t length) {
+  for (size_t i = 1; i < length; i++)
+    if (at[i] != '0') return false;
+  return at[0] == '-' && length > 1;
+}
+
 static const char *read_float(reader *r, const char *at, void *to) {
   size_t length = at < r->end ? tn_parse_float(r->part, at, (size_t)(r->end - at), to) : 0;
   if (!length) return not_an_element(r, at, "a number");
+  if (is_integer_zero(at, length)) tn_store_float(r->part, to, 0);
   if ((is_finite(r->part, to) && !saturated(r->part, at, length)) || says_so(at, length)) return at + length;
   stand_at(r, at);
   tn_hlo_error(r->p, "%.*s is out of range for %s", TN_CLIP(((tn_str){at, length})), tn_type_name(r->part));

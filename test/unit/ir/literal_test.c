@@ -27,7 +27,7 @@ Test(literal, prints_by_dimension) {
   uint64_t big[] = {UINT64_MAX};
   int64_t small[] = {INT64_MIN};
   float complex[] = {1, -2.5f};
-  cr_assert_str_eq(text_of(a, array(a, TN_F32, 1, (int64_t[]){6}, floats)), "{1, -0, 0.1, inf, -inf, 1e-05}");
+  cr_assert_str_eq(text_of(a, array(a, TN_F32, 1, (int64_t[]){6}, floats)), "{1, -0.0, 0.1, inf, -inf, 1e-05}");
   cr_assert_str_eq(text_of(a, array(a, TN_S4, 2, (int64_t[]){2, 3}, bytes)),
                    "{ { -8, 7, 0 }, { 1, -1, 3 } }");
   cr_assert_str_eq(text_of(a, array(a, TN_PRED, 1, (int64_t[]){3}, predicates)), "{1, 0, 1}");
@@ -39,7 +39,7 @@ Test(literal, prints_by_dimension) {
                          array(a, TN_F32, 1, (int64_t[]){2}, floats)};
   const tn_shape *shapes[] = {parts[0]->shape, parts[1]->shape};
   tn_literal *tuple = tn_literal_tuple(a, tn_shape_tuple(a, 2, shapes), parts);
-  cr_assert_str_eq(text_of(a, tuple), "(5, {1, -0})");
+  cr_assert_str_eq(text_of(a, tuple), "(5, {1, -0.0})");
   cr_assert_eq(tn_literal_leaf(tuple, 1), parts[1]);
   cr_assert_null(tn_literal_leaf(tuple, 2));
   tn_arena_destroy(a);
