@@ -40,19 +40,25 @@ static bool has_constant_operands(const tn_inst *inst) {
 /* ---- the typed path ---- */
 
 /* Copies elements of `bytes` each: to is dense with `sizes`, from is at `strides`, in
- * elements. The two innermost dims go in blocks, so that a transposed read uses each
- * cache line while it is there.                                                      */
+ * elements. The two innermost dims go in blocks through a small one on the stack, so
+ * that each line of memory is read once and written once, whole, whatever the pitches
+ * do to the cache's sets.                                                            */
 enum { BLOCK = 32 };
 
 #define COPY_BLOCKED(type)                                                                                   \
   do {                                                                                                       \
     const type *source = from;                                                                               \
-    type *target = to;                                                                                       \
+    type *target = to, block[BLOCK][BLOCK];                                                                  \
     for (int64_t i0 = 0; i0 < rows; i0 += BLOCK)                                                             \
-      for (int64_t j0 = 0; j0 < columns; j0 += BLOCK)                                                        \
-        for (int64_t i = i0; i < rows && i < i0 + BLOCK; i++)                                                \
-          for (int64_t j = j0; j < columns && j < j0 + BLOCK; j++)                                           \
-            target[i * row_pitch + j] = source[i * row_stride + j * column_stride];                          \
+      for (int64_t j0 = 0; j0 < columns; j0 += BLOCK) {                                                      \
+        int64_t height = rows - i0 < BLOCK ? rows - i0 : BLOCK;                                              \
+        int64_t width = columns - j0 < BLOCK ? columns - j0 : BLOCK;                                         \
+        for (int64_t j = 0; j < width; j++)                                                                  \
+          for (int64_t i = 0; i < height; i++)                                                               \
+            block[i][j] = source[(i0 + i) * row_stride + (j0 + j) * column_stride];                          \
+        for (int64_t i = 0; i < height; i++)                                                                 \
+          memcpy(target + (i0 + i) * row_pitch + j0, block[i], (size_t)width * sizeof(type));                \
+      }                                                                                                      \
   } while (0)
 
 typedef struct {

@@ -92,9 +92,11 @@ bool tn_fusible_constant(const tn_inst *inst) {
 
 double tn_fusion_work(const tn_inst *inst) {
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return 0;
-  if (inst->op == TN_OP_DIVIDE || inst->op == TN_OP_SQRT || inst->op == TN_OP_RSQRT || inst->op == TN_OP_REMAINDER)
+  if (inst->op == TN_OP_DIVIDE || inst->op == TN_OP_SQRT || inst->op == TN_OP_RSQRT ||
+      inst->op == TN_OP_REMAINDER)
     return 5;
-  if (tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || inst->op == TN_OP_POWER || inst->op == TN_OP_ATAN2) return 15;
+  if (tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || inst->op == TN_OP_POWER || inst->op == TN_OP_ATAN2)
+    return 15;
   return 1;
 }
 
@@ -123,7 +125,7 @@ bool tn_pass_fusion(tn_module *module, tn_pass_context *context) {
   int *positions = TN_NEW_ARRAY(context->scratch, int, module->next_id);
   TN_VEC(tn_comp *) comps = {0}; /* fusing adds computations */
   TN_FOR_EACH_COMP(module, comp)
-    if (tn_comp_is_sequence(comp)) TN_PUSH(context->scratch, &comps, comp);
+  if (tn_comp_is_sequence(comp)) TN_PUSH(context->scratch, &comps, comp);
   bool changed = false;
   for (int i = 0; i < comps.count; i++) changed |= fuse_comp(comps.at[i], context, positions);
   return changed;

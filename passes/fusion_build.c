@@ -12,9 +12,9 @@ typedef struct {
   tn_fuser *f;
   int group;
   tn_comp *comp;
-  TN_VEC(tn_inst *) arguments;     /* of the fusion */
-  TN_VEC(tn_inst *) sources;       /* an original, … */
-  TN_VEC(tn_inst *) counterparts;  /* … and what stands for it inside */
+  TN_VEC(tn_inst *) arguments;    /* of the fusion */
+  TN_VEC(tn_inst *) sources;      /* an original, … */
+  TN_VEC(tn_inst *) counterparts; /* … and what stands for it inside */
 } builder;
 
 /* Members of each group, by position. */
@@ -117,7 +117,8 @@ static void remove_originals(const tn_fuser *f) {
 
 /* In the order of their roots, so that a fusion's operands stand before it. */
 static int *order_groups(const tn_fuser *f) {
-  int *by_position = TN_NEW_ARRAY(f->scratch, int, f->n_nodes), *order = TN_NEW_ARRAY(f->scratch, int, f->groups.count);
+  int *by_position = TN_NEW_ARRAY(f->scratch, int, f->n_nodes),
+      *order = TN_NEW_ARRAY(f->scratch, int, f->groups.count);
   int count = 0;
   for (int g = 0; g < f->groups.count; g++) by_position[f->positions[f->groups.at[g].root->id]] = g + 1;
   for (int i = 0; i < f->n_nodes; i++)

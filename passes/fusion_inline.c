@@ -32,7 +32,8 @@ typedef struct {
 
 static double window_size(const tn_inst *inst) {
   double size = 1;
-  for (int i = 0; i < inst->attr.window.window.count; i++) size *= (double)inst->attr.window.window.at[i].size;
+  for (int i = 0; i < inst->attr.window.window.count; i++)
+    size *= (double)inst->attr.window.window.at[i].size;
   return size;
 }
 
@@ -47,7 +48,8 @@ static bool place_of(const tn_inst *user, int slot, const tn_membership *in, tar
   if (user->op == TN_OP_REDUCE || user->op == TN_OP_REDUCE_WINDOW) {
     if (slot >= user->n_operands / 2) return false; /* initial values are constants */
     bool window = user->op == TN_OP_REDUCE_WINDOW;
-    t->count = window ? in->count * window_size(user) : (double)tn_shape_elements(user->operands[slot]->shape);
+    t->count =
+        window ? in->count * window_size(user) : (double)tn_shape_elements(user->operands[slot]->shape);
     return true;
   }
   if (user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE) {
@@ -146,7 +148,8 @@ static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   targets all;
   if (!tn_fusible(inst)) return;
   if (find_targets(f, inst, &all) && is_cheaper_inlined(inst, &all)) {
-    for (int i = 0; i < all.count; i++) tn_fuser_join(f, inst, all.at[i].group, all.at[i].place, all.at[i].count);
+    for (int i = 0; i < all.count; i++)
+      tn_fuser_join(f, inst, all.at[i].group, all.at[i].place, all.at[i].count);
   } else if (inst->op != TN_OP_RESHAPE) { /* a reshape alone is only another name */
     tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
   }

@@ -26,7 +26,7 @@ struct region {
   tn_inst *members[TN_LARGEST_GROUP];
   bool full[TN_LARGEST_GROUP]; /* rows: of the operand's dims, not of the kept ones */
   int count;
-  int kept;      /* the first `kept` members have one exit */
+  int kept; /* the first `kept` members have one exit */
   tn_inst *exit;
   /* rows: the reduced operand, without dims of size 1 */
   int64_t sizes[TN_MOST_DIMS];
@@ -76,14 +76,17 @@ static void note_exit(const tn_fuser *f, region *r) {
   r->kept = r->count;
 }
 
-static bool is_claimed(const tn_fuser *f, const tn_inst *inst) { return tn_fuser_node(f, inst)->in.count > 0; }
+static bool is_claimed(const tn_fuser *f, const tn_inst *inst) {
+  return tn_fuser_node(f, inst)->in.count > 0;
+}
 
 static void grow(const tn_fuser *f, region *r, tn_inst *start) {
   r->members[0] = r->exit = start;
   r->full[0] = false;
   r->count = r->kept = 1;
   while (r->count < TN_LARGEST_GROUP) {
-    if (r->members[r->count - 1]->users.count > MOST_USERS || r->members[r->count - 1] == f->comp->root) return;
+    if (r->members[r->count - 1]->users.count > MOST_USERS || r->members[r->count - 1] == f->comp->root)
+      return;
     tn_inst *user = next_user(f, r);
     if (!user || is_claimed(f, user) || !r->accepts(f, r, user, &r->full[r->count])) return;
     r->members[r->count++] = user;
@@ -106,14 +109,16 @@ static bool accepts_epilogue(const tn_fuser *f, const region *r, const tn_inst *
   if (candidate->op == TN_OP_RESHAPE || candidate->op == TN_OP_TRANSPOSE) return tn_fusible(candidate);
   if (!tn_fusible_elementwise(candidate)) return false;
   for (int i = 0; i < candidate->n_operands; i++)
-    if (index_in(r, candidate->operands[i]) >= 0 && !tn_shape_same_dims(candidate->operands[i]->shape, candidate->shape))
+    if (index_in(r, candidate->operands[i]) >= 0 &&
+        !tn_shape_same_dims(candidate->operands[i]->shape, candidate->shape))
       return false;
   return true;
 }
 
 static bool is_contraction(const tn_inst *inst) {
   if (inst->op != TN_OP_DOT && inst->op != TN_OP_CONVOLUTION && inst->op != TN_OP_REDUCE_WINDOW) return false;
-  return tn_shape_is_plain(inst->shape) && tn_shape_elements(inst->shape) > 0 && tn_rewrite_is_free_to_move(inst);
+  return tn_shape_is_plain(inst->shape) && tn_shape_elements(inst->shape) > 0 &&
+         tn_rewrite_is_free_to_move(inst);
 }
 
 /* From the last one back: where two meet in an addition, it follows the later one. */
@@ -150,7 +155,8 @@ static bool reduces_alike(const region *r, const tn_inst *inst) {
   const tn_shape *shape = inst->operands[0]->shape;
   if (!has_full_dims(r, shape)) return false;
   for (int d = 0; d < shape->rank; d++)
-    if (shape->dims[d] != 1 && tn_dims_have(inst->attr.reduce.dims, d) != r->reduced[squeezed_position(shape, d)])
+    if (shape->dims[d] != 1 &&
+        tn_dims_have(inst->attr.reduce.dims, d) != r->reduced[squeezed_position(shape, d)])
       return false;
   return true;
 }
@@ -190,7 +196,8 @@ static bool accepts_row(const tn_fuser *f, const region *r, const tn_inst *candi
     return r->full[from] && candidate->operands[0] == r->members[from] && reduces_alike(r, candidate);
   }
   if (!tn_fusible(candidate)) return false;
-  if (candidate->op == TN_OP_RESHAPE) return tn_shapes_differ_in_ones(candidate->shape, candidate->operands[0]->shape);
+  if (candidate->op == TN_OP_RESHAPE)
+    return tn_shapes_differ_in_ones(candidate->shape, candidate->operands[0]->shape);
   if (candidate->op == TN_OP_BROADCAST && !r->full[from]) {
     *full = true;
     return r->may_return && returns_in_place(r, candidate);
@@ -199,9 +206,9 @@ static bool accepts_row(const tn_fuser *f, const region *r, const tn_inst *candi
 }
 
 enum {
-  LARGEST_ROW = 256 * 1024,   /* bytes that are read again for each step of a row */
-  LARGEST_ALONE = 16 * 1024,  /* elements, where there is one row alone: no threads */
-  LARGEST_WHOLE = 64 * 1024   /* bytes, where rows are not contiguous */
+  LARGEST_ROW = 256 * 1024,  /* bytes that are read again for each step of a row */
+  LARGEST_ALONE = 16 * 1024, /* elements, where there is one row alone: no threads */
+  LARGEST_WHOLE = 64 * 1024  /* bytes, where rows are not contiguous */
 };
 
 /* The reduced operand's dims, and whether its rows are such that reading them again is
@@ -215,8 +222,10 @@ static void describe_rows(region *r, const tn_inst *reduce) {
     bool is_reduced = tn_dims_have(reduce->attr.reduce.dims, d);
     r->sizes[r->rank] = shape->dims[d];
     r->reduced[r->rank++] = is_reduced;
-    if (is_reduced) row *= shape->dims[d];
-    else rows *= shape->dims[d], r->n_kept++;
+    if (is_reduced)
+      row *= shape->dims[d];
+    else
+      rows *= shape->dims[d], r->n_kept++;
   }
   bool contiguous = r->rank > 0 && r->reduced[r->rank - 1];
   r->may_return = (contiguous && row * bytes <= LARGEST_ROW && (rows > 1 || row <= LARGEST_ALONE)) ||

@@ -12,13 +12,13 @@
 #include "ir/module.h"
 
 typedef struct tn_pass_context {
-  tn_arena *scratch;       /* reset before each pass */
-  tn_diagnostics *sink;    /* for what the user must know; a pass that reports an error stops the pipeline */
-  int level;               /* -O0 … -O3 */
-  bool reassociate;        /* value-changing rewrites that passes.def marks are allowed */
-  int64_t max_fold_work;   /* elements that folding may compute in one instruction */
-  int64_t fuel;            /* single rewrites this pass may still make; < 0: any number */
-  int64_t rewrites;        /* made by this pass so far */
+  tn_arena *scratch;     /* reset before each pass */
+  tn_diagnostics *sink;  /* for what the user must know; a pass that reports an error stops the pipeline */
+  int level;             /* -O0 … -O3 */
+  bool reassociate;      /* value-changing rewrites that passes.def marks are allowed */
+  int64_t max_fold_work; /* elements that folding may compute in one instruction */
+  int64_t fuel;          /* single rewrites this pass may still make; < 0: any number */
+  int64_t rewrites;      /* made by this pass so far */
   const struct tn_pass *pass; /* the pass that runs: set by the pipeline, for passes made at run time */
 } tn_pass_context;
 
@@ -46,19 +46,19 @@ const tn_pass *tn_pass_find(const char *name); /* NULL if there is none */
 typedef struct {
   const char *name;
   double seconds;
-  int64_t changes;  /* rewrites */
+  int64_t changes; /* rewrites */
 } tn_pass_record;
 
 typedef struct tn_pipeline_options {
   int level;
   bool reassociate;
-  int64_t max_fold_work;              /* 0: the default, 2^28 */
-  const tn_pass *const *passes;       /* exactly these, in order; NULL: those of the level */
+  int64_t max_fold_work;        /* 0: the default, 2^28 */
+  const tn_pass *const *passes; /* exactly these, in order; NULL: those of the level */
   int n_passes;
-  const char *const *disabled;        /* names; NULL-terminated, or NULL */
-  const char *stop_after;             /* pass name; NULL: run all */
-  int stop_occurrence;                /* which occurrence of it, from 1; 0: the first */
-  const int64_t *fuel;                /* rewrites that all passes together may make; NULL: any number */
+  const char *const *disabled; /* names; NULL-terminated, or NULL */
+  const char *stop_after;      /* pass name; NULL: run all */
+  int stop_occurrence;         /* which occurrence of it, from 1; 0: the first */
+  const int64_t *fuel;         /* rewrites that all passes together may make; NULL: any number */
   /* Called after each pass that ran (printing, dumping); may be NULL. */
   void (*after_pass)(void *user, const tn_module *module, const tn_pass *pass, int occurrence, bool changed);
   void *user;

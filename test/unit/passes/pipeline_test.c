@@ -1,0 +1,193 @@
+/* The pipeline: which passes run, and how it polices them. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "frontend/hlo/hlo.h"
+#include "ir/print.h"
+#include "passes/pass.h"
+
+static const char *const program = "f (x: f32[4]) -> f32[4] {\n"
+                                   "  x = f32[4] parameter(0)\n"
+                                   "  a = f32[2,2] reshape(x)\n"
+                                   "  b = f32[4] reshape(a)\n"
+                                   "  c = f32[4] negate(b)\n"
+                                   "  ROOT d = f32[4] add(c, c)\n"
+                                   "}\n";
+
+typedef struct {
+  tn_arena *arena;
+  tn_module *module;
+  tn_diagnostics sink;
+  tn_pass_record *records;
+  int count;
+  char message[512]; /* the first */
+} fixture;
+
+static void keep(void *user, const tn_diagnostic *diagnostic) {
+  fixture *f = user;
+  if (!f->message[0]) snprintf(f->message, sizeof f->message, "%s", diagnostic->message);
+}
+
+static fixture *open_program(void) {
+  fixture *f = calloc(1, sizeof *f);
+  f->arena = tn_arena_create();
+  f->sink = (tn_diagnostics){.callback = keep, .user = f};
+  tn_hlo_options options = {.file = "program.hlo"};
+  f->module = tn_hlo_parse((tn_str){program, strlen(program)}, &options, &f->sink);
+  cr_assert(f->module);
+  return f;
+}
+
+static void close_program(fixture *f) {
+  tn_module_destroy(f->module);
+  tn_arena_destroy(f->arena);
+  free(f);
+}
+
+static bool run(fixture *f, const tn_pipeline_options *options) {
+  return tn_pipeline_run(f->module, options, f->arena, &f->records, &f->count, &f->sink);
+}
+
+static bool ran(const fixture *f, const char *name) {
+  for (int i = 0; i < f->count; i++)
+    if (!strcmp(f->records[i].name, name)) return true;
+  return false;
+}
+
+static int instructions(const fixture *f) { return f->module->entry->n_insts; }
+
+Test(pipeline, every_row_is_found_by_its_name) {
+  for (int i = 0; i < tn_pass_count; i++) cr_expect_eq(tn_pass_find(tn_passes[i].name), &tn_passes[i]);
+  cr_expect_null(tn_pass_find("no-such-pass"));
+}
+
+Test(pipeline, level_0_is_expansions_alone) {
+  fixture *f = open_program();
+  cr_expect(run(f, &(tn_pipeline_options){.level = 0}));
+  cr_expect_eq(f->count, 1);
+  cr_expect_str_eq(f->records[0].name, "batch-norm-expansion");
+  cr_expect_eq(instructions(f), 5);
+  close_program(f);
+}
+
+Test(pipeline, level_1_fuses) {
+  fixture *f = open_program();
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1}));
+  cr_expect(ran(f, "fusion"));
+  cr_expect_eq(instructions(f), 2, "a parameter and a fusion");
+  close_program(f);
+}
+
+Test(pipeline, disabled_passes_do_not_run) {
+  static const char *const disabled[] = {"fusion", "simplify-shape", NULL};
+  fixture *f = open_program();
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .disabled = disabled}));
+  cr_expect(!ran(f, "fusion") && !ran(f, "simplify-shape") && ran(f, "dce"));
+  cr_expect_eq(instructions(f), 5);
+  close_program(f);
+}
+
+Test(pipeline, stops_after_an_occurrence) {
+  fixture *f = open_program();
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = "dce", .stop_occurrence = 1}));
+  cr_expect(!ran(f, "fusion"));
+  int first = f->count;
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = "dce", .stop_occurrence = 2}));
+  cr_expect(f->count > first && ran(f, "fusion"));
+  close_program(f);
+}
+
+Test(pipeline, exact_lists_may_repeat) {
+  const tn_pass *dce = tn_pass_find("dce"), *list[] = {dce, dce};
+  fixture *f = open_program();
+  cr_expect(run(f, &(tn_pipeline_options){.passes = list, .n_passes = 2}));
+  cr_expect_eq(f->count, 2);
+  close_program(f);
+}
+
+Test(pipeline, unknown_names_are_usage_errors) {
+  static const char *const disabled[] = {"fusoin", NULL};
+  fixture *f = open_program();
+  cr_expect(!run(f, &(tn_pipeline_options){.level = 1, .disabled = disabled}));
+  cr_expect_eq(f->sink.status, TN_USAGE);
+  cr_expect_str_eq(f->message, "pass 'fusoin' does not exist");
+  close_program(f);
+}
+
+Test(pipeline, fuel_limits_rewrites) {
+  fixture *f = open_program();
+  int64_t fuel = 0;
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .fuel = &fuel}));
+  cr_expect_eq(instructions(f), 5);
+  fuel = 1;
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .fuel = &fuel}));
+  int64_t changes = 0;
+  for (int i = 0; i < f->count; i++) changes += f->records[i].changes;
+  cr_expect_eq(changes, 1);
+  close_program(f);
+}
+
+/* ---- passes that lie ---- */
+
+static bool change_in_secret(tn_module *module, tn_pass_context *context) {
+  (void)context;
+  tn_inst *root = module->entry->root;
+  module->entry->root = tn_build_unary(module->entry, NULL, TN_OP_NEGATE, root);
+  return false;
+}
+
+static bool boast(tn_module *module, tn_pass_context *context) {
+  (void)module;
+  return tn_pass_spend(context);
+}
+
+static bool break_the_module(tn_module *module, tn_pass_context *context) {
+  (void)context;
+  module->entry->root->shape = tn_shape_scalar(module->arena, TN_F32);
+  return true;
+}
+
+static bool report_an_error(tn_module *module, tn_pass_context *context) {
+  (void)module;
+  return !tn_error(context->sink, TN_UNSUPPORTED, TN_NOWHERE, "pass '%s': not today", context->pass->name);
+}
+
+static void expect_failure(tn_pass_function *function, tn_status status, const char *message) {
+  tn_pass pass = {"liar", "", -1, function};
+  const tn_pass *list[] = {&pass};
+  fixture *f = open_program();
+  cr_expect(!run(f, &(tn_pipeline_options){.passes = list, .n_passes = 1}));
+  cr_expect_eq(f->sink.status, status);
+  cr_expect_eq(strncmp(f->message, message, strlen(message)), 0, "got: %s", f->message);
+  close_program(f);
+}
+
+Test(pipeline, catches_a_change_that_is_not_told) {
+  expect_failure(change_in_secret, TN_BUG, "pass 'liar' changed the module without saying so");
+}
+
+Test(pipeline, catches_a_change_that_did_not_happen) {
+  expect_failure(boast, TN_BUG, "pass 'liar' says it changed the module but did not");
+}
+
+Test(pipeline, catches_an_invalid_module) {
+  expect_failure(break_the_module, TN_BUG, "pass 'liar' made the module invalid: ");
+}
+
+Test(pipeline, errors_of_a_pass_stop_it) {
+  expect_failure(report_an_error, TN_UNSUPPORTED, "pass 'liar': not today");
+}
+
+static void note(void *user, const tn_module *module, const tn_pass *pass, int occurrence, bool changed) {
+  (void)module, (void)pass, (void)changed;
+  int *most = user;
+  if (occurrence > *most) *most = occurrence;
+}
+
+Test(pipeline, tells_after_each_pass_which_occurrence_it_was) {
+  fixture *f = open_program();
+  int most = 0;
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .after_pass = note, .user = &most}));
+  cr_expect_eq(most, 2);
+  close_program(f);
+}
