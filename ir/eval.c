@@ -480,9 +480,18 @@ tn_literal *tn_evaluate(tn_arena *arena, const tn_module *module, const tn_liter
   return guarded(&eval, arena, module->entry, NULL, arguments);
 }
 
+static bool carries_bounds(const tn_literal *literal) {
+  if (!tn_shape_is_tuple(literal->shape)) return literal->bound != NULL;
+  for (int i = 0; i < literal->shape->rank; i++)
+    if (carries_bounds(literal->elements[i])) return true;
+  return false;
+}
+
 tn_literal *tn_evaluate_instruction(tn_arena *arena, const tn_inst *inst, const tn_literal *const *operands,
                                     tn_diagnostics *sink) {
   tn_eval eval;
-  open_evaluator(&eval, NULL, sink);
+  tn_eval_options options = {0};
+  for (int i = 0; i < inst->n_operands; i++) options.bounds = options.bounds || carries_bounds(operands[i]);
+  open_evaluator(&eval, &options, sink);
   return guarded(&eval, arena, NULL, inst, operands);
 }

@@ -37,7 +37,8 @@ typedef struct {
 tn_literal *tn_evaluate(tn_arena *arena, const tn_module *module, const tn_literal *const *arguments,
                         const tn_eval_options *options, tn_diagnostics *sink);
 
-/* One instruction of `comp` on operand values: what constant folding and map use. */
+/* One instruction of `comp` on operand values: what constant folding and map use. The
+ * result carries bounds if an operand does.                                          */
 tn_literal *tn_evaluate_instruction(tn_arena *arena, const tn_inst *inst, const tn_literal *const *operands,
                                     tn_diagnostics *sink);
 

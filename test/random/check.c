@@ -1,0 +1,336 @@
+/* One program in every way, and the comparisons between them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "test/random/random.h"
+
+#include "base/number.h"
+#include "frontend/hlo/hlo.h"
+#include "passes/pass.h"
+#include "tenon/pool.h"
+
+#include <ffi.h>
+#include <math.h>
+#include <stdio.h>
+
+const char *verdict_name(verdict_kind kind) {
+  switch (kind) {
+  case SAME: return "same";
+  case REFUSED: return "refused";
+  case DIFFERS_TEXT: return "text differs from its own parse";
+  case DIFFERS_PASSES: return "passes change the result";
+  case DIFFERS_PLAN: return "plan differs from evaluator";
+  case DIFFERS_NATIVE: return "native code differs from plan";
+  case DIFFERS_IN_PLACE: return "native code differs in place";
+  case BROKEN_MEMORY: return "native code writes where it may not";
+  case FAILED: return "a step fails";
+  case CRASHED: return "crash";
+  }
+  return "";
+}
+
+/* ---- the work on one program ---- */
+
+enum { MAX_ARRAYS = 64 };
+
+typedef struct {
+  const program *program;
+  verdict *v;
+  tn_diagnostics sink;
+  tn_arena *arena;
+  const char *step;       /* what is being done, for crashes */
+  tn_module *module;      /* after the passes */
+  tn_plan *plan;
+  tn_object object;
+  tn_image *image;
+  tn_literal *expected;   /* of the evaluator, with bounds */
+  tn_literal **interpreted;
+  const tn_literal **arguments; /* leaves */
+} work;
+
+static void collect(void *user, const tn_diagnostic *d) {
+  work *w = user;
+  size_t used = strlen(w->v->what);
+  if (d->severity == TN_SEVERITY_ERROR) snprintf(w->v->what + used, sizeof w->v->what - used, "%s; ", d->message);
+}
+
+static bool judge(work *w, verdict_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool judge(work *w, verdict_kind kind, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  w->v->kind = kind;
+  vsnprintf(w->v->what, sizeof w->v->what, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+/* A step reported an error. */
+static bool failed(work *w) {
+  char message[sizeof w->v->what];
+  memcpy(message, w->v->what, sizeof message);
+  if (w->sink.status == TN_UNSUPPORTED) return judge(w, REFUSED, "%s", message);
+  return judge(w, FAILED, "%s: %s", w->step, message);
+}
+
+/* ---- comparing ---- */
+
+static bool is_nan(tn_type type, const char *element) {
+  return tn_type_is_float(type) && isnan(tn_load_float(type, element));
+}
+
+static bool element_agrees(tn_type type, const char *got, const char *expected, double bound) {
+  if (!memcmp(got, expected, tn_type_bytes(type)) || isinf(bound)) return true;
+  if (is_nan(type, got) || is_nan(type, expected)) return is_nan(type, got) && is_nan(type, expected);
+  if (bound == 0 || !tn_type_is_float(type)) return false;
+  return fabs(tn_load_float(type, got) - tn_load_float(type, expected)) <= 4 * bound;
+}
+
+static void print_element(char out[48], tn_type type, const char *element) {
+  if (tn_type_is_float(type)) out[tn_print_float(type, element, out)] = 0;
+  else snprintf(out, 48, "%lld", (long long)tn_load_integer(type, element));
+}
+
+/* Leaf `number` of the result; bounds of `expected` count if `inexact`. */
+static bool agree(work *w, verdict_kind kind, const char *where, int number, const tn_literal *got,
+                  const tn_literal *expected, bool inexact) {
+  tn_type type = expected->shape->type;
+  size_t bytes = tn_type_bytes(type);
+  if (!tn_shape_equal(got->shape, expected->shape)) return judge(w, kind, "%s: result %d has another shape", where, number);
+  for (int64_t i = 0, n = tn_shape_elements(expected->shape); i < n; i++) {
+    const char *a = (const char *)got->data + (size_t)i * bytes, *b = (const char *)expected->data + (size_t)i * bytes;
+    double bound = inexact && expected->bound ? expected->bound[i] : 0;
+    if (element_agrees(type, a, b, bound)) continue;
+    char x[48], y[48];
+    print_element(x, type, a);
+    print_element(y, type, b);
+    return judge(w, kind, "%s: result %d (%s) element %lld: %s, expected %s, bound %g", where, number,
+                 tn_shape_text(w->arena, expected->shape), (long long)i, x, y, bound);
+  }
+  return true;
+}
+
+static bool has_batch_norm(const tn_module *module) {
+  TN_FOR_EACH_COMP(module, comp)
+    TN_FOR_EACH_IN_COMP(comp, inst)
+      if (inst->op == TN_OP_BATCH_NORM_TRAINING || inst->op == TN_OP_BATCH_NORM_INFERENCE || inst->op == TN_OP_BATCH_NORM_GRAD)
+        return true;
+  return false;
+}
+
+/* ---- passes, plan, interpreter ---- */
+
+static bool evaluate(work *w) {
+  w->step = "evaluator";
+  const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
+  w->expected = tn_evaluate(w->arena, w->program->module, arguments, &(tn_eval_options){.bounds = true}, &w->sink);
+  return w->expected || failed(w);
+}
+
+/* Exact, but where batch normalisation becomes what it stands for. */
+static bool run_passes(work *w) {
+  w->step = "passes";
+  tn_pass_record *records;
+  int n_records;
+  const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
+  w->module = tn_module_clone(w->program->module);
+  tn_pipeline_options options = {.level = w->v->way.level};
+  if (!tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink)) return failed(w);
+  w->step = "evaluator after passes";
+  tn_literal *after = tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){0}, &w->sink);
+  if (!after) return failed(w);
+  bool inexact = has_batch_norm(w->program->module);
+  for (int i = 0; i < tn_shape_leaves(w->expected->shape); i++)
+    if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), tn_literal_leaf(w->expected, i), inexact))
+      return false;
+  return true;
+}
+
+static bool build_plan(work *w) {
+  w->step = "plan";
+  const way *way = &w->v->way;
+  tn_plan_options options = {.level = way->level, .schedule_seed = way->schedule};
+  options.target = tn_cpu_find(w->arena, &w->sink, way->target, NULL, NULL);
+  if (!options.target) return failed(w);
+  w->plan = tn_plan_build(w->module, &options, &w->sink);
+  if (!w->plan) return failed(w);
+  int leaves = 0;
+  w->arguments = TN_NEW_ARRAY(w->arena, const tn_literal *, w->plan->n_parameters);
+  for (int i = 0; i < w->program->n_arguments; i++)
+    for (int k = 0; k < tn_shape_leaves(w->program->arguments[i]->shape); k++)
+      w->arguments[leaves++] = tn_literal_leaf(w->program->arguments[i], k);
+  return leaves == w->plan->n_parameters || judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves);
+}
+
+static bool interpret(work *w) {
+  w->step = "interpreter";
+  w->interpreted = TN_NEW_ARRAY(w->arena, tn_literal *, w->plan->n_results);
+  if (!tn_plan_run(w->arena, w->plan, w->arguments, w->interpreted, &w->sink)) return failed(w);
+  if (w->plan->n_results != tn_shape_leaves(w->expected->shape)) return judge(w, FAILED, "plan: %d results", w->plan->n_results);
+  for (int i = 0; i < w->plan->n_results; i++)
+    if (!agree(w, DIFFERS_PLAN, "interpreter", i, w->interpreted[i], tn_literal_leaf(w->expected, i), true)) return false;
+  return true;
+}
+
+/* ---- native code ---- */
+
+/* Memory of one call; kept for the next. */
+static struct {
+  guarded parameters[MAX_ARRAYS], results[MAX_ARRAYS], arena;
+} memory;
+
+static const tn_exec *exec_of(int threads) {
+  static tn_pool *pools[9];
+  if (threads == 1) return NULL;
+  if (!pools[threads]) pools[threads] = tn_pool_create(threads);
+  return tn_pool_exec(pools[threads]);
+}
+
+static size_t place_arena(work *w, int threads) {
+  size_t size = (size_t)(w->object.arena_bytes + w->object.arena_bytes_per_thread * threads);
+  memset(guarded_place(&memory.arena, size, 64), 0xff, size); /* NaNs: what is read before it is written shows */
+  return size;
+}
+
+static const tn_buffer *parameter_of(const work *w, int i) { return &w->plan->buffers[w->plan->parameters[i]]; }
+static const tn_buffer *result_of(const work *w, int i) { return &w->plan->buffers[w->plan->results[i]]; }
+
+static void place_arrays(work *w, void **arrays, bool in_place) {
+  const tn_plan *plan = w->plan;
+  for (int i = 0; i < plan->n_parameters; i++) {
+    const tn_buffer *b = parameter_of(w, i);
+    arrays[i] = guarded_place(&memory.parameters[i], (size_t)b->bytes, tn_type_bytes(b->shape->type));
+    tn_layout_pack(b->shape, w->arguments[i]->data, arrays[i]);
+  }
+  for (int i = 0; i < plan->n_results; i++) {
+    const tn_buffer *b = result_of(w, i);
+    void *place = guarded_place(&memory.results[i], (size_t)b->bytes, tn_type_bytes(b->shape->type));
+    memset(place, 0xaa, (size_t)b->bytes);
+    if (in_place && b->alias >= 0) place = arrays[plan->buffers[b->alias].number];
+    arrays[plan->n_parameters + i] = place;
+  }
+}
+
+static int invoke(work *w, void **arrays, size_t arena_size, const tn_exec *exec) {
+  int count = w->plan->n_parameters + w->plan->n_results;
+  ffi_cif cif;
+  ffi_type *types[2 * MAX_ARRAYS + 4];
+  void *values[2 * MAX_ARRAYS + 4], *arena = memory.arena.at, *symbol = tn_image_symbol(w->image, "r_run");
+  const void *constants = w->object.constants.at;
+  void (*run)(void);
+  memcpy(&run, &symbol, sizeof run);
+  for (int i = 0; i < count; i++) values[i] = &arrays[i];
+  if (w->object.constants.length) values[count++] = &constants;
+  values[count++] = &arena;
+  values[count++] = &arena_size;
+  values[count++] = &exec;
+  for (int i = 0; i < count; i++) types[i] = &ffi_type_pointer;
+  ffi_arg status = 0;
+  if (ffi_prep_cif(&cif, FFI_DEFAULT_ABI, (unsigned)count, &ffi_type_sint, types) != FFI_OK) return -1;
+  ffi_call(&cif, run, &status, values);
+  return (int)status;
+}
+
+static bool results_agree(work *w, const char *where, void *const *arrays, verdict_kind kind) {
+  for (int i = 0; i < w->plan->n_results; i++) {
+    void *data;
+    tn_literal *got = tn_literal_uninitialised(w->arena, w->interpreted[i]->shape, &data);
+    tn_layout_unpack(result_of(w, i)->shape, arrays[w->plan->n_parameters + i], data);
+    if (!agree(w, kind, where, i, got, w->interpreted[i], false)) return false;
+  }
+  return true;
+}
+
+/* Nothing but results, and parameters that they took the place of, has changed. */
+static bool memory_is_intact(work *w, const char *where, bool in_place) {
+  if (!guarded_intact(&memory.arena)) return judge(w, BROKEN_MEMORY, "%s: around the arena", where);
+  for (int i = 0; i < w->plan->n_results; i++)
+    if (!guarded_intact(&memory.results[i])) return judge(w, BROKEN_MEMORY, "%s: around result %d", where, i);
+  for (int i = 0; i < w->plan->n_parameters; i++) {
+    const tn_buffer *b = parameter_of(w, i);
+    bool written = false;
+    for (int r = 0; r < w->plan->n_results; r++)
+      written |= in_place && result_of(w, r)->alias == w->plan->parameters[i];
+    if (!guarded_intact(&memory.parameters[i])) return judge(w, BROKEN_MEMORY, "%s: around parameter %d", where, i);
+    void *original = tn_arena_alloc(w->arena, (size_t)b->bytes);
+    tn_layout_pack(b->shape, w->arguments[i]->data, original);
+    if (!written && memcmp(original, memory.parameters[i].at, (size_t)b->bytes))
+      return judge(w, BROKEN_MEMORY, "%s: parameter %d", where, i);
+  }
+  return true;
+}
+
+static bool call_native(work *w, int threads, bool in_place) {
+  void *arrays[2 * MAX_ARRAYS];
+  char where[64];
+  snprintf(where, sizeof where, "%d thread%s%s", threads, threads == 1 ? "" : "s", in_place ? ", in place" : "");
+  w->step = "native code";
+  place_arrays(w, arrays, in_place);
+  int status = invoke(w, arrays, place_arena(w, threads), exec_of(threads));
+  if (status) return judge(w, FAILED, "native code, %s: status %d", where, status);
+  return results_agree(w, where, arrays, in_place ? DIFFERS_IN_PLACE : DIFFERS_NATIVE) && memory_is_intact(w, where, in_place);
+}
+
+static bool run_native(work *w) {
+  static const int threads[] = {1, 2, 3, 8};
+  w->step = "code generation";
+  if (w->plan->n_parameters > MAX_ARRAYS || w->plan->n_results > MAX_ARRAYS) return true;
+  if (!tn_cpu_runs_here(w->plan->target)) return true;
+  if (!tn_cpu_compile(w->plan, &(tn_cpu_options){.name = "r", .optimisation = 2}, &w->object, &w->sink)) return failed(w);
+  w->image = tn_cpu_load(&w->object, &w->sink);
+  if (!w->image) return failed(w);
+  for (int i = 0; i < 4; i++)
+    if (!call_native(w, threads[i], false)) return false;
+  for (int i = 0; i < w->plan->n_results; i++)
+    if (result_of(w, i)->alias >= 0) return call_native(w, 1, true) && call_native(w, 3, true);
+  return true;
+}
+
+/* ---- text ---- */
+
+static void compare_text(void *context) {
+  work *w = context;
+  tn_text first = {0}, second = {0};
+  w->step = "text";
+  tn_print_module(&first, w->program->module, NULL);
+  tn_module *parsed = tn_hlo_parse((tn_str){first.bytes, first.length}, &(tn_hlo_options){.file = "random"}, &w->sink);
+  if (!parsed) failed(w);
+  else {
+    tn_print_module(&second, parsed, NULL);
+    if (first.length != second.length || memcmp(first.bytes, second.bytes, first.length))
+      judge(w, DIFFERS_TEXT, "print(parse(text)) is not text");
+  }
+  tn_module_destroy(parsed);
+  tn_text_free(&first);
+  tn_text_free(&second);
+}
+
+static void check(void *context) {
+  work *w = context;
+  (void)(evaluate(w) && run_passes(w) && build_plan(w) && interpret(w) && (!w->v->way.native || run_native(w)));
+}
+
+static void run_protected(work *w, void (*what)(void *)) {
+  enum { SECONDS = 20 };
+  w->arena = tn_arena_create();
+  w->sink = (tn_diagnostics){.callback = collect, .user = w};
+  int number = protected_run(what, w, SECONDS);
+  if (number) judge(w, CRASHED, "%s: signal %d", w->step, number);
+  else { /* after a crash nothing is sure: it is left alone */
+    tn_image_unload(w->image);
+    tn_plan_destroy(w->plan);
+    tn_module_destroy(w->module);
+  }
+  tn_arena_destroy(w->arena);
+}
+
+void check_text(const program *p, verdict *v) {
+  work w = {.program = p, .v = v};
+  *v = (verdict){0};
+  run_protected(&w, compare_text);
+}
+
+void check_program(const program *p, const way *way, verdict *v) {
+  work w = {.program = p, .v = v};
+  *v = (verdict){.way = *way};
+  run_protected(&w, check);
+}

@@ -1,0 +1,96 @@
+/* Memory with edges, and a net for crashes.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "test/random/random.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { PATTERN = 0x5a, MARGIN = 256 };
+
+static void reserve(guarded *g, size_t capacity) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  capacity = (capacity + page - 1) / page * page;
+  if (g->base && capacity <= g->capacity) return;
+  if (g->base) munmap(g->base, g->capacity + page);
+  g->base = mmap(NULL, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (g->base == MAP_FAILED || mprotect(g->base + capacity, page, PROT_NONE)) abort();
+  g->capacity = capacity;
+}
+
+/*   base … | MARGIN of pattern | bytes | pattern up to the page's end | no access   */
+void *guarded_place(guarded *g, size_t bytes, size_t alignment) {
+  reserve(g, bytes + MARGIN + alignment);
+  g->bytes = bytes;
+  g->at = g->base + (g->capacity - bytes) / alignment * alignment;
+  memset(g->at - MARGIN, PATTERN, (size_t)(g->base + g->capacity - g->at) + MARGIN);
+  return g->at;
+}
+
+static bool is_pattern(const unsigned char *from, const unsigned char *to) {
+  for (; from < to; from++)
+    if (*from != PATTERN) return false;
+  return true;
+}
+
+bool guarded_intact(const guarded *g) {
+  return is_pattern(g->at - MARGIN, g->at) && is_pattern(g->at + g->bytes, g->base + g->capacity);
+}
+
+/* ---- crashes ---- */
+
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+enum { SIGNALS = sizeof signals / sizeof *signals };
+
+static sigjmp_buf escape;
+static volatile sig_atomic_t armed;
+static pthread_t owner;
+
+/* A thread of the pool cannot be taken out of its work: the process ends, the seed that
+ * main printed last says where.                                                        */
+static void leap(int number) {
+  if (armed && pthread_equal(pthread_self(), owner)) siglongjmp(escape, number);
+  if (number == SIGALRM && armed) {
+    pthread_kill(owner, number);
+    return;
+  }
+  static const char message[] = "random_programs: crash outside the protected thread (see --verbose)\n";
+  if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(1);
+  _exit(1);
+}
+
+static void set_handlers(void) {
+  static unsigned char stack[64 * 1024];
+  stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+  sigaltstack(&alternate, NULL);
+  struct sigaction action = {.sa_handler = leap, .sa_flags = SA_ONSTACK | SA_NODEFER};
+  for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &action, NULL);
+}
+
+int protected_run(void (*work)(void *), void *context, int seconds) {
+#if defined(__SANITIZE_ADDRESS__)
+  (void)seconds;
+  work(context);
+  return 0;
+#else
+  static bool ready;
+  if (!ready) set_handlers();
+  ready = true;
+  owner = pthread_self();
+  int number = sigsetjmp(escape, 1);
+  if (!number) {
+    armed = 1;
+    alarm((unsigned)seconds);
+    work(context);
+  }
+  alarm(0);
+  armed = 0;
+  return number;
+#endif
+}

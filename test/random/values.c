@@ -1,0 +1,152 @@
+/* Types, shapes and data of random programs.
+ *
+ * Sizes are small, with a weight on what lies around vector widths; now and then a dim
+ * is 0. Data: with `integers` floats hold small integers, so that their sums are exact
+ * in any order; otherwise anything, with NaN, infinities, -0 and subnormals sprinkled.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "test/random/generate.h"
+
+#include "base/number.h"
+
+#include <math.h>
+
+static const tn_type floats[] = {TN_F32, TN_F32, TN_F32, TN_F32, TN_F64, TN_F64, TN_F16, TN_F16, TN_BF16, TN_BF16};
+static const tn_type integers[] = {TN_S8, TN_S16, TN_S32, TN_S32, TN_S64, TN_U8, TN_U8, TN_U16, TN_U32, TN_U64};
+
+unsigned class_of(tn_type type) {
+  switch (tn_type_class_of(type)) {
+  case TN_CLASS_PREDICATE: return PREDS;
+  case TN_CLASS_SIGNED:
+  case TN_CLASS_UNSIGNED: return INTEGERS;
+  case TN_CLASS_FLOAT: return FLOATS;
+  case TN_CLASS_COMPLEX:
+  case TN_CLASS_OTHER: return 0;
+  }
+  return 0;
+}
+
+tn_type random_type(generator *g, unsigned classes) {
+  for (;;) {
+    int r = roll(g->dice, 10);
+    if (r < 6 && (classes & FLOATS)) return floats[roll(g->dice, 10)];
+    if (r < 9 && (classes & INTEGERS)) return integers[roll(g->dice, 10)];
+    if (classes & PREDS && (r == 9 || classes == PREDS)) return TN_PRED;
+  }
+}
+
+int64_t random_size(generator *g) {
+  static const int sizes[] = {1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 13, 15, 16, 17, 31, 33, 65, 100, 129};
+  if (chance(g->dice, 1)) return 0;
+  return sizes[roll(g->dice, sizeof sizes / sizeof *sizes)];
+}
+
+const tn_shape *make_shape(generator *g, tn_type type, int rank, const int64_t *dims) {
+  return tn_shape_array(g->module->arena, type, rank, dims);
+}
+
+const tn_shape *random_shape(generator *g, tn_type type) {
+  static const int ranks[] = {0, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5};
+  int rank = g->scalars_only ? 0 : ranks[roll(g->dice, sizeof ranks / sizeof *ranks)];
+  int64_t dims[8], total = 1;
+  for (int i = 0; i < rank; i++) {
+    dims[i] = random_size(g);
+    if (total * dims[i] > g->max_elements) dims[i] = between(g->dice, 1, 3);
+    if (total * dims[i] > g->max_elements) dims[i] = 1;
+    total *= dims[i];
+  }
+  shuffle(g->dice, dims, rank);
+  return make_shape(g, type, rank, dims);
+}
+
+void shuffle(dice *d, int64_t *numbers, int count) {
+  for (int i = count - 1; i > 0; i--) {
+    int j = roll(d, i + 1);
+    int64_t number = numbers[i];
+    numbers[i] = numbers[j];
+    numbers[j] = number;
+  }
+}
+
+tn_dims make_dims(generator *g, int count, const int64_t *numbers) {
+  return (tn_dims){tn_arena_copy(g->module->arena, numbers, (size_t)count * sizeof *numbers), count};
+}
+
+/* ---- data ---- */
+
+static int64_t random_integer(dice *d, int bits, bool small) {
+  if (small) return between(d, -4, 4);
+  switch (roll(d, 8)) {
+  case 0: return 0;
+  case 1: return (int64_t)(UINT64_C(1) << (bits - 1));     /* the least signed */
+  case 2: return (int64_t)(UINT64_C(1) << (bits - 1)) - 1; /* the most signed */
+  case 3: return -1;                                       /* the most unsigned */
+  case 4:
+  case 5: return between(d, -20, 20);
+  case 6: return (int64_t)draw(d) >> roll(d, 64);
+  }
+  return between(d, -100, 200);
+}
+
+static double special_float(dice *d, tn_type type) {
+  static const double least[] = {[TN_F16] = 0x1p-24, [TN_BF16] = 0x1p-133, [TN_F32] = 0x1p-149, [TN_F64] = 0x1p-1074};
+  static const double most[] = {
+      [TN_F16] = 65504, [TN_BF16] = 0x1.fep127, [TN_F32] = 0x1.fffffep127, [TN_F64] = 0x1.fffffffffffffp1023};
+  static const double normal[] = {[TN_F16] = 0x1p-14, [TN_BF16] = 0x1p-126, [TN_F32] = 0x1p-126, [TN_F64] = 0x1p-1022};
+  double sign = chance(d, 50) ? -1 : 1;
+  switch (roll(d, 10)) {
+  case 0: return NAN;
+  case 1: return sign * INFINITY;
+  case 2: return sign * least[type] * (double)between(d, 1, 60);
+  case 3: return sign * most[type];
+  case 4: return sign * normal[type];
+  case 5: return sign * 0x1p31;
+  case 6: return sign * 0.5;
+  }
+  return sign * 0.0;
+}
+
+enum { PLAIN, WIDE, SPECIAL };
+
+static double random_float(generator *g, tn_type type, int style) {
+  dice *d = g->dice;
+  if (style == SPECIAL && chance(d, 30)) return special_float(d, type);
+  if (g->integers) return chance(d, 5) ? -0.0 : (double)between(d, -4, 4);
+  double unit = (double)(int64_t)(draw(d) >> 11) * 0x1p-52 - 1; /* [-1, 1) */
+  return style == WIDE ? ldexp(unit, (int)between(d, -10, 8)) : unit * 3;
+}
+
+tn_literal *random_literal(generator *g, const tn_shape *shape) {
+  void *data;
+  tn_literal *literal = tn_literal_uninitialised(g->arena, shape, &data);
+  int64_t count = tn_shape_elements(shape);
+  size_t bytes = tn_type_bytes(shape->type);
+  bool small = chance(g->dice, 60);
+  int style = chance(g->dice, 12) ? SPECIAL : chance(g->dice, 30) ? WIDE : PLAIN;
+  for (int64_t i = 0; i < count; i++) {
+    char *element = (char *)data + (size_t)i * bytes;
+    switch (tn_type_class_of(shape->type)) {
+    case TN_CLASS_PREDICATE: *element = (char)roll(g->dice, 2); break;
+    case TN_CLASS_SIGNED:
+    case TN_CLASS_UNSIGNED:
+      tn_store_integer(shape->type, element, random_integer(g->dice, tn_type_bits(shape->type), small));
+      break;
+    case TN_CLASS_FLOAT: tn_store_float(shape->type, element, random_float(g, shape->type, style)); break;
+    case TN_CLASS_COMPLEX:
+    case TN_CLASS_OTHER: break;
+    }
+  }
+  literal->bound = TN_NEW_ARRAY(g->arena, double, count);
+  return literal;
+}
+
+tn_literal *index_literal(generator *g, const tn_shape *shape, int64_t limit) {
+  tn_literal *literal = random_literal(g, shape);
+  size_t bytes = tn_type_bytes(shape->type);
+  for (int64_t i = 0, n = tn_shape_elements(shape); i < n; i++)
+    if (chance(g->dice, 90))
+      tn_store_integer(shape->type, (char *)literal->data + (size_t)i * bytes,
+                       between(g->dice, 0, limit > 0 ? limit - 1 : 0));
+  return literal;
+}
