@@ -103,6 +103,7 @@ tn_planes tn_planes_zero(tn_eval *eval, tn_type type, bool complex, int64_t coun
   if (eval->options.bounds) {
     planes.size = zeros(eval, count);
     planes.error = zeros(eval, count);
+    planes.fractional = memset(TN_SCRATCH(eval, bool, 1), 0, sizeof(bool));
   }
   return planes;
 }
@@ -135,6 +136,9 @@ static void pack_bounds(tn_eval *eval, tn_planes *planes, const tn_value *from, 
   tn_convert_elements(TN_F64, planes->size, planes->type, planes->re, (size_t)count);
   double *im = planes->im ? zeros(eval, count) : NULL;
   if (im) tn_convert_elements(TN_F64, im, planes->type, planes->im, (size_t)count);
+  planes->fractional = memset(TN_SCRATCH(eval, bool, 1), im != NULL, sizeof(bool));
+  for (int64_t i = 0; i < count; i++)
+    *planes->fractional |= !isfinite(planes->size[i]) || trunc(planes->size[i]) != planes->size[i];
   for (int64_t i = 0; i < count; i++)
     planes->size[i] = im ? hypot(planes->size[i], im[i]) : fabs(planes->size[i]);
   if (from->literal.bound)
@@ -166,6 +170,7 @@ tn_planes tn_planes_at(const tn_planes *planes, int64_t first) {
   if (planes->size) {
     at.size = planes->size + first;
     at.error = planes->error + first;
+    at.fractional = planes->fractional;
   }
   return at;
 }
@@ -188,7 +193,14 @@ void tn_planes_multiply(tn_eval *eval, int64_t m, int64_t n, int64_t k, const tn
     product(eval, type, m, n, k, a->re, b->im, c->im, false);
     product(eval, type, m, n, k, a->im, b->re, c->im, false);
   }
-  if (c->size) multiply_bounds(eval, m, n, k, a, b, c);
+  if (!c->size) return;
+  multiply_bounds(eval, m, n, k, a, b, c);
+  *c->fractional |= *a->fractional || *b->fractional;
+}
+
+/* Sums of integers that stay in the type's precision have no error, in any order. */
+static bool sum_is_exact(const tn_planes *sums, int64_t i) {
+  return !*sums->fractional && sums->error[i] == 0 && sums->size[i] * tn_unit_roundoff(sums->type) <= 0.5;
 }
 
 static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms) {
@@ -201,7 +213,7 @@ static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms
     double error = sums->error[i];
     if (exact)
       error = error > 0 ? INFINITY : 0;
-    else
+    else if (!sum_is_exact(sums, i))
       error += u * sums->size[i] + (part == sums->type ? 0 : tn_half_ulp(part, sums->size[i]));
     tn_value_bound(result)[i] = error;
   }

@@ -12,6 +12,7 @@ typedef struct {
   tn_type type; /* F32, F64, S32 or S64 */
   void *re, *im;
   double *size, *error;
+  bool *fractional; /* with bounds: some element, or a factor of the sums, is no integer */
 } tn_planes;
 
 /* The type that sums of products are kept in: f32 for floats below f64, s32 or s64. */

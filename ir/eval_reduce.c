@@ -152,7 +152,10 @@ static void fold_all(walk *w, fold *f, size_t item, void *accumulators, const vo
   } while (tn_index_next(w->rank - 1, w->dims, w->index));
 }
 
-/* Sums: the errors of the terms and n u sum|x|; else the largest error of a term. */
+static bool is_whole(double x) { return isfinite(x) && trunc(x) == x; }
+
+/* Sums: the errors of the terms and n u sum|x|, 0 where sums of integers are exact in any
+ * order; else the largest error of a term.                                              */
 static void fold_bounds(tn_eval *eval, walk *w, tn_op op, tn_type sum_type, const tn_value *x,
                         const tn_value *init, tn_value *result) {
   int64_t count = tn_shape_elements(x->literal.shape);
@@ -164,14 +167,21 @@ static void fold_bounds(tn_eval *eval, walk *w, tn_op op, tn_type sum_type, cons
   if (!sum || count == 0) return;
   double *sizes = TN_SCRATCH(eval, double, count), *totals = TN_SCRATCH(eval, double, w->outputs);
   tn_convert_elements(TN_F64, sizes, tn_value_type(x), x->literal.data, (size_t)count);
-  for (int64_t i = 0; i < count; i++) sizes[i] = fabs(sizes[i]);
-  memset(totals, 0, (size_t)w->outputs * sizeof *totals);
+  double first = fabs(tn_load_float(tn_value_type(init), init->literal.data));
+  bool whole = is_whole(first);
+  for (int64_t i = 0; i < count; i++) {
+    sizes[i] = fabs(sizes[i]);
+    whole = whole && is_whole(sizes[i]);
+  }
+  for (int64_t i = 0; i < w->outputs; i++) totals[i] = first;
   fold_all(w, folds[TN_F64][TN_OP_ADD], sizeof(double), totals, sizes);
   tn_type type = tn_value_type(result);
-  double terms = (double)(count / w->outputs);
-  for (int64_t i = 0; i < w->outputs; i++)
+  double terms = (double)(count / w->outputs) + 1;
+  for (int64_t i = 0; i < w->outputs; i++) {
+    if (whole && bound[i] == 0 && totals[i] * tn_unit_roundoff(sum_type) <= 0.5) continue;
     bound[i] += terms * tn_unit_roundoff(sum_type) * totals[i] +
                 (type == sum_type ? 0 : tn_half_ulp(type, totals[i]));
+  }
 }
 
 /* `count` copies of one element. */

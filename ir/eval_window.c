@@ -43,6 +43,7 @@ typedef struct {
   tn_caller f;
   tn_lanes *accumulators; /* TN_LANES results each */
   double *magnitudes;     /* of sums, for their bounds */
+  bool fractional;        /* some of the terms met are no integers */
 } windows;
 
 static void join_sums(windows *w, const int *lanes, const int64_t *elements, int count) {
@@ -55,6 +56,7 @@ static void join_sums(windows *w, const int *lanes, const int64_t *elements, int
     if (!acc->bound) continue;
     acc->bound[lanes[q]] += x->bound[0];
     w->magnitudes[lanes[q]] += fabs(x->re[0].f);
+    w->fractional = w->fractional || !isfinite(x->re[0].f) || trunc(x->re[0].f) != x->re[0].f;
   }
 }
 
@@ -73,7 +75,11 @@ static void join_any(windows *w, const int *lanes, const int64_t *elements, int 
 static void join_block(windows *w, const int64_t *outs, int count) {
   int rank = w->from->rank;
   for (int k = 0; k < w->n; k++) tn_lanes_load(&w->accumulators[k], 0, w->operands[w->n + k], 0, 0, count);
-  for (int l = 0; w->magnitudes && l < count; l++) w->magnitudes[l] = 0;
+  for (int l = 0; w->magnitudes && l < count; l++) {
+    double first = w->accumulators[0].re[l].f;
+    w->magnitudes[l] = fabs(first);
+    w->fractional = w->fractional || !isfinite(first) || trunc(first) != first;
+  }
   for (int d = 0; d < rank; d++) w->tap[d] = 0;
   for (int64_t t = 0; t < w->taps; t++, tn_index_next(rank, w->sizes, w->tap)) {
     int lanes[TN_LANES], valid = 0;
@@ -89,9 +95,11 @@ static void join_block(windows *w, const int64_t *outs, int count) {
   }
   if (!w->magnitudes) return;
   tn_type type = w->accumulators[0].type, kept = type == TN_F64 ? TN_F64 : TN_F32;
-  for (int l = 0; l < count; l++)
-    w->accumulators[0].bound[l] += (double)w->taps * tn_unit_roundoff(kept) * w->magnitudes[l] +
-                                   (type == kept ? 0 : tn_half_ulp(type, w->magnitudes[l]));
+  for (int l = 0; l < count; l++) {
+    double *bound = &w->accumulators[0].bound[l], size = w->magnitudes[l];
+    if (!w->fractional && *bound == 0 && size * tn_unit_roundoff(kept) <= 0.5) continue; /* exact in any order */
+    *bound += (double)(w->taps + 1) * tn_unit_roundoff(kept) * size + (type == kept ? 0 : tn_half_ulp(type, size));
+  }
 }
 
 static windows open_windows(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
