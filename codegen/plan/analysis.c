@@ -43,7 +43,7 @@ static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value)
 
 static bool is_value(const tn_expr *expr, int value) { return expr->kind == TN_EXPR_VALUE && expr->value == value; }
 
-static tn_join join_of_op(tn_op op) {
+tn_join tn_join_of_op(tn_op op) {
   static const struct {
     tn_op op;
     tn_join join;
@@ -61,7 +61,7 @@ static tn_join join_of_op(tn_op op) {
 static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int acc) {
   if (update->kind != TN_EXPR_OP && update->kind != TN_EXPR_FMA) return TN_JOIN_ORDERED;
   bool fused = update->kind == TN_EXPR_FMA;
-  tn_join join = fused ? TN_JOIN_ADD : join_of_op(update->op.op);
+  tn_join join = fused ? TN_JOIN_ADD : tn_join_of_op(update->op.op);
   int uses = 0, side = -1;
   for (int i = 0; i < update->op.n_operands; i++) {
     uses += reads_value(kernel, update->op.operands[i], acc);

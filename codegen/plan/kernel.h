@@ -235,6 +235,8 @@ struct tn_kernel {
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
 /* Of one accumulator. A reduce can be split only if none of its is ORDERED. */
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator);
+/* Of a computation that is this one binary operation. */
+tn_join tn_join_of_op(tn_op op);
 /* The join's identity in the accumulator's type: -0 for a float add. */
 void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]);
 

@@ -89,31 +89,63 @@ const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, in
   return results(l, inst, &r, &reduce, at, output);
 }
 
-/* The operand's element under window position k of result position o: (o*stride +
- * k*rhs_dilation - pad_low) / lhs_dilation, guarded.                                */
-static const tn_expr *window_element(tn_lowering *l, tn_inst *inst, tn_inst *operand, tn_position at,
-                                     const int *window_dims, const tn_expr *fill) {
+/* Where window position k of result position o lies in the operands: (o*stride +
+ * k*dilation - pad) / base dilation, if that is whole and inside.                   */
+typedef struct {
+  const tn_index **from;
+  tn_guard_range *guards;
+  int n_guards;
+} window_place;
+
+static window_place place_window(tn_lowering *l, tn_inst *inst, tn_position at, const int *window_dims) {
   tn_arena *arena = tn_lower_arena(l);
-  int rank = operand->shape->rank, n_guards = 0;
-  const tn_index **from = TN_NEW_ARRAY(arena, const tn_index *, rank);
-  tn_guard_range *guards = TN_NEW_ARRAY(arena, tn_guard_range, 2 * rank);
+  const tn_shape *shape = inst->operands[0]->shape;
+  int rank = shape->rank;
+  window_place p = {TN_NEW_ARRAY(arena, const tn_index *, rank), TN_NEW_ARRAY(arena, tn_guard_range, 2 * rank), 0};
   for (int d = 0; d < rank; d++) {
     tn_window_dim w = inst->attr.window.window.at[d];
-    int64_t size = operand->shape->dims[d];
+    int64_t size = shape->dims[d];
     const tn_index *k = tn_index_dim(arena, window_dims[d]), *o = tn_index_scale(arena, at[d], w.stride);
     if (w.reversal)
       k = tn_index_add(arena, tn_index_constant(arena, w.size - 1), tn_index_scale(arena, k, -1));
-    from[d] = tn_index_add(arena, tn_index_add(arena, o, tn_index_scale(arena, k, w.rhs_dilation)),
-                           tn_index_constant(arena, -w.pad_low));
+    p.from[d] = tn_index_add(arena, tn_index_add(arena, o, tn_index_scale(arena, k, w.rhs_dilation)),
+                             tn_index_constant(arena, -w.pad_low));
     int64_t least, most, reach = size > 0 ? (size - 1) * w.lhs_dilation + 1 : 0;
-    tn_index_range(tn_lower_kernel(l), from[d], &least, &most);
-    if (least < 0 || most >= reach) guards[n_guards++] = (tn_guard_range){from[d], 0, reach};
+    tn_index_range(tn_lower_kernel(l), p.from[d], &least, &most);
+    if (least < 0 || most >= reach) p.guards[p.n_guards++] = (tn_guard_range){p.from[d], 0, reach};
     if (w.lhs_dilation == 1) continue;
-    guards[n_guards++] =
-        (tn_guard_range){tn_index_remainder(arena, tn_lower_kernel(l), from[d], w.lhs_dilation), 0, 1};
-    from[d] = tn_index_quotient(arena, tn_lower_kernel(l), from[d], w.lhs_dilation);
+    p.guards[p.n_guards++] =
+        (tn_guard_range){tn_index_remainder(arena, tn_lower_kernel(l), p.from[d], w.lhs_dilation), 0, 1};
+    p.from[d] = tn_index_quotient(arena, tn_lower_kernel(l), p.from[d], w.lhs_dilation);
   }
-  return tn_lower_guarded(l, operand, from, guards, n_guards, fill);
+  return p;
+}
+
+/* Positions outside are left out. One join of floats or integers finds its identity
+ * there; any other update is kept only inside.                                      */
+static bool fills_with_identity(const tn_inst *inst, const reduction *r, tn_join *join) {
+  tn_op op;
+  if (r->count > 1 || r->element[0] == TN_PRED || !tn_comp_is_binary(inst->called[0], &op)) return false;
+  *join = tn_join_of_op(op);
+  return *join != TN_JOIN_ORDERED;
+}
+
+static const tn_expr *window_element(tn_lowering *l, tn_inst *operand, const window_place *p, const tn_expr *fill) {
+  return tn_lower_guarded(l, operand, p->from, p->guards, p->n_guards, fill);
+}
+
+static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduce *reduce, const window_place *p,
+                         const tn_expr **updates) {
+  tn_arena *arena = tn_lower_arena(l);
+  const tn_expr *inside = NULL;
+  for (int i = 0; i < p->n_guards; i++) {
+    const tn_expr *one = tn_expr_in_range(arena, p->guards[i].index, p->guards[i].low, p->guards[i].high);
+    inside = inside ? tn_expr_binary(arena, TN_OP_AND, TN_PRED, inside, one) : one;
+  }
+  for (int i = 0; inside && i < r->count; i++) {
+    const tn_expr *old = tn_expr_value(arena, r->accumulator[i], reduce->values[i]);
+    updates[i] = tn_expr_op(arena, TN_OP_SELECT, r->accumulator[i], 3, (const tn_expr *[]){inside, updates[i], old});
+  }
 }
 
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output) {
@@ -128,13 +160,18 @@ const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position
   if (!tn_lower_open_reduce(l, inst, at, rank, sizes, NULL, r.count, r.accumulator, inst->operands + r.count,
                             &reduce))
     return NULL;
+  window_place place = place_window(l, inst, at, reduce.dims);
+  tn_join join = TN_JOIN_ORDERED;
+  bool identity = fills_with_identity(inst, &r, &join);
   const tn_expr *elements[MAX_RESULTS], *updates[MAX_RESULTS];
   for (int i = 0; i < r.count; i++) {
-    const tn_expr *fill = tn_lower_element(l, inst->operands[r.count + i], NULL);
-    elements[i] = fill ? window_element(l, inst, inst->operands[i], at, reduce.dims, fill) : NULL;
+    uint64_t bits[2] = {0, 0};
+    if (identity) tn_join_identity(join, r.element[i], bits);
+    elements[i] = window_element(l, inst->operands[i], &place, tn_expr_bits(tn_lower_arena(l), r.element[i], bits[0], bits[1]));
     if (!elements[i]) return NULL;
   }
   if (!update(l, inst, &r, &reduce, elements, updates)) return NULL;
+  if (!identity) keep_outside(l, &r, &reduce, &place, updates);
   tn_lower_close_reduce(l, &reduce, updates);
   return results(l, inst, &r, &reduce, at, output);
 }
