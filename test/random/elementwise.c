@@ -99,20 +99,8 @@ static tn_inst *reduce_precision(generator *g) {
   return keep(g, inst);
 }
 
-/* Of integers only: no computed NaN's bits are observed. */
-static tn_inst *bitcast_convert(generator *g) {
-  static const tn_type by_size[][4] = {{TN_S8, TN_U8, TN_S8, TN_U8},
-                                       {TN_S16, TN_U16, TN_F16, TN_BF16},
-                                       {TN_S32, TN_U32, TN_F32, TN_F32},
-                                       {TN_S64, TN_U64, TN_F64, TN_F64}};
-  node x = pick(g, INTEGERS, 0);
-  int bits = tn_type_bits(x.inst->shape->type), size = bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3;
-  tn_type type = by_size[size][roll(g->dice, g->integers ? 2 : 4)];
-  return keep(g, begin(g, TN_OP_BITCAST_CONVERT, tn_shape_with_type(g->module->arena, x.inst->shape, type), 1, &x));
-}
-
 tn_inst *make_elementwise(generator *g) {
   static const weighted_rule rules[] = {{unary, 26},    {binary, 36},   {compare, 8},          {select_one, 8}, {clamp, 4},
-                                        {convert, 14},  {is_finite, 2}, {reduce_precision, 2}, {bitcast_convert, 1}};
+                                        {convert, 14},  {is_finite, 2}, {reduce_precision, 2}};
   return apply_rule(g, rules, COUNT(rules));
 }
