@@ -233,11 +233,13 @@ static bool drop_parameter(tn_module *module, int number, tn_diagnostics *sink) 
     module->donors.at[donors++] = donor;
   }
   module->donors.count = donors;
-  tn_inst_remove(entry->parameters.at[number]);
-  for (int i = number; i + 1 < entry->parameters.count; i++) {
+  int left = entry->parameters.count - 1;
+  tn_inst_remove(entry->parameters.at[number]); /* leaves a gap, or shortens the list */
+  for (int i = number; i < left; i++) {
     entry->parameters.at[i] = entry->parameters.at[i + 1];
     entry->parameters.at[i]->attr.parameter.number = i;
   }
+  entry->parameters.count = left;
   return true;
 }
 
