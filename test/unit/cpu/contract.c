@@ -18,7 +18,8 @@ static const char model[] =
     "HloModule m\nadd_f { a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] add(a, b) }\n"
     "ENTRY e { x = f32[4,4] parameter(0) w = f32[4,3] constant({{1,2,3},{4,5,6},{7,8,9},{10,11,12}})\n"
     "d = f32[4,3] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0} z = f32[] constant(0)\n"
-    "r = f32[3] reduce(d, z), dimensions={0}, to_apply=add_f n = f32[3] negate(r) ROOT s = f32[3] multiply(n, r) }";
+    "r = f32[3] reduce(d, z), dimensions={0}, to_apply=add_f n = f32[3] negate(r) ROOT s = f32[3] "
+    "multiply(n, r) }";
 
 static void no_threads(void *pool, int64_t count, tn_body *body, void *context) {
   (void)pool;
@@ -92,7 +93,8 @@ Test(cpu_contract, is_reproducible) {
 
 Test(cpu_contract, reads_a_side_file) {
   compiled c;
-  compile_options(&c, model, NULL, 0, &(tn_cpu_options){.name = "test", .optimisation = 2, .side_file = true});
+  compile_options(&c, model, NULL, 0,
+                  &(tn_cpu_options){.name = "test", .optimisation = 2, .side_file = true});
   size_t size = (size_t)c.object.arena_bytes, length = c.object.constants.length;
   cr_assert_gt(length, 64);
   char *file = aligned_alloc(64, length);
@@ -134,7 +136,9 @@ Test(cpu_contract, describes_itself) {
 /* Links the object with a C program and a C++ one that include its header twice over. */
 static void build_program(const char *folder, const char *compiler, const char *suffix) {
   char command[1024];
-  snprintf(command, sizeof command, "cd %s && cp main.c program.%s && %s -Wall -Wextra -Werror -pedantic program.%s test.o -o main && ./main",
+  snprintf(command, sizeof command,
+           "cd %s && cp main.c program.%s && %s -Wall -Wextra -Werror -pedantic program.%s test.o -o main && "
+           "./main",
            folder, suffix, compiler, suffix);
   cr_assert_eq(system(command), 0, "%s", command);
 }
@@ -153,7 +157,8 @@ Test(cpu_contract, links_with_its_header) {
   cr_assert(tn_file_write(&c.sink, path, c.object.pieces, c.object.n_pieces, false));
   static const char program[] =
       "#include \"test.h\"\n#include \"test.h\"\n#include <stdlib.h>\n"
-      "int main(void) {\n  float x[16], y[3];\n  int i;\n  void *arena = NULL;\n  size_t size = TEST_ARENA_SIZE(1);\n"
+      "int main(void) {\n  float x[16], y[3];\n  int i;\n  void *arena = NULL;\n  size_t size = "
+      "TEST_ARENA_SIZE(1);\n"
       "  for (i = 0; i < 16; i++) x[i] = 1;\n  arena = aligned_alloc(TEST_ARENA_ALIGN, size);\n"
       "  if (test_run(x, y, arena, size, NULL)) return 2;\n  free(arena);\n"
       "  return test_signature.version == 1 && y[0] == -7744.0f ? 0 : 1;\n}\n";
@@ -161,7 +166,10 @@ Test(cpu_contract, links_with_its_header) {
   cr_assert(tn_file_write(&c.sink, path, &(tn_str){program, sizeof program - 1}, 1, false));
   build_program(folder, "cc -std=c11", "c");
   build_program(folder, "c++ -std=c++17", "cc");
-  snprintf(path, sizeof path, "cd %s && echo '#include \"test.h\"' > h.c && cc -std=c99 -pedantic -Wall -Werror -c h.c && cc -shared -Wl,-z,text,-z,defs -o m.so test.o && rm -r %s", folder, folder);
+  snprintf(path, sizeof path,
+           "cd %s && echo '#include \"test.h\"' > h.c && cc -std=c99 -pedantic -Wall -Werror -c h.c && cc "
+           "-shared -Wl,-z,text,-z,defs -o m.so test.o && rm -r %s",
+           folder, folder);
   cr_assert_eq(system(path), 0);
   for (const char *const *name = c.object.undefined; *name; name++) cr_assert_eq(strncmp(*name, "mem", 3), 0);
   tn_text_free(&header);

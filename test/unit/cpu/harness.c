@@ -13,13 +13,14 @@ static void collect(void *user, const tn_diagnostic *d) {
   snprintf(c->messages + used, sizeof c->messages - used, "%s\n", d->message);
 }
 
-static void compile(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options,
-                    void (*alter)(tn_plan *plan)) {
+static void compile(compiled *c, const char *text, const char *target, uint64_t seed,
+                    const tn_cpu_options *options, void (*alter)(tn_plan *plan)) {
   *c = (compiled){.sink = {.callback = collect, .user = c}};
   c->module = tn_hlo_parse((tn_str){text, strlen(text)}, &(tn_hlo_options){.file = "test"}, &c->sink);
   cr_assert(c->module, "%s", c->messages);
   const tn_cpu *cpu = tn_cpu_find(c->module->arena, &c->sink, target ? target : "host", NULL, NULL);
-  c->plan = tn_plan_build(c->module, &(tn_plan_options){.target = cpu, .level = 2, .schedule_seed = seed}, &c->sink);
+  c->plan = tn_plan_build(c->module, &(tn_plan_options){.target = cpu, .level = 2, .schedule_seed = seed},
+                          &c->sink);
   cr_assert(c->plan, "%s", c->messages);
   if (alter) alter(c->plan);
   bool ok = tn_cpu_compile(c->plan, options, &c->object, &c->sink);
@@ -28,7 +29,8 @@ static void compile(compiled *c, const char *text, const char *target, uint64_t 
   cr_assert(c->image, "%s", c->messages);
 }
 
-void compile_options(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options) {
+void compile_options(compiled *c, const char *text, const char *target, uint64_t seed,
+                     const tn_cpu_options *options) {
   compile(c, text, target, seed, options, NULL);
 }
 
@@ -47,8 +49,8 @@ void release(compiled *c) {
 }
 
 /* All arguments are of the integer class: more of them than the callee takes do no harm. */
-typedef int any_run(const void *, const void *, const void *, const void *, const void *, const void *, const void *,
-                    const void *, const void *, const void *, const void *, const void *);
+typedef int any_run(const void *, const void *, const void *, const void *, const void *, const void *,
+                    const void *, const void *, const void *, const void *, const void *, const void *);
 
 int call(const compiled *c, void *const *arrays, const void *constants, void *arena, size_t arena_size,
          const void *exec) {
@@ -94,28 +96,53 @@ static void compare(const compiled *c, const char *text, const char *target, uin
     unsigned char *memory = arrays[plan->n_parameters + i];
     tn_literal *got = tn_literal_array(plan->arena, expected[i]->shape, memory);
     tn_comparison same = tn_literal_compare(got, expected[i], 0, 0);
-    cr_assert(same.holds, "target %s seed %d threads %d: %d mismatches, first at %d: %g, expected %g\n%s", target,
-              (int)seed, threads, (int)same.mismatches, (int)same.first,
+    cr_assert(same.holds, "target %s seed %d threads %d: %d mismatches, first at %d: %g, expected %g\n%s",
+              target, (int)seed, threads, (int)same.mismatches, (int)same.first,
               tn_load_float(b->shape->type, memory + (size_t)same.first * tn_type_bytes(b->shape->type)),
-              tn_load_float(b->shape->type, (const char *)expected[i]->data + (size_t)same.first * tn_type_bytes(b->shape->type)),
+              tn_load_float(b->shape->type, (const char *)expected[i]->data +
+                                                (size_t)same.first * tn_type_bytes(b->shape->type)),
               text);
-    for (int j = 0; j < 64; j++) cr_assert_eq(memory[(size_t)b->bytes + (size_t)j], 0x5a, "written past the end");
+    for (int j = 0; j < 64; j++)
+      cr_assert_eq(memory[(size_t)b->bytes + (size_t)j], 0x5a, "written past the end");
     free(memory);
   }
   free(arena);
 }
 
+static void check_compiled(compiled *c, const char *text, const char *target, uint64_t seed) {
+  const tn_literal **arguments = TN_NEW_ARRAY(c->plan->arena, const tn_literal *, c->plan->n_parameters);
+  tn_literal **expected = TN_NEW_ARRAY(c->plan->arena, tn_literal *, c->plan->n_results);
+  for (int i = 0; i < c->plan->n_parameters; i++)
+    arguments[i] = tn_literal_random(c->plan->arena, c->plan->buffers[c->plan->parameters[i]].shape, 7,
+                                     (uint64_t)i, false);
+  bool ok = tn_plan_run(c->plan->arena, c->plan, arguments, expected, &c->sink);
+  cr_assert(ok, "%s", c->messages);
+  for (int threads = 1; threads <= 3; threads++) compare(c, text, target, seed, threads, arguments, expected);
+}
+
 static void check_one(const char *text, const char *target, uint64_t seed, void (*alter)(tn_plan *plan)) {
   compiled c;
   compile(&c, text, target, seed, &(tn_cpu_options){.name = "test", .optimisation = 2}, alter);
-  const tn_literal **arguments = TN_NEW_ARRAY(c.plan->arena, const tn_literal *, c.plan->n_parameters);
-  tn_literal **expected = TN_NEW_ARRAY(c.plan->arena, tn_literal *, c.plan->n_results);
-  for (int i = 0; i < c.plan->n_parameters; i++)
-    arguments[i] = tn_literal_random(c.plan->arena, c.plan->buffers[c.plan->parameters[i]].shape, 7, (uint64_t)i, false);
-  bool ok = tn_plan_run(c.plan->arena, c.plan, arguments, expected, &c.sink);
-  cr_assert(ok, "%s", c.messages);
-  for (int threads = 1; threads <= 3; threads++) compare(&c, text, target, seed, threads, arguments, expected);
+  check_compiled(&c, text, target, seed);
   release(&c);
+}
+
+void check_plan(const char *name, tn_plan *(*make)(tn_arena *arena, const tn_cpu *cpu)) {
+  for (const char *const *target = tn_cpu_names(); *target; target++) {
+    tn_arena *arena = tn_arena_create();
+    compiled c = {.sink = {.callback = collect, .user = &c}};
+    const tn_cpu *cpu = tn_cpu_find(arena, &c.sink, *target, NULL, NULL);
+    if (cpu && tn_cpu_runs_here(cpu)) {
+      c.plan = make(arena, cpu);
+      bool ok =
+          tn_cpu_compile(c.plan, &(tn_cpu_options){.name = "test", .optimisation = 2}, &c.object, &c.sink);
+      cr_assert(ok, "%s", c.messages);
+      c.image = tn_cpu_load(&c.object, &c.sink);
+      check_compiled(&c, name, *target, 0);
+      tn_image_unload(c.image);
+    }
+    tn_arena_destroy(arena);
+  }
 }
 
 static void check_targets(const char *text, int seeds, void (*alter)(tn_plan *plan)) {

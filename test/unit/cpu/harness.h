@@ -32,5 +32,7 @@ int call(const compiled *c, void *const *arrays, const void *constants, void *ar
 void check_equal(const char *text, int seeds);
 /* The same with schedules that `alter` has changed, after packing. */
 void check_altered(const char *text, void (*alter)(tn_plan *plan));
+/* The same for plans made by hand, one a target. */
+void check_plan(const char *name, tn_plan *(*make)(tn_arena *arena, const tn_cpu *cpu));
 
 #endif

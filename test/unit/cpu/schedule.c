@@ -4,12 +4,14 @@
  */
 #include "harness.h"
 
-static const char dot[] = "HloModule m\nENTRY e { x = f32[13,29] parameter(0) w = f32[29,70] parameter(1)\n"
-                          "ROOT d = f32[13,70] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0} }";
+static const char dot[] =
+    "HloModule m\nENTRY e { x = f32[13,29] parameter(0) w = f32[29,70] parameter(1)\n"
+    "ROOT d = f32[13,70] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0} }";
 
 static const char pred_reduce[] =
     "HloModule m\nf { a = pred[] parameter(0) b = pred[] parameter(1) ROOT c = pred[] or(a, b) }\n"
-    "ENTRY e { x = pred[29,70] parameter(0) z = pred[] constant(false) ROOT r = pred[70] reduce(x, z), dimensions={0}, to_apply=f }";
+    "ENTRY e { x = pred[29,70] parameter(0) z = pred[] constant(false) ROOT r = pred[70] reduce(x, z), "
+    "dimensions={0}, to_apply=f }";
 
 static tn_dim_schedule *plain_dims(tn_plan *plan, tn_kernel *k) {
   tn_dim_schedule *dims = TN_NEW_ARRAY(plan->arena, tn_dim_schedule, k->n_dims);
@@ -48,8 +50,10 @@ static void block_all(tn_plan *plan) {
 static void outer_k(tn_plan *plan) {
   tn_kernel *k = plan->kernels[plan->n_kernels - 1];
   k->schedule = (tn_schedule){.dims = plain_dims(plan, k)};
-  if (k->n_dims == 3) set_order(plan, k, 3, (tn_loop_ref[]){{2, 0}, {0, 0}, {1, 0}});
-  else set_order(plan, k, 2, (tn_loop_ref[]){{1, 0}, {0, 0}});
+  if (k->n_dims == 3)
+    set_order(plan, k, 3, (tn_loop_ref[]){{2, 0}, {0, 0}, {1, 0}});
+  else
+    set_order(plan, k, 2, (tn_loop_ref[]){{1, 0}, {0, 0}});
 }
 
 static void register_tile_inside(tn_plan *plan) {
