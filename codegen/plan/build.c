@@ -128,6 +128,7 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen) {
   load->kind = TN_EXPR_LOAD;
   load->type = seen->type;
   load->load.at = at;
+  load->load.rank = seen->rank;
   *store = (tn_stmt){.kind = TN_STMT_STORE, .buffer = 1, .at = at, .expr = load};
   loop->n_dims = seen->rank;
   loop->dims = dims;
@@ -723,7 +724,10 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
   bool built = build_entry(&b);
   finish_plan(&b);
   if (built) {
-    for (int i = 0; i < plan->n_kernels; i++) tn_kernel_merge_dims(arena, plan->kernels[i]);
+    for (int i = 0; i < plan->n_kernels; i++) {
+      tn_kernel_merge_dims(arena, plan->kernels[i]);
+      tn_kernel_number(arena, plan->kernels[i]);
+    }
     built = tn_plan_schedule(plan, options, sink);
   }
   if (!built) {

@@ -47,6 +47,9 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen);
 /* Adjacent loops that every access treats as one become one. */
 void tn_kernel_merge_dims(tn_arena *arena, tn_kernel *kernel);
 
+/* Dims and values get their numbers, and names, in the order of their appearance. */
+void tn_kernel_number(tn_arena *arena, tn_kernel *kernel);
+
 /* Equal kernels are kept once. */
 void tn_plan_share_kernels(tn_plan *plan);
 

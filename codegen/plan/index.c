@@ -30,6 +30,54 @@ static int64_t gcd(int64_t a, int64_t b) {
 /* ---- order and equality ---- */
 
 static int compare_index(const tn_index *a, const tn_index *b);
+static int compare_expr(const tn_expr *a, const tn_expr *b);
+
+static int compare_number(int64_t a, int64_t b) { return (a > b) - (a < b); }
+
+static int compare_load(const tn_expr *a, const tn_expr *b) {
+  int order = compare_number(a->load.buffer, b->load.buffer);
+  if (!order) order = compare_number(a->load.rank, b->load.rank);
+  if (!order) order = compare_number(a->load.n_guards, b->load.n_guards);
+  if (!order) order = compare_number(a->load.fill != NULL, b->load.fill != NULL);
+  for (int i = 0; i < a->load.rank && !order; i++) order = compare_index(a->load.at[i], b->load.at[i]);
+  for (int i = 0; i < a->load.n_guards && !order; i++) {
+    const tn_guard_range *x = &a->load.guards[i], *y = &b->load.guards[i];
+    order = compare_number(x->low, y->low);
+    if (!order) order = compare_number(x->high, y->high);
+    if (!order) order = compare_index(x->index, y->index);
+  }
+  return order || !a->load.fill ? order : compare_expr(a->load.fill, b->load.fill);
+}
+
+static int compare_operation(const tn_expr *a, const tn_expr *b) {
+  int order = compare_number(a->op.n_operands, b->op.n_operands);
+  if (!order && a->kind == TN_EXPR_OP) {
+    order = compare_number(a->op.op, b->op.op);
+    if (!order) order = compare_number(a->op.direction, b->op.direction);
+    if (!order) order = compare_number(a->op.total_order, b->op.total_order);
+    if (!order) order = compare_number(a->op.exponent_bits, b->op.exponent_bits);
+    if (!order) order = compare_number(a->op.mantissa_bits, b->op.mantissa_bits);
+  }
+  for (int i = 0; i < a->op.n_operands && !order; i++) order = compare_expr(a->op.operands[i], b->op.operands[i]);
+  return order;
+}
+
+/* By what they say, not where they are: plans must not depend on addresses. */
+static int compare_expr(const tn_expr *a, const tn_expr *b) {
+  if (a == b) return 0;
+  int order = compare_number(a->kind, b->kind);
+  if (!order) order = compare_number(a->type, b->type);
+  if (order) return order;
+  switch (a->kind) {
+  case TN_EXPR_CONSTANT: return memcmp(a->bits, b->bits, sizeof a->bits);
+  case TN_EXPR_INDEX: return compare_index(a->index, b->index);
+  case TN_EXPR_LOAD: return compare_load(a, b);
+  case TN_EXPR_VALUE: return compare_number(a->value, b->value);
+  case TN_EXPR_OP:
+  case TN_EXPR_FMA: return compare_operation(a, b);
+  }
+  return 0;
+}
 
 static int compare_term(const tn_term *a, const tn_term *b) {
   if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
@@ -41,7 +89,7 @@ static int compare_term(const tn_term *a, const tn_term *b) {
     return compare_index(a->of, b->of);
   case TN_TERM_VALUE:
     if (a->limit != b->limit) return a->limit < b->limit ? -1 : 1;
-    return (a->value > b->value) - (a->value < b->value);
+    return compare_expr(a->value, b->value);
   }
   return 0;
 }
@@ -58,6 +106,8 @@ static int compare_index(const tn_index *a, const tn_index *b) {
 }
 
 bool tn_index_equal(const tn_index *a, const tn_index *b) { return compare_index(a, b) == 0; }
+
+bool tn_expr_equal(const tn_expr *a, const tn_expr *b) { return compare_expr(a, b) == 0; }
 
 /* ---- linear parts ---- */
 

@@ -25,6 +25,7 @@ typedef struct {
   tn_arena *arena;
   tn_diagnostics *sink;
   void **memory;      /* of every buffer; of locals: one copy a lane */
+  bool *one_copy;     /* of locals: declared outside the strip, all lanes share lane 0's */
   int64_t *elements;  /* of every buffer, in its layout */
   int64_t *dims;      /* the dims' values; of the strip dim: of lane 0 */
   tn_lanes *values;   /* lets and accumulators */
@@ -177,7 +178,7 @@ static void inside_lanes(machine *m, const tn_expr *expr, bool *inside) {
 static const char *buffer_lane(const machine *m, int buffer, int lane) {
   const tn_kernel_buffer *b = &m->kernel->buffers[buffer];
   const char *memory = m->memory[buffer];
-  if (b->access == TN_BUFFER_LOCAL) memory += (size_t)lane * (size_t)m->elements[buffer] * tn_type_bytes(b->shape->type);
+  if (b->access == TN_BUFFER_LOCAL && !m->one_copy[buffer]) memory += (size_t)lane * (size_t)m->elements[buffer] * tn_type_bytes(b->shape->type);
   return memory;
 }
 
@@ -472,14 +473,27 @@ static void run_loop(runner *r, const tn_stmt *stmt, int depth) {
   }
 }
 
+/* What is computed outside the strip is there for each of its lanes. */
+static void spread(machine *m, int value) {
+  if (m->strip < 0) splat(m->kernel->values[value].type, &m->values[value], TN_STRIP);
+}
+
+static void run_let(machine *m, const prepared *p) {
+  m->values[p->stmt->value] = *evaluate(m, p->node);
+  spread(m, p->stmt->value);
+}
+
 static void run_body(runner *r, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt && !r->m.failed; stmt = stmt->next) {
     const prepared *p = find(r, stmt);
     switch (stmt->kind) {
     case TN_STMT_LOOP: run_loop(r, stmt, 0); break;
-    case TN_STMT_REDUCE: run_reduce(r, p); break;
-    case TN_STMT_LOCAL: break;
-    case TN_STMT_LET: r->m.values[stmt->value] = *evaluate(&r->m, p->node); break;
+    case TN_STMT_REDUCE:
+      run_reduce(r, p);
+      for (int i = 0; i < stmt->n_accumulators; i++) spread(&r->m, stmt->accumulators[i].value);
+      break;
+    case TN_STMT_LOCAL: r->m.one_copy[stmt->buffer] = r->m.strip < 0; break;
+    case TN_STMT_LET: run_let(&r->m, p); break;
     case TN_STMT_STORE: store(&r->m, p); break;
     }
   }
@@ -490,6 +504,7 @@ bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *m
   runner r = {.m = {.kernel = kernel, .target = target, .arena = arena, .sink = sink, .strip = -1, .lanes = 1}};
   machine *m = &r.m;
   m->memory = TN_NEW_ARRAY(arena, void *, kernel->n_buffers);
+  m->one_copy = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);
   m->elements = TN_NEW_ARRAY(arena, int64_t, kernel->n_buffers);
   m->dims = TN_NEW_ARRAY(arena, int64_t, kernel->n_dims);
   m->values = TN_NEW_ARRAY(arena, tn_lanes, kernel->n_values);

@@ -95,6 +95,7 @@ struct tn_expr {
     const tn_index *index;         /* INDEX: converted to `type` as HLO's convert from s64 does */
     struct {
       int buffer;                  /* of the kernel */
+      int rank;                    /* of the buffer */
       const tn_index *const *at;   /* one index a dim */
       const tn_guard_range *guards;
       int n_guards;
@@ -259,5 +260,7 @@ const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, cons
 const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor);
 const tn_index *tn_index_value(tn_arena *arena, const tn_expr *value, int64_t limit);
 bool tn_index_equal(const tn_index *a, const tn_index *b);
+/* The same expression, node by node. */
+bool tn_expr_equal(const tn_expr *a, const tn_expr *b);
 
 #endif

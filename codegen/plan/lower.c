@@ -44,6 +44,11 @@ typedef struct {
   int frame, buffer;
 } cached;
 
+typedef struct {
+  const tn_expr *expr;
+  int frame, value;
+} shared;
+
 enum { MAX_FRAMES = 8 };
 
 struct tn_lowering {
@@ -62,6 +67,7 @@ struct tn_lowering {
   TN_VEC(tn_inst *) leaves;
   TN_VEC(memo) memos;
   TN_VEC(cached) caches;
+  TN_VEC(shared) lets;
   TN_VEC(tn_guard_range) guards;
   uint64_t reduced_on;  /* root dims that a reduction's result depends on */
   bool has_reduce;
@@ -189,12 +195,17 @@ static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
 
 /* ---- lets ---- */
 
+/* Every let once a body. */
 static const tn_expr *let_at(tn_lowering *l, const tn_expr *expr, int depth) {
   frame *f = &l->frames[depth];
+  for (int i = l->lets.count - 1; i >= 0; i--)
+    if (l->lets.at[i].frame == f->id && tn_expr_equal(l->lets.at[i].expr, expr))
+      return tn_expr_value(l->arena, expr->type, l->lets.at[i].value);
   tn_stmt *let = tn_stmt_new(l->arena, TN_STMT_LET);
   let->value = new_value(l, "v", expr->type, f->id);
   let->expr = expr;
   append(f, let);
+  TN_PUSH(l->arena, &l->lets, ((shared){expr, f->id, let->value}));
   return tn_expr_value(l->arena, expr->type, let->value);
 }
 
@@ -268,6 +279,7 @@ static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) 
   load->type = inst->shape->type;
   load->load.buffer = buffer;
   load->load.at = at;
+  load->load.rank = inst->shape->rank;
   if (l->guards.count) {
     load->load.n_guards = l->guards.count;
     load->load.guards = tn_arena_copy(l->arena, l->guards.at, sizeof *l->guards.at * (size_t)l->guards.count);
@@ -306,6 +318,7 @@ static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at)
     *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = inst->shape->type};
     load->load.buffer = c->buffer;
     load->load.at = kept;
+    load->load.rank = rank;
     return load;
   }
   return NULL;
@@ -505,24 +518,7 @@ static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
   return tn_lower_fail(l, inst, false);
 }
 
-static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
-  const tn_shape *shape = root_shape(l->group, 0);
-  tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
-  const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
-  int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
-  bool split = false;
-  for (int i = 0; i < shape->rank; i++) split = split || !(outer_dims >> i & 1);
-  push_frame(l, loops[0]);
-  if (split) push_frame(l, loops[1]);
-  for (int i = 0; i < shape->rank; i++) {
-    int side = !(outer_dims >> i & 1);
-    const char *name = tn_arena_printf(l->arena, "d%d", i);
-    int dim = new_dim(l, name, shape->dims[i], TN_DIM_PARALLEL, l->frames[side].id);
-    dims[side][loops[side]->n_dims++] = dim;
-    at[i] = tn_index_dim(l->arena, dim);
-  }
-  loops[0]->dims = dims[0];
-  loops[1]->dims = dims[1];
+static void store_roots(tn_lowering *l, tn_position at) {
   for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
     const tn_expr *value = lower_root(l, i, at);
     tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
@@ -531,6 +527,38 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
     store->expr = value;
     if (value) append(&l->frames[l->n_frames - 1], store);
   }
+}
+
+/* The loop of the remaining dims is lowered twice: the first time puts the reductions
+ * into the body around it, and what they keep in locals is then there for the second. */
+static void lower_inner(tn_lowering *l, tn_stmt *loop, tn_position at) {
+  for (int run = 0; run < 2 && !l->failed; run++) {
+    loop->body = NULL;
+    push_frame(l, loop);
+    for (int i = 0; i < loop->n_dims; i++) l->dim_frame.at[loop->dims[i]] = l->frames[l->n_frames - 1].id;
+    store_roots(l, at);
+    if (run == 0) l->n_frames--;
+  }
+}
+
+static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
+  const tn_shape *shape = root_shape(l->group, 0);
+  tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
+  const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
+  int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
+  push_frame(l, loops[0]);
+  for (int i = 0; i < shape->rank; i++) {
+    int side = !(outer_dims >> i & 1);
+    const char *name = tn_arena_printf(l->arena, "d%d", i);
+    int dim = new_dim(l, name, shape->dims[i], TN_DIM_PARALLEL, l->frames[0].id);
+    bool one = shape->dims[i] == 1; /* no loop, so that nothing seems to depend on it */
+    at[i] = one ? tn_index_constant(l->arena, 0) : tn_index_dim(l->arena, dim);
+    if (!one) dims[side][loops[side]->n_dims++] = dim;
+  }
+  loops[0]->dims = dims[0];
+  loops[1]->dims = dims[1];
+  if (loops[1]->n_dims) lower_inner(l, loops[1], at);
+  else store_roots(l, at);
   if (l->failed) return;
   while (l->n_frames) pop_frame(l);
   l->kernel->body = loops[0];

@@ -6,122 +6,18 @@
  *
  * Why: longer inner loops vectorise, fewer loops cost less, and equal kernels of
  * different ranks become the same. The order of reduced elements is kept, so that no
- * result changes. Dims that went stay in the kernel's table, unused. Cost: the square of the number of dims, times the kernel's size.
+ * result changes.
+ * Cost: the square of the number of dims, times the kernel's size.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/build.h"
+#include "codegen/plan/rewrite.h"
 
 static int64_t scale_of(const tn_index *index, int dim) {
   for (int i = 0; i < index->n_terms; i++)
     if (index->terms[i].kind == TN_TERM_DIM && index->terms[i].dim == dim) return index->terms[i].scale;
   return 0;
-}
-
-/* ---- rewriting: new nodes everywhere, the old ones stay as they are ---- */
-
-typedef struct {
-  tn_arena *arena;
-  tn_kernel *kernel;
-  const tn_index **dims; /* what each dim becomes; NULL: itself */
-  bool **drops;          /* of each buffer: which positions go; NULL: none */
-} rewrite;
-
-static const tn_expr *rewrite_expr(rewrite *r, const tn_expr *expr);
-
-static const tn_index *rewrite_index(rewrite *r, const tn_index *index) {
-  const tn_index *result = tn_index_constant(r->arena, index->constant), *part = NULL;
-  for (int i = 0; i < index->n_terms; i++) {
-    const tn_term *term = &index->terms[i];
-    switch (term->kind) {
-    case TN_TERM_DIM: part = r->dims[term->dim] ? r->dims[term->dim] : tn_index_dim(r->arena, term->dim); break;
-    case TN_TERM_QUOTIENT:
-      part = tn_index_quotient(r->arena, r->kernel, rewrite_index(r, term->of), term->divisor);
-      break;
-    case TN_TERM_REMAINDER:
-      part = tn_index_remainder(r->arena, r->kernel, rewrite_index(r, term->of), term->divisor);
-      break;
-    case TN_TERM_VALUE: part = tn_index_value(r->arena, rewrite_expr(r, term->value), term->limit); break;
-    }
-    result = tn_index_add(r->arena, result, tn_index_scale(r->arena, part, term->scale));
-  }
-  return result;
-}
-
-static const tn_index *const *rewrite_access(rewrite *r, int buffer, const tn_index *const *at) {
-  int rank = r->kernel->buffers[buffer].shape->rank, n = 0;
-  const tn_index **result = TN_NEW_ARRAY(r->arena, const tn_index *, rank);
-  for (int i = 0; i < rank; i++)
-    if (!r->drops[buffer] || !r->drops[buffer][i]) result[n++] = rewrite_index(r, at[i]);
-  return result;
-}
-
-static void rewrite_load(rewrite *r, tn_expr *load) {
-  tn_guard_range *guards = TN_NEW_ARRAY(r->arena, tn_guard_range, load->load.n_guards);
-  for (int i = 0; i < load->load.n_guards; i++) {
-    guards[i] = load->load.guards[i];
-    guards[i].index = rewrite_index(r, guards[i].index);
-  }
-  load->load.guards = guards;
-  load->load.at = rewrite_access(r, load->load.buffer, load->load.at);
-  if (load->load.fill) load->load.fill = rewrite_expr(r, load->load.fill);
-}
-
-static const tn_expr *rewrite_expr(rewrite *r, const tn_expr *expr) {
-  tn_expr *copy = tn_arena_copy(r->arena, expr, sizeof *expr);
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_VALUE: break;
-  case TN_EXPR_INDEX: copy->index = rewrite_index(r, expr->index); break;
-  case TN_EXPR_LOAD: rewrite_load(r, copy); break;
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA: {
-    const tn_expr **operands = TN_NEW_ARRAY(r->arena, const tn_expr *, expr->op.n_operands);
-    for (int i = 0; i < expr->op.n_operands; i++) operands[i] = rewrite_expr(r, expr->op.operands[i]);
-    copy->op.operands = operands;
-    break;
-  }
-  }
-  return copy;
-}
-
-static void rewrite_body(rewrite *r, tn_stmt *body) {
-  for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
-    if (stmt->expr) stmt->expr = rewrite_expr(r, stmt->expr);
-    if (stmt->kind == TN_STMT_STORE) stmt->at = rewrite_access(r, stmt->buffer, stmt->at);
-    tn_accumulator *accumulators = TN_NEW_ARRAY(r->arena, tn_accumulator, stmt->n_accumulators);
-    for (int i = 0; i < stmt->n_accumulators; i++) {
-      const tn_accumulator *old = &stmt->accumulators[i];
-      accumulators[i] = (tn_accumulator){old->value, rewrite_expr(r, old->initial), rewrite_expr(r, old->update)};
-    }
-    stmt->accumulators = accumulators;
-    rewrite_body(r, stmt->body);
-  }
-}
-
-/* A buffer without its dropped positions: such a dim is of size 1, or the next takes
- * its elements over.                                                                 */
-static void rewrite_shape(rewrite *r, tn_kernel_buffer *buffer, const bool *drops) {
-  int64_t *dims = TN_NEW_ARRAY(r->arena, int64_t, buffer->shape->rank), carry = 1;
-  int n = 0;
-  if (!drops) return;
-  for (int i = 0; i < buffer->shape->rank; i++) {
-    carry *= buffer->shape->dims[i];
-    if (drops[i]) continue;
-    dims[n++] = carry;
-    carry = 1;
-  }
-  buffer->shape = tn_shape_array(r->arena, buffer->shape->type, n, dims);
-}
-
-static void apply(rewrite *r) {
-  rewrite_body(r, r->kernel->body);
-  for (int i = 0; i < r->kernel->n_buffers; i++) rewrite_shape(r, &r->kernel->buffers[i], r->drops[i]);
-}
-
-static rewrite no_change(tn_arena *arena, tn_kernel *kernel) {
-  return (rewrite){arena, kernel, TN_NEW_ARRAY(arena, const tn_index *, kernel->n_dims),
-                   TN_NEW_ARRAY(arena, bool *, kernel->n_buffers)};
 }
 
 static void drop_loop(tn_arena *arena, tn_stmt *stmt, int dim) {
@@ -135,7 +31,7 @@ static void drop_loop(tn_arena *arena, tn_stmt *stmt, int dim) {
 /* ---- loops of one iteration, buffer dims of size one ---- */
 
 /* Every loop of one iteration goes, except the last of a reduce. */
-static void drop_loops(rewrite *r, tn_stmt *body) {
+static void drop_loops(tn_rewrite *r, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     for (int i = stmt->n_dims - 1; i >= 0; i--) {
       int dim = stmt->dims[i];
@@ -199,20 +95,20 @@ static void find_body(squeeze *s, const tn_stmt *body) {
 }
 
 static void drop_ones(tn_arena *arena, tn_kernel *kernel) {
-  rewrite r = no_change(arena, kernel);
+  tn_rewrite r = tn_rewrite_nothing(arena, kernel);
   drop_loops(&r, kernel->body);
-  apply(&r);
+  tn_rewrite_apply(&r);
   squeeze s = {kernel, TN_NEW_ARRAY(arena, bool, kernel->n_buffers)};
   for (int i = 0; i < kernel->n_buffers; i++) s.may[i] = !kernel->buffers[i].shape->layout;
   find_body(&s, kernel->body);
-  r = no_change(arena, kernel);
+  r = tn_rewrite_nothing(arena, kernel);
   for (int i = 0; i < kernel->n_buffers; i++) {
     const tn_shape *shape = kernel->buffers[i].shape;
     if (!s.may[i]) continue;
     r.drops[i] = TN_NEW_ARRAY(arena, bool, shape->rank);
     for (int d = 0; d < shape->rank; d++) r.drops[i][d] = shape->dims[d] == 1;
   }
-  apply(&r);
+  tn_rewrite_apply(&r);
 }
 
 /* a and b, b just inside a, become one dim, which keeps a's number. */
@@ -294,7 +190,7 @@ static bool try_merge(tn_arena *arena, tn_kernel *kernel, tn_stmt *stmt, int a, 
   merge m = {kernel, a, b, kernel->dims[b].size, TN_NEW_ARRAY(arena, int, kernel->n_buffers)};
   for (int i = 0; i < kernel->n_buffers; i++) m.merged_at[i] = -2;
   if (m.inner == 0 || kernel->dims[a].size == 0 || !body_allows(&m, kernel->body)) return false;
-  rewrite r = no_change(arena, kernel);
+  tn_rewrite r = tn_rewrite_nothing(arena, kernel);
   r.dims[a] = tn_index_constant(arena, 0); /* a*inner + b: b stands for both */
   r.dims[b] = tn_index_dim(arena, a);
   for (int i = 0; i < kernel->n_buffers; i++) {
@@ -303,7 +199,7 @@ static bool try_merge(tn_arena *arena, tn_kernel *kernel, tn_stmt *stmt, int a, 
     r.drops[i][m.merged_at[i]] = true;
   }
   kernel->dims[a].size *= m.inner; /* before the rewrite, which asks for ranges */
-  apply(&r);
+  tn_rewrite_apply(&r);
   drop_loop(arena, stmt, b);
   return true;
 }

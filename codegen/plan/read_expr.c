@@ -143,6 +143,7 @@ static bool read_load(tn_kernel_reader *k, const tn_expr **expr) {
   load->kind = TN_EXPR_LOAD;
   if (!tn_read_access(k, &load->load.buffer, &load->load.at)) return false;
   load->type = k->buffers.at[load->load.buffer].shape->type;
+  load->load.rank = k->buffers.at[load->load.buffer].shape->rank;
   *expr = load;
   return true;
 }
