@@ -7,6 +7,7 @@
  *   emit_block.c   reduces outside loops of their nest; emit_prefetch.c the next panel
  *   emit_expr.c    an expression at a set of points
  *   emit_access.c  loads, stores, fills, masks
+ *   emit_transpose.c  loads across the vector dim
  *   emit_index.c   indices: values, ranges, strides
  *   emit_op.c      elementwise opcodes
  *   emit_types.c   memory <-> register, conversions, rounding
@@ -222,6 +223,8 @@ int tn_expr_cost(const tn_expr *expr);
 /* ---- emit_access.c ---- */
 LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current point */
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value);
+/* Neighbouring elements from the current point (and lane) on. */
+LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int lanes);
 int tn_active_lanes(const tn_emitter *e); /* at the current point */
 LLVMValueRef tn_lane_mask(tn_emitter *e, int active); /* <L x i1> */
 LLVMValueRef tn_splat(tn_emitter *e, LLVMValueRef scalar, int lanes);
@@ -246,6 +249,9 @@ tn_values *tn_initial_values(tn_emitter *e, const tn_accumulator *acc);
 /* Given loops alone; the accumulators have their values. No partial results. */
 void tn_emit_reduce_loops(tn_emitter *e, const tn_stmt *reduce, const tn_loop_ref *loops, int count);
 int tn_value_slots(tn_emitter *e, uint64_t dims); /* of the jammed dims in `dims` */
+
+/* ---- emit_transpose.c ---- */
+bool tn_emit_transposed(tn_emitter *e, tn_values *values);
 
 /* ---- emit_prefetch.c ---- */
 LLVMValueRef tn_prefetch_start(tn_emitter *e, const tn_stmt *reduce); /* NULL: nothing to fetch */

@@ -60,6 +60,10 @@ static LLVMValueRef load(tn_emitter *e, tn_type type, LLVMValueRef pointer, int 
   return tn_from_memory(e, type, value);
 }
 
+LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int lanes) {
+  return load(e, expr->type, address(e, expr->load.buffer, offset, NULL), lanes);
+}
+
 static LLVMValueRef masked(tn_emitter *e, const char *name, LLVMTypeRef vector, LLVMValueRef *arguments) {
   LLVMTypeRef types[2] = {vector, e->u->ptr};
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));

@@ -88,7 +88,7 @@ LLVMValueRef tn_splat(tn_emitter *e, LLVMValueRef scalar, int lanes) {
 LLVMValueRef tn_value_at(tn_emitter *e, tn_values *values, bool vector) {
   int number = tn_point_number(e, values->dims);
   LLVMValueRef *at = &values->at[number];
-  if (!*at && values->lazy) *at = tn_emit_load(e, values->lazy);
+  if (!*at && values->lazy && !tn_emit_transposed(e, values)) *at = tn_emit_load(e, values->lazy);
   assert(*at);
   if (values->vector && e->lane >= 0)
     return LLVMBuildExtractElement(e->b, *at, LLVMConstInt(e->u->i32, (uint64_t)e->lane, false), "");

@@ -70,3 +70,26 @@ Test(cpu_schedule, blocks_of_everything) { check_altered(dot, block_all); }
 Test(cpu_schedule, k_outermost) { check_altered(dot, outer_k); }
 Test(cpu_schedule, predicates_in_memory) { check_altered(pred_reduce, outer_k); }
 Test(cpu_schedule, register_tile_inside_k) { check_altered(dot, register_tile_inside); }
+
+/* Tiles of L rows beside vectors of L columns: transposed in registers where both are whole. */
+static void transpose_tiles(tn_plan *plan, int lanes) {
+  for (int i = 0; i < plan->n_kernels; i++) {
+    tn_kernel *k = plan->kernels[i];
+    tn_dim_schedule *dims = plain_dims(plan, k);
+    dims[0] = (tn_dim_schedule){.n_tiles = 1, .tiles = {lanes}, .unroll = lanes};
+    dims[1] = (tn_dim_schedule){.lanes = lanes, .vectors = 1, .unroll = 1};
+    k->schedule = (tn_schedule){.dims = dims, .n_threads = 1};
+    set_order(plan, k, 3, (tn_loop_ref[]){{0, 0}, {1, 0}, {0, 1}});
+  }
+}
+
+static void transpose_4(tn_plan *plan) { transpose_tiles(plan, 4); }
+static void transpose_16(tn_plan *plan) { transpose_tiles(plan, 16); }
+
+Test(cpu_schedule, transposes_in_registers) {
+  static const char text[] = "HloModule m\nENTRY e { x = f32[37,53] parameter(0) t = f32[53,37] transpose(x), dimensions={1,0}\n"
+                             "h = f16[37,53] parameter(1) u = f16[53,37] transpose(h), dimensions={1,0}\n"
+                             "ROOT o = (f32[53,37], f16[53,37]) tuple(t, u) }";
+  check_altered(text, transpose_4);
+  check_altered(text, transpose_16);
+}
