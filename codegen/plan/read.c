@@ -4,7 +4,7 @@
  */
 #include "codegen/plan/read.h"
 
-bool tn_read_fail(tn_reader *r, const char *at, const char *format, ...) {
+static bool report(tn_reader *r, tn_status status, const char *at, const char *message) {
   if (r->failed) return false;
   r->failed = true;
   tn_location location = {.file = r->options->file, .line = 1};
@@ -15,11 +15,15 @@ bool tn_read_fail(tn_reader *r, const char *at, const char *format, ...) {
       line = c + 1;
     }
   location.column = (uint32_t)(at - line) + 1;
+  return tn_error(r->sink, status, location, "%s", message);
+}
+
+bool tn_read_fail(tn_reader *r, const char *at, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   const char *message = tn_arena_vprintf(r->arena, format, arguments);
   va_end(arguments);
-  return tn_error(r->sink, TN_INVALID, location, "%s", message);
+  return report(r, TN_INVALID, at, message);
 }
 
 void tn_read_skip(tn_reader *r) {
@@ -124,12 +128,10 @@ bool tn_read_quoted(tn_reader *r, const char *what, const char **text) {
 }
 
 bool tn_read_enter(tn_reader *r) {
-  if (r->depth++ < r->options->max_nesting) return true;
-  if (!r->failed) {
-    tn_read_fail(r, r->at, "nested deeper than the limit of %lld (--max-nesting)", (long long)r->options->max_nesting);
-    if (r->sink->status == TN_INVALID && r->sink->errors == 1) r->sink->status = TN_LIMIT;
-  }
-  return false;
+  if (r->depth++ < r->options->max_nesting) return !r->failed;
+  const char *message = tn_arena_printf(r->arena, "nested deeper than the limit of %lld (--max-nesting)",
+                                        (long long)r->options->max_nesting);
+  return report(r, TN_LIMIT, r->at, message);
 }
 
 void tn_read_leave(tn_reader *r) { r->depth--; }
