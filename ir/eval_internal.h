@@ -160,6 +160,19 @@ const tn_program *tn_program_compile(tn_eval *eval, const tn_comp *comp);
 /* Error bounds of one step, after its values are known. */
 void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count);
 double tn_unit_roundoff(tn_type type); /* half an ulp of 1 */
+/* The sizes of the terms that one result joins (eval_joins.c). */
+typedef struct {
+  tn_op op;
+  double size, least; /* sum or product of what is over 1; product of what is under 1 */
+  int64_t terms;
+  bool fractional, special; /* some term is no integer; is no number */
+} tn_join_size;
+/* The opcode that joins accumulator and element k of `count`; TN_OP_COUNT: none alone. */
+tn_op tn_joined_by(const tn_comp *comp, int count, int k);
+void tn_join_size_start(tn_join_size *size, tn_op op);
+void tn_join_size_add(tn_join_size *size, double x);
+/* How far two orders of the joins in type `kept` can be apart. */
+double tn_join_slack(const tn_join_size *size, tn_type kept, double result);
 /* Half the distance between numbers of `type` next to `value`. */
 double tn_half_ulp(tn_type type, double value);
 /* True where no bound is above 0, also where none are carried. */

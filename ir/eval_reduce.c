@@ -152,36 +152,48 @@ static void fold_all(walk *w, fold *f, size_t item, void *accumulators, const vo
   } while (tn_index_next(w->rank - 1, w->dims, w->index));
 }
 
-static bool is_whole(double x) { return isfinite(x) && trunc(x) == x; }
+static double number_at(const tn_value *value, int64_t i) {
+  tn_type type = tn_value_type(value);
+  return tn_load_float(type, (const char *)value->literal.data + (size_t)i * tn_type_bytes(type));
+}
 
-/* Sums: the errors of the terms and n u sum|x|, 0 where sums of integers are exact in any
- * order; else the largest error of a term.                                              */
+/* What the order of joins, kept in `kept`, adds to each result's bound. */
+static void add_slack(tn_eval *eval, walk *w, tn_op op, tn_type kept, const tn_value *x, const tn_value *init,
+                      tn_value *result) {
+  if ((op != TN_OP_ADD && op != TN_OP_MULTIPLY) || !tn_type_is_float(kept)) return;
+  tn_join_size *sizes = TN_SCRATCH(eval, tn_join_size, w->outputs);
+  for (int64_t i = 0; i < w->outputs; i++) {
+    tn_join_size_start(&sizes[i], op);
+    tn_join_size_add(&sizes[i], number_at(init, 0));
+  }
+  bool empty = false, line = w->out_strides[w->rank - 1] == 0;
+  for (int d = 0; d < w->rank; d++) {
+    empty = empty || w->dims[d] == 0;
+    w->index[d] = 0;
+  }
+  int64_t run = w->dims[w->rank - 1], at = 0;
+  if (!empty) do {
+      int64_t out = walk_output(w);
+      for (int64_t i = 0; i < run; i++) tn_join_size_add(&sizes[out + (line ? 0 : i)], number_at(x, at + i));
+      at += run;
+    } while (tn_index_next(w->rank - 1, w->dims, w->index));
+  tn_type type = tn_value_type(result);
+  for (int64_t i = 0; i < w->outputs; i++) {
+    double *bound = &tn_value_bound(result)[i], slack = tn_join_slack(&sizes[i], kept, number_at(result, i));
+    *bound += slack;
+    if (*bound > 0 && type != kept) *bound += tn_half_ulp(type, sizes[i].size);
+  }
+}
+
+/* Sums: the errors of the terms; else the largest error of a term. */
 static void fold_bounds(tn_eval *eval, walk *w, tn_op op, tn_type sum_type, const tn_value *x,
                         const tn_value *init, tn_value *result) {
-  int64_t count = tn_shape_elements(x->literal.shape);
   double *bound = tn_value_bound(result), start = init->literal.bound ? init->literal.bound[0] : 0;
   for (int64_t i = 0; i < w->outputs; i++) bound[i] = start;
   bool sum = op == TN_OP_ADD && tn_type_is_float(sum_type);
   if (x->literal.bound)
     fold_all(w, folds[TN_F64][sum ? TN_OP_ADD : TN_OP_MAXIMUM], sizeof(double), bound, x->literal.bound);
-  if (!sum || count == 0) return;
-  double *sizes = TN_SCRATCH(eval, double, count), *totals = TN_SCRATCH(eval, double, w->outputs);
-  tn_convert_elements(TN_F64, sizes, tn_value_type(x), x->literal.data, (size_t)count);
-  double first = fabs(tn_load_float(tn_value_type(init), init->literal.data));
-  bool whole = is_whole(first);
-  for (int64_t i = 0; i < count; i++) {
-    sizes[i] = fabs(sizes[i]);
-    whole = whole && is_whole(sizes[i]);
-  }
-  for (int64_t i = 0; i < w->outputs; i++) totals[i] = first;
-  fold_all(w, folds[TN_F64][TN_OP_ADD], sizeof(double), totals, sizes);
-  tn_type type = tn_value_type(result);
-  double terms = (double)(count / w->outputs) + 1;
-  for (int64_t i = 0; i < w->outputs; i++) {
-    if (whole && bound[i] == 0 && totals[i] * tn_unit_roundoff(sum_type) <= 0.5) continue;
-    bound[i] += terms * tn_unit_roundoff(sum_type) * totals[i] +
-                (type == sum_type ? 0 : tn_half_ulp(type, totals[i]));
-  }
+  add_slack(eval, w, op, sum_type, x, init, result);
 }
 
 /* `count` copies of one element. */
@@ -317,6 +329,9 @@ tn_value *tn_eval_reduce(tn_eval *eval, const tn_inst *inst, tn_value *const *op
   for (int k = 0; k < n; k++)
     results[k] = filled(eval, tuple ? inst->shape->elements[k] : inst->shape, operands[n + k]);
   reduce_any(eval, inst, operands, &w, results);
+  for (int k = 0; eval->options.bounds && k < n; k++)
+    add_slack(eval, &w, tn_joined_by(inst->called[0], n, k), tn_value_type(results[k]), operands[k], operands[n + k],
+              results[k]);
   return tuple ? tn_value_tuple(eval, inst->shape, results) : results[0];
 }
 

@@ -42,8 +42,7 @@ typedef struct {
   bool sums; /* a float add: kept wide */
   tn_caller f;
   tn_lanes *accumulators; /* TN_LANES results each */
-  double *magnitudes;     /* of sums, for their bounds */
-  bool fractional;        /* some of the terms met are no integers */
+  tn_join_size *joins;    /* [n][TN_LANES], for bounds */
 } windows;
 
 static void join_sums(windows *w, const int *lanes, const int64_t *elements, int count) {
@@ -55,8 +54,7 @@ static void join_sums(windows *w, const int *lanes, const int64_t *elements, int
     acc->re[lanes[q]].f = wide ? sum : (double)(float)sum;
     if (!acc->bound) continue;
     acc->bound[lanes[q]] += x->bound[0];
-    w->magnitudes[lanes[q]] += fabs(x->re[0].f);
-    w->fractional = w->fractional || !isfinite(x->re[0].f) || trunc(x->re[0].f) != x->re[0].f;
+    tn_join_size_add(&w->joins[lanes[q]], x->re[0].f);
   }
 }
 
@@ -65,21 +63,41 @@ static void join_any(windows *w, const int *lanes, const int64_t *elements, int 
     for (int k = 0; k < w->n; k++) {
       move_lane(&w->f.parameters[k], q, &w->accumulators[k], lanes[q]);
       tn_lanes_load(&w->f.parameters[w->n + k], q, w->operands[k], elements[q], 1, 1);
+      if (w->joins && tn_type_is_float(w->accumulators[k].type))
+        tn_join_size_add(&w->joins[k * TN_LANES + lanes[q]], w->f.parameters[w->n + k].re[q].f);
     }
   if (count) tn_caller_run(&w->f, count);
   for (int q = 0; q < count; q++)
     for (int k = 0; k < w->n; k++) move_lane(&w->accumulators[k], lanes[q], &w->f.results[k], q);
 }
 
+static void start_joins(windows *w, int count) {
+  for (int k = 0; k < w->n; k++)
+    for (int l = 0; l < count; l++) {
+      tn_join_size *join = &w->joins[k * TN_LANES + l];
+      tn_join_size_start(join, tn_joined_by(w->inst->called[0], w->n, k));
+      if (tn_type_is_float(w->accumulators[k].type)) tn_join_size_add(join, w->accumulators[k].re[l].f);
+    }
+}
+
+/* What the order of joins adds to the bounds. */
+static void add_slack(windows *w, int count) {
+  for (int k = 0; k < w->n; k++) {
+    tn_lanes *acc = &w->accumulators[k];
+    tn_type kept = w->sums && acc->type != TN_F64 ? TN_F32 : acc->type;
+    for (int l = 0; tn_type_is_float(acc->type) && l < count; l++) {
+      const tn_join_size *join = &w->joins[k * TN_LANES + l];
+      acc->bound[l] += tn_join_slack(join, kept, acc->re[l].f);
+      if (kept != acc->type && acc->bound[l] > 0) acc->bound[l] += tn_half_ulp(acc->type, join->size);
+    }
+  }
+}
+
 /* The windows of `count` results whose positions are `outs` ([count][rank]). */
 static void join_block(windows *w, const int64_t *outs, int count) {
   int rank = w->from->rank;
   for (int k = 0; k < w->n; k++) tn_lanes_load(&w->accumulators[k], 0, w->operands[w->n + k], 0, 0, count);
-  for (int l = 0; w->magnitudes && l < count; l++) {
-    double first = w->accumulators[0].re[l].f;
-    w->magnitudes[l] = fabs(first);
-    w->fractional = w->fractional || !isfinite(first) || trunc(first) != first;
-  }
+  if (w->joins) start_joins(w, count);
   for (int d = 0; d < rank; d++) w->tap[d] = 0;
   for (int64_t t = 0; t < w->taps; t++, tn_index_next(rank, w->sizes, w->tap)) {
     int lanes[TN_LANES], valid = 0;
@@ -93,13 +111,7 @@ static void join_block(windows *w, const int64_t *outs, int count) {
     }
     (w->sums ? join_sums : join_any)(w, lanes, elements, valid);
   }
-  if (!w->magnitudes) return;
-  tn_type type = w->accumulators[0].type, kept = type == TN_F64 ? TN_F64 : TN_F32;
-  for (int l = 0; l < count; l++) {
-    double *bound = &w->accumulators[0].bound[l], size = w->magnitudes[l];
-    if (!w->fractional && *bound == 0 && size * tn_unit_roundoff(kept) <= 0.5) continue; /* exact in any order */
-    *bound += (double)(w->taps + 1) * tn_unit_roundoff(kept) * size + (type == kept ? 0 : tn_half_ulp(type, size));
-  }
+  if (w->joins) add_slack(w, count);
 }
 
 static windows open_windows(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
@@ -118,7 +130,7 @@ static windows open_windows(tn_eval *eval, const tn_inst *inst, tn_value *const 
   w.f = tn_caller_open(eval, inst->called[0], TN_LANES);
   w.accumulators = TN_SCRATCH(eval, tn_lanes, w.n);
   for (int k = 0; k < w.n; k++) w.accumulators[k] = tn_lanes_new(eval, tn_value_type(operands[k]), TN_LANES);
-  if (w.sums && eval->options.bounds) w.magnitudes = TN_SCRATCH(eval, double, TN_LANES);
+  if (eval->options.bounds) w.joins = TN_SCRATCH(eval, tn_join_size, w.n *TN_LANES);
   return w;
 }
 
