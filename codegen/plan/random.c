@@ -42,6 +42,11 @@ static void draw_vector(dice *d, const tn_stmt *stmt) {
   dim->unroll = 1;
 }
 
+/* Joins that run in order: the loops as they stand. */
+static void keep_in_order(dice *d, const tn_stmt *stmt) {
+  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(d->arena, &d->order, ((tn_loop_ref){stmt->dims[i], 0}));
+}
+
 /* Draws for the dims of one statement; `vector`: a dim of it may become vectors.
  * Returns whether one did.                                                        */
 static bool draw(dice *d, const tn_stmt *stmt, bool vector) {
@@ -70,7 +75,9 @@ static bool draw(dice *d, const tn_stmt *stmt, bool vector) {
 static void draw_tree(dice *d, const tn_stmt *stmt, bool vector) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
   bool may = vector && (reduce ? can_split(d->kernel, stmt) : !has_loops(stmt));
-  bool drawn = draw(d, stmt, may && (reduce || roll(d, 2)));
+  bool drawn = false;
+  if (reduce && !can_split(d->kernel, stmt)) keep_in_order(d, stmt);
+  else drawn = draw(d, stmt, may && (reduce || roll(d, 2)));
   for (const tn_stmt *child = stmt->body; child; child = child->next)
     if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) draw_tree(d, child, vector && !drawn);
 }
