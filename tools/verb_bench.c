@@ -111,7 +111,9 @@ static tn_status prepare(bench_state *bench, const char *path) {
     status = tn_program_open(bench->context, path, bench->options.name, &bench->program);
   } else {
     status = load_model(bench->context, bench->line, path, &bench->model);
-    if (status == TN_OK) status = tn_compile_program(bench->model.model, &bench->options, &bench->program, NULL);
+    tn_compile_report report;
+    if (status == TN_OK) status = tn_compile_program(bench->model.model, &bench->options, &bench->program, &report);
+    if (status == TN_OK && has_option(bench->line, OPT_TIME_PASSES)) print_times(report.passes, report.pass_count);
   }
   if (status != TN_OK) return status;
   if (bench->threads > 1) bench->pool = tn_pool_create((int32_t)bench->threads);

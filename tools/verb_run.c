@@ -101,7 +101,9 @@ static tn_status compare_backends(run_state *run, backend one, const tn_arrays *
 static tn_status run_native(run_state *run, tn_arrays **results) {
   if (run->program) return tn_program_run(run->program, run->in.arguments, (int32_t)run->threads, results);
   tn_program *program;
-  tn_status status = tn_compile_program(run->model.model, &run->options, &program, NULL);
+  tn_compile_report report;
+  tn_status status = tn_compile_program(run->model.model, &run->options, &program, &report);
+  if (status == TN_OK && has_option(run->line, OPT_TIME_PASSES)) print_times(report.passes, report.pass_count);
   if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
   tn_program_destroy(program);
   return status;

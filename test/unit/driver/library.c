@@ -113,6 +113,30 @@ Test(library, weights_become_constants) {
   tn_context_destroy(context);
 }
 
+/* The first parameter goes, the second becomes p0. */
+Test(library, parameters_after_weights_move_down) {
+  static const float x[] = {1, 2, 3}, w[] = {10, 20, 30};
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, text);
+  tn_arrays *weights, *given, *arguments, *results;
+  tn_array array = vector("p0", x), input = vector("p0", w);
+  tn_arrays_create(context, &weights);
+  tn_arrays_add(weights, &array);
+  cr_assert_eq(tn_model_bind(model, weights), TN_OK);
+  cr_assert_str_eq(tn_model_signature(model)->parameters[0].name, "w");
+  tn_arrays_create(context, &given);
+  tn_arrays_add(given, &input);
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
+  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
+  expect_sum(results);
+  tn_arrays_destroy(results);
+  tn_arrays_destroy(arguments);
+  tn_arrays_destroy(given);
+  tn_model_destroy(model);
+  tn_arrays_destroy(weights);
+  tn_context_destroy(context);
+}
+
 /* negate(negate(x)) -> x, as a user's pass. */
 static bool no_double_negation(void *user, tn_module *module) {
   bool changed = false;
