@@ -92,6 +92,7 @@ bool tn_fusible_constant(const tn_inst *inst) {
 
 double tn_fusion_work(const tn_inst *inst) {
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return 0;
+  if (inst->op == TN_OP_CONVERT) return 0.5; /* most are part of a load */
   if (inst->op == TN_OP_DIVIDE || inst->op == TN_OP_SQRT || inst->op == TN_OP_RSQRT ||
       inst->op == TN_OP_REMAINDER)
     return 5;
