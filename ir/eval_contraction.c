@@ -12,12 +12,6 @@ typedef struct {
   int64_t batch, free, contracting; /* numbers of elements */
 } side;
 
-static bool contains(tn_dims dims, int64_t dim) {
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] == dim) return true;
-  return false;
-}
-
 static void add_dim(side *s, const tn_shape *shape, const int64_t *strides, int64_t dim, int64_t *count) {
   s->order[s->rank] = dim;
   s->dims[s->rank] = shape->dims[dim];
@@ -27,7 +21,7 @@ static void add_dim(side *s, const tn_shape *shape, const int64_t *strides, int6
 
 static void add_free(side *s, const tn_shape *shape, const int64_t *strides, const tn_dot_side *roles) {
   for (int d = 0; d < shape->rank; d++)
-    if (!contains(roles->batch, d) && !contains(roles->contracting, d))
+    if (!tn_dims_contain(roles->batch, d) && !tn_dims_contain(roles->contracting, d))
       add_dim(s, shape, strides, d, &s->free);
 }
 
@@ -54,7 +48,7 @@ static tn_value *dot_short(tn_eval *eval, const tn_inst *inst, tn_value *const *
     for (int i = 0; o == 0 && i < roles->batch.count; i++)
       dims[at++] = tn_value_size(operands[0], (int)roles->batch.at[i]);
     for (int d = 0; d < operands[o]->literal.shape->rank; d++)
-      if (!contains(roles->batch, d) && !contains(roles->contracting, d))
+      if (!tn_dims_contain(roles->batch, d) && !tn_dims_contain(roles->contracting, d))
         dims[at++] = tn_value_size(operands[o], d);
   }
   return tn_eval_packed(eval, inst, tn_eval_dot, operands, inst->shape->rank, dims);
@@ -111,7 +105,7 @@ static int64_t result_dim_of(const tn_inst *inst, int64_t ragged) {
   const tn_dot_side *roles = &inst->attr.dot.side[0];
   int64_t at = roles->batch.count;
   for (int64_t d = 0; d < ragged; d++)
-    if (!contains(roles->batch, d) && !contains(roles->contracting, d)) at++;
+    if (!tn_dims_contain(roles->batch, d) && !tn_dims_contain(roles->contracting, d)) at++;
   return at;
 }
 
@@ -176,7 +170,7 @@ tn_value *tn_eval_ragged_dot(tn_eval *eval, const tn_inst *inst, tn_value *const
   const tn_dot_side *roles = &inst->attr.dot.side[0];
   for (int i = 0; i < roles->contracting.count; i++)
     if (roles->contracting.at[i] == ragged) return ragged_contracting(eval, inst, operands, i);
-  if (contains(roles->batch, ragged))
+  if (tn_dims_contain(roles->batch, ragged))
     return group_dot(eval, inst, operands[0], operands[1], inst->shape->rank, inst->shape->dims);
   return ragged_free(eval, inst, operands, ragged);
 }

@@ -8,12 +8,6 @@
  */
 #include "ir/eval_internal.h"
 
-static int find(tn_dims dims, int64_t dim) {
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] == dim) return i;
-  return -1;
-}
-
 /* How index vectors name places in the operand. */
 typedef struct {
   const tn_value *indices;
@@ -43,7 +37,7 @@ static void window_start(const addressing *a, const int64_t *batch, int rank, in
 static void split_dims(const tn_shape *shape, tn_dims window, int64_t *window_dims, int64_t *batch_dims) {
   int w = 0, b = 0;
   for (int d = 0; d < shape->rank; d++) {
-    if (find(window, d) >= 0)
+    if (tn_dims_find(window, d) >= 0)
       window_dims[w++] = d;
     else
       batch_dims[b++] = d;
@@ -73,7 +67,7 @@ static places plan_places(tn_eval *eval, const tn_shape *shape, tn_dims window, 
     p.batch[b] = 0;
   }
   for (int d = 0, w = 0; d < operand->rank && w < p.n_window; d++) {
-    if (find(dropped, d) >= 0 || find(batching, d) >= 0) continue;
+    if (tn_dims_find(dropped, d) >= 0 || tn_dims_find(batching, d) >= 0) continue;
     p.box[w] = shape->dims[p.window_dims[w]];
     p.here[w] = strides[p.window_dims[w]];
     p.there[w] = from[d];

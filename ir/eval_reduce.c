@@ -24,12 +24,6 @@ typedef struct {
   int64_t outputs;
 } walk;
 
-static bool is_reduced(tn_dims dims, int64_t dim) {
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] == dim) return true;
-  return false;
-}
-
 static walk plan_walk(tn_eval *eval, const tn_shape *shape, tn_dims reduced) {
   walk w = {.outputs = 1};
   w.dims = TN_SCRATCH(eval, int64_t, shape->rank + 1);
@@ -38,7 +32,7 @@ static walk plan_walk(tn_eval *eval, const tn_shape *shape, tn_dims reduced) {
   bool last_reduced = false;
   for (int d = 0; d < shape->rank; d++) {
     if (shape->dims[d] == 1) continue;
-    bool now = is_reduced(reduced, d);
+    bool now = tn_dims_contain(reduced, d);
     if (w.rank && now == last_reduced) {
       w.dims[w.rank - 1] *= shape->dims[d];
     } else {
@@ -212,11 +206,11 @@ static const void *sum_inner_dims(tn_eval *eval, const tn_shape *shape, tn_dims 
   memcpy(dims, shape->dims, (size_t)shape->rank * sizeof *dims);
   tn_shape left = {.type = type, .rank = shape->rank, .dims = dims};
   for (int d = shape->rank - 1; d >= 0; d--)
-    if (is_reduced(reduced, d) && dims[d] != 1) outermost = d;
+    if (tn_dims_contain(reduced, d) && dims[d] != 1) outermost = d;
   char zero[8];
   tn_store_float(type, zero, -0.0);
   for (int64_t d = shape->rank - 1; d > outermost; d--) {
-    if (!is_reduced(reduced, d) || dims[d] == 1) continue;
+    if (!tn_dims_contain(reduced, d) || dims[d] == 1) continue;
     walk w = plan_walk(eval, &left, (tn_dims){&d, 1});
     void *sums = repeated(eval, type, w.outputs, zero);
     fold_all(&w, folds[type][TN_OP_ADD], tn_type_bytes(type), sums, data);
@@ -309,7 +303,7 @@ static tn_value *reduce_short(tn_eval *eval, const tn_inst *inst, tn_value *cons
   int rank = operands[0]->literal.shape->rank, kept = 0;
   int64_t *dims = TN_SCRATCH(eval, int64_t, rank);
   for (int d = 0; d < rank; d++)
-    if (!is_reduced(inst->attr.reduce.dims, d)) dims[kept++] = tn_value_size(operands[0], d);
+    if (!tn_dims_contain(inst->attr.reduce.dims, d)) dims[kept++] = tn_value_size(operands[0], d);
   return tn_eval_packed(eval, inst, tn_eval_reduce, operands, kept, dims);
 }
 

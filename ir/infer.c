@@ -132,12 +132,6 @@ bool tn_need_sorted(const tn_inference *in, const char *what, tn_dims dims) {
   return true;
 }
 
-bool tn_dims_contain(tn_dims dims, int64_t dim) {
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] == dim) return true;
-  return false;
-}
-
 /* ---- sizes ---- */
 
 bool tn_dims_agree(const tn_shape *a, const tn_shape *b) {

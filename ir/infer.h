@@ -65,7 +65,6 @@ bool tn_need_dim(const tn_inference *in, const char *what, int64_t dim, int rank
 /* Every dim in range, none twice. */
 bool tn_need_dims(const tn_inference *in, const char *what, tn_dims dims, int rank);
 bool tn_need_sorted(const tn_inference *in, const char *what, tn_dims dims);
-bool tn_dims_contain(tn_dims dims, int64_t dim);
 
 /* ---- sizes ---- */
 static inline bool tn_dim_dynamic(const tn_shape *shape, int dim) {
@@ -107,8 +106,6 @@ const tn_shape *tn_comp_parameter_shape(const tn_comp *comp, int number); /* NUL
 bool tn_need_parameters(const tn_inference *in, const tn_comp *comp, int count);
 /* comp's parameters are the operands [first, first + count). */
 bool tn_need_signature(const tn_inference *in, const tn_comp *comp, int first, int count);
-/* Whether elements of type `from` may enter an accumulation of type `to`. */
-bool tn_type_accumulates(tn_type from, tn_type to);
 /* A reducer of n accumulators: parameters (a0 … an-1, x0 … xn-1) of scalars, result a0
  * or the tuple of a's. inputs[i] is the type that x_i takes, inits[i] the type of a_i.
  * Gives the types of the accumulators.                                               */

@@ -52,7 +52,8 @@ bool tn_need_signature(const tn_inference *in, const tn_comp *comp, int first, i
   return true;
 }
 
-bool tn_type_accumulates(tn_type from, tn_type to) {
+/* Whether elements of type `from` may enter an accumulation of type `to`. */
+static bool accumulates(tn_type from, tn_type to) {
   if (from == to) return true;
   tn_type_class a = tn_type_class_of(from), b = tn_type_class_of(to);
   bool wider = tn_type_bits(to) > tn_type_bits(from);
@@ -99,7 +100,7 @@ bool tn_need_reducer(const tn_inference *in, const tn_comp *comp, int n, const t
     if (inits[i] != type)
       return tn_wrong(in, 0, "the initial value is %s, and '%s' takes %s", tn_type_name(inits[i]), comp->name,
                       tn_type_name(type));
-    if (!tn_type_accumulates(inputs[i], taken))
+    if (!accumulates(inputs[i], taken))
       return tn_wrong(in, tn_operand_bit(i), "elements are %s, and parameter %d of '%s' is %s",
                       tn_type_name(inputs[i]), n + i, comp->name, tn_type_name(taken));
     accumulators[i] = type;

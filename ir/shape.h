@@ -13,6 +13,14 @@ typedef struct {
   int count;
 } tn_dims;
 
+/* Where `value` first stands in the list; -1 if it does not. */
+static inline int tn_dims_find(tn_dims dims, int64_t value) {
+  for (int i = 0; i < dims.count; i++)
+    if (dims.at[i] == value) return i;
+  return -1;
+}
+static inline bool tn_dims_contain(tn_dims dims, int64_t value) { return tn_dims_find(dims, value) >= 0; }
+
 typedef enum { TN_LEVEL_DENSE, TN_LEVEL_COMPRESSED, TN_LEVEL_SINGLETON, TN_LEVEL_LOOSE } tn_level_kind;
 
 typedef struct {

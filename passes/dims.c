@@ -10,12 +10,6 @@ bool tn_dims_are_identity(tn_dims dims) {
   return true;
 }
 
-bool tn_dims_have(tn_dims dims, int64_t dim) {
-  for (int i = 0; i < dims.count; i++)
-    if (dims.at[i] == dim) return true;
-  return false;
-}
-
 bool tn_shapes_differ_in_ones(const tn_shape *a, const tn_shape *b) {
   int i = 0, j = 0;
   for (;;) {

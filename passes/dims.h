@@ -10,7 +10,6 @@
 enum { TN_MOST_DIMS = 64 }; /* rewrites leave tensors of higher rank alone */
 
 bool tn_dims_are_identity(tn_dims dims); /* {0,1,2,…} */
-bool tn_dims_have(tn_dims dims, int64_t dim);
 
 /* a and b differ in dims of size 1 alone: [1,16] and [16,1,1]. */
 bool tn_shapes_differ_in_ones(const tn_shape *a, const tn_shape *b);

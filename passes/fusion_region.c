@@ -156,7 +156,7 @@ static bool reduces_alike(const region *r, const tn_inst *inst) {
   if (!has_full_dims(r, shape)) return false;
   for (int d = 0; d < shape->rank; d++)
     if (shape->dims[d] != 1 &&
-        tn_dims_have(inst->attr.reduce.dims, d) != r->reduced[squeezed_position(shape, d)])
+        tn_dims_contain(inst->attr.reduce.dims, d) != r->reduced[squeezed_position(shape, d)])
       return false;
   return true;
 }
@@ -219,7 +219,7 @@ static void describe_rows(region *r, const tn_inst *reduce) {
   r->rank = r->n_kept = 0;
   for (int d = 0; d < shape->rank; d++) {
     if (shape->dims[d] == 1) continue;
-    bool is_reduced = tn_dims_have(reduce->attr.reduce.dims, d);
+    bool is_reduced = tn_dims_contain(reduce->attr.reduce.dims, d);
     r->sizes[r->rank] = shape->dims[d];
     r->reduced[r->rank++] = is_reduced;
     if (is_reduced)

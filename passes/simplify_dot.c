@@ -20,7 +20,7 @@
 static bool keeps_free_order(const tn_inst *transpose, const tn_dot_side *side) {
   int64_t last = -1;
   for (int i = 0; i < transpose->shape->rank; i++) {
-    if (tn_dims_have(side->batch, i) || tn_dims_have(side->contracting, i)) continue;
+    if (tn_dims_contain(side->batch, i) || tn_dims_contain(side->contracting, i)) continue;
     int64_t from = transpose->attr.dimensions.dims.at[i];
     if (from < last) return false;
     last = from;

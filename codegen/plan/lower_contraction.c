@@ -39,12 +39,6 @@ static const tn_expr *close(tn_lowering *l, tn_inst *inst, tn_position at, tn_op
   return sum;
 }
 
-static bool contains(const tn_dims *dims, int64_t value) {
-  for (int i = 0; i < dims->count; i++)
-    if (dims->at[i] == value) return true;
-  return false;
-}
-
 /* Batch dims come first in the result, then the left side's free dims, then the right's. */
 static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_position at, int *next_free,
                                     const tn_open_reduce *reduce) {
@@ -55,7 +49,7 @@ static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_
   for (int i = 0; i < dims->contracting.count; i++)
     from[dims->contracting.at[i]] = tn_index_dim(tn_lower_arena(l), reduce->dims[i]);
   for (int d = 0; d < shape->rank; d++)
-    if (!contains(&dims->batch, d) && !contains(&dims->contracting, d)) from[d] = at[(*next_free)++];
+    if (!tn_dims_contain(dims->batch, d) && !tn_dims_contain(dims->contracting, d)) from[d] = at[(*next_free)++];
   return from;
 }
 

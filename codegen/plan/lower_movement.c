@@ -215,12 +215,6 @@ static const tn_expr *lower_dynamic_slice(tn_lowering *l, tn_inst *inst, tn_posi
   return tn_lower_element(l, operand, from);
 }
 
-static int64_t position_in(const tn_dims *dims, int64_t value) {
-  for (int i = 0; i < dims->count; i++)
-    if (dims->at[i] == value) return i;
-  return -1;
-}
-
 /* result[batch…, offset…] = operand[start(batch) + offset]. The start vector lies along
  * index_vector_dim of the indices; operand dims that it does not name start at 0.      */
 static const tn_expr *lower_gather(tn_lowering *l, tn_inst *inst, tn_position at) {
@@ -229,11 +223,11 @@ static const tn_expr *lower_gather(tn_lowering *l, tn_inst *inst, tn_position at
   int n_batch = 0, n_offset = 0;
   const tn_index **batch = new_position(l, inst->shape->rank), **from = new_position(l, operand->shape->rank);
   for (int i = 0; i < inst->shape->rank; i++)
-    if (position_in(&inst->attr.gather.offset_dims, i) < 0) batch[n_batch++] = at[i];
+    if (!tn_dims_contain(inst->attr.gather.offset_dims, i)) batch[n_batch++] = at[i];
   for (int d = 0; d < operand->shape->rank; d++) {
     from[d] = tn_index_constant(arena, 0);
-    if (position_in(&inst->attr.gather.collapsed_slice_dims, d) >= 0) continue;
-    if (position_in(&inst->attr.gather.operand_batching_dims, d) >= 0) continue;
+    if (tn_dims_contain(inst->attr.gather.collapsed_slice_dims, d)) continue;
+    if (tn_dims_contain(inst->attr.gather.operand_batching_dims, d)) continue;
     from[d] = at[inst->attr.gather.offset_dims.at[n_offset++]];
   }
   int64_t vector_dim = inst->attr.gather.index_vector_dim;
