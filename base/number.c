@@ -29,6 +29,13 @@ static const tn_float_format formats[TN_TYPE_COUNT] = {
 
 const tn_float_format *tn_float_format_of(tn_type type) { return formats[type].bits ? &formats[type] : NULL; }
 
+int tn_float_precision(tn_type type) { return formats[type].fraction_bits + 1; }
+
+int tn_float_least_exponent(tn_type type) {
+  const tn_float_format *format = &formats[type];
+  return format->kind == TN_FLOAT_POWER ? -format->bias : 1 - format->bias - format->fraction_bits;
+}
+
 uint64_t tn_float_round(const tn_float_format *format, uint64_t significand, int64_t exponent, bool sticky) {
   int zeros = __builtin_clzll(significand);
   significand <<= zeros;

@@ -19,6 +19,11 @@
 double tn_float_from_bits(tn_type type, uint64_t bits);
 uint64_t tn_float_to_bits(tn_type type, double value);
 
+/* Of a float type: significant bits (f32: 24), and the exponent of its smallest
+ * positive value (f32: -149).                                                       */
+int tn_float_precision(tn_type type);
+int tn_float_least_exponent(tn_type type);
+
 float tn_f16_to_f32(uint16_t bits);
 uint16_t tn_f32_to_f16(float value);
 uint16_t tn_f64_to_f16(double value); /* rounds once */

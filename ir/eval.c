@@ -22,7 +22,7 @@ typedef struct {
   int n_dying;
 } step;
 
-typedef struct tn_plan {
+typedef struct tn_comp_plan {
   step *steps;
   int count;
   int root; /* slot */

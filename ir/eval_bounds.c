@@ -14,25 +14,14 @@
 
 /* ---- roundings ---- */
 
-/* Significant bits, and the exponent of the smallest positive number. */
-static const struct {
-  int precision, smallest;
-} formats[TN_TYPE_COUNT] = {
-    [TN_F4E2M1FN] = {2, -1},       [TN_F8E3M4] = {5, -6},      [TN_F8E4M3] = {4, -9},
-    [TN_F8E4M3B11FNUZ] = {4, -13}, [TN_F8E4M3FN] = {4, -9},    [TN_F8E4M3FNUZ] = {4, -10},
-    [TN_F8E5M2] = {3, -16},        [TN_F8E5M2FNUZ] = {3, -17}, [TN_F8E8M0FNU] = {1, -127},
-    [TN_BF16] = {8, -133},         [TN_F16] = {11, -24},       [TN_F32] = {24, -149},
-    [TN_F64] = {53, -1074},
-};
-
-double tn_unit_roundoff(tn_type type) { return ldexp(1, -formats[type].precision); }
+double tn_unit_roundoff(tn_type type) { return ldexp(1, -tn_float_precision(type)); }
 
 double tn_half_ulp(tn_type type, double value) {
   if (!isfinite(value)) return 0;
   int exponent;
   frexp(value, &exponent);
-  double half = ldexp(1, exponent - formats[type].precision - 1),
-         least = ldexp(1, formats[type].smallest - 1);
+  double half = ldexp(1, exponent - tn_float_precision(type) - 1),
+         least = ldexp(1, tn_float_least_exponent(type) - 1);
   return value != 0 && half > least ? half : least;
 }
 
@@ -282,7 +271,7 @@ static double convert_bound(const tn_lanes *out, const tn_lanes *in, int i) {
   tn_type part = out->im ? tn_type_part(out->type) : out->type,
           from = in->im ? tn_type_part(in->type) : in->type;
   bool widens =
-      formats[part].precision >= formats[from].precision && formats[part].smallest <= formats[from].smallest;
+      tn_float_precision(part) >= tn_float_precision(from) && tn_float_least_exponent(part) <= tn_float_least_exponent(from);
   return e + (widens ? 0 : (out->im ? 2 : 1) * tn_half_ulp(part, x));
 }
 

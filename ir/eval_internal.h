@@ -77,7 +77,7 @@ struct tn_eval {
   bool failed;                 /* the jump comes from tn_eval_stop */
   bool reuse;                  /* the rule may write its result into its first operand */
   const tn_inst *inst;         /* being evaluated: what failures name */
-  struct tn_plan **plans;      /* by the id of a computation's root; NULL before the first call */
+  struct tn_comp_plan **plans;      /* by the id of a computation's root; NULL before the first call */
   int *slots;                  /* by instruction id: while a plan is made */
   struct tn_binding *bindings; /* by instruction id: while a program is compiled */
   TN_VEC(tn_value *) stack;    /* frames of running computations */
@@ -200,8 +200,5 @@ void tn_copy_strided(int rank, const int64_t *dims, void *to, const int64_t *to_
 /* The same for a value's data and, where they are carried, its bounds. */
 void tn_value_copy(tn_value *to, int64_t to_first, const int64_t *to_strides, const tn_value *from,
                    int64_t from_first, const int64_t *from_strides, int rank, const int64_t *dims);
-
-/* Philox 4x32-10 of one counter. */
-void tn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 #endif

@@ -1,7 +1,5 @@
 /* Random bits: Philox 4x32-10 and ThreeFry 2x32, bit for bit as XLA's generators; rng.
  *
- * Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
- *
  * rng-bit-generator: state[0] is the key. The rest counts: one word for ThreeFry, two for
  * Philox (low, high); a Philox state of two words uses the key as the high word. Of a
  * carry only the counters feel, the new state's words do not change.
@@ -15,23 +13,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/philox.h"
 #include "ir/eval_internal.h"
 
 #include <math.h>
-
-void tn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-  uint32_t x[4], k[2] = {key[0], key[1]};
-  memcpy(x, counter, sizeof x);
-  for (int round = 0; round < 10; round++) {
-    uint64_t p = (uint64_t)x[0] * 0xD2511F53u, q = (uint64_t)x[2] * 0xCD9E8D57u;
-    uint32_t next[4] = {(uint32_t)(q >> 32) ^ x[1] ^ k[0], (uint32_t)q, (uint32_t)(p >> 32) ^ x[3] ^ k[1],
-                        (uint32_t)p};
-    memcpy(x, next, sizeof x);
-    k[0] += 0x9E3779B9u;
-    k[1] += 0xBB67AE85u;
-  }
-  memcpy(out, x, sizeof x);
-}
 
 static uint32_t rotate(uint32_t x, int by) { return x << by | x >> (32 - by); }
 

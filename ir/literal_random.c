@@ -1,10 +1,9 @@
-/* Random literals: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers:
- * as easy as 1, 2, 3; SC 2011). The key is the seed, the counter is (block, stream);
- * each block gives 64 bits to two elements, so that the same elements come out
+/* Random literals: Philox. The key is the seed, the counter is (block, stream); each block gives 64 bits to two elements, so that the same elements come out
  * whatever the order in which they are made.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/philox.h"
 #include "ir/literal.h"
 
 typedef struct {
@@ -14,28 +13,14 @@ typedef struct {
   bool integers;
 } source;
 
-static void philox(const uint32_t counter[4], uint64_t seed, uint32_t out[4]) {
-  uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-  uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-  for (int round = 0; round < 10; round++) {
-    uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-    c1 = (uint32_t)p1;
-    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c3 = (uint32_t)p0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
-}
-
 static uint64_t draw(source *from) {
   uint64_t number = from->next++;
   if (number % 2 == 0) {
     uint64_t block = number / 2;
     uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)from->stream,
                            (uint32_t)(from->stream >> 32)};
-    philox(counter, from->seed, from->block);
+    uint32_t key[2] = {(uint32_t)from->seed, (uint32_t)(from->seed >> 32)};
+    tn_philox(counter, key, from->block);
   }
   const uint32_t *half = from->block + number % 2 * 2;
   return (uint64_t)half[1] << 32 | half[0];
@@ -44,19 +29,6 @@ static uint64_t draw(source *from) {
 /* A whole number in [low, high]; the bias of at most 2^-60 is no concern in tests. */
 static int64_t draw_between(source *from, int64_t low, int64_t high) {
   return low + (int64_t)(draw(from) % (uint64_t)(high - low + 1));
-}
-
-/* Bits of a float type's significand, the hidden one included. */
-static int significand_bits(tn_type type) {
-  double one_up = 1;
-  int bits = 1;
-  while (bits < 53) {
-    uint64_t encoded = tn_float_to_bits(type, 1 + one_up / 2);
-    if (tn_float_from_bits(type, encoded) != 1 + one_up / 2) break;
-    one_up /= 2;
-    bits++;
-  }
-  return bits;
 }
 
 /* Uniform in [-1, 1) on the grid of 2^(1-bits): every value is exact in the type. */
@@ -86,7 +58,7 @@ static tn_literal *fill(tn_arena *arena, const tn_shape *shape, source *from) {
   int parts = tn_type_is_complex(shape->type) ? 2 : 1;
   tn_type type = parts == 2 ? tn_type_part(shape->type) : shape->type;
   size_t bytes = tn_type_bytes(type);
-  int bits = tn_type_is_float(type) ? significand_bits(type) : 0;
+  int bits = tn_type_is_float(type) ? tn_float_precision(type) : 0;
   char *at = data, *end = at + (size_t)tn_shape_elements(shape) * (size_t)parts * bytes;
   for (; at < end; at += bytes) {
     if (bits)
