@@ -15,6 +15,14 @@ typedef struct {
 
 bool tn_str_is(tn_str piece, const char *text);
 
+/* Characters of ASCII, whatever the locale; names as HLO writes them: a.b-3. */
+static inline bool tn_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool tn_is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
+static inline bool tn_is_name_start(char c) { return tn_is_letter(c) || c == '_'; }
+static inline bool tn_is_name_char(char c) {
+  return tn_is_name_start(c) || tn_is_digit(c) || c == '.' || c == '-';
+}
+
 /* Owns its bytes (malloc); {0} is a valid empty text. bytes[length] is NUL. */
 typedef struct {
   char *bytes;

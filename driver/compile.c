@@ -8,9 +8,9 @@
 #include "driver/compile.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "driver/exe_source.h"
 #include "driver/link.h"
@@ -206,19 +206,13 @@ static bool do_compile(void *argument) {
   return settle_options(work) && emit(work);
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 tn_status tn_compile_file(tn_model *model, const tn_compile_options *options, const char *path,
                           tn_compile_report *report) {
   static const tn_compile_options defaults = {.passes.level = 2};
   compile_work work = {.all = {.model = model, .options = options ? *options : defaults}, .path = path};
-  double start = now();
+  double start = tn_seconds_now();
   tn_status status = tn_driver_do(model->context, do_compile, &work);
-  work.all.report.seconds = now() - start;
+  work.all.report.seconds = tn_seconds_now() - start;
   if (report) *report = work.all.report;
   tn_text_free(&work.text);
   tn_compilation_end(&work.all);

@@ -61,13 +61,10 @@ static void grow(tn_names *names) {
     if (old[i].name) *slot_of(names, (tn_str){old[i].name, old[i].length}, old[i].hash) = old[i];
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_name_char(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; }
-
 static bool is_printable(const char *name) {
-  if (!is_letter(*name)) return false;
+  if (!tn_is_name_start(*name)) return false;
   for (; *name; name++)
-    if (!is_name_char(*name)) return false;
+    if (!tn_is_name_char(*name)) return false;
   return true;
 }
 
@@ -80,9 +77,9 @@ static bool is_reserved(const char *name) {
 static const char *make_printable(tn_arena *arena, const char *wanted) {
   bool reserved = is_reserved(wanted);
   if (is_printable(wanted) && !reserved) return wanted;
-  char *name = tn_arena_printf(arena, "%s%s%s", is_letter(*wanted) ? "" : "_", wanted, reserved ? "_" : "");
+  char *name = tn_arena_printf(arena, "%s%s%s", tn_is_name_start(*wanted) ? "" : "_", wanted, reserved ? "_" : "");
   for (char *c = name; *c; c++)
-    if (!is_name_char(*c)) *c = '_';
+    if (!tn_is_name_char(*c)) *c = '_';
   return name;
 }
 

@@ -12,8 +12,7 @@
  */
 #include "passes/pass.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/hash.h"
 #include "ir/print.h"
 #include "ir/verify.h"
@@ -147,12 +146,6 @@ static bool told_the_truth(const tn_pass *pass, bool said, bool did, tn_diagnost
 
 /* ---- running ---- */
 
-static double seconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 typedef struct {
   tn_module *module;
   const tn_pipeline_options *options;
@@ -167,9 +160,9 @@ static bool run_one(pipeline *p, const tn_pass *pass, int occurrence, tn_pass_re
   p->context.pass = pass;
   p->context.rewrites = 0;
   tn_arena_reset(p->context.scratch);
-  double start = seconds_now();
+  double start = tn_seconds_now();
   bool said = pass->run(p->module, &p->context);
-  *record = (tn_pass_record){pass->name, seconds_now() - start, p->context.rewrites};
+  *record = (tn_pass_record){pass->name, tn_seconds_now() - start, p->context.rewrites};
   if (sink->errors != errors) return false;
   tn_hash hash = fingerprint(p->module);
   bool did = hash.high != p->hash.high || hash.low != p->hash.low;

@@ -8,8 +8,8 @@
  */
 #include <jansson.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "tenon/pool.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -31,12 +31,6 @@ typedef struct {
   int64_t runs;
 } timing;
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 static int compare_doubles(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -50,11 +44,11 @@ static int run_once(const call *c) {
 static int measure(tn_arena *arena, const call *c, int64_t wanted, timing *result) {
   TN_VEC(double) times = {0};
   int code = run_once(c);
-  double start = now();
+  double start = tn_seconds_now();
   while (code == 0) {
-    double before = now();
+    double before = tn_seconds_now();
     code = run_once(c);
-    double after = now();
+    double after = tn_seconds_now();
     TN_PUSH(arena, &times, after - before);
     bool enough = wanted ? times.count >= wanted : times.count >= LEAST_RUNS && after - start > enough_seconds;
     if (enough) break;

@@ -12,23 +12,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/cpu/emit.h"
 
 #include <assert.h>
-
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-static int64_t floor_mod(int64_t a, int64_t b) { return a - b * floor_div(a, b); }
-
-static int64_t gcd(int64_t a, int64_t b) {
-  a = a < 0 ? -a : a;
-  b = b < 0 ? -b : b;
-  while (b) {
-    int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a;
-}
 
 /* ---- maps from pointers ---- */
 
@@ -181,14 +168,14 @@ static void term_range(tn_emitter *e, const tn_term *term, int64_t *low, int64_t
     return;
   case TN_TERM_QUOTIENT:
     tn_point_range(e, term->of, low, high);
-    *low = floor_div(*low, term->divisor);
-    *high = floor_div(*high, term->divisor);
+    *low = tn_floor_div(*low, term->divisor);
+    *high = tn_floor_div(*high, term->divisor);
     return;
   case TN_TERM_REMAINDER:
     tn_point_range(e, term->of, low, high);
-    if (floor_div(*low, term->divisor) == floor_div(*high, term->divisor)) {
-      *low = floor_mod(*low, term->divisor);
-      *high = floor_mod(*high, term->divisor);
+    if (tn_floor_div(*low, term->divisor) == tn_floor_div(*high, term->divisor)) {
+      *low = tn_floor_mod(*low, term->divisor);
+      *high = tn_floor_mod(*high, term->divisor);
     } else {
       *low = 0;
       *high = term->divisor - 1;
@@ -355,8 +342,8 @@ static void divide(tn_emitter *e, const tn_term *term, sum *to) {
   bool quotient = term->kind == TN_TERM_QUOTIENT;
   sum of = gather(e, term->of);
   tn_point_range(e, term->of, &low, &high);
-  if (floor_div(low, c) == floor_div(high, c)) {
-    int64_t q = floor_div(low, c);
+  if (tn_floor_div(low, c) == tn_floor_div(high, c)) {
+    int64_t q = tn_floor_div(low, c);
     to->constant += scale * (quotient ? q : of.constant - q * c);
     for (int i = 0; i < of.count && !quotient; i++)
       add_part(e, to, of.parts[i].of, scale * of.parts[i].scale, of.parts[i].align);
@@ -364,10 +351,10 @@ static void divide(tn_emitter *e, const tn_term *term, sum *to) {
   }
   bool all_divide = true;
   for (int i = 0; i < of.count; i++) {
-    g = gcd(g, of.parts[i].scale * of.parts[i].align);
+    g = tn_gcd(g, of.parts[i].scale * of.parts[i].align);
     all_divide &= of.parts[i].scale % c == 0;
   }
-  int64_t rest = floor_mod(of.constant, g), whole = of.constant - rest;
+  int64_t rest = tn_floor_mod(of.constant, g), whole = of.constant - rest;
   if (!quotient) to->constant += scale * rest;
   if (g == c) { /* the variable parts are multiples of c */
     if (!quotient) return;

@@ -14,6 +14,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/cpu/emit.h"
 
 #include <assert.h>
@@ -124,8 +125,6 @@ static int segments_of(tn_emitter *e, tn_loop_ref loop, int64_t size, segment *o
 
 /* ---- one loop ---- */
 
-static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a < 0 ? -a : a; }
-
 static void push_loop(tn_emitter *e, LLVMBasicBlockRef header, LLVMValueRef anchor) {
   assert(e->n_loops < TN_MAX_LOOPS);
   e->loops[e->n_loops++] = (tn_open_loop){anchor, header, e->n_memo};
@@ -182,11 +181,11 @@ static void add_variable(tn_emitter *e, int dim, LLVMValueRef variable, const se
   if (variable) {
     d->vars[d->n_vars] = variable;
     d->depth[d->n_vars] = e->n_loops - 1;
-    d->var_align[d->n_vars++] = gcd(s->start, s->step);
-    d->align = gcd(d->align, gcd(s->start, s->step));
+    d->var_align[d->n_vars++] = tn_gcd(s->start, s->step);
+    d->align = tn_gcd(d->align, tn_gcd(s->start, s->step));
   } else {
     d->constant += s->start;
-    d->align = gcd(d->align, s->start);
+    d->align = tn_gcd(d->align, s->start);
   }
   d->low += s->start;
   d->high += s->start + (s->count - 1) * s->step;

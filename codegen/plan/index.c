@@ -9,23 +9,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/plan/kernel.h"
 
 #include <assert.h>
-
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
-static int64_t floor_mod(int64_t a, int64_t b) { return a - b * floor_div(a, b); }
-
-static int64_t gcd(int64_t a, int64_t b) {
-  a = a < 0 ? -a : a;
-  b = b < 0 ? -b : b;
-  while (b) {
-    int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a;
-}
 
 /* ---- order and equality ---- */
 
@@ -171,14 +158,14 @@ static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *lo
     return;
   case TN_TERM_QUOTIENT:
     tn_index_range(kernel, term->of, low, high);
-    *low = floor_div(*low, term->divisor);
-    *high = floor_div(*high, term->divisor);
+    *low = tn_floor_div(*low, term->divisor);
+    *high = tn_floor_div(*high, term->divisor);
     return;
   case TN_TERM_REMAINDER:
     tn_index_range(kernel, term->of, low, high);
-    if (floor_div(*low, term->divisor) == floor_div(*high, term->divisor)) {
-      *low = floor_mod(*low, term->divisor);
-      *high = floor_mod(*high, term->divisor);
+    if (tn_floor_div(*low, term->divisor) == tn_floor_div(*high, term->divisor)) {
+      *low = tn_floor_mod(*low, term->divisor);
+      *high = tn_floor_mod(*high, term->divisor);
     } else {
       *low = 0;
       *high = term->divisor - 1;
@@ -225,11 +212,11 @@ static void split(tn_arena *arena, const tn_kernel *kernel, const tn_index *inde
   }
   q->terms = q_terms;
   r->terms = r_terms;
-  q->constant = floor_div(index->constant, divisor);
-  r->constant = floor_mod(index->constant, divisor);
+  q->constant = tn_floor_div(index->constant, divisor);
+  r->constant = tn_floor_mod(index->constant, divisor);
   int64_t low, high;
   tn_index_range(kernel, r, &low, &high);
-  int64_t shift = low < 0 ? -floor_div(low, divisor) : floor_div(low, divisor) * -1;
+  int64_t shift = low < 0 ? -tn_floor_div(low, divisor) : tn_floor_div(low, divisor) * -1;
   q->constant -= shift;
   r->constant += shift * divisor;
   *quotient = q;
@@ -243,18 +230,18 @@ const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, cons
   split(arena, kernel, a, divisor, &whole, &rest);
   int64_t low, high;
   tn_index_range(kernel, rest, &low, &high);
-  if (floor_div(low, divisor) == floor_div(high, divisor)) {
-    return tn_index_add(arena, whole, tn_index_constant(arena, floor_div(low, divisor)));
+  if (tn_floor_div(low, divisor) == tn_floor_div(high, divisor)) {
+    return tn_index_add(arena, whole, tn_index_constant(arena, tn_floor_div(low, divisor)));
   }
   /* A common factor of the scales leaves the division: (6i + 2j + 1) / 4 = (3i + j) / 2. */
   int64_t common = divisor;
-  for (int i = 0; i < rest->n_terms; i++) common = gcd(common, rest->terms[i].scale);
+  for (int i = 0; i < rest->n_terms; i++) common = tn_gcd(common, rest->terms[i].scale);
   if (common > 1) {
     tn_index *smaller = tn_arena_copy(arena, rest, sizeof *rest);
     tn_term *terms = tn_arena_copy(arena, rest->terms, sizeof(tn_term) * (size_t)rest->n_terms);
     for (int i = 0; i < rest->n_terms; i++) terms[i].scale /= common;
     smaller->terms = terms;
-    smaller->constant = floor_div(rest->constant, common);
+    smaller->constant = tn_floor_div(rest->constant, common);
     return tn_index_add(arena, whole, tn_index_quotient(arena, kernel, smaller, divisor / common));
   }
   tn_term term = {.kind = TN_TERM_QUOTIENT, .scale = 1, .of = rest, .divisor = divisor};
@@ -315,11 +302,11 @@ static bool depends_on(const tn_index *index, int dim) {
 /* The largest g such that index = g*m + stride*p for some integer m, where the dim's
  * value is step*b + p, 0 <= p < step.                                               */
 static int64_t granularity(const tn_index *index, int dim, int64_t step, int64_t divisor) {
-  int64_t g = gcd(divisor, index->constant);
+  int64_t g = tn_gcd(divisor, index->constant);
   for (int i = 0; i < index->n_terms; i++) {
     const tn_term *term = &index->terms[i];
     bool is_dim = term->kind == TN_TERM_DIM && term->dim == dim;
-    g = gcd(g, is_dim ? term->scale * step : term->scale);
+    g = tn_gcd(g, is_dim ? term->scale * step : term->scale);
   }
   return g;
 }

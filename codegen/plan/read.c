@@ -34,14 +34,11 @@ void tn_read_skip(tn_reader *r) {
   }
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 tn_str tn_read_word(tn_reader *r) {
   tn_read_skip(r);
   const char *to = r->at;
-  if (to < r->end && is_letter(*to))
-    while (to < r->end && (is_letter(*to) || is_digit(*to) || *to == '.')) to++;
+  if (to < r->end && tn_is_name_start(*to))
+    while (to < r->end && (tn_is_name_start(*to) || tn_is_digit(*to) || *to == '.')) to++;
   return (tn_str){r->at, (size_t)(to - r->at)};
 }
 
@@ -98,8 +95,8 @@ bool tn_read_integer(tn_reader *r, const char *what, int64_t least, int64_t most
   uint64_t magnitude = 0;
   bool overflow = false;
   if (r->failed) return false;
-  if (at == r->end || !is_digit(*at)) return tn_read_fail(r, from, "expected %s, found %s", what, found(r));
-  for (; at < r->end && is_digit(*at); at++)
+  if (at == r->end || !tn_is_digit(*at)) return tn_read_fail(r, from, "expected %s, found %s", what, found(r));
+  for (; at < r->end && tn_is_digit(*at); at++)
     overflow |= __builtin_mul_overflow(magnitude, 10, &magnitude) ||
                 __builtin_add_overflow(magnitude, (uint64_t)(*at - '0'), &magnitude);
   bool negative = *from == '-';

@@ -62,11 +62,4 @@ const char *tn_skip_blanks(const char *at, const char *end);
 /* Skips the string whose first quote is at `at`; NULL if it does not end. */
 const char *tn_skip_string(const char *at, const char *end);
 
-static inline bool tn_is_digit(char c) { return c >= '0' && c <= '9'; }
-static inline bool tn_is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
-static inline bool tn_is_name_start(char c) { return tn_is_letter(c) || c == '_'; }
-static inline bool tn_is_name_char(char c) {
-  return tn_is_name_start(c) || tn_is_digit(c) || c == '.' || c == '-';
-}
-
 #endif
