@@ -90,12 +90,6 @@ tn_inst *tn_build_reshape(tn_comp *comp, tn_inst *before, tn_inst *operand, cons
   return tn_inst_create(comp, before, TN_OP_RESHAPE, shape, 1, &operand);
 }
 
-tn_inst *tn_build_transpose(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_dims permutation) {
-  tn_inst *inst = tn_inst_create(comp, before, TN_OP_TRANSPOSE, operand->shape, 1, &operand);
-  inst->attr.dimensions.dims = copy_dims(comp, permutation);
-  return infer(inst);
-}
-
 tn_inst *tn_build_reduce(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_inst *init, tn_dims dims,
                          tn_comp *to_apply) {
   tn_inst *operands[] = {operand, init};

@@ -230,7 +230,7 @@ static void inherit_sizes(tn_value *result, int n_operands, tn_value *const *ope
 }
 
 /* Elements beyond the sizes of dynamic dims are computed too: nothing reads them. */
-static tn_value *elementwise(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
+tn_value *tn_eval_elementwise(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   tn_value *result = tn_value_new(eval, inst->shape);
   int64_t count = tn_shape_elements(inst->shape);
   int width = count < TN_LANES ? (int)count + 1 : TN_LANES;
@@ -252,36 +252,8 @@ static tn_value *elementwise(tn_eval *eval, const tn_inst *inst, tn_value *const
   return result;
 }
 
-tn_value *tn_eval_unary(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_binary(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_clamp(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_compare(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_complex(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_complex_part(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_is_finite(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_reduce_precision(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-tn_value *tn_eval_stochastic_convert(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  return elementwise(eval, inst, operands);
-}
-
 tn_value *tn_eval_convert(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  if (eval->options.bounds) return elementwise(eval, inst, operands);
+  if (eval->options.bounds) return tn_eval_elementwise(eval, inst, operands);
   tn_value *result = tn_value_new(eval, inst->shape);
   tn_convert_elements(inst->shape->type, tn_value_data(result), tn_value_type(operands[0]),
                       operands[0]->literal.data, (size_t)tn_shape_elements(inst->shape));
@@ -291,7 +263,7 @@ tn_value *tn_eval_convert(tn_eval *eval, const tn_inst *inst, tn_value *const *o
 
 /* A tuple is chosen whole, arrays element by element. */
 tn_value *tn_eval_select(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  if (tn_shape_is_array(inst->shape)) return elementwise(eval, inst, operands);
+  if (tn_shape_is_array(inst->shape)) return tn_eval_elementwise(eval, inst, operands);
   tn_value *chosen = tn_value_retain(operands[tn_value_integer(operands[0], 0) ? 1 : 2]);
   return tn_value_decided(eval, chosen, tn_value_is_exact(operands[0]));
 }

@@ -207,7 +207,6 @@ tn_inst *tn_build_convert(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_t
 /* dims[i] of the result is operand dim i. */
 tn_inst *tn_build_broadcast(tn_comp *comp, tn_inst *before, tn_inst *operand, const tn_shape *shape, tn_dims dims);
 tn_inst *tn_build_reshape(tn_comp *comp, tn_inst *before, tn_inst *operand, const tn_shape *shape);
-tn_inst *tn_build_transpose(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_dims permutation);
 tn_inst *tn_build_reduce(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_inst *init, tn_dims dims, tn_comp *to_apply);
 tn_inst *tn_build_tuple(tn_comp *comp, tn_inst *before, int count, tn_inst *const *operands);
 tn_inst *tn_build_element(tn_comp *comp, tn_inst *before, tn_inst *tuple, int64_t index);

@@ -163,10 +163,6 @@ static void print_computation(tn_text *out, const tn_comp *comp, tn_print_option
   tn_text_put_char(out, '\n');
 }
 
-void tn_print_computation(tn_text *out, const tn_comp *comp) {
-  print_computation(out, comp, &(tn_print_options){.constants = TN_CONSTANTS_INLINE});
-}
-
 /* ---- modules ---- */
 
 /* input_output_alias={ {0}: (0, {}, may-alias) } */

@@ -33,7 +33,6 @@ typedef struct {
 
 /* options NULL: constants inline. */
 void tn_print_module(tn_text *out, tn_module *module, tn_print_options *options);
-void tn_print_computation(tn_text *out, const tn_comp *comp);
 void tn_print_instruction(tn_text *out, const tn_inst *inst); /* one line, no newline, constants elided */
 void tn_print_literal(tn_text *out, const tn_literal *literal);
 /* The literal as options->constants has it. Where its bytes go to a side file, that is

@@ -140,7 +140,8 @@ static void verify_once(const tn_verifier *v, const char *what, int (*compare)(c
                (long long)sorted[i - 1].parameter, (long long)sorted[i].parameter);
 }
 
-void tn_verify_interface(tn_verifier *v) {
+/* Entry layout, aliases, donors, counts of the module. */
+static void verify_interface(tn_verifier *v) {
   const tn_module *module = v->module;
   if (module->replica_count < 1 || module->num_partitions < 1)
     tn_error(v->sink, TN_INVALID, TN_NOWHERE,
@@ -167,7 +168,7 @@ static void verify_everything(tn_verifier *v) {
   TN_FOR_EACH_COMP(module, comp) tn_verify_graph(v, comp);
   tn_verify_calls(v);
   TN_FOR_EACH_COMP(module, comp) verify_instructions(v, comp);
-  if (v->sink->errors == before) tn_verify_interface(v);
+  if (v->sink->errors == before) verify_interface(v);
 }
 
 bool tn_verify_module(const tn_module *module, tn_diagnostics *sink) {

@@ -24,7 +24,5 @@ void tn_verify_graph(tn_verifier *v, tn_comp *comp);
 void tn_verify_calls(tn_verifier *v);
 /* Sizes, bytes and layouts of a shape; what an error is about is `subject`. */
 bool tn_verify_shape(const tn_verifier *v, const tn_shape *shape, tn_location location, const char *subject);
-/* Entry layout, aliases, donors, counts of the module. */
-void tn_verify_interface(tn_verifier *v);
 
 #endif
