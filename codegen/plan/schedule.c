@@ -185,11 +185,24 @@ static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
     if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) schedule_nest(t, child, stmt);
 }
 
+/* Two rows side by side where each goes through several loops: the end of one loop waits
+ * for a fold or a division, and the other row's work fills the wait.                    */
+static void interleave_rows(tree *t) {
+  const tn_stmt *rows = t->kernel->body;
+  int nests = 0;
+  for (const tn_stmt *child = rows->body; child; child = child->next)
+    nests += child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE;
+  if (nests < 2 || !rows->n_dims) return;
+  int row = rows->dims[rows->n_dims - 1];
+  if (!t->dims[row].lanes && t->kernel->dims[row].size > 1) t->dims[row].unroll = 2;
+}
+
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
   tree t = {.arena = arena, .kernel = kernel, .target = target};
   t.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
   for (int i = 0; i < kernel->n_dims; i++) t.dims[i].unroll = 1;
   schedule_nest(&t, kernel->body, kernel->body);
+  interleave_rows(&t);
   kernel->schedule = (tn_schedule){.dims = t.dims, .n_order = t.order.count, .order = t.order.at};
   kernel->schedule.n_threads = kernel->body->n_dims;
 }
