@@ -63,8 +63,9 @@ class Build:
             TENON_BUILD=self.folder,
             TENON_SOURCE=ROOT,
             TENON_SANITIZED="1" if self.sanitized else "",
-            ASAN_OPTIONS="allocator_may_return_null=1:detect_stack_use_after_return=0",
-            UBSAN_OPTIONS="print_stacktrace=1",
+            # A status of their own: 1 is a comparison that does not hold.
+            ASAN_OPTIONS="allocator_may_return_null=1:detect_stack_use_after_return=0:exitcode=99",
+            UBSAN_OPTIONS="print_stacktrace=1:exitcode=99",
             PYTHONDONTWRITEBYTECODE="1",
         )
         if shared:
