@@ -40,9 +40,13 @@ static int panel_position(const tn_kernel *kernel, const tn_contraction *c, int 
 /* `buffer` with its elements in the kernel's view of them, laid out in panels. */
 static int packed_constant(chooser *ch, int buffer, const tn_shape *shape) {
   const tn_literal *literal = ch->b.buffers.at[buffer].literal;
-  for (int i = 0; i < ch->b.buffers.count; i++)
-    if (ch->b.buffers.at[i].literal == literal && tn_shape_identical(ch->b.buffers.at[i].shape, shape)) return i;
+  for (int i = 0; i < ch->b.buffers.count; i++) {
+    const tn_buffer *other = &ch->b.buffers.at[i];
+    bool same = other->literal && other->literal->data == literal->data;
+    if (same && tn_shape_identical(other->shape, shape)) return i;
+  }
   tn_buffer packed = ch->b.buffers.at[buffer];
+  packed.literal = tn_literal_array(ch->b.arena, tn_shape_without_layout(ch->b.arena, shape), literal->data);
   packed.name = tn_arena_printf(ch->b.arena, "%s.%d", packed.name, ch->b.buffers.count);
   packed.shape = shape;
   packed.bytes = tn_layout_bytes(shape);

@@ -475,6 +475,8 @@ bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_d
   }
   reduce->stmt = tn_stmt_new(l->arena, TN_STMT_REDUCE);
   push_frame(l, reduce->stmt);
+  /* Inside, what depends on an accumulator changes with every element. */
+  for (int i = 0; i < n_accumulators; i++) l->value_frame.at[reduce->values[i]] = l->frames[parent + 1].id;
   for (int i = 0; i < n_dims; i++) {
     const char *name = tn_arena_printf(l->arena, "%s%d", names ? names[i] : "k", l->dims.count);
     reduce->dims[i] = new_dim(l, name, sizes[i], TN_DIM_REDUCED, l->frames[l->n_frames - 1].id);
@@ -491,6 +493,8 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
   reduce->stmt->n_accumulators = reduce->n_accumulators;
   reduce->stmt->accumulators = accumulators;
   pop_frame(l);
+  for (int i = 0; i < reduce->n_accumulators; i++)
+    l->value_frame.at[reduce->values[i]] = l->frames[l->n_frames - 1].id;
   memcpy(l->frames + l->n_frames, reduce->hidden, sizeof(frame) * (size_t)reduce->n_hidden);
   l->n_frames += reduce->n_hidden;
 }

@@ -1,7 +1,8 @@
 /* dot and convolution.
  *
- * Both are sums of products. Floats accumulate in f32 (f64 in f64) and are rounded to
- * the result's type at the end; where the target has it, each step is one fma.
+ * Both are sums of products. Floats accumulate in f32, in f64 where an operand or the
+ * result has that type, and are rounded to the result's type at the end; where the target
+ * has it, each step is one fma.
  * Integers are widened to the result's type first.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,6 +11,8 @@
 
 static tn_type accumulator_type(const tn_inst *inst) {
   tn_type type = inst->shape->type;
+  bool wide = inst->operands[0]->shape->type == TN_F64 || inst->operands[1]->shape->type == TN_F64;
+  if (tn_type_is_float(type) && wide) return TN_F64;
   bool narrow = type == TN_F16 || type == TN_BF16;
   return narrow ? TN_F32 : type;
 }
