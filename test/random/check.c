@@ -145,6 +145,24 @@ static bool run_passes(work *w) {
   return true;
 }
 
+/* It verifies, and its text is a plan that prints the same. */
+static bool plan_is_sound(work *w) {
+  if (!tn_plan_verify(w->plan, &w->sink)) return failed(w);
+  tn_text first = {0}, second = {0};
+  tn_print_options inline_constants = {.constants = TN_CONSTANTS_INLINE};
+  tn_plan_print(&first, w->plan, &inline_constants);
+  w->step = "plan's text";
+  tn_plan *parsed = tn_plan_parse((tn_str){first.bytes, first.length}, &(tn_plan_text_options){.file = "random"}, &w->sink);
+  if (parsed) tn_plan_print(&second, parsed, &inline_constants);
+  bool same = parsed && first.length == second.length && !memcmp(first.bytes, second.bytes, first.length);
+  if (!parsed) failed(w);
+  else if (!same) judge(w, DIFFERS_TEXT, "print(parse(plan)) is not the plan");
+  tn_plan_destroy(parsed);
+  tn_text_free(&first);
+  tn_text_free(&second);
+  return same;
+}
+
 static bool build_plan(work *w) {
   w->step = "plan";
   const way *way = &w->v->way;
@@ -153,6 +171,7 @@ static bool build_plan(work *w) {
   if (!options.target) return failed(w);
   w->plan = tn_plan_build(w->module, &options, &w->sink);
   if (!w->plan) return failed(w);
+  if (!plan_is_sound(w)) return false;
   int leaves = 0;
   w->arguments = TN_NEW_ARRAY(w->arena, const tn_literal *, w->plan->n_parameters);
   for (int i = 0; i < w->program->n_arguments; i++)
