@@ -83,7 +83,12 @@ const tn_expr *tn_expr_fma(tn_arena *arena, const tn_expr *a, const tn_expr *b, 
 }
 
 const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a) {
-  return a->type == type ? a : tn_expr_unary(arena, TN_OP_CONVERT, type, a);
+  if (a->type == type) return a;
+  bool complex = tn_type_is_complex(type) || tn_type_is_complex(a->type);
+  if (a->kind != TN_EXPR_CONSTANT || complex) return tn_expr_unary(arena, TN_OP_CONVERT, type, a);
+  uint64_t bits = 0;
+  tn_convert_elements(type, &bits, a->type, a->bits, 1);
+  return tn_expr_bits(arena, type, bits, 0);
 }
 
 static const tn_expr *index_compare(tn_arena *arena, tn_direction direction, const tn_index *index, int64_t bound) {

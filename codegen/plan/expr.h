@@ -17,7 +17,7 @@ const tn_expr *tn_expr_op(tn_arena *arena, tn_op op, tn_type type, int count, co
 const tn_expr *tn_expr_unary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a);
 const tn_expr *tn_expr_binary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a, const tn_expr *b);
 const tn_expr *tn_expr_fma(tn_arena *arena, const tn_expr *a, const tn_expr *b, const tn_expr *c);
-/* `a` itself where it has the type already. */
+/* `a` itself where it has the type already; constants are converted here. */
 const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a);
 /* low <= index < high, as a pred. */
 const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t low, int64_t high);

@@ -357,9 +357,9 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
   frame *outer = &l->frames[l->n_frames - 2];
   int buffer = LOCAL_BASE + l->locals.count;
   tn_stmt *local = tn_stmt_new(l->arena, TN_STMT_LOCAL), *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-  TN_PUSH(l->arena, &l->locals,
-          ((tn_kernel_buffer){tn_arena_printf(l->arena, "e%d", l->locals.count),
-                              tn_shape_array(l->arena, inst->shape->type, n_kept, sizes), TN_BUFFER_LOCAL}));
+  const char *name = tn_arena_printf(l->arena, "e%d", l->locals.count);
+  const tn_shape *shape = tn_shape_array(l->arena, inst->shape->type, n_kept, sizes);
+  TN_PUSH(l->arena, &l->locals, ((tn_kernel_buffer){name, shape, TN_BUFFER_LOCAL}));
   local->buffer = store->buffer = buffer;
   store->at = stored;
   const tn_expr *value = let_at(l, expr, l->n_frames - 1);
