@@ -44,20 +44,36 @@ void tn_context_destroy(tn_context *context) {
 
 tn_limits *tn_context_limits(tn_context *context) { return &context->limits; }
 
-tn_status tn_driver_do(tn_context *context, bool (*work)(void *), void *argument) {
+/* Runs `work`; what it leaves in the sink is the status. */
+static tn_status guarded(tn_context *context, bool (*work)(void *), void *argument) {
   tn_guard guard;
-  context->sink.errors = 0;
-  context->sink.status = TN_OK;
   if (setjmp(*tn_guard_enter(&guard))) {
     tn_error(&context->sink, TN_LIMIT, TN_NOWHERE, "out of memory");
-    tn_arena_reset(context->scratch);
     return TN_LIMIT;
   }
   bool done = work(argument);
   tn_guard_leave(&guard);
-  tn_arena_reset(context->scratch);
   if (done) return TN_OK;
   if (context->sink.status == TN_OK)
     tn_error(&context->sink, TN_BUG, TN_NOWHERE, "a step failed without saying why");
   return context->sink.status;
+}
+
+/* A callback may call the library again: then the call around it keeps its scratch
+ * memory and the errors that it counts.                                             */
+tn_status tn_driver_do(tn_context *context, bool (*work)(void *), void *argument) {
+  int errors = context->sink.errors;
+  tn_status before = context->sink.status;
+  context->sink.errors = 0;
+  context->sink.status = TN_OK;
+  context->depth++;
+  tn_status status = guarded(context, work, argument);
+  context->depth--;
+  if (context->depth == 0) {
+    tn_arena_reset(context->scratch);
+  } else {
+    context->sink.errors = errors;
+    context->sink.status = before;
+  }
+  return status;
 }

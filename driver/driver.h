@@ -22,7 +22,8 @@ typedef struct tn_added_pass {
 
 struct tn_context {
   tn_arena *arena;   /* of what lives as long as the context */
-  tn_arena *scratch; /* of one public call */
+  tn_arena *scratch; /* of one public call and those that callbacks make in it */
+  int depth;         /* public calls that are running */
   tn_diagnostics sink;
   tn_limits limits;
   TN_VEC(tn_added_pass *) added;

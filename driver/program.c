@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "driver/compile.h"
 #include "driver/link.h"
+#include "driver/program.h"
 #include "driver/symbols.h"
 #include "tenon/pool.h"
 
@@ -108,24 +109,40 @@ static void *image_symbol(const tn_program *program, const char *name) {
 
 static void *library_symbol(const tn_program *program, const char *name) { return dlsym(program->library, name); }
 
+static const char image_name[] = "model";
+
+/* The object's code in this process. */
+static tn_program *load(tn_context *context, const tn_plan *plan, const tn_object *object) {
+  tn_program *program = new_program(context);
+  const tn_str *constants = &object->constants; /* over 1 GiB they are apart */
+  if (constants->length) program->constants = tn_arena_copy(program->arena, constants->at, constants->length);
+  program->image = tn_cpu_load(object, &context->sink);
+  if (program->image) find_symbols(program, image_name, image_symbol);
+  if (program->image && check_signature(program, image_name) && find_shapes(program, plan) && prepare_call(program))
+    return program;
+  tn_program_destroy(program);
+  return NULL;
+}
+
+tn_program *tn_program_of_plan(tn_context *context, tn_plan *plan, int level) {
+  tn_cpu_options options = {.name = image_name, .optimisation = level < 1 ? 1 : level};
+  tn_object object = {0};
+  if (!tn_cpu_compile(plan, &options, &object, &context->sink)) return NULL;
+  return load(context, plan, &object);
+}
+
 static bool do_compile(void *argument) {
   compile_work *work = argument;
   tn_context *context = work->all.model->context;
-  tn_compile_options *options = &work->all.options;
-  options->name = "model";
-  options->side_file = false;
+  work->all.options.name = image_name;
+  work->all.options.side_file = false;
   if (!tn_compilation_plan(&work->all)) return false;
   if (!tn_cpu_runs_here(work->all.plan->target))
     return tn_error(&context->sink, TN_UNSUPPORTED, TN_NOWHERE, "this machine cannot run code for %s",
                     work->all.plan->target->name);
   if (!tn_compilation_object(&work->all)) return false;
-  tn_program *program = work->program = new_program(context);
-  program->image = tn_cpu_load(&work->all.object, &context->sink);
-  if (!program->image) return false;
-  const tn_str *constants = &work->all.object.constants; /* over 1 GiB they are apart */
-  if (constants->length) program->constants = tn_arena_copy(program->arena, constants->at, constants->length);
-  find_symbols(program, options->name, image_symbol);
-  return check_signature(program, "model") && find_shapes(program, work->all.plan) && prepare_call(program);
+  work->program = load(context, work->all.plan, &work->all.object);
+  return work->program != NULL;
 }
 
 tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,

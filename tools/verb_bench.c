@@ -14,7 +14,7 @@
 #include "tools/json.h"
 #include "tools/tool.h"
 
-enum { LEAST_RUNS = 10, ALIGNMENT = 64 };
+enum { LEAST_RUNS = 10, KERNEL_RUNS = 100, ALIGNMENT = 64 };
 static const double enough_seconds = 2;
 
 typedef struct {
@@ -64,6 +64,14 @@ static void *aligned(tn_arena *arena, size_t bytes) {
   return (void *)((at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
+static void add_outputs(tn_arena *arena, call *c) {
+  const tn_signature *signature = tn_program_signature(c->program);
+  for (int32_t i = 0; i < signature->result_count; i++)
+    c->results[i] = aligned(arena, (size_t)signature->results[i].bytes);
+  c->arena_size = (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (c->exec ? c->exec->threads : 1));
+  c->arena = aligned(arena, c->arena_size);
+}
+
 /* Memory for the call. Arguments are taken as they lie: a layout does not change the
  * time, only which number is where.                                                  */
 static void prepare_call(tn_arena *arena, const tn_arrays *arguments, call *c) {
@@ -77,10 +85,7 @@ static void prepare_call(tn_arena *arena, const tn_arrays *arguments, call *c) {
                                                                                      : signature->parameters[i].bytes));
     c->parameters[i] = copy;
   }
-  for (int32_t i = 0; i < signature->result_count; i++)
-    c->results[i] = aligned(arena, (size_t)signature->results[i].bytes);
-  c->arena_size = (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (c->exec ? c->exec->threads : 1));
-  c->arena = aligned(arena, c->arena_size);
+  add_outputs(arena, c);
 }
 
 typedef struct {
@@ -114,16 +119,80 @@ static tn_status prepare(bench_state *bench, const char *path) {
   return read_inputs(bench->context, bench->line, tn_program_signature(bench->program), true, &bench->in);
 }
 
-static tn_status report(const bench_state *bench, const call *c, const timing *time) {
+/* ---- kernels ---- */
+
+/* The same bytes everywhere: f16 and wider floats are then small and finite, indices
+ * clamp.                                                                            */
+static void fill_call(tn_arena *arena, call *c) {
+  const tn_signature *signature = tn_program_signature(c->program);
+  c->parameters = TN_NEW_ARRAY(arena, const void *, signature->parameter_count);
+  c->results = TN_NEW_ARRAY(arena, void *, signature->result_count);
+  for (int32_t i = 0; i < signature->parameter_count; i++) {
+    void *data = aligned(arena, (size_t)signature->parameters[i].bytes);
+    int value = strcmp(signature->parameters[i].type, "pred") == 0 ? 1 : 0x3c;
+    memset(data, value, (size_t)signature->parameters[i].bytes);
+    c->parameters[i] = data;
+  }
+  add_outputs(arena, c);
+}
+
+/* One kernel alone, its inputs in the cache where they fit. */
+static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *kernel, json_t *list, tn_text *out) {
+  tn_arena *arena = tn_arena_create();
+  call c = {.program = kernel->program, .exec = bench->pool ? tn_pool_exec(bench->pool) : NULL};
+  timing time;
+  fill_call(arena, &c);
+  int code = measure(arena, &c, bench->runs ? bench->runs : KERNEL_RUNS, &time);
+  tn_arena_destroy(arena);
+  if (code) return complain(TN_BUG, "bench: kernel %s returned %d", kernel->name, code);
+  json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:s}", "name", kernel->name, "median_ms",
+                                        time.median_ms, "min_ms", time.least_ms, "runs", (int)kernel->runs, "flops",
+                                        (json_int_t)kernel->flops, "bytes", (json_int_t)kernel->bytes, "source",
+                                        kernel->source));
+  tn_text_printf(out, "%10.4f %4dx %9.2f %9.2f  %s  %s\n", time.median_ms, (int)kernel->runs,
+                 (double)kernel->flops / time.median_ms * 1e-6, (double)kernel->bytes / time.median_ms * 1e-6,
+                 kernel->name, kernel->source);
+  return TN_OK;
+}
+
+static tn_status time_kernels(bench_state *bench, json_t *list, tn_text *out) {
+  const tn_kernel_program *kernels;
+  int32_t count;
+  if (!bench->model.model) return complain(TN_USAGE, "option '--kernels' needs a model, not an artefact");
+  tn_status status = tn_compile_kernels(bench->model.model, &bench->options, &kernels, &count);
+  tn_text_printf(out, "%10s %5s %9s %9s  kernel\n", "median ms", "runs", "GFLOP/s", "GB/s");
+  for (int32_t i = 0; i < count; i++) {
+    if (status == TN_OK) status = time_kernel(bench, &kernels[i], list, out);
+    tn_program_destroy(kernels[i].program);
+  }
+  return status;
+}
+
+/* ---- the whole ---- */
+
+static tn_status report(bench_state *bench, const call *c, const timing *time) {
   int64_t threads = c->exec ? c->exec->threads : 1;
-  if (has_option(bench->line, OPT_JSON))
-    return print_json(json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms", time->median_ms,
-                                "runs", (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes",
-                                (json_int_t)c->arena_size));
+  json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms", time->median_ms,
+                             "runs", (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes",
+                             (json_int_t)c->arena_size);
+  json_t *kernels = json_array();
   tn_text out = {0};
   tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %zu bytes)\n", time->least_ms,
                  time->median_ms, (long long)time->runs, (long long)threads, threads == 1 ? "" : "s", c->arena_size);
-  return print_text(&out);
+  tn_status status = TN_OK;
+  if (has_option(bench->line, OPT_KERNELS)) {
+    status = time_kernels(bench, kernels, &out);
+    json_object_set(object, "kernels", kernels);
+  }
+  json_decref(kernels);
+  if (status == TN_OK && has_option(bench->line, OPT_JSON)) {
+    tn_text_free(&out);
+    return print_json(object);
+  }
+  json_decref(object);
+  if (status == TN_OK) return print_text(&out);
+  tn_text_free(&out);
+  return status;
 }
 
 static tn_status time_whole(bench_state *bench) {

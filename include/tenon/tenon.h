@@ -306,6 +306,20 @@ TN_API int tn_program_call(const tn_program *program, const void *const *paramet
 TN_API tn_status tn_program_run(tn_program *program, const tn_arrays *arguments, int32_t threads,
                                 tn_arrays **results);
 
+/* A kernel of the model's plan as a program of its own, to be measured alone. */
+typedef struct tn_kernel_program {
+  const char *name;
+  const char *source;  /* the operation it comes from, "" if that is unknown */
+  int32_t runs;        /* steps of the whole that run it, loop bodies counted once */
+  int64_t flops;       /* floating-point operations of one run; a fused multiply-add is two */
+  int64_t bytes;       /* that one run reads and writes at least */
+  tn_program *program; /* to be destroyed by the caller */
+} tn_kernel_program;
+
+/* The list lives as long as the model, the programs longer. */
+TN_API tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options,
+                                    const tn_kernel_program **kernels, int32_t *count);
+
 /* ---- what this build has ---- */
 
 typedef enum tn_listing { TN_LIST_OPS, TN_LIST_PASSES, TN_LIST_TARGETS, TN_LIST_FORMATS } tn_listing;
