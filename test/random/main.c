@@ -157,7 +157,7 @@ static void run_seed(session *s, uint64_t seed) {
 int main(int argc, char **argv) {
   session *s = calloc(1, sizeof *s);
   if (!s) return 5;
-  s->options = (options){.seed = 1, .count = 100, .targets = {"host", "x86-64-v2", "x86-64-v3"}, .n_targets = 3};
+  s->options = (options){.seed = 1, .count = 100, .targets = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4"}, .n_targets = 4};
   if (!read_options(&s->options, argc, argv)) {
     free(s);
     return usage();
