@@ -122,7 +122,7 @@ static bool has_batch_norm(const tn_module *module) {
 static bool evaluate(work *w) {
   w->step = "evaluator";
   const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
-  w->expected = tn_evaluate(w->arena, w->program->module, arguments, &(tn_eval_options){.bounds = true}, &w->sink);
+  w->expected = tn_evaluate(w->arena, w->program->module, arguments, &(tn_eval_options){.bounds = true, .max_iterations = 1000}, &w->sink);
   return w->expected || failed(w);
 }
 
@@ -136,7 +136,7 @@ static bool run_passes(work *w) {
   tn_pipeline_options options = {.level = w->v->way.level};
   if (!tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink)) return failed(w);
   w->step = "evaluator after passes";
-  tn_literal *after = tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){0}, &w->sink);
+  tn_literal *after = tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
   if (!after) return failed(w);
   bool inexact = has_batch_norm(w->program->module);
   for (int i = 0; i < tn_shape_leaves(w->expected->shape); i++)

@@ -180,7 +180,7 @@ static tn_literal *value_of(program *p, tn_inst *inst) {
   tn_diagnostics sink = {0};
   tn_inst *root = p->module->entry->root;
   p->module->entry->root = inst;
-  tn_literal *value = tn_evaluate(p->arena, p->module, (const tn_literal *const *)p->arguments, &(tn_eval_options){0}, &sink);
+  tn_literal *value = tn_evaluate(p->arena, p->module, (const tn_literal *const *)p->arguments, &(tn_eval_options){.max_iterations = 1000}, &sink);
   p->module->entry->root = root;
   return value;
 }
