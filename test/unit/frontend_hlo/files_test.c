@@ -1,4 +1,7 @@
-/* Whole files: the golden diagnostics, and what must survive print and parse. */
+/* Whole files: the golden diagnostics, and what must survive print and parse.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <glob.h>
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* The grammar: modules, computations, instructions, attributes, annotations. */
+/* The grammar: modules, computations, instructions, attributes, annotations.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -1,4 +1,7 @@
-/* The text of constants, and what an endless or lying one costs. */
+/* The text of constants, and what an endless or lying one costs.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

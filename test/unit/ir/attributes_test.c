@@ -1,4 +1,7 @@
-/* Attributes as text: each FORM of attrs.def, at its default and away from it. */
+/* Attributes as text: each FORM of attrs.def, at its default and away from it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 
 #include "ir/attribute_table.h"

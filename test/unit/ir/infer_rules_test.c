@@ -1,6 +1,8 @@
 /* Shape rules through text: each case is the body of an entry computation and what the
  * verifier says of it first; NULL where it must accept. Cases stand by family, the
  * accepted ones first.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <criterion/criterion.h>
 #include <stdio.h>

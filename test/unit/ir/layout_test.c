@@ -1,4 +1,7 @@
-/* Layouts: offsets by XLA's rules, sizes, packing against offsets element by element. */
+/* Layouts: offsets by XLA's rules, sizes, packing against offsets element by element.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <time.h>

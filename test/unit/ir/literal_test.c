@@ -1,4 +1,7 @@
-/* Literals: values, equality, comparison, random numbers, text. */
+/* Literals: values, equality, comparison, random numbers, text.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* Modules, computations, instructions: edges seen from both ends, names, order. */
+/* Modules, computations, instructions: edges seen from both ends, names, order.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 
 #include "ir/module.h"

@@ -1,4 +1,7 @@
-/* The table of opcodes. */
+/* The table of opcodes.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 
 #include "ir/module.h"

@@ -1,4 +1,7 @@
-/* The printer: shapes with every part of a layout, modules, side files, clones. */
+/* The printer: shapes with every part of a layout, modules, side files, clones.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 

@@ -1,5 +1,7 @@
 /* The verifier accepts every program of TENON_SHARED/models: hlo/ (one opcode or rule
  * each), digits/ and minilm/ (what JAX gives, and what XLA's own passes made of it).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <criterion/criterion.h>
 #include <dirent.h>

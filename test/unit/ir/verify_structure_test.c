@@ -1,5 +1,7 @@
 /* The verifier's structural checks, on modules broken by hand: what a text cannot say
  * as well as what it can.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <criterion/criterion.h>
 #include <stdio.h>

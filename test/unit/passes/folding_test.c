@@ -1,4 +1,7 @@
-/* Typed folding against the evaluator, element for element, and its speed. */
+/* Typed folding against the evaluator, element for element, and its speed.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <time.h>

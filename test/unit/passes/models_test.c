@@ -1,6 +1,8 @@
 /* Every program of TENON_SHARED/models/hlo means the same before and after the passes:
  * both are evaluated on the same random arguments. All passes but batch-norm-expansion
  * keep every bit; what that one changes lies within the evaluator's error bounds.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <criterion/criterion.h>
 #include <dirent.h>

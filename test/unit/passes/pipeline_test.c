@@ -1,4 +1,7 @@
-/* The pipeline: which passes run, and how it polices them. */
+/* The pipeline: which passes run, and how it polices them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
