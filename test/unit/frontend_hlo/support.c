@@ -1,3 +1,7 @@
+/* What the tests of the HLO front end share.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #include "support.h"
 
 #include <criterion/criterion.h>
