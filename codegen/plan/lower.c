@@ -41,7 +41,7 @@ typedef struct {
   tn_inst *inst;
   tn_position at;
   const bool *kept;
-  int frame, buffer;
+  int frame, filling, buffer; /* known while `frame` is open, whole once `filling` is closed */
 } cached;
 
 typedef struct {
@@ -305,7 +305,7 @@ static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at)
   if (l->guards.count) return NULL;
   for (int i = 0; i < l->caches.count; i++) {
     const cached *c = &l->caches.at[i];
-    if (c->inst != inst || depth_of(l, c->frame) < 0) continue;
+    if (c->inst != inst || depth_of(l, c->frame) < 0 || depth_of(l, c->filling) >= 0) continue;
     const tn_index **kept = TN_NEW_ARRAY(l->arena, const tn_index *, inst->shape->rank);
     int rank = 0;
     bool same = true;
@@ -366,7 +366,7 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
   store->expr = value;
   append(outer, local);
   append(inner, store);
-  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, buffer}));
+  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, inner->id, buffer}));
   return value;
 }
 

@@ -155,6 +155,17 @@ Test(results, mean_and_variance_of_rows) {
                    "ENTRY e { x = f32[9,50] parameter(0) ROOT r = f32[9,50] fusion(x), kind=kInput, calls=f }");
 }
 
+/* A costly value that a reduce keeps, read at another place of the same reduce. */
+Test(results, row_added_to_its_reverse) {
+  check_everywhere("add { a = f32[] parameter(0) b = f32[] parameter(1) ROOT r = f32[] add(a, b) }"
+                   "f { x = f32[9,50] parameter(0) z = f32[] constant(0) n = f32[] constant(4)"
+                   " nb = f32[9,50] broadcast(n), dimensions={} q = f32[9,50] divide(x, nb)"
+                   " v = f32[9,50] reverse(q), dimensions={1} t = f32[9,50] subtract(q, v)"
+                   " u = f32[9,50] multiply(t, q) s = f32[9] reduce(u, z), dimensions={1}, to_apply=add"
+                   " sb = f32[9,50] broadcast(s), dimensions={0} ROOT r = f32[9,50] add(u, sb) }"
+                   "ENTRY e { x = f32[9,50] parameter(0) ROOT r = f32[9,50] fusion(x), kind=kInput, calls=f }");
+}
+
 Test(results, integers_of_all_kinds) {
   check_everywhere("add { a = s32[] parameter(0) b = s32[] parameter(1) ROOT r = s32[] add(a, b) }"
                    "ENTRY e { x = s8[40,30] parameter(0) c = s32[40,30] convert(x) z = s32[] constant(3)"
