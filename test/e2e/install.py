@@ -50,7 +50,7 @@ def cmake_consumers(folder):
         file.write("HloModule twice\nENTRY main {\n  x = f32[3] parameter(0)\n  ROOT y = f32[3] add(x, x)\n}\n")
     run(tenon, "compile", model, "-o", "twice.o", cwd=folder)
     build = os.path.join(folder, "build")
-    run("cmake", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}",
+    run("cmake", "-G", "Ninja", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}",
         f"-DMODEL_OBJECT={folder}/twice.o", f"-DMODEL_DIRECTORY={folder}")
     run("cmake", "--build", build)
     for name in ("with_tenon", "with_static"):

@@ -5,10 +5,10 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import os
 import re
-import subprocess
 import sys
 
-ROOT = os.environ.get("TENON_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tree import ROOT, source_files
 
 # Layer: the folders whose headers it may include, its own apart.
 COMMON = ["base", "target", "include/tenon/diagnostic.h"]
@@ -34,15 +34,6 @@ LIBRARIES = {"llvm-c/": "codegen/cpu", "ffi.h": "driver", "jansson.h": "tools", 
 def layer_of(path):
     fits = [layer for layer in ALLOWED if path == layer or path.startswith(layer + "/")]
     return max(fits, key=len) if fits else None
-
-
-def sources():
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.c", "*.h", "*.def"],
-                             capture_output=True, text=True)
-    if listing.returncode == 0:
-        return [f for f in listing.stdout.split() if os.path.exists(os.path.join(ROOT, f))]
-    return [os.path.relpath(os.path.join(folder, f), ROOT) for folder, _, files in os.walk(ROOT)
-            for f in files if f.endswith((".c", ".h", ".def"))]
 
 
 def resolve(path, name, quoted):
@@ -72,7 +63,7 @@ def check(path, layer, line_number, name, quoted):
 
 def main():
     offences = {layer: [] for layer in ALLOWED}
-    for path in sources():
+    for path in source_files(".c", ".h", ".def"):
         layer = layer_of(path)
         if layer is None:
             continue

@@ -6,19 +6,13 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import os
 import re
-import subprocess
 import sys
 
-ROOT = os.environ.get("TENON_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tree import ROOT, source_files
+
 CODE = (".c", ".h", ".def", ".py")
 MOST_LINES = 800
-
-
-def files():
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
-    if listing.returncode != 0:
-        return []
-    return [f for f in listing.stdout.splitlines() if f.endswith(CODE) and os.path.exists(os.path.join(ROOT, f))]
 
 
 def licence(path, text):
@@ -46,7 +40,7 @@ def places(path, text):
 
 def main():
     offences = {rule: [] for rule in (licence, size, whitespace, places)}
-    for path in files():
+    for path in source_files(*CODE):
         with open(os.path.join(ROOT, path), errors="replace") as file:
             text = file.read()
         for rule, found in offences.items():
