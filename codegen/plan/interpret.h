@@ -40,6 +40,59 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *result, const tn_lanes 
 /* result = join(a, b), one element each, in the accumulator's type. */
 void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count);
 
+/* ---- inside (interpret_load.c) ---- */
+
+/* Indices and expressions, prepared: with what their evaluation needs. */
+typedef struct tn_machine_node tn_machine_node;
+typedef struct tn_machine_index tn_machine_index;
+
+typedef struct {
+  tn_term_kind kind;
+  int dim;
+  int64_t scale, divisor, limit;
+  tn_machine_index *of;
+  tn_machine_node *value;
+} tn_machine_term;
+
+struct tn_machine_index {
+  int64_t constant;
+  int n_terms;
+  tn_machine_term *terms;
+};
+
+struct tn_machine_node {
+  tn_lane_op op;
+  tn_lanes *out;
+  tn_machine_node **operands;  /* of operations */
+  tn_machine_index *offset;    /* of loads: in elements of the buffer's layout; of indices: they */
+  tn_machine_index **at, **guards; /* of loads with a fill */
+  tn_machine_node *fill;
+  bool one_memory;             /* of loads: a parameter, not a local */
+};
+
+typedef struct {
+  const tn_kernel *kernel;
+  const tn_cpu *target;
+  tn_arena *arena;
+  tn_diagnostics *sink;
+  void **memory;      /* of every buffer; of locals: one copy a lane */
+  bool *one_copy;     /* of locals: declared outside the strip, all lanes share lane 0's */
+  int64_t *elements;  /* of every buffer, in its layout */
+  int64_t *dims;      /* the dims' values; of the strip dim: of lane 0 */
+  tn_lanes **values;  /* lets and accumulators */
+  int strip;          /* the dim that runs in lanes; -1: none, one lane */
+  int lanes;
+  bool failed;
+} tn_machine;
+
+const tn_lanes *tn_machine_evaluate(tn_machine *m, tn_machine_node *node);
+void tn_machine_lanes(tn_machine *m, const tn_machine_index *index, int64_t *out);
+/* Reports an offset outside the buffer. */
+bool tn_machine_check(tn_machine *m, int buffer, int64_t offset);
+char *tn_machine_lane(const tn_machine *m, int buffer, int lane);
+/* Lane 0 into all others. */
+void tn_machine_splat(tn_type type, tn_lanes *out, int count);
+
 /* Runs one kernel; memory[i] is the storage of its i-th parameter, in its layout. */
 bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *memory, tn_diagnostics *sink);
 

@@ -258,7 +258,7 @@ static void apply_math(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, con
 }
 
 static void convert(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, int count) {
-  unsigned char in[TN_STRIP * 8], out[TN_STRIP * 8];
+  unsigned char in[TN_STRIP * 8] = {0}, out[TN_STRIP * 8];
   tn_plan_lanes_store(from, in, a, count);
   tn_convert_elements(to, out, from, in, (size_t)count);
   tn_plan_lanes_load(to, r, out, count);
@@ -321,11 +321,20 @@ static void reduce_precision_lanes(const tn_expr *expr, tn_lanes *r, const tn_la
   tn_plan_lanes_load(expr->type, r, packed, count);
 }
 
-static void fma_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {
-  for (int i = 0; i < count; i++) {
-    if (type == TN_F64) r->d[i] = fma(o[0]->d[i], o[1]->d[i], o[2]->d[i]);
-    else r->f[i] = fmaf(o[0]->f[i], o[1]->f[i], o[2]->f[i]);
+#define FMA_LANES(name, attribute)                                                                              \
+  attribute static void name(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {                  \
+    for (int i = 0; i < count; i++) {                                                                           \
+      if (type == TN_F64) r->d[i] = __builtin_fma(o[0]->d[i], o[1]->d[i], o[2]->d[i]);                          \
+      else r->f[i] = __builtin_fmaf(o[0]->f[i], o[1]->f[i], o[2]->f[i]);                                        \
+    }                                                                                                           \
   }
+FMA_LANES(fma_instruction, __attribute__((target("avx2,fma"))))
+FMA_LANES(fma_function, )
+
+/* The same bits, with the instruction where this machine has it. */
+static void fma_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {
+  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2")) fma_instruction(type, r, o, count);
+  else fma_function(type, r, o, count);
 }
 
 static void is_finite(tn_type type, tn_lanes *r, const tn_lanes *a, int count) {
