@@ -205,6 +205,37 @@ static bool accepts_row(const tn_fuser *f, const region *r, const tn_inst *candi
   return tn_fusible_elementwise(candidate) && same;
 }
 
+/* ---- reductions beside the first: sum(x) and sum(x*x) of one variance ---- */
+
+/* One value for each row, or part of computing it. */
+static bool is_beside(const region *r, const tn_inst *inst) {
+  if (is_plain_reduce(inst)) return reduces_alike(r, inst);
+  if (!tn_fusible_elementwise(inst) && (inst->op != TN_OP_RESHAPE || !tn_fusible(inst))) return false;
+  if (inst->op == TN_OP_RESHAPE && !tn_shapes_differ_in_ones(inst->shape, inst->operands[0]->shape))
+    return false;
+  return tn_shapes_differ_in_ones(inst->shape, r->members[0]->shape);
+}
+
+static bool is_used_inside_alone(const tn_fuser *f, const region *r, const tn_inst *inst) {
+  for (int i = 0; i < inst->users.count; i++)
+    if (index_in(r, inst->users.at[i]) < 0) return false;
+  return inst != f->comp->root && inst->users.count <= MOST_USERS;
+}
+
+/* What only the region uses joins it, operands after users. */
+static void absorb_beside(const tn_fuser *f, region *r) {
+  r->count = r->kept;
+  for (int i = 0; i < r->count; i++)
+    for (int k = 0; k < r->members[i]->n_operands && r->count < TN_LARGEST_GROUP; k++) {
+      tn_inst *operand = r->members[i]->operands[k];
+      bool known = index_in(r, operand) >= 0 || is_claimed(f, operand);
+      if (known || !is_beside(r, operand) || !is_used_inside_alone(f, r, operand)) continue;
+      r->full[r->count] = false;
+      r->members[r->count++] = operand;
+    }
+  r->kept = r->count;
+}
+
 enum {
   LARGEST_ROW = 256 * 1024,  /* bytes that are read again for each step of a row */
   LARGEST_ALONE = 16 * 1024, /* elements, where there is one row alone: no threads */
@@ -239,6 +270,7 @@ static void claim_rows(tn_fuser *f, region *r) {
     if (!is_plain_reduce(inst) || is_claimed(f, inst)) continue;
     describe_rows(r, inst);
     grow(f, r, inst);
+    absorb_beside(f, r);
     bool returns = false;
     for (int m = 0; m < r->kept; m++) returns = returns || r->full[m];
     claim(f, r, returns ? TN_FUSED_ROWS : TN_FUSED_REDUCE, inst);

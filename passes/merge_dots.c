@@ -81,14 +81,27 @@ static bool describe(tn_inst *dot, product *p) {
   return p->columns <= MOST_COLUMNS && reads_in_place(p->sum);
 }
 
-/* Products of the value that `first` multiplies, in the order of the list. */
-static int collect(const product *first, product *all) {
+/* Dots that stand behind the one that is looked at, by id; merged ones have higher ids. */
+typedef struct {
+  const bool *waits;
+  int count;
+} later_dots;
+
+static bool is_later(later_dots later, const tn_inst *dot) {
+  return dot->id < later.count && later.waits[dot->id];
+}
+
+/* Products of the value that `first` multiplies, which stand behind it. */
+static int collect(const product *first, later_dots later, product *all) {
   int count = 1;
   int64_t weights = tn_shape_elements(first->dot->operands[1]->shape);
   all[0] = *first;
-  for (tn_inst *inst = first->dot->next; inst && count < MOST_MERGED; inst = inst->next) {
+  const tn_inst *value = first->dot->operands[0];
+  for (int i = 0; i < value->users.count && count < MOST_MERGED; i++) {
+    tn_inst *inst = value->users.at[i];
     product *p = &all[count];
-    if (inst->op != TN_OP_DOT || inst->operands[0] != first->dot->operands[0] || !describe(inst, p)) continue;
+    if (inst->op != TN_OP_DOT || inst->operands[0] != value || !is_later(later, inst)) continue;
+    if (!inst->users.count || !describe(inst, p)) continue;
     if (!alike(first->dot, inst) || !p->bias != !first->bias) continue;
     weights += tn_shape_elements(inst->operands[1]->shape);
     if (weights > MOST_WEIGHTS) break;
@@ -150,10 +163,10 @@ static tn_inst *build_slice(tn_inst *whole, tn_inst *before, const tn_shape *sha
   return slice;
 }
 
-static bool merge(tn_inst *dot, tn_pass_context *context) {
+static bool merge(tn_inst *dot, later_dots later, tn_pass_context *context) {
   product first, all[MOST_MERGED];
   if (!describe(dot, &first)) return false;
-  int count = collect(&first, all);
+  int count = collect(&first, later, all);
   if (count < 2 || !tn_pass_spend(context)) return false;
   tn_inst *whole = build_product(all, count);
   int64_t start = 0;
@@ -166,14 +179,20 @@ static bool merge(tn_inst *dot, tn_pass_context *context) {
 }
 
 /* Dots are listed first: merging takes instructions out. What remains of them is dead
- * and not met again.                                                                  */
+ * and not met again; the merged ones are not listed.                                   */
 static bool merge_in(tn_comp *comp, tn_pass_context *context) {
   TN_VEC(tn_inst *) dots = {0};
-  bool changed = false;
+  int count = comp->module->next_id;
+  bool *waits = TN_NEW_ARRAY(context->scratch, bool, count), changed = false;
   TN_FOR_EACH_IN_COMP(comp, inst)
-  if (inst->op == TN_OP_DOT) TN_PUSH(context->scratch, &dots, inst);
-  for (int i = 0; i < dots.count; i++)
-    if (dots.at[i]->users.count > 0) changed |= merge(dots.at[i], context);
+  if (inst->op == TN_OP_DOT) {
+    TN_PUSH(context->scratch, &dots, inst);
+    waits[inst->id] = true;
+  }
+  for (int i = 0; i < dots.count; i++) {
+    waits[dots.at[i]->id] = false;
+    if (dots.at[i]->users.count > 0) changed |= merge(dots.at[i], (later_dots){waits, count}, context);
+  }
   return changed;
 }
 
