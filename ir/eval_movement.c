@@ -348,8 +348,3 @@ tn_value *tn_eval_dynamic_reshape(tn_eval *eval, const tn_inst *inst, tn_value *
   tn_value_release(eval, packed);
   return result;
 }
-
-tn_value *tn_eval_shuffle(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  (void)inst, (void)operands;
-  tn_eval_stop(eval, TN_UNSUPPORTED, "shuffle: cannot be evaluated: its mode is not part of the text");
-}

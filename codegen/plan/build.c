@@ -13,6 +13,7 @@
 #include "codegen/plan/build.h"
 
 #include "base/hash.h"
+#include "codegen/plan/native.h"
 
 /* ---- values and buffers ---- */
 
@@ -463,7 +464,7 @@ static bool build_get_dimension_size(builder *b, tn_inst *inst) {
 }
 
 static bool build_inst(builder *b, tn_inst *inst) {
-  if (tn_shape_is_dynamic(inst->shape)) return unsupported(b, inst);
+  if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO) return unsupported(b, inst);
   if (is_renaming(b, inst)) {
     const tn_shape *shape = tn_shape_without_layout(b->arena, inst->shape);
     b->values[inst->id] = array_value(b, shape, value_of(b, inst->operands[0])->buffer);

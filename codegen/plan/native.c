@@ -1,4 +1,4 @@
-/* Which elementwise operations have a native form in which types.
+/* Which operations have a native form, the elementwise ones in which types.
  *
  * Additions and their like are IEEE's or the integers' own; everything transcendental
  * is a function of base/math, and what has no row there for a type has no native form
@@ -65,4 +65,46 @@ bool tn_op_is_native(tn_op op, tn_type result, tn_type operand) {
     if (rules[i].op == op && rules[i].types & set_of(operand)) return true;
   if (!tn_type_is_float(operand)) return false;
   return tn_math_find(tn_ops[op].name, operand == TN_F64 ? TN_F64 : TN_F32) != NULL;
+}
+
+/* What is neither here nor elementwise is refused. */
+static const struct {
+  tn_op op;
+  tn_native_form form;
+} forms[] = {
+    {TN_OP_ASYNC_START, TN_NATIVE_SCHEDULE},
+    {TN_OP_BITCAST, TN_NATIVE_KERNEL},
+    {TN_OP_BITCAST_CONVERT, TN_NATIVE_SCHEDULE}, /* of equal widths: another view of the bytes */
+    {TN_OP_BROADCAST, TN_NATIVE_KERNEL},
+    {TN_OP_CALL, TN_NATIVE_SCHEDULE},
+    {TN_OP_CONCATENATE, TN_NATIVE_KERNEL},
+    {TN_OP_CONDITIONAL, TN_NATIVE_SCHEDULE},
+    {TN_OP_CONSTANT, TN_NATIVE_SCHEDULE},
+    {TN_OP_CONVOLUTION, TN_NATIVE_KERNEL},
+    {TN_OP_COPY, TN_NATIVE_KERNEL},
+    {TN_OP_COPY_START, TN_NATIVE_SCHEDULE},
+    {TN_OP_DOT, TN_NATIVE_KERNEL},
+    {TN_OP_DYNAMIC_SLICE, TN_NATIVE_KERNEL},
+    {TN_OP_FUSION, TN_NATIVE_KERNEL},
+    {TN_OP_GATHER, TN_NATIVE_KERNEL},
+    {TN_OP_GET_DIMENSION_SIZE, TN_NATIVE_SCHEDULE},
+    {TN_OP_IOTA, TN_NATIVE_KERNEL},
+    {TN_OP_MAP, TN_NATIVE_KERNEL},
+    {TN_OP_PAD, TN_NATIVE_KERNEL},
+    {TN_OP_PARAMETER, TN_NATIVE_SCHEDULE},
+    {TN_OP_REDUCE, TN_NATIVE_KERNEL},
+    {TN_OP_REDUCE_WINDOW, TN_NATIVE_KERNEL},
+    {TN_OP_RESHAPE, TN_NATIVE_KERNEL},
+    {TN_OP_REVERSE, TN_NATIVE_KERNEL},
+    {TN_OP_SLICE, TN_NATIVE_KERNEL},
+    {TN_OP_TRANSPOSE, TN_NATIVE_KERNEL},
+    {TN_OP_WHILE, TN_NATIVE_SCHEDULE},
+};
+
+tn_native_form tn_op_native_form(tn_op op) {
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    if (forms[i].op == op) return forms[i].form;
+  if (op == TN_OP_RAGGED_ALL_TO_ALL) return TN_NATIVE_NO;
+  if (tn_op_is(op, TN_OP_FREE) || tn_op_is(op, TN_OP_COLLECTIVE)) return TN_NATIVE_SCHEDULE;
+  return tn_op_is(op, TN_OP_ELEMENTWISE) ? TN_NATIVE_SCALARS : TN_NATIVE_NO;
 }

@@ -13,4 +13,13 @@ bool tn_type_is_native(tn_type type);
 /* An elementwise `op` on operands of type `operand` (of select: the second's). */
 bool tn_op_is_native(tn_op op, tn_type result, tn_type operand);
 
+/* How a plan computes an opcode. */
+typedef enum {
+  TN_NATIVE_NO,      /* refused by its name */
+  TN_NATIVE_SCALARS, /* elementwise, in the types that tn_op_is_native says */
+  TN_NATIVE_KERNEL,  /* a statement or a tree, in every native type */
+  TN_NATIVE_SCHEDULE /* without a kernel, in any type: regions, aliases, constants, what passes through */
+} tn_native_form;
+tn_native_form tn_op_native_form(tn_op op);
+
 #endif
