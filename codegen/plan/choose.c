@@ -81,7 +81,7 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   int64_t width = (int64_t)n->lanes * n->vectors, stride;
   if (at < 0 || shape->layout || shape->rank - n_outer < 2 || c->weights >= kernel->n_parameters) return;
   const tn_buffer *buffer = &ch->b.buffers.at[step->arguments[c->weights]];
-  if (buffer->shape->layout) return;
+  if (buffer->shape->layout || !buffer->bytes) return;
   const tn_index *offset = tn_access_offset(ch->b.arena, kernel, c->weights, c->weights_at);
   bool contiguous = tn_index_stride(kernel, offset, c->n, 1, &stride) && stride == 1;
   bool constant = buffer->memory == TN_MEMORY_CONSTANT;
