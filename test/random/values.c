@@ -80,7 +80,7 @@ static int64_t random_integer(dice *d, int bits, bool small) {
   switch (roll(d, 8)) {
   case 0: return 0;
   case 1: return (int64_t)(UINT64_C(1) << (bits - 1));     /* the least signed */
-  case 2: return (int64_t)(UINT64_C(1) << (bits - 1)) - 1; /* the most signed */
+  case 2: return (int64_t)((UINT64_C(1) << (bits - 1)) - 1); /* the most signed */
   case 3: return -1;                                       /* the most unsigned */
   case 4:
   case 5: return between(d, -20, 20);
