@@ -50,7 +50,8 @@ static bool open_machine(tn_unit *u) {
   }
   bool native = !strcmp(u->cpu->cpu, "native");
   u->cpu_name = native ? LLVMGetHostCPUName() : LLVMCreateMessage(u->cpu->cpu);
-  u->features = !strcmp(u->cpu->features, "native") ? LLVMGetHostCPUFeatures() : LLVMCreateMessage(u->cpu->features);
+  u->features =
+      !strcmp(u->cpu->features, "native") ? LLVMGetHostCPUFeatures() : LLVMCreateMessage(u->cpu->features);
   int level = u->options->optimisation;
   LLVMCodeGenOptLevel optimisation = level <= 1   ? LLVMCodeGenLevelLess
                                      : level == 2 ? LLVMCodeGenLevelDefault
@@ -61,7 +62,8 @@ static bool open_machine(tn_unit *u) {
 }
 
 static void attribute(tn_unit *u, LLVMValueRef f, const char *name, const char *value) {
-  LLVMAttributeRef a = LLVMCreateStringAttribute(u->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+  LLVMAttributeRef a =
+      LLVMCreateStringAttribute(u->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
   LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 

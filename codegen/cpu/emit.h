@@ -29,15 +29,15 @@
 /* ---- one plan ---- */
 
 typedef struct {
-  LLVMValueRef function;   /* void (ptr context, i64 begin, i64 end, i32 worker) */
-  LLVMValueRef body;       /* the same with an environment of its own, for parallel_for; NULL until needed */
-  int64_t count;           /* iterations that threads share; 1: not shared */
-  double work;             /* of the whole kernel, in vector operations */
-  int64_t scratch;         /* bytes of a worker */
+  LLVMValueRef function; /* void (ptr context, i64 begin, i64 end, i32 worker) */
+  LLVMValueRef body;     /* the same with an environment of its own, for parallel_for; NULL until needed */
+  int64_t count;         /* iterations that threads share; 1: not shared */
+  double work;           /* of the whole kernel, in vector operations */
+  int64_t scratch;       /* bytes of a worker */
 } tn_kernel_code;
 
 typedef struct {
-  tn_arena *arena;         /* the plan's: what outlives the compilation */
+  tn_arena *arena; /* the plan's: what outlives the compilation */
   tn_plan *plan;
   const tn_cpu_options *options;
   tn_diagnostics *sink;
@@ -49,18 +49,18 @@ typedef struct {
   LLVMTargetDataRef layout;
   char *cpu_name, *features; /* LLVM's, resolved; malloc'ed by LLVM */
   LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, nothing;
-  tn_kernel_code *kernels; /* one a kernel of the plan */
-  int64_t scratch;         /* the largest of the kernels', a multiple of 64 */
+  tn_kernel_code *kernels;  /* one a kernel of the plan */
+  int64_t scratch;          /* the largest of the kernels', a multiple of 64 */
   int64_t *constant_offset; /* of each plan buffer in the constants, or -1 */
-  int *constant_order;     /* buffers in the order of the section, each different once */
+  int *constant_order;      /* buffers in the order of the section, each different once */
   int n_constants;
   int64_t constant_bytes;
   bool side_file;
   uint64_t constant_hash[2];
   tn_str side_bytes;
-  unsigned math_widths;    /* of base/math's functions that are called: 1, 4, 8, 16 added up */
+  unsigned math_widths;              /* of base/math's functions that are called: 1, 4, 8, 16 added up */
   int64_t entry_frame, kernel_frame; /* the largest that LLVM told of */
-  bool failed;             /* a diagnostic was reported; the module is abandoned */
+  bool failed;                       /* a diagnostic was reported; the module is abandoned */
 } tn_unit;
 
 /* ---- one kernel ---- */
@@ -71,32 +71,32 @@ typedef struct {
  * A dim with several points is "jammed": statements are evaluated for all of them side
  * by side. Unrolled reduced dims are not: their steps follow each other (constant).    */
 typedef struct {
-  int64_t extent;              /* elements that the next inner loop of the dim covers */
+  int64_t extent; /* elements that the next inner loop of the dim covers */
   int64_t constant;
   LLVMValueRef vars[TN_MAX_TILES + 1];
   int depth[TN_MAX_TILES + 1]; /* of the loop that var belongs to */
   int64_t var_align[TN_MAX_TILES + 1];
   int n_vars;
-  int jam_at;                  /* position in jam, or -1 */
+  int jam_at; /* position in jam, or -1 */
   int64_t low, high, align;
-  int64_t pending;             /* low … high + pending covers what inner loops of the dim will add */
-  int slots;                   /* points there can be: the stride in arrays of points */
-  int points;                  /* in the current segment */
-  int tail;                    /* vector dim: active lanes of the last point */
+  int64_t pending; /* low … high + pending covers what inner loops of the dim will add */
+  int slots;       /* points there can be: the stride in arrays of points */
+  int points;      /* in the current segment */
+  int tail;        /* vector dim: active lanes of the last point */
 } tn_dim_state;
 
 /* Values at the points of the jammed dims of `dims`, array index: mixed radix over the
  * jammed dims, slots each, in the order they were opened.                             */
 typedef struct {
   uint64_t dims;
-  bool vector;           /* each is a vector over the lanes of the vector dim */
-  LLVMValueRef *at;      /* NULL: not there (yet) */
-  LLVMValueRef *splat;   /* of scalars: the same in all lanes, made when asked for */
-  const tn_expr *lazy;   /* a load, whose points are emitted when asked for */
+  bool vector;         /* each is a vector over the lanes of the vector dim */
+  LLVMValueRef *at;    /* NULL: not there (yet) */
+  LLVMValueRef *splat; /* of scalars: the same in all lanes, made when asked for */
+  const tn_expr *lazy; /* a load, whose points are emitted when asked for */
 } tn_values;
 
 typedef struct {
-  LLVMValueRef anchor;   /* what depends on outer loops and this one alone goes before it */
+  LLVMValueRef anchor; /* what depends on outer loops and this one alone goes before it */
   LLVMBasicBlockRef header;
   int memo_mark;
 } tn_open_loop;
@@ -123,42 +123,45 @@ typedef struct {
   tn_unit *u;
   LLVMBuilderRef b;
   const tn_kernel *k;
-  tn_arena *arena;              /* scratch */
+  tn_arena *arena; /* scratch */
   LLVMValueRef function;
-  LLVMValueRef *buffers;        /* base pointers */
-  uint64_t *buffer_dims;        /* locals: the dims around them; 0 for parameters */
-  uint64_t *value_dims;         /* dims a let or an accumulator can vary over */
-  LLVMValueRef *local_slot;     /* locals: on the stack, once allocated */
-  int64_t *local_bytes;         /* locals: of one instance */
-  uint64_t *local_jam;          /* locals: the jammed dims at their declaration */
-  int *local_lanes;             /* locals inside a vector dim: lanes beside each element; else 1 */
-  LLVMValueRef scratch;         /* this worker's */
+  LLVMValueRef *buffers;    /* base pointers */
+  uint64_t *buffer_dims;    /* locals: the dims around them; 0 for parameters */
+  uint64_t *value_dims;     /* dims a let or an accumulator can vary over */
+  LLVMValueRef *local_slot; /* locals: on the stack, once allocated */
+  int64_t *local_bytes;     /* locals: of one instance */
+  uint64_t *local_jam;      /* locals: the jammed dims at their declaration */
+  int *local_lanes;         /* locals inside a vector dim: lanes beside each element; else 1 */
+  LLVMValueRef scratch;     /* this worker's */
   int64_t scratch_used, scratch_bytes;
   tn_dim_state *dims;
-  int jam[64];                  /* jammed dims, in the order they were opened */
+  int jam[64]; /* jammed dims, in the order they were opened */
   int n_jam;
-  int vector;                   /* the vector dim that is open, or -1 */
-  int lanes;                    /* its L */
-  int lane;                     /* >= 0: everything is emitted for this lane alone, as scalars */
-  int low[64], count[64];       /* the box of points under evaluation, by position in jam */
-  int at[64];                   /* the point, by position in jam */
+  int vector;                    /* the vector dim that is open, or -1 */
+  int lanes;                     /* its L */
+  int lane;                      /* >= 0: everything is emitted for this lane alone, as scalars */
+  int low[64], count[64];        /* the box of points under evaluation, by position in jam */
+  int walk[64];                  /* positions in jam, outermost of the walk over points first */
+  int at[64];                    /* the point, by position in jam */
+  TN_VEC(LLVMValueRef) fills;    /* constants in memory that guarded loads fall back on */
   TN_VEC(tn_guard_range) guards; /* of all loads with a fill */
-  int step_in_order;            /* of the innermost unrolled step of a reduced dim */
-  int variants;                 /* how often the code being emitted exists, by segments of the loops around */
+  int step_in_order;             /* of the innermost unrolled step of a reduced dim */
+  int variants; /* how often the code being emitted exists, by segments of the loops around */
   tn_open_loop loops[TN_MAX_LOOPS]; /* [0]: the function */
   int n_loops;
   TN_VEC(LLVMValueRef *) carried; /* accumulators of the open reduce: loops make phis of them */
-  tn_values *values;            /* lets and accumulators by number */
-  tn_memo_entry *memo;          /* index arithmetic that open loops can share */
+  tn_values *values;              /* lets and accumulators by number */
+  tn_memo_entry *memo;            /* index arithmetic that open loops can share */
   int n_memo, memo_capacity;
   int memo_heads[1024];
-  tn_map offsets;               /* access -> its offset index */
-  tn_map deps;                  /* expression -> dims; empty until value_dims are known */
+  tn_map offsets; /* access -> its offset index */
+  tn_map deps;    /* expression -> dims; empty until value_dims are known */
   bool deps_known;
 } tn_emitter;
 
 /* ---- compile.c ---- */
-bool tn_unit_fail(tn_unit *u, tn_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool tn_unit_fail(tn_unit *u, tn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void tn_function_attributes(tn_unit *u, LLVMValueRef function);
 
@@ -166,18 +169,21 @@ void tn_function_attributes(tn_unit *u, LLVMValueRef function);
 bool tn_type_emits(tn_type type);                       /* has a register form here */
 LLVMTypeRef tn_register_type(tn_unit *u, tn_type type); /* i1; iN; float for f16 and bf16; double */
 LLVMTypeRef tn_memory_type(tn_unit *u, tn_type type);
-LLVMTypeRef tn_shaped(LLVMTypeRef element, int lanes);  /* lanes 0: scalar */
-int tn_lanes_of(LLVMValueRef value);                    /* 0: scalar */
-LLVMValueRef tn_int_like(LLVMTypeRef type, uint64_t value);   /* splats where `type` is a vector */
+LLVMTypeRef tn_shaped(LLVMTypeRef element, int lanes);      /* lanes 0: scalar */
+int tn_lanes_of(LLVMValueRef value);                        /* 0: scalar */
+LLVMValueRef tn_int_like(LLVMTypeRef type, uint64_t value); /* splats where `type` is a vector */
 LLVMValueRef tn_float_like(LLVMTypeRef type, double value);
 LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element); /* same lanes */
 LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
-LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value); /* f16, bf16: float -> float */
+LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type,
+                              LLVMValueRef value); /* f16, bf16: float -> float */
 LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value);
-LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits);     /* scalar */
-LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits, int mantissa_bits);
-LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments, int count);
+LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits); /* scalar */
+LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
+                                 int mantissa_bits);
+LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
+                          int count);
 LLVMValueRef tn_select(tn_emitter *e, LLVMValueRef condition, LLVMValueRef a, LLVMValueRef b);
 
 /* ---- emit_math.c ---- */
@@ -225,7 +231,7 @@ LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value);
 /* Neighbouring elements from the current point (and lane) on. */
 LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int lanes);
-int tn_active_lanes(const tn_emitter *e); /* at the current point */
+int tn_active_lanes(const tn_emitter *e);             /* at the current point */
 LLVMValueRef tn_lane_mask(tn_emitter *e, int active); /* <L x i1> */
 LLVMValueRef tn_splat(tn_emitter *e, LLVMValueRef scalar, int lanes);
 
@@ -233,7 +239,8 @@ LLVMValueRef tn_splat(tn_emitter *e, LLVMValueRef scalar, int lanes);
 typedef void tn_nest_body(tn_emitter *e, void *data);
 void tn_emit_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body, void *data);
 /* The same, the leading loops in the function's range begin … end; returns the range of all. */
-int64_t tn_emit_shared_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body, void *data);
+int64_t tn_emit_shared_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body,
+                            void *data);
 int tn_loops_of(tn_emitter *e, const tn_stmt *stmt, tn_loop_ref *out); /* in order; at most TN_MAX_LOOPS */
 
 /* ---- emit_kernel.c ---- */

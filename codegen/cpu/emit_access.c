@@ -175,12 +175,44 @@ static LLVMValueRef fill_at(tn_emitter *e, const tn_expr *expr, bool vector) {
   return value;
 }
 
+/* A constant fill in memory, `lanes` times. */
+static LLVMValueRef fill_in_memory(tn_emitter *e, const tn_expr *fill, int lanes) {
+  LLVMTypeRef type = tn_memory_type(e->u, fill->type);
+  bool is_float = fill->type == TN_F32 || fill->type == TN_F64;
+  LLVMValueRef one =
+      is_float ? tn_constant_value(e, fill->type, fill->bits[0]) : LLVMConstInt(type, fill->bits[0], false);
+  LLVMValueRef all = lanes ? tn_splat(e, one, lanes) : one;
+  for (int i = 0; i < e->fills.count; i++)
+    if (LLVMGetInitializer(e->fills.at[i]) == all) return e->fills.at[i];
+  LLVMValueRef global = LLVMAddGlobal(e->u->module, LLVMTypeOf(all), "");
+  LLVMSetInitializer(global, all);
+  LLVMSetLinkage(global, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(global, true);
+  LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+  TN_PUSH(e->arena, &e->fills, global);
+  return global;
+}
+
+/* Under guards that are the same in all lanes. A constant fill is read from memory too:
+ * choosing between addresses is cheaper than choosing between values, which on vectors
+ * and floats would be a branch. Any other fill needs an address that can be read.      */
+static LLVMValueRef chosen_load(tn_emitter *e, const tn_expr *expr, const guards *g, int lanes) {
+  const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
+  LLVMValueRef condition = guards_hold(e, g, false);
+  if (expr->load.fill->kind == TN_EXPR_CONSTANT) {
+    LLVMValueRef inside = address(e, expr->load.buffer, offset, NULL);
+    return load(e, expr->type, tn_select(e, condition, inside, fill_in_memory(e, expr->load.fill, lanes)),
+                lanes);
+  }
+  LLVMValueRef value = load(e, expr->type, address(e, expr->load.buffer, offset, condition), lanes);
+  return tn_select(e, condition, value, fill_at(e, expr, lanes > 0));
+}
+
 static LLVMValueRef scalar_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
   if (g->never) return fill_at(e, expr, false);
-  LLVMValueRef condition = g->count ? guards_hold(e, g, false) : NULL;
+  if (g->count) return chosen_load(e, expr, g, 0);
   const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
-  LLVMValueRef value = load(e, expr->type, address(e, expr->load.buffer, offset, condition), 0);
-  return condition ? tn_select(e, condition, value, fill_at(e, expr, false)) : value;
+  return load(e, expr->type, address(e, expr->load.buffer, offset, NULL), 0);
 }
 
 /* Lane by lane: other steps than 1, and indices that have no step. */
@@ -196,8 +228,8 @@ static LLVMValueRef gathered_load(tn_emitter *e, const tn_expr *expr) {
   return all;
 }
 
-/* Neighbouring elements. A guard that is the same in all lanes chooses the address where
- * the buffer's start has room for a vector, else the mask.                               */
+/* Neighbouring elements. A guard that is the same in all lanes chooses the address, others
+ * are masks.                                                                            */
 static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
   int active = tn_active_lanes(e), buffer = expr->load.buffer;
   const tn_index *offset = tn_offset_of(e, expr, buffer, expr->load.at);
@@ -205,11 +237,9 @@ static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards
   if (!g->count && is_narrow(e, active))
     return narrow_load(e, expr->type, address(e, buffer, offset, NULL), active);
   if (!g->count) return masked_load(e, expr->type, address(e, buffer, offset, NULL), tn_lane_mask(e, active));
-  if (g->uniform && active == e->lanes && tn_shape_elements(e->k->buffers[buffer].shape) >= e->lanes) {
-    LLVMValueRef condition = guards_hold(e, g, false);
-    LLVMValueRef value = load(e, expr->type, address(e, buffer, offset, condition), e->lanes);
-    return tn_select(e, condition, value, fill_at(e, expr, true));
-  }
+  bool room = tn_shape_elements(e->k->buffers[buffer].shape) >= e->lanes;
+  if (g->uniform && active == e->lanes && (room || expr->load.fill->kind == TN_EXPR_CONSTANT))
+    return chosen_load(e, expr, g, e->lanes);
   LLVMValueRef holds = guards_hold(e, g, true), mask = holds;
   if (active < e->lanes) mask = LLVMBuildAnd(e->b, holds, tn_lane_mask(e, active), "");
   LLVMValueRef value = masked_load(e, expr->type, address(e, buffer, offset, NULL), mask);

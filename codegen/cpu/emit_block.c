@@ -65,13 +65,17 @@ static bool check(tn_emitter *e, const blocking *b) {
   const char *name = e->k->name;
   for (int i = 0; i < b->reduce->n_dims; i++)
     if (e->k->schedule.dims[b->reduce->dims[i]].lanes)
-      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: order: a reduce with partial results outside loops of its nest", name);
+      return tn_unit_fail(e->u, TN_UNSUPPORTED,
+                          "kernel %s: order: a reduce with partial results outside loops of its nest", name);
   for (const tn_stmt *s = b->reduce->body; s; s = s->next)
     if (s->kind == TN_STMT_STORE)
-      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: order: a reduce with stores outside loops of its nest", name);
+      return tn_unit_fail(e->u, TN_UNSUPPORTED,
+                          "kernel %s: order: a reduce with stores outside loops of its nest", name);
   for (const tn_stmt *s = b->loop->body; s != b->reduce; s = s->next)
     if (s->kind != TN_STMT_LET)
-      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: order: a reduce after other statements outside loops of its nest", name);
+      return tn_unit_fail(e->u, TN_UNSUPPORTED,
+                          "kernel %s: order: a reduce after other statements outside loops of its nest",
+                          name);
   return true;
 }
 
@@ -124,7 +128,8 @@ static LLVMTypeRef kept_type(tn_emitter *e, int value, const tn_values *values) 
 static LLVMValueRef address(tn_emitter *e, const block *k, int i) {
   tn_dim_state *saved = TN_NEW_ARRAY(e->arena, tn_dim_state, e->k->n_dims);
   tn_type type = e->k->values[k->b->reduce->accumulators[i].value].type;
-  int64_t constant, bytes = type == TN_PRED ? 1 : (int64_t)LLVMABISizeOfType(e->u->layout, tn_register_type(e->u, type));
+  int64_t constant,
+      bytes = type == TN_PRED ? 1 : (int64_t)LLVMABISizeOfType(e->u->layout, tn_register_type(e->u, type));
   memcpy(saved, e->dims, sizeof *saved * (size_t)e->k->n_dims);
   for (int d = 0; d < e->k->n_dims; d++) {
     tn_dim_state *dim = &e->dims[d];
@@ -184,7 +189,8 @@ static LLVMValueRef is_end(tn_emitter *e, const blocking *b, bool last, bool *po
     if (d->low == d->high) continue;
     LLVMValueRef value = LLVMConstInt(e->u->i64, (uint64_t)d->constant, true);
     for (int v = 0; v < d->n_vars; v++) value = LLVMBuildAdd(e->b, value, d->vars[v], "");
-    LLVMValueRef one = LLVMBuildICmp(e->b, LLVMIntEQ, value, LLVMConstInt(e->u->i64, (uint64_t)wanted, true), "");
+    LLVMValueRef one =
+        LLVMBuildICmp(e->b, LLVMIntEQ, value, LLVMConstInt(e->u->i64, (uint64_t)wanted, true), "");
     all = all ? LLVMBuildAnd(e->b, all, one, "") : one;
   }
   return *possible ? all : NULL;
@@ -194,7 +200,8 @@ static LLVMBasicBlockRef new_block(tn_emitter *e) {
   return LLVMAppendBasicBlockInContext(e->u->context, e->function, "");
 }
 
-static void join_values(tn_emitter *e, tn_values *to, const tn_values *other, int slots, LLVMBasicBlockRef a, LLVMBasicBlockRef b) {
+static void join_values(tn_emitter *e, tn_values *to, const tn_values *other, int slots, LLVMBasicBlockRef a,
+                        LLVMBasicBlockRef b) {
   for (int s = 0; s < slots; s++) {
     if (!to->at[s]) continue;
     LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(to->at[s]), "");
@@ -214,7 +221,8 @@ static void begin_block(tn_emitter *e, const block *k) {
     LLVMBuildCondBr(e->b, first, fresh, again);
     LLVMPositionBuilderAtEnd(e->b, fresh);
   }
-  for (int i = 0; i < reduce->n_accumulators && possible; i++) initial[i] = tn_initial_values(e, &reduce->accumulators[i]);
+  for (int i = 0; i < reduce->n_accumulators && possible; i++)
+    initial[i] = tn_initial_values(e, &reduce->accumulators[i]);
   if (first) {
     fresh = LLVMGetInsertBlock(e->b);
     LLVMBuildBr(e->b, join);
@@ -272,7 +280,8 @@ static void emit_blocked(tn_emitter *e, void *loop) {
   block k = {.b = &b, .entry = TN_NEW_ARRAY(e->arena, tn_dim_state, e->k->n_dims)};
   k.memories = TN_NEW_ARRAY(e->arena, memory, b.reduce->n_accumulators);
   memcpy(k.entry, e->dims, sizeof *k.entry * (size_t)e->k->n_dims);
-  for (int i = 0; i < b.reduce->n_accumulators; i++) k.memories[i] = allocate(e, &b, &b.reduce->accumulators[i]);
+  for (int i = 0; i < b.reduce->n_accumulators; i++)
+    k.memories[i] = allocate(e, &b, &b.reduce->accumulators[i]);
   tn_emit_nest(e, b.order + b.n_prefix, b.n_mid, emit_block, &k);
   e->scratch_used = scratch;
 }

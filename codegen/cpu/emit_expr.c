@@ -39,7 +39,8 @@ bool tn_first_point(tn_emitter *e, uint64_t dims) {
 }
 
 bool tn_next_point(tn_emitter *e, uint64_t dims) {
-  for (int j = e->n_jam - 1; j >= 0; j--) {
+  for (int i = e->n_jam - 1; i >= 0; i--) {
+    int j = e->walk[i];
     if (!in_mask(e, dims, j)) continue;
     if (++e->at[j] < e->low[j] + e->count[j]) return true;
     e->at[j] = e->low[j];
@@ -47,10 +48,22 @@ bool tn_next_point(tn_emitter *e, uint64_t dims) {
   return false;
 }
 
+/* The walk over a tile has the dim with the fewest points innermost: of a product, those
+ * operands stay in registers that are few, and the others are there one at a time.      */
+static bool walks_inside(const tn_emitter *e, int j, int other) {
+  int points = e->dims[e->jam[j]].points, others = e->dims[e->jam[other]].points;
+  return points < others || (points == others && e->jam[j] == e->vector);
+}
+
 void tn_full_box(tn_emitter *e) {
   for (int j = 0; j < e->n_jam; j++) {
     e->at[j] = e->low[j] = 0;
     e->count[j] = e->dims[e->jam[j]].points;
+  }
+  for (int j = 0; j < e->n_jam; j++) { /* insertion sort */
+    int i = j;
+    for (; i > 0 && walks_inside(e, e->walk[i - 1], j); i--) e->walk[i] = e->walk[i - 1];
+    e->walk[i] = j;
   }
 }
 
@@ -118,7 +131,8 @@ static LLVMValueRef ramp(tn_emitter *e, const tn_index *index, tn_type type, int
   LLVMTypeRef t = small ? e->u->i32 : e->u->i64;
   LLVMValueRef start = LLVMBuildTrunc(e->b, tn_emit_index_value(e, index), t, ""), steps[256];
   for (int i = 0; i < e->lanes; i++) steps[i] = LLVMConstInt(t, (uint64_t)(i * stride), true);
-  LLVMValueRef all = LLVMBuildAdd(e->b, tn_splat(e, start, e->lanes), LLVMConstVector(steps, (unsigned)e->lanes), "");
+  LLVMValueRef all =
+      LLVMBuildAdd(e->b, tn_splat(e, start, e->lanes), LLVMConstVector(steps, (unsigned)e->lanes), "");
   return tn_convert(e, small ? TN_S32 : TN_S64, type, all);
 }
 

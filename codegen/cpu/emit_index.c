@@ -64,7 +64,8 @@ uint64_t tn_index_dims(tn_emitter *e, const tn_index *index) {
 
 static uint64_t load_dims(tn_emitter *e, const tn_expr *expr) {
   uint64_t dims = e->buffer_dims[expr->load.buffer];
-  for (int i = 0; i < e->k->buffers[expr->load.buffer].shape->rank; i++) dims |= tn_index_dims(e, expr->load.at[i]);
+  for (int i = 0; i < e->k->buffers[expr->load.buffer].shape->rank; i++)
+    dims |= tn_index_dims(e, expr->load.at[i]);
   for (int i = 0; i < expr->load.n_guards; i++) dims |= tn_index_dims(e, expr->load.guards[i].index);
   return expr->load.fill ? dims | tn_expr_dims(e, expr->load.fill) : dims;
 }
@@ -278,7 +279,8 @@ static placed apply(tn_emitter *e, int op, placed a, placed b, int64_t number) {
   if (depth >= e->n_loops) return (placed){build(e, op, a.value, b.value, number), depth};
   for (int i = e->memo_heads[memo_hash(op, a.value, b.value, number)]; i; i = e->memo[i - 1].next) {
     const tn_memo_entry *m = &e->memo[i - 1];
-    if (m->op == op && m->a == a.value && m->b == b.value && m->number == number) return (placed){m->value, depth};
+    if (m->op == op && m->a == a.value && m->b == b.value && m->number == number)
+      return (placed){m->value, depth};
   }
   LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
   LLVMPositionBuilderBefore(e->b, e->loops[depth].anchor);
@@ -379,7 +381,8 @@ static placed runtime_value(tn_emitter *e, const tn_term *term) {
   tn_type type = term->value->type;
   bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
   LLVMValueRef value = LLVMBuildIntCast2(e->b, tn_scalar_at_point(e, term->value), e->u->i64, is_signed, "");
-  LLVMValueRef limit = LLVMConstInt(e->u->i64, (uint64_t)term->limit, false), zero = LLVMConstInt(e->u->i64, 0, false);
+  LLVMValueRef limit = LLVMConstInt(e->u->i64, (uint64_t)term->limit, false),
+               zero = LLVMConstInt(e->u->i64, 0, false);
   if (is_signed) value = tn_intrinsic(e, "llvm.smax", e->u->i64, (LLVMValueRef[]){value, zero}, 2);
   value = tn_intrinsic(e, "llvm.umin", e->u->i64, (LLVMValueRef[]){value, limit}, 2);
   return (placed){value, e->n_loops};

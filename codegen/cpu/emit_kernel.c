@@ -19,7 +19,8 @@
 static int leaf_cost(const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce) {
   int cost = 0;
   for (const tn_stmt *s = first; s != end; s = s->next) cost += tn_expr_cost(s->expr);
-  for (int i = 0; reduce && i < reduce->n_accumulators; i++) cost += tn_expr_cost(reduce->accumulators[i].update);
+  for (int i = 0; reduce && i < reduce->n_accumulators; i++)
+    cost += tn_expr_cost(reduce->accumulators[i].update);
   return cost;
 }
 
@@ -66,7 +67,9 @@ static bool first_for(const tn_emitter *e, uint64_t dims) {
 
 /* ---- leaves ---- */
 
-static bool is_vector(const tn_emitter *e, uint64_t dims) { return e->vector >= 0 && (dims >> e->vector & 1); }
+static bool is_vector(const tn_emitter *e, uint64_t dims) {
+  return e->vector >= 0 && (dims >> e->vector & 1);
+}
 
 static void open_let(tn_emitter *e, const tn_stmt *let) {
   uint64_t dims = e->value_dims[let->value];
@@ -79,7 +82,8 @@ static void emit_let(tn_emitter *e, const tn_stmt *let) {
   tn_values *from = tn_emit_values(e, let->expr);
   for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
     LLVMValueRef value = tn_value_at(e, from, to->vector);
-    to->at[tn_point_number(e, to->dims)] = tn_convert(e, let->expr->type, e->k->values[let->value].type, value);
+    to->at[tn_point_number(e, to->dims)] =
+        tn_convert(e, let->expr->type, e->k->values[let->value].type, value);
   }
 }
 
@@ -131,8 +135,10 @@ void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, con
   first_group(e, size, whole);
   do {
     for (const tn_stmt *s = first; s != end && !e->u->failed; s = s->next) {
-      if (s->kind == TN_STMT_LET) emit_let(e, s);
-      else emit_store(e, s);
+      if (s->kind == TN_STMT_LET)
+        emit_let(e, s);
+      else
+        emit_store(e, s);
     }
     if (reduce) emit_updates(e, reduce);
   } while (!e->u->failed && next_group(e, whole));
@@ -228,8 +234,10 @@ static void open_function(tn_emitter *e) {
     LLVMValueRef at = LLVMConstInt(u->i64, (uint64_t)i, false);
     LLVMValueRef slot = LLVMBuildGEP2(e->b, u->ptr, context, &at, 1, "");
     LLVMValueRef value = LLVMBuildLoad2(e->b, i > e->k->n_parameters ? u->i64 : u->ptr, slot, "");
-    if (i < e->k->n_parameters) e->buffers[i] = value;
-    else slots[i - e->k->n_parameters] = value;
+    if (i < e->k->n_parameters)
+      e->buffers[i] = value;
+    else
+      slots[i - e->k->n_parameters] = value;
   }
   LLVMValueRef worker = LLVMBuildSExt(e->b, LLVMGetParam(e->function, 3), u->i64, "");
   LLVMValueRef offset = LLVMBuildMul(e->b, worker, slots[1], "");
@@ -264,11 +272,13 @@ static void init_emitter(tn_emitter *e) {
 }
 
 static bool check_kernel(tn_unit *u, const tn_kernel *k) {
-  if (k->n_dims > 62) return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
+  if (k->n_dims > 62)
+    return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
   for (int i = 0; i < k->n_buffers; i++) {
     const tn_shape *shape = k->buffers[i].shape;
     if (!tn_type_emits(shape->type))
-      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name, tn_type_name(shape->type));
+      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
+                          tn_type_name(shape->type));
     if (shape->layout && shape->layout->element_bits && shape->layout->element_bits < 8)
       return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for E(%d) yet", k->name,
                           shape->layout->element_bits);

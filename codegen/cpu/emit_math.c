@@ -26,7 +26,9 @@ static LLVMValueRef function_of(tn_emitter *e, const tn_math_function *row, int 
   LLVMTypeRef result = tn_shaped(tn_memory_type(u, row->result), width == 1 ? 0 : width);
   if (function) return function;
   u->math_widths |= (unsigned)width;
-  return LLVMAddFunction(u->module, name, LLVMFunctionType(result, (LLVMTypeRef[]){operand, operand}, (unsigned)row->arity, false));
+  return LLVMAddFunction(
+      u->module, name,
+      LLVMFunctionType(result, (LLVMTypeRef[]){operand, operand}, (unsigned)row->arity, false));
 }
 
 static LLVMValueRef call(tn_emitter *e, const tn_math_function *row, int width, LLVMValueRef *x) {
@@ -37,7 +39,8 @@ static LLVMValueRef call(tn_emitter *e, const tn_math_function *row, int width, 
 static LLVMValueRef lanes_from(tn_emitter *e, LLVMValueRef value, int first, int count) {
   LLVMValueRef order[256];
   for (int i = 0; i < count; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)(first + i), false);
-  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)), LLVMConstVector(order, (unsigned)count), "");
+  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)),
+                                LLVMConstVector(order, (unsigned)count), "");
 }
 
 /* The widest function for vectors of `lanes` on this target. */
@@ -92,7 +95,8 @@ LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef *o
 static LLVMModuleRef read_bitcode(tn_unit *u, int width) {
   size_t size;
   const unsigned char *bytes = tn_math_bitcode(width, u->cpu->fma, &size);
-  LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "math", false);
+  LLVMMemoryBufferRef buffer =
+      LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "math", false);
   LLVMModuleRef module;
   if (LLVMParseBitcodeInContext2(u->context, buffer, &module)) module = NULL;
   LLVMDisposeMemoryBuffer(buffer);
@@ -116,7 +120,8 @@ static bool link_width(tn_unit *u, int width) {
   keep_called(u, math);
   LLVMSetTarget(math, LLVMGetTarget(u->module));
   LLVMSetDataLayout(math, LLVMGetDataLayoutStr(u->module));
-  return !LLVMLinkModules2(u->module, math) || tn_unit_fail(u, TN_BUG, "code generation: base/math does not link");
+  return !LLVMLinkModules2(u->module, math) ||
+         tn_unit_fail(u, TN_BUG, "code generation: base/math does not link");
 }
 
 static void adopt_functions(tn_unit *u) {

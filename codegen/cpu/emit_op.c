@@ -19,14 +19,16 @@ static LLVMValueRef constant_like(tn_emitter *e, tn_type type, LLVMValueRef mode
 static bool is_signed(tn_type type) { return tn_type_class_of(type) == TN_CLASS_SIGNED; }
 
 static LLVMValueRef refuse(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef model) {
-  tn_unit_fail(e->u, TN_UNSUPPORTED, "%s: no native code for %s yet", tn_ops[expr->op.op].name, tn_type_name(type));
+  tn_unit_fail(e->u, TN_UNSUPPORTED, "%s: no native code for %s yet", tn_ops[expr->op.op].name,
+               tn_type_name(type));
   LLVMTypeRef t = tn_register_type(e->u, tn_type_emits(expr->type) ? expr->type : TN_F32);
   return LLVMGetUndef(tn_with_element(LLVMTypeOf(model), t));
 }
 
 /* ---- integers ---- */
 
-static LLVMValueRef integer_divide(tn_emitter *e, tn_type type, LLVMValueRef a, LLVMValueRef b, bool remainder) {
+static LLVMValueRef integer_divide(tn_emitter *e, tn_type type, LLVMValueRef a, LLVMValueRef b,
+                                   bool remainder) {
   LLVMTypeRef t = LLVMTypeOf(a);
   LLVMValueRef zero = tn_int_like(t, 0), one = tn_int_like(t, 1), ones = tn_int_like(t, UINT64_MAX);
   LLVMValueRef by_zero = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
@@ -48,7 +50,8 @@ static LLVMValueRef shift(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef a,
   LLVMValueRef fits = LLVMBuildICmp(e->b, LLVMIntULT, b, tn_int_like(t, bits), "");
   LLVMValueRef amount = tn_select(e, fits, b, tn_int_like(t, bits - 1));
   if (op == TN_OP_SHIFT_RIGHT_ARITHMETIC) return LLVMBuildAShr(e->b, a, amount, "");
-  LLVMValueRef value = op == TN_OP_SHIFT_LEFT ? LLVMBuildShl(e->b, a, amount, "") : LLVMBuildLShr(e->b, a, amount, "");
+  LLVMValueRef value =
+      op == TN_OP_SHIFT_LEFT ? LLVMBuildShl(e->b, a, amount, "") : LLVMBuildLShr(e->b, a, amount, "");
   return tn_select(e, fits, value, tn_int_like(t, 0));
 }
 
@@ -56,7 +59,8 @@ static LLVMValueRef shift(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef a,
  * of -1 and 0 of the rest.                                                              */
 static LLVMValueRef integer_power(tn_emitter *e, tn_type type, LLVMValueRef base, LLVMValueRef exponent) {
   LLVMTypeRef t = LLVMTypeOf(base);
-  LLVMValueRef zero = tn_int_like(t, 0), one = tn_int_like(t, 1), result = one, square = base, rest = exponent;
+  LLVMValueRef zero = tn_int_like(t, 0), one = tn_int_like(t, 1), result = one, square = base,
+               rest = exponent;
   for (int i = 0; i < tn_type_bits(type); i++) {
     LLVMValueRef odd = LLVMBuildICmp(e->b, LLVMIntNE, LLVMBuildAnd(e->b, rest, one, ""), zero, "");
     result = tn_select(e, odd, LLVMBuildMul(e->b, result, square, ""), result);
@@ -66,7 +70,8 @@ static LLVMValueRef integer_power(tn_emitter *e, tn_type type, LLVMValueRef base
   if (!is_signed(type)) return result;
   LLVMValueRef odd = LLVMBuildICmp(e->b, LLVMIntNE, LLVMBuildAnd(e->b, exponent, one, ""), zero, "");
   LLVMValueRef minus = tn_int_like(t, UINT64_MAX);
-  LLVMValueRef inverse = tn_select(e, LLVMBuildICmp(e->b, LLVMIntEQ, base, minus, ""), tn_select(e, odd, minus, one), zero);
+  LLVMValueRef inverse =
+      tn_select(e, LLVMBuildICmp(e->b, LLVMIntEQ, base, minus, ""), tn_select(e, odd, minus, one), zero);
   inverse = tn_select(e, LLVMBuildICmp(e->b, LLVMIntEQ, base, one, ""), one, inverse);
   return tn_select(e, LLVMBuildICmp(e->b, LLVMIntSLT, exponent, zero, ""), inverse, result);
 }
@@ -88,7 +93,8 @@ static LLVMValueRef one_with_flag(tn_emitter *e, const char *name, LLVMValueRef 
   return tn_intrinsic(e, name, LLVMTypeOf(a), (LLVMValueRef[]){a, LLVMConstInt(e->u->i1, 0, false)}, 2);
 }
 
-static LLVMValueRef integer_extremum(tn_emitter *e, tn_type type, bool maximum, LLVMValueRef a, LLVMValueRef b) {
+static LLVMValueRef integer_extremum(tn_emitter *e, tn_type type, bool maximum, LLVMValueRef a,
+                                     LLVMValueRef b) {
   if (type == TN_PRED) return maximum ? LLVMBuildOr(e->b, a, b, "") : LLVMBuildAnd(e->b, a, b, "");
   if (is_signed(type)) return two(e, maximum ? "llvm.smax" : "llvm.smin", a, b);
   return two(e, maximum ? "llvm.umax" : "llvm.umin", a, b);
@@ -126,14 +132,17 @@ static LLVMValueRef extremum(tn_emitter *e, const tn_expr *expr, LLVMValueRef a,
   return float_extremum(e, maximum, a, b);
 }
 
-static LLVMValueRef clamp(tn_emitter *e, const tn_expr *expr, LLVMValueRef low, LLVMValueRef x, LLVMValueRef high) {
+static LLVMValueRef clamp(tn_emitter *e, const tn_expr *expr, LLVMValueRef low, LLVMValueRef x,
+                          LLVMValueRef high) {
   if (!tn_type_is_float(expr->type)) {
     x = integer_extremum(e, expr->type, true, x, low);
     return integer_extremum(e, expr->type, false, x, high);
   }
   double c;
-  x = number_of(expr->op.operands[0], &c) ? extremum_constant(e, true, x, c) : float_extremum(e, true, x, low);
-  return number_of(expr->op.operands[2], &c) ? extremum_constant(e, false, x, c) : float_extremum(e, false, x, high);
+  x = number_of(expr->op.operands[0], &c) ? extremum_constant(e, true, x, c)
+                                          : float_extremum(e, true, x, low);
+  return number_of(expr->op.operands[2], &c) ? extremum_constant(e, false, x, c)
+                                             : float_extremum(e, false, x, high);
 }
 
 /* Half away from zero: truncate, and one more where half or more was cut off. */
@@ -196,7 +205,8 @@ static LLVMValueRef total_order_key(tn_emitter *e, LLVMValueRef x) {
   return LLVMBuildXor(e->b, bits, LLVMBuildLShr(e->b, negative, tn_int_like(t, 1), ""), "");
 }
 
-static LLVMValueRef compare(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef a, LLVMValueRef b) {
+static LLVMValueRef compare(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef a,
+                            LLVMValueRef b) {
   if (!tn_type_is_float(type))
     return LLVMBuildICmp(e->b, integer_predicate(expr->op.direction, is_signed(type)), a, b, "");
   if (!expr->op.total_order) return LLVMBuildFCmp(e->b, float_predicate(expr->op.direction), a, b, "");
@@ -230,7 +240,7 @@ static LLVMValueRef arithmetic(tn_emitter *e, tn_op op, tn_type type, LLVMValueR
 static LLVMValueRef divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef a, LLVMValueRef b) {
   bool remainder = expr->op.op == TN_OP_REMAINDER;
   if (!tn_type_is_float(expr->type)) return integer_divide(e, expr->type, a, b, remainder);
-    return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, a, b, ""));
+  return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, a, b, ""));
 }
 
 static LLVMValueRef rounding(tn_emitter *e, const tn_expr *expr, LLVMValueRef x, const char *name) {
@@ -257,7 +267,8 @@ static LLVMValueRef math(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMV
   LLVMValueRef value = tn_math_emit(e, expr->op.op, type, operands, expr->op.n_operands);
   if (value) return value;
   if (expr->op.op == TN_OP_RSQRT && tn_type_is_float(type)) return reciprocal_root(e, expr, operands[0]);
-  if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type)) return integer_power(e, type, operands[0], operands[1]);
+  if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type))
+    return integer_power(e, type, operands[0], operands[1]);
   return refuse(e, expr, type, operands[0]);
 }
 
@@ -293,7 +304,8 @@ LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   case TN_OP_SHIFT_LEFT:
   case TN_OP_SHIFT_RIGHT_ARITHMETIC:
   case TN_OP_SHIFT_RIGHT_LOGICAL: return shift(e, expr->op.op, type, x[0], x[1]);
-  case TN_OP_NEGATE: return tn_type_is_float(type) ? LLVMBuildFNeg(e->b, x[0], "") : LLVMBuildNeg(e->b, x[0], "");
+  case TN_OP_NEGATE:
+    return tn_type_is_float(type) ? LLVMBuildFNeg(e->b, x[0], "") : LLVMBuildNeg(e->b, x[0], "");
   case TN_OP_ABS: return absolute(e, type, x[0]);
   case TN_OP_SIGN: return sign(e, type, x[0]);
   case TN_OP_FLOOR: return rounding(e, expr, x[0], "llvm.floor");
@@ -301,7 +313,8 @@ LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   case TN_OP_ROUND_NEAREST_EVEN: return rounding(e, expr, x[0], "llvm.roundeven");
   case TN_OP_ROUND_NEAREST_AFZ: return tn_type_is_float(type) ? round_away(e, x[0]) : x[0];
   case TN_OP_SQRT: return rounding(e, expr, x[0], "llvm.sqrt");
-  case TN_OP_IS_FINITE: return tn_type_is_float(type) ? is_finite(e, x[0]) : tn_int_like(tn_with_element(t, e->u->i1), 1);
+  case TN_OP_IS_FINITE:
+    return tn_type_is_float(type) ? is_finite(e, x[0]) : tn_int_like(tn_with_element(t, e->u->i1), 1);
   case TN_OP_COMPARE: return compare(e, expr, type, x[0], x[1]);
   case TN_OP_SELECT: return tn_select(e, x[0], x[1], x[2]);
   case TN_OP_CONVERT: return tn_convert(e, type, expr->type, x[0]);

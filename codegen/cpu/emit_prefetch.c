@@ -26,7 +26,9 @@ static const tn_expr *find_weights(tn_emitter *e, const tn_expr *expr) {
   return found;
 }
 
-static LLVMValueRef number(tn_emitter *e, int64_t value) { return LLVMConstInt(e->u->i64, (uint64_t)value, true); }
+static LLVMValueRef number(tn_emitter *e, int64_t value) {
+  return LLVMConstInt(e->u->i64, (uint64_t)value, true);
+}
 
 /* Steps of the reduced loops for one tile. */
 static int64_t reduced_steps(const tn_emitter *e, const tn_stmt *reduce) {

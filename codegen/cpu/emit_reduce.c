@@ -12,9 +12,9 @@
 
 typedef struct {
   const tn_stmt *reduce;
-  int vector_dim; /* of its dims, or -1 */
-  int slots;      /* U */
-  int lanes;      /* L */
+  int vector_dim;     /* of its dims, or -1 */
+  int slots;          /* U */
+  int lanes;          /* L */
   LLVMValueRef fetch; /* where the next prefetch goes, or NULL */
 } reduction;
 
@@ -30,12 +30,13 @@ static bool check(tn_emitter *e, const reduction *r) {
   const char *dim = e->k->dims[r->vector_dim].name;
   int wide = r->lanes * r->slots;
   if (wide & (wide - 1))
-    return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: %d partial results do not fold by halves",
-                        e->k->name, dim, wide);
+    return tn_unit_fail(e->u, TN_UNSUPPORTED,
+                        "kernel %s: vector %s: %d partial results do not fold by halves", e->k->name, dim,
+                        wide);
   for (int i = 0; i < s->n_tiles; i++)
     if (s->tiles[i] % wide)
-      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: a tile of %lld is no multiple of %d", e->k->name,
-                          dim, (long long)s->tiles[i], wide);
+      return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: a tile of %lld is no multiple of %d",
+                          e->k->name, dim, (long long)s->tiles[i], wide);
   for (int i = 0; i < r->reduce->n_accumulators; i++)
     if (tn_reduce_join(e->k, r->reduce, i) == TN_JOIN_ORDERED)
       return tn_unit_fail(e->u, TN_INVALID, "kernel %s: vector %s: the reduce has no join and runs in order",
@@ -54,12 +55,14 @@ static reduction reduction_of(tn_emitter *e, const tn_stmt *reduce) {
 
 /* The accumulator's values before the first iteration, at all points. */
 tn_values *tn_initial_values(tn_emitter *e, const tn_accumulator *acc) {
-  uint64_t dims = e->value_dims[acc->value] & (tn_jam_mask(e) | (e->vector >= 0 ? UINT64_C(1) << e->vector : 0));
+  uint64_t dims =
+      e->value_dims[acc->value] & (tn_jam_mask(e) | (e->vector >= 0 ? UINT64_C(1) << e->vector : 0));
   bool vector = e->vector >= 0 && (dims >> e->vector & 1);
   tn_values *from = tn_emit_values(e, acc->initial), *to = tn_new_values(e, dims, vector);
   for (bool more = tn_first_point(e, to->dims); more; more = tn_next_point(e, to->dims)) {
     LLVMValueRef value = tn_value_at(e, from, vector);
-    to->at[tn_point_number(e, to->dims)] = tn_convert(e, acc->initial->type, e->k->values[acc->value].type, value);
+    to->at[tn_point_number(e, to->dims)] =
+        tn_convert(e, acc->initial->type, e->k->values[acc->value].type, value);
   }
   return to;
 }
@@ -82,16 +85,19 @@ static tn_values partial_values(tn_emitter *e, const reduction *r, int i, const 
 static LLVMValueRef upper_half(tn_emitter *e, LLVMValueRef value, int lanes) {
   LLVMValueRef order[256];
   for (int i = 0; i < lanes / 2; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)(i + lanes / 2), false);
-  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)), LLVMConstVector(order, (unsigned)(lanes / 2)), "");
+  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)),
+                                LLVMConstVector(order, (unsigned)(lanes / 2)), "");
 }
 
 static LLVMValueRef lower_half(tn_emitter *e, LLVMValueRef value, int lanes) {
   LLVMValueRef order[256];
   for (int i = 0; i < lanes / 2; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)i, false);
-  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)), LLVMConstVector(order, (unsigned)(lanes / 2)), "");
+  return LLVMBuildShuffleVector(e->b, value, LLVMGetPoison(LLVMTypeOf(value)),
+                                LLVMConstVector(order, (unsigned)(lanes / 2)), "");
 }
 
-static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_type type, LLVMValueRef *partial) {
+static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_type type,
+                         LLVMValueRef *partial) {
   for (int half = r->slots / 2; half; half /= 2)
     for (int u = 0; u < half; u++) partial[u] = tn_emit_join(e, join, type, partial[u], partial[u + half]);
   LLVMValueRef value = partial[0];
@@ -147,8 +153,8 @@ void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce) {
   tn_values **initial = TN_NEW_ARRAY(e->arena, tn_values *, reduce->n_accumulators);
   if (r.vector_dim >= 0 && !check(e, &r)) return;
   if (r.vector_dim >= 0 && e->vector >= 0) {
-    tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: dims '%s' and '%s' are vectors of one statement", e->k->name,
-                 e->k->dims[e->vector].name, e->k->dims[r.vector_dim].name);
+    tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: dims '%s' and '%s' are vectors of one statement",
+                 e->k->name, e->k->dims[e->vector].name, e->k->dims[r.vector_dim].name);
     return;
   }
   for (int i = 0; i < reduce->n_accumulators; i++) {

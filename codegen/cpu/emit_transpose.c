@@ -57,7 +57,8 @@ bool tn_emit_transposed(tn_emitter *e, tn_values *values) {
       rows[p] = exchange(e, a, b, bit, false);
       rows[p | bit] = exchange(e, a, b, bit, true);
     }
-  for (e->at[j] = 0; e->at[j] < lanes; e->at[j]++) values->at[tn_point_number(e, values->dims)] = rows[e->at[j]];
+  for (e->at[j] = 0; e->at[j] < lanes; e->at[j]++)
+    values->at[tn_point_number(e, values->dims)] = rows[e->at[j]];
   e->at[j] = here;
   return true;
 }

@@ -69,7 +69,8 @@ static int shape_segments(const tn_emitter *e, tn_loop_ref loop, int64_t size, s
 }
 
 /* Does the guard hold in steps first … count - last of the segment, whatever is inside? */
-static bool holds_between(tn_emitter *e, int dim, const segment *s, const tn_guard_range *guard, int first, int last) {
+static bool holds_between(tn_emitter *e, int dim, const segment *s, const tn_guard_range *guard, int first,
+                          int last) {
   tn_dim_state *d = &e->dims[dim], saved = *d;
   int64_t low, high;
   d->low += s->start + first * s->step;
@@ -85,7 +86,8 @@ static void find_edges(tn_emitter *e, int dim, const segment *s, int *first, int
   *first = *last = 0;
   for (int i = 0; i < e->guards.count; i++) {
     const tn_guard_range *guard = &e->guards.at[i];
-    if (!(tn_index_dims(e, guard->index) >> dim & 1) || holds_between(e, dim, s, guard, *first, *last)) continue;
+    if (!(tn_index_dims(e, guard->index) >> dim & 1) || holds_between(e, dim, s, guard, *first, *last))
+      continue;
     bool found = false;
     for (int edge = 1; edge <= 2 * MAX_EDGE && !found; edge++)
       for (int f = 0; f <= edge && !found; f++) {
@@ -102,7 +104,8 @@ static void find_edges(tn_emitter *e, int dim, const segment *s, int *first, int
 static int split_segment(tn_emitter *e, tn_loop_ref loop, const segment *s, segment *out) {
   int first, last, count = 0;
   out[0] = *s;
-  if (s->count < 2 || e->k->dims[loop.dim].kind != TN_DIM_PARALLEL || 2 * e->variants > MAX_VARIANTS) return 1;
+  if (s->count < 2 || e->k->dims[loop.dim].kind != TN_DIM_PARALLEL || 2 * e->variants > MAX_VARIANTS)
+    return 1;
   find_edges(e, loop.dim, s, &first, &last);
   if (!first && !last) return 1;
   int64_t main = s->count - first - last;
@@ -135,7 +138,9 @@ static void pop_loop(tn_emitter *e) {
   tn_memo_cut(e, e->loops[e->n_loops].memo_mark, e->n_loops);
 }
 
-static LLVMValueRef number(tn_emitter *e, int64_t value) { return LLVMConstInt(e->u->i64, (uint64_t)value, true); }
+static LLVMValueRef number(tn_emitter *e, int64_t value) {
+  return LLVMConstInt(e->u->i64, (uint64_t)value, true);
+}
 
 static LLVMBasicBlockRef new_block(tn_emitter *e) {
   return LLVMAppendBasicBlockInContext(e->u->context, e->function, "");
@@ -160,7 +165,8 @@ static LLVMValueRef open_loop(tn_emitter *e, LLVMValueRef from, int64_t step) {
 
 static void close_loop(tn_emitter *e, LLVMValueRef variable, LLVMValueRef *phis, LLVMValueRef to) {
   LLVMValueRef next = e->loops[e->n_loops - 1].anchor;
-  LLVMBasicBlockRef header = e->loops[e->n_loops - 1].header, latch = LLVMGetInsertBlock(e->b), after = new_block(e);
+  LLVMBasicBlockRef header = e->loops[e->n_loops - 1].header, latch = LLVMGetInsertBlock(e->b),
+                    after = new_block(e);
   LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntSLT, next, to, "");
   LLVMBuildCondBr(e->b, more, header, after);
   LLVMAddIncoming(variable, &next, &latch, 1);
@@ -199,8 +205,8 @@ typedef struct {
   int count;
   tn_nest_body *body;
   void *data;
-  int shared;             /* leading loops that are numbered through, their steps, and */
-  const int64_t *steps;   /* the number of this iteration among them                   */
+  int shared;           /* leading loops that are numbered through, their steps, and */
+  const int64_t *steps; /* the number of this iteration among them                   */
   LLVMValueRef position;
 } nest;
 
@@ -235,8 +241,8 @@ static void emit_jammed(tn_emitter *e, nest n, int points, int tail) {
   const tn_dim_schedule *s = schedule_of(e, dim);
   if (s->lanes) {
     if (e->vector >= 0) {
-      tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: dims '%s' and '%s' are vectors of one statement", e->k->name,
-                   e->k->dims[e->vector].name, e->k->dims[dim].name);
+      tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: dims '%s' and '%s' are vectors of one statement",
+                   e->k->name, e->k->dims[e->vector].name, e->k->dims[dim].name);
       return;
     }
     e->vector = dim;
@@ -355,7 +361,8 @@ static void emit_shared_loop(tn_emitter *e, nest n) {
     const segment *s = &segments[i];
     tn_dim_state saved = e->dims[n.loops->dim];
     LLVMValueRef from = tn_intrinsic(e, "llvm.smax", e->u->i64, (LLVMValueRef[]){begin, number(e, first)}, 2);
-    LLVMValueRef to = tn_intrinsic(e, "llvm.smin", e->u->i64, (LLVMValueRef[]){end, number(e, first + s->count)}, 2);
+    LLVMValueRef to =
+        tn_intrinsic(e, "llvm.smin", e->u->i64, (LLVMValueRef[]){end, number(e, first + s->count)}, 2);
     LLVMBasicBlockRef some = new_block(e), after = new_block(e);
     LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""), some, after);
     LLVMPositionBuilderAtEnd(e->b, some);
@@ -426,12 +433,15 @@ static void emit_shared(tn_emitter *e, nest n) {
   LLVMPositionBuilderAtEnd(e->b, after);
 }
 
-int64_t tn_emit_shared_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body, void *data) {
+int64_t tn_emit_shared_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body,
+                            void *data) {
   int64_t *steps = TN_NEW_ARRAY(e->arena, int64_t, count + 1), all = 1;
   nest n = {.loops = loops, .count = count, .body = body, .data = data, .steps = steps};
   n.shared = shared_loops(e, loops, count, steps);
   for (int i = 0; i < n.shared; i++) all *= steps[i];
-  if (n.shared) emit_shared(e, n);
-  else emit_nest(e, n);
+  if (n.shared)
+    emit_shared(e, n);
+  else
+    emit_nest(e, n);
   return all;
 }

@@ -32,7 +32,9 @@ typedef struct {
 
 static LLVMValueRef number(entry *n, int64_t value) { return LLVMConstInt(n->u->i64, (uint64_t)value, true); }
 
-static LLVMBasicBlockRef block(entry *n) { return LLVMAppendBasicBlockInContext(n->u->context, n->function, ""); }
+static LLVMBasicBlockRef block(entry *n) {
+  return LLVMAppendBasicBlockInContext(n->u->context, n->function, "");
+}
 
 static LLVMValueRef at_byte(entry *n, LLVMValueRef pointer, int64_t offset) {
   LLVMValueRef bytes = number(n, offset);
@@ -55,7 +57,8 @@ static void check(entry *n, LLVMValueRef wrong, int code) {
 static LLVMValueRef is_null(entry *n, LLVMValueRef pointer) { return LLVMBuildIsNull(n->b, pointer, ""); }
 
 static LLVMValueRef unaligned(entry *n, LLVMValueRef pointer, int64_t alignment) {
-  LLVMValueRef low = LLVMBuildAnd(n->b, LLVMBuildPtrToInt(n->b, pointer, n->u->i64, ""), number(n, alignment - 1), "");
+  LLVMValueRef low =
+      LLVMBuildAnd(n->b, LLVMBuildPtrToInt(n->b, pointer, n->u->i64, ""), number(n, alignment - 1), "");
   return LLVMBuildICmp(n->b, LLVMIntNE, low, number(n, 0), "");
 }
 
@@ -93,7 +96,8 @@ static void check_threads(entry *n) {
 static void check_arena(entry *n) {
   int64_t temps = (n->u->plan->arena_bytes + 63) / 64 * 64, scratch = n->u->scratch;
   LLVMValueRef threads = LLVMBuildZExt(n->b, n->threads, n->u->i64, "");
-  LLVMValueRef needed = LLVMBuildAdd(n->b, LLVMBuildMul(n->b, threads, number(n, scratch), ""), number(n, temps), "");
+  LLVMValueRef needed =
+      LLVMBuildAdd(n->b, LLVMBuildMul(n->b, threads, number(n, scratch), ""), number(n, temps), "");
   if (!temps && !scratch) return;
   check(n, is_null(n, n->arena), TN_E_NULL);
   check(n, unaligned(n, n->arena, 64), TN_E_ALIGNMENT);
@@ -161,7 +165,8 @@ static LLVMValueRef body_of(tn_unit *u, int kernel) {
   LLVMSetLinkage(f, LLVMInternalLinkage);
   tn_function_attributes(u, f);
   LLVMPositionBuilderAtEnd(u->builder, LLVMAppendBasicBlockInContext(u->context, f, ""));
-  LLVMValueRef saved = LLVMBuildAlloca(u->builder, u->i32, ""), ours = LLVMBuildAlloca(u->builder, u->i32, "");
+  LLVMValueRef saved = LLVMBuildAlloca(u->builder, u->i32, ""),
+               ours = LLVMBuildAlloca(u->builder, u->i32, "");
   enter_environment(u, u->builder, saved, ours);
   LLVMGetParams(f, arguments);
   LLVMBuildCall2(u->builder, body_type(u), code->function, arguments, 4, "");
@@ -179,7 +184,8 @@ static void set_slot(entry *n, int slot, LLVMValueRef value) {
 
 static void emit_call(entry *n, int kernel) {
   const tn_kernel_code *code = &n->u->kernels[kernel];
-  LLVMValueRef arguments[4] = {n->context, number(n, 0), number(n, code->count), LLVMConstInt(n->u->i32, 0, false)};
+  LLVMValueRef arguments[4] = {n->context, number(n, 0), number(n, code->count),
+                               LLVMConstInt(n->u->i32, 0, false)};
   LLVMBuildCall2(n->b, body_type(n->u), code->function, arguments, 4, "");
 }
 

@@ -31,7 +31,10 @@ static const char *c_type(tn_type type) {
     return types[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
   }
   case TN_CLASS_FLOAT:
-    return type == TN_F64 ? "double" : type == TN_F32 ? "float" : tn_type_bits(type) == 16 ? "uint16_t" : "uint8_t";
+    return type == TN_F64             ? "double"
+           : type == TN_F32           ? "float"
+           : tn_type_bits(type) == 16 ? "uint16_t"
+                                      : "uint8_t";
   case TN_CLASS_COMPLEX: return type == TN_C64 ? "float" : "double";
   case TN_CLASS_OTHER: return "void";
   }
@@ -41,15 +44,20 @@ static const char *c_type(tn_type type) {
 /* Words that may not name a parameter, in C99 and C++17, and the function's own. */
 static bool is_reserved(const char *name) {
   static const char *const words[] = {
-      "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
-      "char16_t", "char32_t", "class", "compl", "const", "const_cast", "constexpr", "continue", "decltype", "default",
-      "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
-      "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
-      "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "restrict",
-      "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template",
-      "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
-      "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq", "linux", "unix", "NULL", "arena",
-      "arena_size", "exec", "constants"};
+      "alignas",     "alignof",  "and",      "and_eq",    "asm",        "auto",         "bitand",
+      "bitor",       "bool",     "break",    "case",      "catch",      "char",         "char16_t",
+      "char32_t",    "class",    "compl",    "const",     "const_cast", "constexpr",    "continue",
+      "decltype",    "default",  "delete",   "do",        "double",     "dynamic_cast", "else",
+      "enum",        "explicit", "export",   "extern",    "false",      "float",        "for",
+      "friend",      "goto",     "if",       "inline",    "int",        "long",         "mutable",
+      "namespace",   "new",      "noexcept", "not",       "not_eq",     "nullptr",      "operator",
+      "or",          "or_eq",    "private",  "protected", "public",     "register",     "reinterpret_cast",
+      "restrict",    "return",   "short",    "signed",    "sizeof",     "static",       "static_assert",
+      "static_cast", "struct",   "switch",   "template",  "this",       "thread_local", "throw",
+      "true",        "try",      "typedef",  "typeid",    "typename",   "union",        "unsigned",
+      "using",       "virtual",  "void",     "volatile",  "wchar_t",    "while",        "xor",
+      "xor_eq",      "linux",    "unix",     "NULL",      "arena",      "arena_size",   "exec",
+      "constants"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(name, words[i])) return true;
   return false;
@@ -108,9 +116,11 @@ static void put_array(const naming *n, int i, tn_text *out) {
   } else {
     tn_text_put(out, ", row-major");
   }
-  tn_text_printf(out, ", %lld bytes, %s", (long long)b->bytes, i < n->plan->n_parameters ? "read" : "written");
+  tn_text_printf(out, ", %lld bytes, %s", (long long)b->bytes,
+                 i < n->plan->n_parameters ? "read" : "written");
   for (int p = 0; b->memory == TN_MEMORY_RESULT && b->alias >= 0 && p < n->plan->n_parameters; p++)
-    if (n->plan->parameters[p] == b->alias) tn_text_printf(out, "; may be the same pointer as %s", n->names[p]);
+    if (n->plan->parameters[p] == b->alias)
+      tn_text_printf(out, "; may be the same pointer as %s", n->names[p]);
   tn_text_put(out, "\n");
 }
 
@@ -130,16 +140,18 @@ static void put_contract(const naming *n, const tn_object *object, tn_text *out)
   if (object->constants.length)
     tn_text_printf(out, " * constants: the side file's %lld bytes, at an address that is a multiple of 64\n",
                    (long long)object->constants.length);
-  tn_text_put(out, " * arena: scratch memory of arena_size bytes, at an address that is a multiple of 64; no\n"
-                   " *   two calls may share it at one time. May be NULL if none is needed\n"
-                   " * exec: the caller's threads, or NULL for the calling thread alone\n"
-                   " *\n"
-                   " * Returns 0, or a TN_E_* code; then nothing has been written. The results do not\n"
-                   " * depend on the number of threads or the floating-point environment, which is left\n"
-                   " * as it was. */\n");
+  tn_text_put(out,
+              " * arena: scratch memory of arena_size bytes, at an address that is a multiple of 64; no\n"
+              " *   two calls may share it at one time. May be NULL if none is needed\n"
+              " * exec: the caller's threads, or NULL for the calling thread alone\n"
+              " *\n"
+              " * Returns 0, or a TN_E_* code; then nothing has been written. The results do not\n"
+              " * depend on the number of threads or the floating-point environment, which is left\n"
+              " * as it was. */\n");
 }
 
-void tn_cpu_header(const tn_plan *plan, const tn_cpu_options *options, const tn_object *object, tn_text *out) {
+void tn_cpu_header(const tn_plan *plan, const tn_cpu_options *options, const tn_object *object,
+                   tn_text *out) {
   naming n = name_all(plan);
   char *macro = tn_arena_string(plan->arena, options->name);
   for (char *c = macro; *c; c++) *c = (char)toupper((unsigned char)*c);

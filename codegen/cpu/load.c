@@ -29,7 +29,8 @@ struct tn_image {
 static const struct {
   const char *name;
   uintptr_t address;
-} externals[] = {{"memcpy", (uintptr_t)&memcpy}, {"memmove", (uintptr_t)&memmove}, {"memset", (uintptr_t)&memset}};
+} externals[] = {
+    {"memcpy", (uintptr_t)&memcpy}, {"memmove", (uintptr_t)&memmove}, {"memset", (uintptr_t)&memset}};
 enum { N_EXTERNALS = sizeof externals / sizeof *externals, STUB_BYTES = 16 };
 
 static void write_stubs(tn_image *image) {
@@ -49,7 +50,8 @@ static bool copy_pieces(tn_image *image, const tn_object *object, tn_diagnostics
   image->base = mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (image->base == MAP_FAILED) {
     image->base = NULL;
-    return tn_error(sink, TN_LIMIT, TN_NOWHERE, "load: no memory for %zu bytes of code and constants", image->size);
+    return tn_error(sink, TN_LIMIT, TN_NOWHERE, "load: no memory for %zu bytes of code and constants",
+                    image->size);
   }
   for (int i = 0; i < object->n_pieces; at += object->pieces[i++].length)
     memcpy(image->base + at, object->pieces[i].at, object->pieces[i].length);
@@ -75,14 +77,16 @@ static bool find_tables(tn_image *image, tn_diagnostics *sink) {
 static char *symbol_address(const tn_image *image, const Elf64_Sym *symbol) {
   if (symbol->st_shndx == SHN_UNDEF) {
     for (int i = 0; i < N_EXTERNALS; i++)
-      if (!strcmp(image->names + symbol->st_name, externals[i].name)) return image->base + image->stubs + i * STUB_BYTES;
+      if (!strcmp(image->names + symbol->st_name, externals[i].name))
+        return image->base + image->stubs + i * STUB_BYTES;
     return NULL;
   }
   if (symbol->st_shndx >= image->n_sections) return NULL;
   return image->base + image->sections[symbol->st_shndx].sh_offset + symbol->st_value;
 }
 
-static bool relocate(tn_image *image, const Elf64_Shdr *target, const Elf64_Rela *rela, tn_diagnostics *sink) {
+static bool relocate(tn_image *image, const Elf64_Shdr *target, const Elf64_Rela *rela,
+                     tn_diagnostics *sink) {
   const Elf64_Sym *symbol = &image->symbols[ELF64_R_SYM(rela->r_info)];
   char *address = symbol_address(image, symbol), *place = image->base + target->sh_offset + rela->r_offset;
   if (!address)
@@ -94,7 +98,8 @@ static bool relocate(tn_image *image, const Elf64_Shdr *target, const Elf64_Rela
   case R_X86_64_PC64: memcpy(place, &distance, sizeof distance); return true;
   case R_X86_64_PC32:
   case R_X86_64_PLT32:
-    if (near != distance) return tn_error(sink, TN_LIMIT, TN_NOWHERE, "load: the object is larger than 2 GiB");
+    if (near != distance)
+      return tn_error(sink, TN_LIMIT, TN_NOWHERE, "load: the object is larger than 2 GiB");
     memcpy(place, &near, sizeof near);
     return true;
   }

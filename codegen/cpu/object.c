@@ -119,7 +119,8 @@ static void append_constants(elf *f, tn_object *object) {
 static int64_t text_bytes(const elf *f) {
   int64_t bytes = 0;
   for (int i = 0; i < f->header->e_shnum; i++)
-    if (!strncmp(f->section_names + f->sections[i].sh_name, ".text", 5)) bytes += (int64_t)f->sections[i].sh_size;
+    if (!strncmp(f->section_names + f->sections[i].sh_name, ".text", 5))
+      bytes += (int64_t)f->sections[i].sh_size;
   return bytes;
 }
 

@@ -59,7 +59,8 @@ static LLVMValueRef values(tn_unit *u, const int *buffers, int count, const char
 
 void tn_emit_signature(tn_unit *u) {
   const tn_plan *plan = u->plan;
-  LLVMValueRef hash[] = {LLVMConstInt(u->i64, u->constant_hash[0], false), LLVMConstInt(u->i64, u->constant_hash[1], false)};
+  LLVMValueRef hash[] = {LLVMConstInt(u->i64, u->constant_hash[0], false),
+                         LLVMConstInt(u->i64, u->constant_hash[1], false)};
   LLVMValueRef fields[] = {half(u, 1),
                            text(u, u->options->name),
                            half(u, plan->n_parameters),

@@ -21,11 +21,13 @@ typedef struct {
 
 /* NULL target: the host's. The caller ends with release(). */
 void compile_hlo(compiled *c, const char *text, const char *target, uint64_t seed);
-void compile_options(compiled *c, const char *text, const char *target, uint64_t seed, const tn_cpu_options *options);
+void compile_options(compiled *c, const char *text, const char *target, uint64_t seed,
+                     const tn_cpu_options *options);
 void compile_altered(compiled *c, const char *text, const char *target, void (*alter)(tn_plan *plan));
 void release(compiled *c);
 /* Calls test_run; arrays in the plan's order. */
-int call(const compiled *c, void *const *arrays, const void *constants, void *arena, size_t arena_size, const void *exec);
+int call(const compiled *c, void *const *arrays, const void *constants, void *arena, size_t arena_size,
+         const void *exec);
 
 /* Native code and interpreter give the same bits (NaNs are equal) on random data, for
  * every target this machine runs, with the chosen schedule and `seeds` random ones.  */

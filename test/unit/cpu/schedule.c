@@ -87,9 +87,10 @@ static void transpose_4(tn_plan *plan) { transpose_tiles(plan, 4); }
 static void transpose_16(tn_plan *plan) { transpose_tiles(plan, 16); }
 
 Test(cpu_schedule, transposes_in_registers) {
-  static const char text[] = "HloModule m\nENTRY e { x = f32[37,53] parameter(0) t = f32[53,37] transpose(x), dimensions={1,0}\n"
-                             "h = f16[37,53] parameter(1) u = f16[53,37] transpose(h), dimensions={1,0}\n"
-                             "ROOT o = (f32[53,37], f16[53,37]) tuple(t, u) }";
+  static const char text[] =
+      "HloModule m\nENTRY e { x = f32[37,53] parameter(0) t = f32[53,37] transpose(x), dimensions={1,0}\n"
+      "h = f16[37,53] parameter(1) u = f16[53,37] transpose(h), dimensions={1,0}\n"
+      "ROOT o = (f32[53,37], f16[53,37]) tuple(t, u) }";
   check_altered(text, transpose_4);
   check_altered(text, transpose_16);
 }
