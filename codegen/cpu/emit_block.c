@@ -37,6 +37,18 @@ static int64_t most_steps(const tn_emitter *e, tn_loop_ref loop) {
   return (size + step - 1) / step;
 }
 
+/* The nest's loops in the tail have one step: they are opened with the mid loops. */
+static void move_single_steps(blocking *b) {
+  int end = b->n_prefix + b->n_mid;
+  for (int i = end; i < b->n_all; i++) {
+    tn_loop_ref ref = b->order[i];
+    if (!has_dim(b->loop, ref.dim)) continue;
+    memmove(&b->order[end + 1], &b->order[end], sizeof ref * (size_t)(i - end));
+    b->order[end++] = ref;
+  }
+  b->n_mid = end - b->n_prefix;
+}
+
 static bool find_blocking(tn_emitter *e, const tn_stmt *loop, blocking *b) {
   const tn_schedule *schedule = &e->k->schedule;
   bool reduced = false;
@@ -58,7 +70,9 @@ static bool find_blocking(tn_emitter *e, const tn_stmt *loop, blocking *b) {
     b->order[b->n_all++] = ref;
     if (mine && reduced && most_steps(e, ref) > 1) b->n_mid = b->n_all - b->n_prefix;
   }
-  return b->n_mid > 0;
+  if (!b->n_mid) return false;
+  move_single_steps(b);
+  return true;
 }
 
 static bool check(tn_emitter *e, const blocking *b) {

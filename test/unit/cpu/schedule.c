@@ -46,6 +46,17 @@ static void block_all(tn_plan *plan) {
   set_order(plan, k, 6, (tn_loop_ref[]){{0, 0}, {1, 0}, {2, 0}, {1, 1}, {0, 1}, {2, 1}});
 }
 
+/* The vectors of a block of n inside everything, the rows between the loops of k. */
+static void block_k_around_tiles(tn_plan *plan) {
+  tn_kernel *k = plan->kernels[plan->n_kernels - 1];
+  tn_dim_schedule *dims = plain_dims(plan, k);
+  dims[0].unroll = 3;
+  dims[1] = (tn_dim_schedule){.n_tiles = 1, .tiles = {16}, .lanes = 8, .vectors = 2, .unroll = 1};
+  dims[2] = (tn_dim_schedule){.n_tiles = 1, .tiles = {8}, .unroll = 4};
+  k->schedule = (tn_schedule){.dims = dims, .n_threads = 1, .prefetch = 1};
+  set_order(plan, k, 5, (tn_loop_ref[]){{1, 0}, {2, 0}, {0, 0}, {2, 1}, {1, 1}});
+}
+
 /* Scalars only, k outermost: every accumulator in memory. */
 static void outer_k(tn_plan *plan) {
   tn_kernel *k = plan->kernels[plan->n_kernels - 1];
@@ -66,6 +77,7 @@ static void register_tile_inside(tn_plan *plan) {
 }
 
 Test(cpu_schedule, blocks_of_k) { check_altered(dot, block_k); }
+Test(cpu_schedule, blocks_of_k_around_tiles) { check_altered(dot, block_k_around_tiles); }
 Test(cpu_schedule, blocks_of_everything) { check_altered(dot, block_all); }
 Test(cpu_schedule, k_outermost) { check_altered(dot, outer_k); }
 Test(cpu_schedule, predicates_in_memory) { check_altered(pred_reduce, outer_k); }
