@@ -86,14 +86,16 @@ static bool is_narrow(const tn_emitter *e, int active) {
   return active > 1 && active < e->lanes && (active & (active - 1)) == 0;
 }
 
-/* `lanes` lanes of a vector from `first` on; those it does not have are undefined. */
+/* `lanes` lanes of a vector from `first` on; those it does not have are 0, not undefined:
+ * a division by what they hold may be an instruction that traps.                         */
 static LLVMValueRef with_lanes(tn_emitter *e, LLVMValueRef vector, int first, int lanes) {
   LLVMValueRef order[256];
   int have = tn_lanes_of(vector);
-  for (int i = 0; i < lanes; i++)
-    order[i] =
-        first + i < have ? LLVMConstInt(e->u->i32, (uint64_t)(first + i), false) : LLVMGetPoison(e->u->i32);
-  return LLVMBuildShuffleVector(e->b, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+  for (int i = 0; i < lanes; i++) {
+    int from = first + i < have ? first + i : have; /* the first of the zeros */
+    order[i] = LLVMConstInt(e->u->i32, (uint64_t)from, false);
+  }
+  return LLVMBuildShuffleVector(e->b, vector, LLVMConstNull(LLVMTypeOf(vector)),
                                 LLVMConstVector(order, (unsigned)lanes), "");
 }
 
