@@ -54,9 +54,7 @@ static int lanes_of_type(LLVMTypeRef type) {
 
 int tn_lanes_of(LLVMValueRef value) { return lanes_of_type(LLVMTypeOf(value)); }
 
-LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element) {
-  return tn_shaped(element, lanes_of_type(type));
-}
+LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element) { return tn_shaped(element, lanes_of_type(type)); }
 
 static LLVMTypeRef element_of(LLVMTypeRef type) {
   return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
@@ -79,8 +77,7 @@ LLVMValueRef tn_float_like(LLVMTypeRef type, double value) {
   return splat_constant(type, LLVMConstReal(element_of(type), value));
 }
 
-LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
-                          int count) {
+LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments, int count) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   assert(id);
   size_t n_types = overload ? 1 : 0;
@@ -227,15 +224,13 @@ LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {
 
 /* double -> float to odd: truncate, and set the last bit if anything was lost. */
 static LLVMValueRef to_odd(tn_emitter *e, LLVMValueRef wide) {
-  LLVMTypeRef f64 = LLVMTypeOf(wide), f32 = tn_with_element(f64, e->u->f32),
-              i32 = tn_with_element(f64, e->u->i32);
+  LLVMTypeRef f64 = LLVMTypeOf(wide), f32 = tn_with_element(f64, e->u->f32), i32 = tn_with_element(f64, e->u->i32);
   LLVMValueRef near = LLVMBuildFPTrunc(e->b, wide, f32, "");
   LLVMValueRef back = LLVMBuildFPExt(e->b, near, f64, "");
   LLVMValueRef above = LLVMBuildFCmp(e->b, LLVMRealOGT, tn_intrinsic(e, "llvm.fabs", f64, &back, 1),
                                      tn_intrinsic(e, "llvm.fabs", f64, &wide, 1), "");
   LLVMValueRef lost = LLVMBuildFCmp(e->b, LLVMRealONE, back, wide, "");
-  LLVMValueRef bits =
-      LLVMBuildSub(e->b, as_bits(e, near, e->u->i32), LLVMBuildZExt(e->b, above, i32, ""), "");
+  LLVMValueRef bits = LLVMBuildSub(e->b, as_bits(e, near, e->u->i32), LLVMBuildZExt(e->b, above, i32, ""), "");
   return as_float(e, LLVMBuildOr(e->b, bits, LLVMBuildZExt(e->b, lost, i32, ""), ""), e->u->f32);
 }
 
@@ -313,8 +308,7 @@ static float_format format_of(tn_type type) {
 
 /* Of the type's own bits: round the mantissa to nearest even; exponents beyond the
  * smaller format's become infinite, below its normal numbers zero.                   */
-LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
-                                 int mantissa_bits) {
+LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits, int mantissa_bits) {
   float_format format = format_of(type);
   LLVMTypeRef memory = is_half(type) ? e->u->i16 : type == TN_F64 ? e->u->i64 : e->u->i32;
   LLVMValueRef bits = is_half(type) ? tn_to_memory(e, type, value) : as_bits(e, value, memory);
@@ -328,8 +322,7 @@ LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value
     bits = bits_and(e, bits, ~((UINT64_C(1) << drop) - 1));
   }
   if (exponent_bits < format.exponent) {
-    uint64_t bias = (UINT64_C(1) << (format.exponent - 1)) - 1,
-             reduced = (UINT64_C(1) << (exponent_bits - 1)) - 1;
+    uint64_t bias = (UINT64_C(1) << (format.exponent - 1)) - 1, reduced = (UINT64_C(1) << (exponent_bits - 1)) - 1;
     LLVMValueRef exponent = bits_and(e, bits, exponents), zero = bits_and(e, bits, sign);
     LLVMValueRef infinite = LLVMBuildOr(e->b, zero, tn_int_like(LLVMTypeOf(bits), exponents), "");
     LLVMValueRef over = is(e, LLVMIntUGT, exponent, (bias + reduced) << format.mantissa);
@@ -337,8 +330,7 @@ LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value
     bits = tn_select(e, over, infinite, tn_select(e, under, zero, bits));
   }
   LLVMValueRef kept = original;
-  if (mantissa_bits == 0)
-    kept = LLVMBuildOr(e->b, bits_and(e, original, sign), tn_int_like(LLVMTypeOf(bits), exponents), "");
+  if (mantissa_bits == 0) kept = LLVMBuildOr(e->b, bits_and(e, original, sign), tn_int_like(LLVMTypeOf(bits), exponents), "");
   bits = tn_select(e, nan, kept, bits);
   return is_half(type) ? tn_from_memory(e, type, bits) : as_float(e, bits, tn_register_type(e->u, type));
 }
