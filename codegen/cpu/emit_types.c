@@ -329,8 +329,6 @@ LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value
     LLVMValueRef under = is(e, LLVMIntULE, exponent, (bias - reduced) << format.mantissa);
     bits = tn_select(e, over, infinite, tn_select(e, under, zero, bits));
   }
-  LLVMValueRef kept = original;
-  if (mantissa_bits == 0) kept = LLVMBuildOr(e->b, bits_and(e, original, sign), tn_int_like(LLVMTypeOf(bits), exponents), "");
-  bits = tn_select(e, nan, kept, bits);
+  bits = tn_select(e, nan, original, bits);
   return is_half(type) ? tn_from_memory(e, type, bits) : as_float(e, bits, tn_register_type(e->u, type));
 }

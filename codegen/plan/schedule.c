@@ -134,10 +134,12 @@ static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims
   return best;
 }
 
+/* Up to `most` vectors side by side. Partial sums have to be folded in the end: they
+ * pay from a few steps each on.                                                      */
 static void set_vector(tree *t, int dim, int lanes, int most) {
   int64_t size = t->kernel->dims[dim].size;
-  int vectors = most;
-  while (vectors > 1 && (int64_t)lanes * vectors > size) vectors /= 2;
+  int vectors = most, steps = t->kernel->dims[dim].kind == TN_DIM_REDUCED ? 2 : 1;
+  while (vectors > 1 && (int64_t)lanes * vectors * steps > size) vectors /= 2;
   t->dims[dim].lanes = lanes;
   t->dims[dim].vectors = vectors;
 }
