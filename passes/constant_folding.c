@@ -26,6 +26,8 @@
 enum {
   MOST_EVALUATED = 1 << 16, /* elements of what the evaluator computes, operands included */
   MOST_GROWN = 64,          /* elements that may come from fewer, */
+  MOST_GROWTH = 8,          /* what folds may take, in bytes of constants at the start, … */
+  ROOM = 64 << 20,          /* … and bytes besides: slices of slices of one constant */
   MOST_SPREAD = 4096        /* or from a broadcast, for what else can then be computed */
 };
 
@@ -235,8 +237,20 @@ static bool may_fold(const tn_inst *inst, const tn_pass_context *context) {
   return is_typed(inst) || (is_evaluable(inst) && is_worth_evaluating(inst));
 }
 
-static bool fold(tn_inst *inst, tn_pass_context *context) {
-  if (!may_fold(inst, context) || !tn_pass_spend(context)) return false;
+/* Bytes that folding may still add to the module. */
+static int64_t room_for_growth(const tn_module *module) {
+  int64_t bytes = 0;
+  TN_FOR_EACH_COMP(module, comp)
+  TN_FOR_EACH_IN_COMP(comp, inst)
+  if (inst->op == TN_OP_CONSTANT) bytes += tn_shape_bytes(inst->shape);
+  return MOST_GROWTH * bytes + ROOM;
+}
+
+static bool fold(tn_inst *inst, tn_pass_context *context, int64_t *room) {
+  bool is_view = inst->op == TN_OP_RESHAPE || inst->op == TN_OP_COPY;
+  int64_t bytes = is_view ? 0 : tn_shape_bytes(inst->shape);
+  if (!may_fold(inst, context) || bytes > *room || !tn_pass_spend(context)) return false;
+  *room -= bytes;
   tn_arena *arena = inst->parent->module->arena;
   tn_literal *value = is_typed(inst) ? fold_typed(arena, inst) : fold_evaluated(arena, inst);
   if (!value) return false;
@@ -251,10 +265,11 @@ static bool fold(tn_inst *inst, tn_pass_context *context) {
 /* Operands stand before their users: one sweep folds chains. */
 bool tn_pass_constant_folding(tn_module *module, tn_pass_context *context) {
   bool changed = false;
+  int64_t room = room_for_growth(module);
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) {
     tn_inst *operand = inst->n_operands ? inst->operands[0] : NULL;
-    if (!fold(inst, context)) continue;
+    if (!fold(inst, context, &room)) continue;
     changed = true;
     if (operand && operand->users.count == 0 && operand != comp->root && tn_rewrite_is_free_to_move(operand))
       tn_inst_remove(operand);

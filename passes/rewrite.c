@@ -36,8 +36,9 @@ bool tn_rewrite_stands_for(const tn_inst *by, const tn_inst *inst) {
 }
 
 void tn_rewrite_replace(tn_inst *inst, tn_inst *by) {
-  if (!by->notes && by->op != TN_OP_PARAMETER && by->op != TN_OP_CONSTANT) by->notes = inst->notes;
-  if (!by->location.line) by->location = inst->location;
+  bool is_new = by->users.count == 0 && by->op != TN_OP_PARAMETER;
+  if (is_new && !by->notes) by->notes = inst->notes;
+  if (is_new && !by->location.line) by->location = inst->location;
   tn_inst_replace_uses(inst, by);
   if (inst->users.count == 0 && inst->op != TN_OP_PARAMETER && tn_rewrite_is_free_to_move(inst))
     tn_inst_remove(inst);

@@ -25,8 +25,8 @@ typedef struct {
  * smaller, or go one way only.                                                        */
 bool tn_rewrite_module(tn_module *module, tn_pass_context *context, const tn_rewrite *rules, int count);
 
-/* Puts `by` in the place of `inst`, which it removes where nothing holds it: uses, and
- * location and annotations if `by` has none of its own.                               */
+/* Puts `by` in the place of `inst`, which it removes where nothing holds it: uses, and,
+ * if `by` is new and has none of its own, location and annotations.                   */
 void tn_rewrite_replace(tn_inst *inst, tn_inst *by);
 
 /* What every user of `inst` sees is the same with `by`: type, dims, and, where a user
