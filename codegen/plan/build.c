@@ -695,15 +695,36 @@ static tn_plan *finish_plan(builder *b) {
   return plan;
 }
 
+/* Order and tiles are all that the plan's offsets know of a layout. */
+static bool lies_densely(const tn_shape *shape) {
+  const tn_layout *layout = shape->layout;
+  if (tn_shape_is_tuple(shape)) {
+    for (int i = 0; i < shape->rank; i++)
+      if (!lies_densely(shape->elements[i])) return false;
+    return true;
+  }
+  if (!layout) return true;
+  for (int i = 0; layout->levels && i < layout->minor_to_major.count; i++)
+    if (layout->levels[i].kind != TN_LEVEL_DENSE) return false;
+  return !layout->n_splits && !layout->physical && !layout->metadata_bytes && layout->element_bits % 8 == 0;
+}
+
+static bool refuse_layout(builder *b, const tn_inst *inst, const char *what) {
+  return tn_error(b->sink, TN_UNSUPPORTED, inst->location, "%s: its layout is not supported yet", what);
+}
+
 static bool build_entry(builder *b) {
   tn_module *module = b->module;
   tn_comp *entry = module->entry;
   tn_plan_value **arguments = TN_NEW_ARRAY(b->arena, tn_plan_value *, entry->parameters.count), *root;
   for (int i = 0; i < entry->parameters.count; i++) {
     if (tn_shape_is_dynamic(entry->parameters.at[i]->shape)) return unsupported(b, entry->parameters.at[i]);
+    if (!lies_densely(entry_parameter_shape(b, i))) return refuse_layout(b, entry->parameters.at[i], "parameter");
     arguments[i] = parameter_value(b, entry_parameter_shape(b, i), entry->parameters.at[i]->name);
   }
-  result_buffers(b, module->entry_result ? module->entry_result : entry->root->shape);
+  const tn_shape *result = module->entry_result ? module->entry_result : entry->root->shape;
+  if (!lies_densely(result)) return refuse_layout(b, entry->root, "result");
+  result_buffers(b, result);
   mark_aliases(b);
   for (int i = 0; i < b->results.count; i++)
     if (b->buffers.at[b->results.at[i]].alias < 0) claim(b, entry->root, i, i);
