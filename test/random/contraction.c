@@ -6,7 +6,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-enum { MAX_WORK = 200000 }; /* multiply-adds */
+enum { MAX_WORK = 400000 }; /* multiply-adds */
 
 /* The type that the other side has, and that of the result. */
 static void product_types(generator *g, tn_type lhs, tn_type *rhs, tn_type *result) {

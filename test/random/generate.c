@@ -165,7 +165,8 @@ void grow(generator *g, int count) {
   static const weighted_rule rules[] = {
       {make_elementwise, 36}, {make_movement, 26}, {make_gather, 3},  {make_dot, 7},   {make_convolution, 5},
       {make_reduce, 9},       {make_reduce_window, 4}, {make_batch_norm, 2}, {make_tuple, 2},
-      {make_map, 2},          {make_call, 4},      {make_while, 2},   {make_conditional, 2}};
+      {make_map, 2},          {make_call, 4},      {make_while, 2},   {make_conditional, 2},
+      {make_pattern, 9},      {make_free, 1}};
   for (int tries = 0, made = 0; tries < 4 * count && made < count; tries++)
     if (g->scalars_only ? make_elementwise(g) : apply_rule(g, rules, sizeof rules / sizeof *rules)) made++;
 }
@@ -207,6 +208,13 @@ static const tn_shape *laid_out(generator *g, const tn_shape *shape) {
   const tn_shape **elements = TN_NEW_ARRAY(g->module->arena, const tn_shape *, shape->rank);
   for (int i = 0; i < shape->rank; i++) elements[i] = laid_out(g, shape->elements[i]);
   return tn_shape_tuple(g->module->arena, shape->rank, elements);
+}
+
+/* Layouts inside the program say nothing to a backend that chooses its own. */
+static void lay_out_inside(generator *g) {
+  TN_FOR_EACH_IN_COMP(g->comp, inst)
+    if (inst->op != TN_OP_PARAMETER && tn_shape_is_array(inst->shape) && chance(g->dice, 30))
+      inst->shape = laid_out(g, inst->shape);
 }
 
 static void lay_out(generator *g) {
@@ -287,10 +295,11 @@ void program_generate(program *p, uint64_t seed) {
   g.comp = tn_comp_create(p->module, "main");
   p->module->entry = g.comp;
   if (chance(&d, 4)) tuple_parameter(&g);
-  int wanted = 1 + roll(&d, chance(&d, 30) ? 15 : 6);
+  int wanted = 1 + roll(&d, chance(&d, 40) ? 15 : 7);
   grow(&g, wanted);
   if (!g.nodes.count) new_input(&g, random_shape(&g, TN_F32));
   choose_root(&g);
+  if (chance(&d, 10)) lay_out_inside(&g);
   lay_out(&g);
   alias_results(&g);
   p->arguments = arguments.at;

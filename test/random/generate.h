@@ -92,5 +92,7 @@ tn_inst *make_call(generator *g); /* call, fusion */
 tn_inst *make_while(generator *g);
 tn_inst *make_conditional(generator *g);
 tn_inst *make_tuple(generator *g);
+tn_inst *make_pattern(generator *g); /* several instructions */
+tn_inst *make_free(generator *g);
 
 #endif

@@ -99,7 +99,7 @@ static int draw_ways(const session *s, uint64_t seed, way *ways) {
   dice d = {seed ^ UINT64_C(0x5eed)};
   for (int i = 0; i < 4; i++) {
     const char *target = s->options.targets[roll(&d, s->options.n_targets)];
-    ways[i] = (way){.level = roll(&d, 3) == 0 ? 0 : 2, .target = target, .schedule = 1 + draw(&d) % 1000000, .native = i < 2};
+    ways[i] = (way){.level = roll(&d, 4), .target = target, .schedule = 1 + draw(&d) % 1000000, .native = i < 2};
   }
   ways[0].schedule = 0;
   ways[0].level = 2;
