@@ -68,7 +68,8 @@ static tn_npy array_npy(const tn_array *array) {
   return npy;
 }
 
-tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_array *array, const tn_shape *shape) {
+tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_array *array,
+                              const tn_shape *shape) {
   if (strcmp(array->type, tn_type_name(shape->type)) == 0) {
     const tn_shape *given = array_shape(arena, array);
     if (tn_shape_same_dims(given, shape)) return tn_literal_array(arena, shape, array->data);
@@ -152,15 +153,16 @@ static bool do_add(void *argument) {
   tn_diagnostics *sink = &work->arrays->context->sink;
   tn_type type = tn_type_from_name((tn_str){array->type, strlen(array->type)});
   if (!tn_type_is_array(type))
-    return tn_error(sink, TN_USAGE, TN_NOWHERE, "array '%s': unknown element type '%s'", array->name, array->type);
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "array '%s': unknown element type '%s'", array->name,
+                    array->type);
   int64_t bytes = (int64_t)tn_type_bytes(type);
   for (int d = 0; d < array->rank; d++)
     if (array->dims[d] < 0 || __builtin_mul_overflow(bytes, array->dims[d], &bytes))
       return tn_error(sink, TN_USAGE, TN_NOWHERE, "array '%s': size %lld of dim %d", array->name,
                       (long long)array->dims[d], d);
   if (bytes != array->bytes)
-    return tn_error(sink, TN_USAGE, TN_NOWHERE, "array '%s': %lld bytes given, its shape has %lld", array->name,
-                    (long long)array->bytes, (long long)bytes);
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "array '%s': %lld bytes given, its shape has %lld",
+                    array->name, (long long)array->bytes, (long long)bytes);
   tn_array copy = *array;
   copy.name = tn_arena_string(arena, array->name ? array->name : "");
   copy.type = tn_type_name(type);
@@ -199,7 +201,8 @@ static bool do_read(void *argument) {
   file_work *work = argument;
   tn_context *context = work->arrays->context;
   tn_npz npz;
-  if (!tn_npz_read(work->arrays->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size, &npz))
+  if (!tn_npz_read(work->arrays->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
+                   &npz))
     return false;
   for (int i = 0; i < npz.count; i++) {
     const tn_npy *npy = &npz.at[i];
@@ -208,7 +211,8 @@ static bool do_read(void *argument) {
       return tn_error(&context->sink, TN_UNSUPPORTED, (tn_location){.file = work->path},
                       "array '%s': element type '%c%d'", npy->name, npy->kind, npy->item_bytes);
     bool lone = npz.count == 1 && !npy->name[0];
-    tn_array array = {.name = lone && work->name ? tn_arena_string(work->arrays->arena, work->name) : npy->name,
+    tn_array array = {.name =
+                          lone && work->name ? tn_arena_string(work->arrays->arena, work->name) : npy->name,
                       .type = tn_type_name(type),
                       .rank = npy->rank,
                       .dims = npy->dims,

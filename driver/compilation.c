@@ -19,7 +19,9 @@ bool tn_compilation_optimise(tn_compilation *compilation) {
   if (!model->module)
     return tn_error(&model->context->sink, TN_USAGE, TN_NOWHERE, "a plan cannot become a module again");
   compilation->module = tn_module_clone(model->module);
-  tn_model copy = {.context = model->context, .arena = model->arena, .module = compilation->module,
+  tn_model copy = {.context = model->context,
+                   .arena = model->arena,
+                   .module = compilation->module,
                    .derived = model->derived};
   return tn_driver_optimise(&copy, &compilation->options.passes, model->derived, &compilation->report.passes,
                             &compilation->report.pass_count);
@@ -48,10 +50,11 @@ bool tn_compilation_plan(tn_compilation *compilation) {
   if (model->plan) {
     compilation->plan = model->plan;
   } else {
-    const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host", options->cpu,
-                                       options->features);
+    const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host",
+                                       options->cpu, options->features);
     if (!target || !tn_compilation_optimise(compilation)) return false;
-    tn_plan_options plan = {.target = target, .level = options->passes.level, .schedule_seed = options->schedule_seed};
+    tn_plan_options plan = {
+        .target = target, .level = options->passes.level, .schedule_seed = options->schedule_seed};
     compilation->plan = tn_plan_build(compilation->module, &plan, sink);
     if (!compilation->plan) return false;
   }
@@ -83,7 +86,8 @@ bool tn_compilation_object(tn_compilation *compilation) {
   compilation->cpu = (tn_cpu_options){.name = compilation->options.name,
                                       .side_file = compilation->options.side_file,
                                       .optimisation = level < 1 ? 1 : level};
-  if (!tn_cpu_compile(compilation->plan, &compilation->cpu, &compilation->object, &compilation->model->context->sink))
+  if (!tn_cpu_compile(compilation->plan, &compilation->cpu, &compilation->object,
+                      &compilation->model->context->sink))
     return false;
   report_object(compilation);
   return true;

@@ -28,8 +28,9 @@ static tn_emit emit_by_suffix(const char *path) {
   static const struct {
     const char *suffix;
     tn_emit emit;
-  } kinds[] = {{".o", TN_EMIT_OBJECT}, {".so", TN_EMIT_SHARED},    {".s", TN_EMIT_ASSEMBLY}, {".ll", TN_EMIT_LLVM},
-               {".hlo", TN_EMIT_HLO},  {".plan", TN_EMIT_PLAN},    {"", TN_EMIT_EXE}};
+  } kinds[] = {{".o", TN_EMIT_OBJECT}, {".so", TN_EMIT_SHARED}, {".s", TN_EMIT_ASSEMBLY},
+               {".ll", TN_EMIT_LLVM},  {".hlo", TN_EMIT_HLO},   {".plan", TN_EMIT_PLAN},
+               {"", TN_EMIT_EXE}};
   if (strcmp(path, "-") == 0) return TN_EMIT_DEFAULT;
   const char *suffix = tn_path_suffix(path);
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -47,7 +48,8 @@ static bool settle_options(compile_work *work) {
   tn_context *context = work->all.model->context;
   if (options->emit == TN_EMIT_DEFAULT) options->emit = emit_by_suffix(work->path);
   if (options->emit == TN_EMIT_DEFAULT && strcmp(tn_path_suffix(work->path), ".tns") == 0)
-    return tn_error(&context->sink, TN_UNSUPPORTED, TN_NOWHERE, "instruction streams are not supported by this version");
+    return tn_error(&context->sink, TN_UNSUPPORTED, TN_NOWHERE,
+                    "instruction streams are not supported by this version");
   if (options->emit == TN_EMIT_DEFAULT)
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
                     "output '%s': its suffix names no kind of artefact; --emit chooses one", work->path);
@@ -55,7 +57,8 @@ static bool settle_options(compile_work *work) {
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "name '%s' is no C identifier", options->name);
   if (!options->name) {
     bool standard = strcmp(work->path, "-") == 0;
-    options->name = tn_symbol_name(context->scratch, standard ? "model" : tn_path_stem(context->scratch, work->path));
+    options->name =
+        tn_symbol_name(context->scratch, standard ? "model" : tn_path_stem(context->scratch, work->path));
   }
   return true;
 }
@@ -63,8 +66,8 @@ static bool settle_options(compile_work *work) {
 /* ---- files ---- */
 
 static bool write_text(compile_work *work) {
-  return tn_file_write(&work->all.model->context->sink, work->path, &(tn_str){work->text.bytes, work->text.length}, 1,
-                       false);
+  return tn_file_write(&work->all.model->context->sink, work->path,
+                       &(tn_str){work->text.bytes, work->text.length}, 1, false);
 }
 
 static const char *beside(compile_work *work, const char *suffix) {
@@ -78,8 +81,10 @@ static bool write_companions(compile_work *work) {
   const tn_object *object = &work->all.object;
   if (strcmp(work->path, "-") == 0) return true;
   tn_cpu_header(work->all.plan, &work->all.cpu, object, &work->text);
-  bool done = tn_file_write(sink, beside(work, ".h"), &(tn_str){work->text.bytes, work->text.length}, 1, false);
-  if (done && object->constants.length) done = tn_file_write(sink, beside(work, ".bin"), &object->constants, 1, false);
+  bool done =
+      tn_file_write(sink, beside(work, ".h"), &(tn_str){work->text.bytes, work->text.length}, 1, false);
+  if (done && object->constants.length)
+    done = tn_file_write(sink, beside(work, ".bin"), &object->constants, 1, false);
   if (!done) unlink(work->path);
   return done;
 }
@@ -87,7 +92,8 @@ static bool write_companions(compile_work *work) {
 static bool emit_object(compile_work *work) {
   if (!tn_compilation_object(&work->all)) return false;
   const tn_object *object = &work->all.object;
-  return tn_file_write(&work->all.model->context->sink, work->path, object->pieces, object->n_pieces, false) &&
+  return tn_file_write(&work->all.model->context->sink, work->path, object->pieces, object->n_pieces,
+                       false) &&
          write_companions(work);
 }
 
@@ -116,8 +122,8 @@ static bool link_into(compile_work *work, const char **arguments, int count) {
 }
 
 static bool not_to_stdout(compile_work *work) {
-  return strcmp(work->path, "-") != 0 ||
-         tn_error(&work->all.model->context->sink, TN_USAGE, TN_NOWHERE, "a linked file cannot go to standard output");
+  return strcmp(work->path, "-") != 0 || tn_error(&work->all.model->context->sink, TN_USAGE, TN_NOWHERE,
+                                                  "a linked file cannot go to standard output");
 }
 
 static bool emit_shared(compile_work *work) {
@@ -136,8 +142,9 @@ static void put_model_call(tn_text *out, const char *name, const tn_plan *plan) 
   for (int i = 0; i < plan->n_results; i++) tn_text_put(out, "void *, ");
   tn_text_put(out, "void *, size_t, const tn_exec *);\n\n");
   tn_text_printf(out, "const tn_signature *model_signature(void) { return &%s_signature; }\n\n", name);
-  tn_text_put(out, "int model_call(const void *const *parameters, void *const *results, void *arena, size_t size,\n"
-                   "               const tn_exec *exec) {\n  (void)parameters, (void)results;\n");
+  tn_text_put(
+      out, "int model_call(const void *const *parameters, void *const *results, void *arena, size_t size,\n"
+           "               const tn_exec *exec) {\n  (void)parameters, (void)results;\n");
   tn_text_printf(out, "  return %s_run(", name);
   for (int i = 0; i < pointers; i++)
     if (i < plan->n_parameters)
@@ -158,7 +165,8 @@ static bool emit_exe(compile_work *work) {
                     "a program holds its constants, but these are a file of their own; emit an object");
   const char *source = tn_arena_printf(context->scratch, "%.*s.main.c", (int)strlen(object) - 2, object);
   put_model_call(&work->text, work->all.options.name, work->all.plan);
-  tn_str pieces[] = {{(const char *)tn_exe_source, tn_exe_source_size}, {work->text.bytes, work->text.length}};
+  tn_str pieces[] = {{(const char *)tn_exe_source, tn_exe_source_size},
+                     {work->text.bytes, work->text.length}};
   if (!tn_file_write(&context->sink, source, pieces, 2, false)) return false;
   const char *arguments[] = {NULL, NULL, "-O2", "-D_GNU_SOURCE", source, object, "-lpthread", "-lm"};
   return link_into(work, arguments, 8);

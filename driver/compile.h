@@ -12,8 +12,8 @@
 typedef struct {
   tn_model *model;
   tn_compile_options options;
-  tn_module *module;  /* after the passes; own */
-  tn_plan *plan;      /* own unless the model is a plan */
+  tn_module *module; /* after the passes; own */
+  tn_plan *plan;     /* own unless the model is a plan */
   tn_cpu_options cpu;
   tn_object object;
   tn_compile_report report;

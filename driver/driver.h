@@ -37,11 +37,11 @@ struct tn_arrays {
 
 struct tn_model {
   tn_context *context;
-  tn_arena *arena;    /* the source's mapping, names */
-  tn_source source;   /* its name is NULL where none is registered */
-  tn_module *module;  /* one of these two */
+  tn_arena *arena;   /* the source's mapping, names */
+  tn_source source;  /* its name is NULL where none is registered */
+  tn_module *module; /* one of these two */
   tn_plan *plan;
-  tn_arena *derived;  /* of signature, times and report; renewed by whom they belong to */
+  tn_arena *derived; /* of signature, times and report; renewed by whom they belong to */
   tn_signature *signature;
 };
 
@@ -60,7 +60,8 @@ const tn_shape *tn_driver_value_shape(tn_arena *arena, const tn_value *value);
 
 /* An array as a literal of `shape` (viewed where possible), and back (copied, dynamic
  * dims at their actual size).                                                        */
-tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_array *array, const tn_shape *shape);
+tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_array *array,
+                              const tn_shape *shape);
 void tn_driver_append_literal(tn_arrays *arrays, const char *name, const tn_literal *literal);
 void tn_driver_append_leaves(tn_arrays *arrays, tn_literal *literal);
 

@@ -34,11 +34,12 @@ static bool evaluate_module(evaluate_work *work) {
   for (int i = 0; i < entry->parameters.count; i++) {
     arguments[i] = assemble(work, arena, entry->parameters.at[i]->shape, &next);
     if (!arguments[i])
-      return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "evaluate: argument %d is missing or does not fit", i);
+      return tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
+                      "evaluate: argument %d is missing or does not fit", i);
   }
   tn_eval_options options = {.max_iterations = context->limits.max_iterations};
-  tn_literal *result = tn_evaluate(context->scratch, work->model->module, (const tn_literal *const *)arguments,
-                                   &options, &context->sink);
+  tn_literal *result = tn_evaluate(context->scratch, work->model->module,
+                                   (const tn_literal *const *)arguments, &options, &context->sink);
   if (!result) return false;
   tn_driver_append_leaves(work->results, result);
   return true;
@@ -50,13 +51,16 @@ static bool interpret_plan(evaluate_work *work) {
   tn_compilation compilation = {.model = work->model, .options = work->options};
   bool done = tn_compilation_plan(&compilation) && tn_plan_verify(compilation.plan, &context->sink);
   const tn_plan *plan = compilation.plan;
-  const tn_literal **arguments = done ? TN_NEW_ARRAY(context->scratch, const tn_literal *, plan->n_parameters) : NULL;
+  const tn_literal **arguments =
+      done ? TN_NEW_ARRAY(context->scratch, const tn_literal *, plan->n_parameters) : NULL;
   for (int i = 0; done && i < plan->n_parameters; i++) {
     const tn_array *array = tn_arrays_at(work->arguments, i);
-    const tn_shape *shape = tn_shape_without_layout(context->scratch, plan->buffers[plan->parameters[i]].shape);
+    const tn_shape *shape =
+        tn_shape_without_layout(context->scratch, plan->buffers[plan->parameters[i]].shape);
     arguments[i] = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
     if (!arguments[i])
-      done = tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "evaluate: argument %d is missing or does not fit", i);
+      done = tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
+                      "evaluate: argument %d is missing or does not fit", i);
   }
   tn_literal **results = done ? TN_NEW_ARRAY(context->scratch, tn_literal *, plan->n_results) : NULL;
   done = done && tn_plan_run(context->scratch, plan, arguments, results, &context->sink);

@@ -41,7 +41,8 @@ static bool can_build(tn_op op, const tn_inst *lhs, const tn_inst *rhs) {
 tn_inst *tn_graph_build(tn_inst *before, const char *opcode, tn_inst *lhs, tn_inst *rhs) {
   tn_op op;
   if (!tn_op_from_name((tn_str){opcode, strlen(opcode)}, &op) || !can_build(op, lhs, rhs)) return NULL;
-  return rhs ? tn_build_binary(before->parent, before, op, lhs, rhs) : tn_build_unary(before->parent, before, op, lhs);
+  return rhs ? tn_build_binary(before->parent, before, op, lhs, rhs)
+             : tn_build_unary(before->parent, before, op, lhs);
 }
 
 void tn_graph_replace(tn_inst *inst, tn_inst *by) { tn_inst_replace_uses(inst, by); }

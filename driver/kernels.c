@@ -73,7 +73,8 @@ static const tn_step *find_run(const tn_step *step, int kernel, int32_t *runs) {
 
 /* ---- its plan ---- */
 
-static void add_buffer(tn_plan *plan, int index, const tn_kernel_buffer *parameter, const tn_buffer *argument) {
+static void add_buffer(tn_plan *plan, int index, const tn_kernel_buffer *parameter,
+                       const tn_buffer *argument) {
   tn_buffer *buffer = &plan->buffers[index];
   *buffer = (tn_buffer){.name = tn_arena_printf(plan->arena, "b%d", index),
                         .shape = parameter->shape,
@@ -113,7 +114,8 @@ static tn_plan *kernel_plan(const tn_plan *whole, int number, const tn_step *run
   tn_kernel *kernel = whole->kernels[number];
   int count = kernel->n_parameters;
   int *arguments = TN_NEW_ARRAY(arena, int, count);
-  *plan = (tn_plan){.arena = arena, .name = "kernel", .target = whole->target, .n_buffers = count, .n_kernels = 1};
+  *plan = (tn_plan){
+      .arena = arena, .name = "kernel", .target = whole->target, .n_buffers = count, .n_kernels = 1};
   plan->buffers = TN_NEW_ARRAY(arena, tn_buffer, count);
   plan->parameters = TN_NEW_ARRAY(arena, int, count);
   plan->results = TN_NEW_ARRAY(arena, int, count);
@@ -163,8 +165,8 @@ static bool do_kernels(void *argument) {
   return true;
 }
 
-tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options, const tn_kernel_program **kernels,
-                             int32_t *count) {
+tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options,
+                             const tn_kernel_program **kernels, int32_t *count) {
   static const tn_compile_options defaults = {.passes.level = 2};
   kernels_work work = {.all = {.model = model, .options = options ? *options : defaults}};
   tn_status status = tn_driver_do(model->context, do_kernels, &work);

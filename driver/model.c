@@ -43,7 +43,8 @@ static format detect(tn_str bytes, const char *path) {
   tn_str text = skip_blank(bytes);
   const char *suffix = tn_path_suffix(path);
   if (bytes.length >= 8 && memcmp(bytes.at + 4, "TFL3", 4) == 0) return FORMAT_TFLITE;
-  if (starts(bytes, "ML\xefR") || starts(text, "module @") || starts(text, "module {") || starts(text, "func.func"))
+  if (starts(bytes, "ML\xefR") || starts(text, "module @") || starts(text, "module {") ||
+      starts(text, "func.func"))
     return FORMAT_STABLEHLO;
   if (starts(text, "HloModule")) return FORMAT_HLO;
   if (starts(text, "plan ") || starts(text, "kernel ")) return FORMAT_PLAN;
@@ -58,15 +59,15 @@ static bool named_format(tn_diagnostics *sink, const char *name, format *found) 
   for (int i = 0; i < FORMAT_COUNT; i++)
     if (strcmp(name, format_names[i]) == 0) return *found = (format)i, true;
   const char *nearest = tn_nearest_name(name, format_names, FORMAT_COUNT);
-  return tn_error(sink, TN_USAGE, TN_NOWHERE, "format '%s' is unknown; %s%s", name, nearest ? "did you mean " : "",
-                  nearest ? nearest : "'tenon list formats' names them");
+  return tn_error(sink, TN_USAGE, TN_NOWHERE, "format '%s' is unknown; %s%s", name,
+                  nearest ? "did you mean " : "", nearest ? nearest : "'tenon list formats' names them");
 }
 
 /* ---- reading ---- */
 
 typedef struct {
   tn_context *context;
-  const char *name;    /* of a file, or of `text` in messages */
+  const char *name; /* of a file, or of `text` in messages */
   tn_str text;
   bool in_memory;
   tn_read_options options;
@@ -118,7 +119,8 @@ static bool do_read(void *argument) {
     work->text.at = tn_arena_copy(arena, work->text.at, work->text.length);
   } else {
     directory = directory_of(arena, name);
-    if (!tn_file_map(arena, &context->sink, name, (uint64_t)context->limits.max_file_size, &work->text)) return false;
+    if (!tn_file_map(arena, &context->sink, name, (uint64_t)context->limits.max_file_size, &work->text))
+      return false;
   }
   model->source = (tn_source){.name = name, .text = work->text.at, .length = work->text.length};
   tn_diagnostics_add_source(&context->sink, &model->source);
@@ -144,14 +146,16 @@ static tn_status finish_read(read_work *work, const tn_read_options *options, tn
   return status;
 }
 
-tn_status tn_model_read(tn_context *context, const char *path, const tn_read_options *options, tn_model **model) {
+tn_status tn_model_read(tn_context *context, const char *path, const tn_read_options *options,
+                        tn_model **model) {
   return finish_read(&(read_work){.context = context, .name = path}, options, model);
 }
 
 tn_status tn_model_parse(tn_context *context, const char *name, const char *text, size_t length,
                          const tn_read_options *options, tn_model **model) {
-  return finish_read(&(read_work){.context = context, .name = name, .text = {text, length}, .in_memory = true},
-                     options, model);
+  return finish_read(
+      &(read_work){.context = context, .name = name, .text = {text, length}, .in_memory = true}, options,
+      model);
 }
 
 void tn_model_destroy(tn_model *model) {
@@ -171,7 +175,8 @@ typedef struct {
 static bool do_clone(void *argument) {
   clone_work *work = argument;
   tn_diagnostics *sink = &work->model->context->sink;
-  if (!work->model->module) return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "copy: a plan cannot be copied");
+  if (!work->model->module)
+    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "copy: a plan cannot be copied");
   tn_arena *arena = tn_arena_create();
   tn_model *copy = work->copy = TN_NEW(arena, tn_model);
   *copy = (tn_model){.context = work->model->context, .arena = arena, .derived = tn_arena_create()};
@@ -222,7 +227,8 @@ static bool drop_parameter(tn_module *module, int number, tn_diagnostics *sink) 
   for (int i = 0; i < module->aliases.count; i++) {
     tn_alias *alias = &module->aliases.at[i];
     if (alias->parameter == number)
-      return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "weights: parameter %d shares memory with a result", number);
+      return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "weights: parameter %d shares memory with a result",
+                      number);
     if (alias->parameter > number) alias->parameter--;
   }
   int donors = 0;
@@ -255,7 +261,8 @@ static void drop_layouts(tn_module *module, const bool *gone) {
   module->entry_parameters = tn_shape_tuple(module->arena, count, kept);
 }
 
-static const tn_array *weight_for(const tn_arrays *weights, const tn_inst *parameter, char *numbered, bool *used) {
+static const tn_array *weight_for(const tn_arrays *weights, const tn_inst *parameter, char *numbered,
+                                  bool *used) {
   const tn_array *array = tn_arrays_find(weights, parameter->name);
   if (!array) array = tn_arrays_find(weights, numbered);
   if (array) used[array - weights->list.at] = true;
@@ -266,7 +273,8 @@ static bool all_used(const tn_arrays *weights, const bool *used, tn_diagnostics 
   bool all = true;
   for (int i = 0; i < weights->list.count; i++)
     if (!used[i])
-      all = tn_error(sink, TN_USAGE, TN_NOWHERE, "weights: there is no parameter '%s'", weights->list.at[i].name);
+      all = tn_error(sink, TN_USAGE, TN_NOWHERE, "weights: there is no parameter '%s'",
+                     weights->list.at[i].name);
   return all;
 }
 
@@ -282,10 +290,12 @@ static bool do_bind(void *argument) {
   bool *bound = TN_NEW_ARRAY(context->scratch, bool, count);
   for (int i = 0; i < count; i++) {
     tn_inst *parameter = entry->parameters.at[i];
-    const tn_array *array = weight_for(work->weights, parameter, tn_arena_printf(context->scratch, "p%d", i), used);
+    const tn_array *array =
+        weight_for(work->weights, parameter, tn_arena_printf(context->scratch, "p%d", i), used);
     if (!array) continue;
     if (!tn_shape_is_array(parameter->shape))
-      return tn_error(sink, TN_UNSUPPORTED, parameter->location, "weights: parameter '%s' is a tuple", parameter->name);
+      return tn_error(sink, TN_UNSUPPORTED, parameter->location, "weights: parameter '%s' is a tuple",
+                      parameter->name);
     tn_literal *literal = tn_driver_literal(module->arena, sink, array, parameter->shape);
     if (!literal) return tn_note(sink, parameter->location, "for parameter '%s'", parameter->name), false;
     tn_inst *constant = tn_build_constant(entry, parameter, literal);
@@ -315,7 +325,8 @@ static tn_constants_mode constants_mode(tn_constants_form form) {
   return TN_CONSTANTS_INLINE;
 }
 
-static void print_model(const tn_model *model, tn_constants_form form, tn_text *text, tn_print_options *options) {
+static void print_model(const tn_model *model, tn_constants_form form, tn_text *text,
+                        tn_print_options *options) {
   *options = (tn_print_options){.constants = constants_mode(form)};
   if (model->module)
     tn_print_module(text, model->module, options);
@@ -360,7 +371,8 @@ static bool do_text(void *argument) {
   text_work *work = argument;
   tn_print_options options;
   if (work->form == TN_FORM_FILE)
-    return tn_error(&work->model->context->sink, TN_USAGE, TN_NOWHERE, "text in memory has no files beside it");
+    return tn_error(&work->model->context->sink, TN_USAGE, TN_NOWHERE,
+                    "text in memory has no files beside it");
   print_model(work->model, work->form, &work->text, &options);
   tn_text_put(&work->text, "");
   return true;

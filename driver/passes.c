@@ -19,7 +19,8 @@ static bool unknown_pass(tn_context *context, const char *name) {
   for (int i = 0; i < context->added.count; i++) names[tn_pass_count + i] = context->added.at[i]->pass.name;
   const char *nearest = tn_nearest_name(name, names, count);
   if (nearest)
-    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'; did you mean '%s'?", name, nearest);
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'; did you mean '%s'?", name,
+                    nearest);
   return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'", name);
 }
 
@@ -29,7 +30,8 @@ static bool check_name(tn_context *context, const char *name) {
 
 static bool check_names(tn_context *context, const tn_pass_options *options) {
   bool known = check_name(context, options->stop_after);
-  for (const char *const *name = options->disabled; name && *name; name++) known &= check_name(context, *name);
+  for (const char *const *name = options->disabled; name && *name; name++)
+    known &= check_name(context, *name);
   return known;
 }
 
@@ -75,7 +77,8 @@ typedef struct {
   const tn_pass_options *options;
 } after_pass_user;
 
-static void after_pass(void *user, const tn_module *module, const tn_pass *pass, int occurrence, bool changed) {
+static void after_pass(void *user, const tn_module *module, const tn_pass *pass, int occurrence,
+                       bool changed) {
   after_pass_user *after = user;
   (void)module; /* the model's own */
   after->options->after_pass(after->options->user, after->model, pass->name, occurrence, changed);
@@ -109,7 +112,8 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
   tn_pass_record *records;
   if (!check_names(context, options)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
-  if (!tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink)) return false;
+  if (!tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink))
+    return false;
   tn_pass_time *list = TN_NEW_ARRAY(arena, tn_pass_time, *count);
   for (int i = 0; i < *count; i++)
     list[i] = (tn_pass_time){tn_arena_string(arena, records[i].name), records[i].seconds, records[i].changes};
@@ -133,7 +137,8 @@ static bool do_optimise(void *argument) {
   return tn_driver_optimise(model, work->options, model->derived, &work->times, &work->count);
 }
 
-tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times, int *count) {
+tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times,
+                            int *count) {
   static const tn_pass_options defaults = {.level = 2};
   optimise_work work = {.model = model, .options = options ? options : &defaults};
   tn_status status = tn_driver_do(model->context, do_optimise, &work);

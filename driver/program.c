@@ -17,12 +17,12 @@
 
 struct tn_program {
   tn_context *context;
-  tn_arena *arena;   /* holds the program itself */
-  tn_image *image;   /* code in memory, or */
-  void *library;     /* dlopen's */
+  tn_arena *arena; /* holds the program itself */
+  tn_image *image; /* code in memory, or */
+  void *library;   /* dlopen's */
   const tn_signature *signature;
   void (*run)(void);
-  const void *constants; /* the side file; NULL: none */
+  const void *constants;                              /* the side file; NULL: none */
   const tn_shape **parameter_shapes, **result_shapes; /* with layouts */
   ffi_cif cif;
 };
@@ -49,8 +49,10 @@ static bool prepare_call(tn_program *program) {
   ffi_type **types = TN_NEW_ARRAY(program->arena, ffi_type *, pointers + 3);
   for (int i = 0; i < pointers + 3; i++) types[i] = &ffi_type_pointer;
   types[pointers + 1] = sizeof(size_t) == 8 ? &ffi_type_uint64 : &ffi_type_uint32;
-  if (ffi_prep_cif(&program->cif, FFI_DEFAULT_ABI, (unsigned)pointers + 3, &ffi_type_sint, types) == FFI_OK) return true;
-  return tn_error(&program->context->sink, TN_BUG, TN_NOWHERE, "libffi refuses a call of %d pointers", pointers + 2);
+  if (ffi_prep_cif(&program->cif, FFI_DEFAULT_ABI, (unsigned)pointers + 3, &ffi_type_sint, types) == FFI_OK)
+    return true;
+  return tn_error(&program->context->sink, TN_BUG, TN_NOWHERE, "libffi refuses a call of %d pointers",
+                  pointers + 2);
 }
 
 static bool check_signature(tn_program *program, const char *file) {
@@ -58,8 +60,8 @@ static bool check_signature(tn_program *program, const char *file) {
   if (!program->signature || !program->run)
     return tn_error(sink, TN_INVALID, (tn_location){.file = file}, "no compiled model is in it");
   if (program->signature->version != 1)
-    return tn_error(sink, TN_UNSUPPORTED, (tn_location){.file = file}, "signature version %u, this version knows 1",
-                    program->signature->version);
+    return tn_error(sink, TN_UNSUPPORTED, (tn_location){.file = file},
+                    "signature version %u, this version knows 1", program->signature->version);
   return true;
 }
 
@@ -83,8 +85,8 @@ static bool value_shapes(tn_program *program, int count, const tn_value *values,
 
 static bool find_shapes(tn_program *program, const tn_plan *plan) {
   const tn_signature *signature = program->signature;
-  return value_shapes(program, signature->parameter_count, signature->parameters, plan, plan ? plan->parameters : NULL,
-                      &program->parameter_shapes) &&
+  return value_shapes(program, signature->parameter_count, signature->parameters, plan,
+                      plan ? plan->parameters : NULL, &program->parameter_shapes) &&
          value_shapes(program, signature->result_count, signature->results, plan, plan ? plan->results : NULL,
                       &program->result_shapes);
 }
@@ -96,7 +98,8 @@ typedef struct {
   tn_program *program;
 } compile_work;
 
-static void find_symbols(tn_program *program, const char *name, void *(*find)(const tn_program *, const char *)) {
+static void find_symbols(tn_program *program, const char *name,
+                         void *(*find)(const tn_program *, const char *)) {
   tn_arena *arena = program->arena;
   program->signature = find(program, tn_arena_printf(arena, "%s_signature", name));
   void *run = find(program, tn_arena_printf(arena, "%s_run", name));
@@ -107,7 +110,9 @@ static void *image_symbol(const tn_program *program, const char *name) {
   return tn_image_symbol(program->image, name);
 }
 
-static void *library_symbol(const tn_program *program, const char *name) { return dlsym(program->library, name); }
+static void *library_symbol(const tn_program *program, const char *name) {
+  return dlsym(program->library, name);
+}
 
 static const char image_name[] = "model";
 
@@ -118,7 +123,8 @@ static tn_program *load(tn_context *context, const tn_plan *plan, const tn_objec
   if (constants->length) program->constants = tn_arena_copy(program->arena, constants->at, constants->length);
   program->image = tn_cpu_load(object, &context->sink);
   if (program->image) find_symbols(program, image_name, image_symbol);
-  if (program->image && check_signature(program, image_name) && find_shapes(program, plan) && prepare_call(program))
+  if (program->image && check_signature(program, image_name) && find_shapes(program, plan) &&
+      prepare_call(program))
     return program;
   tn_program_destroy(program);
   return NULL;
@@ -194,9 +200,11 @@ static bool map_constants(open_work *work) {
   size_t stem = strlen(work->path) - strlen(tn_path_suffix(work->path));
   const char *path = tn_arena_printf(program->arena, "%.*s.bin", (int)stem, work->path);
   tn_str bytes;
-  if (!tn_file_map(program->arena, sink, path, (uint64_t)work->context->limits.max_file_size, &bytes)) return false;
+  if (!tn_file_map(program->arena, sink, path, (uint64_t)work->context->limits.max_file_size, &bytes))
+    return false;
   if (!holds_constants(signature, bytes))
-    return tn_error(sink, TN_INVALID, (tn_location){.file = path}, "these are not the constants of '%s'", work->path);
+    return tn_error(sink, TN_INVALID, (tn_location){.file = path}, "these are not the constants of '%s'",
+                    work->path);
   program->constants = bytes.at;
   return true;
 }
@@ -207,7 +215,8 @@ static bool do_open(void *argument) {
   tn_location file = {.file = work->path};
   tn_str bytes;
   tn_elf_model elf;
-  if (!tn_file_map(context->scratch, &context->sink, work->path, (uint64_t)context->limits.max_file_size, &bytes) ||
+  if (!tn_file_map(context->scratch, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
+                   &bytes) ||
       !tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf))
     return false;
   const char *name = work->name ? work->name : elf.name;
@@ -238,8 +247,8 @@ const tn_signature *tn_program_signature(const tn_program *program) { return pro
 
 enum { MOST_ON_STACK = 256 };
 
-int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results, void *arena,
-                    size_t arena_size, const tn_exec *exec) {
+int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results,
+                    void *arena, size_t arena_size, const tn_exec *exec) {
   const tn_signature *signature = program->signature;
   int count = signature->parameter_count + signature->result_count + 4, used = 0;
   void *on_stack[MOST_ON_STACK], **values = on_stack;
@@ -280,7 +289,8 @@ static const void *pack_argument(run_work *work, int number) {
   const tn_value *value = &work->program->signature->parameters[number];
   const tn_shape *shape = work->program->parameter_shapes[number];
   const tn_array *array = tn_arrays_at(work->arguments, number);
-  tn_literal *literal = array ? tn_driver_literal(scratch, &work->program->context->sink, array, shape) : NULL;
+  tn_literal *literal =
+      array ? tn_driver_literal(scratch, &work->program->context->sink, array, shape) : NULL;
   if (!literal) return NULL;
   bool row_major = tn_layout_is_row_major(shape);
   if (row_major && (uintptr_t)literal->data % ALIGNMENT == 0) return literal->data;
@@ -309,8 +319,8 @@ static void unpack_results(run_work *work, void *const *data) {
 }
 
 static const char *code_name(int code) {
-  static const char *const names[] = {"0",           "TN_E_NULL",    "TN_E_ALIGNMENT",
-                                      "TN_E_ARENA",  "TN_E_THREADS", "TN_E_CONSTANTS"};
+  static const char *const names[] = {"0",          "TN_E_NULL",    "TN_E_ALIGNMENT",
+                                      "TN_E_ARENA", "TN_E_THREADS", "TN_E_CONSTANTS"};
   return code >= 0 && code < (int)(sizeof names / sizeof *names) ? names[code] : "an unknown code";
 }
 
@@ -329,15 +339,19 @@ static bool do_run(void *argument) {
     results[i] = aligned(context->scratch, (size_t)signature->results[i].bytes);
   work->pool = work->threads > 1 ? tn_pool_create(work->threads) : NULL;
   const tn_exec *exec = work->pool ? tn_pool_exec(work->pool) : NULL;
-  size_t size = (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
+  size_t size =
+      (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
   void *arena = aligned(context->scratch, size);
   int code = tn_program_call(work->program, parameters, results, arena, size, exec);
-  if (code) return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "%s_run returned %s", signature->name, code_name(code));
+  if (code)
+    return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "%s_run returned %s", signature->name,
+                    code_name(code));
   unpack_results(work, results);
   return true;
 }
 
-tn_status tn_program_run(tn_program *program, const tn_arrays *arguments, int32_t threads, tn_arrays **results) {
+tn_status tn_program_run(tn_program *program, const tn_arrays *arguments, int32_t threads,
+                         tn_arrays **results) {
   run_work work = {.program = program, .arguments = arguments, .threads = threads};
   tn_status status = tn_driver_do(program->context, do_run, &work);
   tn_pool_destroy(work.pool);

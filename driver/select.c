@@ -39,7 +39,8 @@ static bool unknown_name(select_work *work, const char *name) {
   for (int i = 0; i < signature->parameter_count; i++) names[i] = signature->parameters[i].name;
   const char *nearest = tn_nearest_name(name, names, signature->parameter_count);
   if (nearest)
-    return tn_error(sink, TN_USAGE, TN_NOWHERE, "input '%s': no such parameter; did you mean '%s'?", name, nearest);
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "input '%s': no such parameter; did you mean '%s'?", name,
+                    nearest);
   return tn_error(sink, TN_USAGE, TN_NOWHERE, "input '%s': no such parameter; there are %d, p0 to p%d", name,
                   signature->parameter_count, signature->parameter_count - 1);
 }
@@ -96,8 +97,8 @@ static bool do_select(void *argument) {
   return fits;
 }
 
-tn_status tn_arrays_select(const tn_arrays *given, const tn_signature *signature, const tn_select_options *options,
-                           tn_arrays **arguments) {
+tn_status tn_arrays_select(const tn_arrays *given, const tn_signature *signature,
+                           const tn_select_options *options, tn_arrays **arguments) {
   select_work work = {.given = given, .signature = signature};
   if (options) work.options = *options;
   tn_status status = tn_driver_do(given->context, do_select, &work);
@@ -134,16 +135,17 @@ static bool do_compare(void *argument) {
   tn_literal *got = tn_literal_array(scratch, shape, array->data);
   tn_literal *expected = tn_driver_literal(scratch, sink, work->expected, shape);
   if (expected) {
-    tn_comparison found = tn_literal_compare(got, expected, work->rtol < 0 ? default_tolerance(type) : work->rtol,
-                                             work->atol < 0 ? default_tolerance(type) : work->atol);
-    *work->result = (tn_compared){array->name, found.max_abs, found.max_rel, found.mismatches, found.first,
-                                  found.holds};
+    tn_comparison found =
+        tn_literal_compare(got, expected, work->rtol < 0 ? default_tolerance(type) : work->rtol,
+                           work->atol < 0 ? default_tolerance(type) : work->atol);
+    *work->result =
+        (tn_compared){array->name, found.max_abs, found.max_rel, found.mismatches, found.first, found.holds};
   }
   return expected != NULL;
 }
 
-tn_status tn_arrays_compare(const tn_arrays *got, int32_t index, const tn_array *expected, double rtol, double atol,
-                            tn_compared *result) {
+tn_status tn_arrays_compare(const tn_arrays *got, int32_t index, const tn_array *expected, double rtol,
+                            double atol, tn_compared *result) {
   compare_work work = {got, index, expected, rtol, atol, result};
   return tn_driver_do(got->context, do_compare, &work);
 }

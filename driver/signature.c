@@ -51,7 +51,8 @@ tn_signature *tn_driver_module_signature(tn_arena *arena, const tn_module *modul
   const tn_comp *entry = module->entry;
   for (int i = 0; i < entry->parameters.count; i++) {
     const tn_inst *parameter = entry->parameters.at[i];
-    const tn_shape *shape = module->entry_parameters ? module->entry_parameters->elements[i] : parameter->shape;
+    const tn_shape *shape =
+        module->entry_parameters ? module->entry_parameters->elements[i] : parameter->shape;
     add_leaves(arena, &parameters, parameter->name, shape);
   }
   tn_leaves leaves = {0};

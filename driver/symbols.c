@@ -20,7 +20,8 @@ static const char *model_name(tn_arena *arena, const char *text, uint64_t room) 
   return tn_arena_string_n(arena, text, length - tail);
 }
 
-static const char *search_table(tn_arena *arena, tn_str file, const Elf64_Shdr *table, const Elf64_Shdr *strings) {
+static const char *search_table(tn_arena *arena, tn_str file, const Elf64_Shdr *table,
+                                const Elf64_Shdr *strings) {
   const char *names = piece(file, strings->sh_offset, strings->sh_size);
   const char *symbols = piece(file, table->sh_offset, table->sh_size);
   if (!names || !symbols) return NULL;
@@ -47,7 +48,8 @@ bool tn_elf_read(tn_arena *arena, tn_diagnostics *sink, const char *path, tn_str
   *model = (tn_elf_model){.relocatable = header.e_type == ET_REL};
   Elf64_Shdr *sections = tn_arena_copy(arena, table, header.e_shnum * sizeof *sections);
   for (int i = 0; i < header.e_shnum && !model->name; i++)
-    if ((sections[i].sh_type == SHT_SYMTAB || sections[i].sh_type == SHT_DYNSYM) && sections[i].sh_link < header.e_shnum)
+    if ((sections[i].sh_type == SHT_SYMTAB || sections[i].sh_type == SHT_DYNSYM) &&
+        sections[i].sh_link < header.e_shnum)
       model->name = search_table(arena, bytes, &sections[i], &sections[sections[i].sh_link]);
   return true;
 }

@@ -30,10 +30,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define STATE_OPEN ((uint64_t)1 << 32)
-#define STATE_INSIDE (STATE_OPEN - 1)
-#define STATE_GENERATION ((uint64_t)1 << 33)
-#define SPINS 4000
+#define STATE_OPEN        ((uint64_t)1 << 32)
+#define STATE_INSIDE      (STATE_OPEN - 1)
+#define STATE_GENERATION  ((uint64_t)1 << 33)
+#define SPINS             4000
 #define CHUNKS_PER_THREAD 4
 
 typedef struct {

@@ -12,7 +12,7 @@ static const struct {
   const char *title; /* or NULL */
   int option;
 } items[] = {
-#define GROUP(title) {title, -1},
+#define GROUP(title)                                                {title, -1},
 #define OPTION(ID, short_name, long_name, kind, value, verbs, help) {NULL, OPT_##ID},
 #include "tools/options.def"
 };
@@ -60,7 +60,8 @@ static void put_options(verb_id verb, tn_text *out) {
 static void put_examples(const char *examples, tn_text *out) {
   while (*examples) {
     const char *end = strchr(examples, '\n'), *hash = strstr(examples, " # ");
-    tn_text_printf(out, "  # %.*s\n  %.*s\n", (int)(end - hash - 3), hash + 3, (int)(hash - examples), examples);
+    tn_text_printf(out, "  # %.*s\n  %.*s\n", (int)(end - hash - 3), hash + 3, (int)(hash - examples),
+                   examples);
     examples = end + 1;
   }
 }
@@ -73,19 +74,21 @@ void print_help(void) {
   for (int v = 0; v < VERB_COUNT; v++) {
     tn_text left = {0};
     tn_text_printf(&left, "%s %s", verb_table[v].name, verb_table[v].operands);
-    tn_text_printf(&out, "  %-34s %s%s\n", left.bytes, verb_table[v].help, verb_table[v].run ? "" : " (later)");
+    tn_text_printf(&out, "  %-34s %s%s\n", left.bytes, verb_table[v].help,
+                   verb_table[v].run ? "" : " (later)");
     tn_text_free(&left);
   }
-  tn_text_put(&out, "\n'tenon VERB --help' lists a verb's options, with examples. '-' is standard input or output.\n"
-                    "Status: 0 done, 1 a comparison did not hold, 2 wrong use, 3 invalid input, 4 not supported,\n"
-                    "5 reading or writing failed, 6 a limit was hit, 70 a bug in Tenon.\n");
+  tn_text_put(
+      &out, "\n'tenon VERB --help' lists a verb's options, with examples. '-' is standard input or output.\n"
+            "Status: 0 done, 1 a comparison did not hold, 2 wrong use, 3 invalid input, 4 not supported,\n"
+            "5 reading or writing failed, 6 a limit was hit, 70 a bug in Tenon.\n");
   print_text(&out);
 }
 
 void print_verb_help(verb_id verb) {
   tn_text out = {0};
-  tn_text_printf(&out, "usage: tenon %s %s [options]\n\nTo %s.\n", verb_table[verb].name, verb_table[verb].operands,
-                 verb_table[verb].help);
+  tn_text_printf(&out, "usage: tenon %s %s [options]\n\nTo %s.\n", verb_table[verb].name,
+                 verb_table[verb].operands, verb_table[verb].help);
   put_options(verb, &out);
   tn_text_put(&out, "\nExamples:\n");
   put_examples(verb_table[verb].examples, &out);
@@ -138,9 +141,10 @@ void print_man_page(void) {
                     ".SH SYNOPSIS\n.B tenon\n.I verb operands\n[options]\n.SH VERBS\n");
   for (int v = 0; v < VERB_COUNT; v++)
     if (verb_table[v].run) put_man_verb((verb_id)v, &out);
-  tn_text_put(&out, ".SH EXIT STATUS\n0 done; 1 a comparison or check did not hold; 2 wrong use of the command;\n"
-                    "3 the input is malformed or invalid; 4 valid, but not supported;\n"
-                    "5 reading or writing failed; 6 a named limit was hit; 70 a bug in Tenon.\n");
+  tn_text_put(&out,
+              ".SH EXIT STATUS\n0 done; 1 a comparison or check did not hold; 2 wrong use of the command;\n"
+              "3 the input is malformed or invalid; 4 valid, but not supported;\n"
+              "5 reading or writing failed; 6 a named limit was hit; 70 a bug in Tenon.\n");
   print_text(&out);
 }
 
@@ -157,7 +161,8 @@ static bool choices(const option_row *row, tn_text *out) {
 
 static void put_words(verb_id verb, tn_text *out) {
   for (int id = 0; id < OPT_COUNT; id++)
-    if (shown(id, verb) && *option_table[id].long_name) tn_text_printf(out, " --%s", option_table[id].long_name);
+    if (shown(id, verb) && *option_table[id].long_name)
+      tn_text_printf(out, " --%s", option_table[id].long_name);
 }
 
 static void put_bash(tn_text *out) {
@@ -167,9 +172,10 @@ static void put_bash(tn_text *out) {
                    "  if ((COMP_CWORD == 1)); then\n    words=\"");
   for (int v = 0; v < VERB_COUNT; v++)
     if (verb_table[v].run) tn_text_printf(out, "%s%s", v ? " " : "", verb_table[v].name);
-  tn_text_put(out, " --help --version\"\n  else\n    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}\n"
-                   "    [[ $word == = ]] && { before=${COMP_WORDS[COMP_CWORD-1]} word=; }\n"
-                   "    case $before in\n");
+  tn_text_put(out,
+              " --help --version\"\n  else\n    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD-2]}\n"
+              "    [[ $word == = ]] && { before=${COMP_WORDS[COMP_CWORD-1]} word=; }\n"
+              "    case $before in\n");
   for (int id = 0; id < OPT_COUNT; id++) {
     tn_text words = {0};
     if (choices(&option_table[id], &words))

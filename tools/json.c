@@ -40,8 +40,8 @@ json_t *json_arrays(const tn_arrays *arrays) {
 json_t *json_passes(const tn_pass_time *times, int count) {
   json_t *list = json_array();
   for (int i = 0; i < count; i++)
-    json_array_append_new(list, json_pack("{s:s, s:f, s:I}", "name", times[i].name, "seconds", times[i].seconds,
-                                          "changes", (json_int_t)times[i].changes));
+    json_array_append_new(list, json_pack("{s:s, s:f, s:I}", "name", times[i].name, "seconds",
+                                          times[i].seconds, "changes", (json_int_t)times[i].changes));
   return list;
 }
 
@@ -54,13 +54,13 @@ json_t *json_report(const tn_compile_report *report) {
   json_t *undefined = json_array();
   for (const char *const *symbol = report->undefined; symbol && *symbol; symbol++)
     json_array_append_new(undefined, json_string(*symbol));
-  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
-                   (json_int_t)report->arena_bytes, "arena_lower_bound_bytes",
-                   (json_int_t)report->arena_lower_bound_bytes, "text_bytes", (json_int_t)report->text_bytes,
-                   "constant_bytes", (json_int_t)report->constant_bytes, "kernels", (json_int_t)report->kernels,
-                   "steps", (json_int_t)report->steps, "undefined", undefined, "stack_bytes",
-                   (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes", peak_rss_bytes(),
-                   "passes", json_passes(report->passes, report->pass_count));
+  return json_pack(
+      "{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
+      (json_int_t)report->arena_bytes, "arena_lower_bound_bytes", (json_int_t)report->arena_lower_bound_bytes,
+      "text_bytes", (json_int_t)report->text_bytes, "constant_bytes", (json_int_t)report->constant_bytes,
+      "kernels", (json_int_t)report->kernels, "steps", (json_int_t)report->steps, "undefined", undefined,
+      "stack_bytes", (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes",
+      peak_rss_bytes(), "passes", json_passes(report->passes, report->pass_count));
 }
 
 tn_status print_json(json_t *object) {

@@ -86,7 +86,8 @@ static tn_status read_input(tn_arrays *given, tn_arena *arena, const char *text)
   if (!equals || (slash && slash < equals)) return tn_arrays_read(given, text, NULL);
   const char *name = tn_arena_string_n(arena, text, (size_t)(equals - text));
   if (strncmp(equals + 1, "random:", 7) == 0)
-    return complain(TN_USAGE, "option '--in': random:SEED is for all inputs that are not given, without a name");
+    return complain(TN_USAGE,
+                    "option '--in': random:SEED is for all inputs that are not given, without a name");
   return tn_arrays_read(given, equals + 1, name);
 }
 
@@ -180,7 +181,8 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
   const char *emit = option_value(line, OPT_EMIT);
   if (emit && strcmp(emit, "stream") == 0)
     return complain(TN_UNSUPPORTED, "option '--emit=stream' is not supported by this version");
-  int kind = option_choice(line, OPT_EMIT, emits, -2), form = option_choice(line, OPT_CONSTANTS, forms, TN_FORM_INLINE);
+  int kind = option_choice(line, OPT_EMIT, emits, -2),
+      form = option_choice(line, OPT_CONSTANTS, forms, TN_FORM_INLINE);
   int64_t seed;
   if (kind == -1 || form == -1 || !option_number(line, OPT_SCHEDULE_SEED, 0, 0, &seed)) return TN_USAGE;
   *options = (tn_compile_options){.name = option_value(line, OPT_NAME),
@@ -199,6 +201,7 @@ void print_times(const tn_pass_time *times, int count) {
   for (int i = 0; i < count; i++) total += times[i].seconds;
   fprintf(stderr, "%10s %10s  pass\n", "ms", "changes");
   for (int i = 0; i < count; i++)
-    fprintf(stderr, "%10.3f %10lld  %s\n", times[i].seconds * 1e3, (long long)times[i].changes, times[i].name);
+    fprintf(stderr, "%10.3f %10lld  %s\n", times[i].seconds * 1e3, (long long)times[i].changes,
+            times[i].name);
   fprintf(stderr, "%10.3f %10s  all passes\n", total * 1e3, "");
 }

@@ -28,7 +28,8 @@ void print_diagnostic(void *user, const tn_diagnostic *diagnostic) {
   fwrite(out.bytes, 1, out.length, stderr);
   tn_text_free(&out);
   if (diagnostic->severity == TN_SEVERITY_ERROR && diagnostic->status == TN_BUG)
-    fputs("This is a bug in Tenon. Please report it with the model (or what is left of it when parts that do not\n"
+    fputs("This is a bug in Tenon. Please report it with the model (or what is left of it when parts that do "
+          "not\n"
           "matter are cut away), the command line, and the output of 'tenon --version'.\n",
           stderr);
 }

@@ -33,16 +33,16 @@ const verb_row verb_table[VERB_COUNT] = {
 };
 
 /* A group's title belongs to the option after it: both write the same row. */
-#define NONE KIND_NONE
-#define VALUE KIND_VALUE
-#define MAYBE KIND_MAYBE
-#define JOINED KIND_JOINED
-#define LATER KIND_LATER
-#define LATER_NONE KIND_LATER_NONE
+#define NONE        KIND_NONE
+#define VALUE       KIND_VALUE
+#define MAYBE       KIND_MAYBE
+#define JOINED      KIND_JOINED
+#define LATER       KIND_LATER
+#define LATER_NONE  KIND_LATER_NONE
 #define LATER_MAYBE KIND_LATER_MAYBE
 const option_row option_table[OPT_COUNT] = {
 #define GROUP(title)
-#define OPTION(ID, short_name, long_name, kind, value, verbs, help) \
+#define OPTION(ID, short_name, long_name, kind, value, verbs, help)                                          \
   [OPT_##ID] = {short_name, long_name, kind, value, verbs, help},
 #include "tools/options.def"
 };
@@ -78,8 +78,8 @@ static tn_status unknown_option(verb_id verb, const char *name, size_t length) {
   if (length < sizeof word) memcpy(word, name, length);
   for (int other = 0; other < VERB_COUNT; other++)
     if (find_long((verb_id)other, word, strlen(word)) >= 0)
-      return complain(TN_USAGE, "option '--%s' is of 'tenon %s', not of 'tenon %s'", word, verb_table[other].name,
-                      verb_table[verb].name);
+      return complain(TN_USAGE, "option '--%s' is of 'tenon %s', not of 'tenon %s'", word,
+                      verb_table[other].name, verb_table[verb].name);
   const char *names[OPT_COUNT];
   int count = 0;
   for (int id = 0; id < OPT_COUNT; id++)
@@ -109,7 +109,8 @@ static tn_status take(command_line *line, int id, const char *attached, const ch
   switch (row->kind) {
   case KIND_NONE:
   case KIND_LATER_NONE:
-    if (attached) return complain(TN_USAGE, "option '%s%s' takes no value, got '%s'", dashes, shown, attached);
+    if (attached)
+      return complain(TN_USAGE, "option '%s%s' takes no value, got '%s'", dashes, shown, attached);
     break;
   case KIND_VALUE:
   case KIND_JOINED:
@@ -166,7 +167,8 @@ const char *option_value(const command_line *line, option_id id) {
   return values->count ? values->at[values->count - 1] : NULL;
 }
 
-bool option_number(const command_line *line, option_id id, int64_t least, int64_t otherwise, int64_t *number) {
+bool option_number(const command_line *line, option_id id, int64_t least, int64_t otherwise,
+                   int64_t *number) {
   const char *text = option_value(line, id);
   *number = otherwise;
   if (!text) return true;
@@ -174,8 +176,8 @@ bool option_number(const command_line *line, option_id id, int64_t least, int64_
   errno = 0;
   long long value = strtoll(text, &end, 10);
   if (!isdigit((unsigned char)text[0]) || *end || errno || value < least) {
-    complain(TN_USAGE, "option '--%s': '%s' is not a whole number from %lld on", option_table[id].long_name, text,
-             (long long)least);
+    complain(TN_USAGE, "option '--%s': '%s' is not a whole number from %lld on", option_table[id].long_name,
+             text, (long long)least);
     return false;
   }
   *number = value;
@@ -190,7 +192,8 @@ int option_choice(const command_line *line, option_id id, const char *const *cho
     if (strcmp(text, choices[count]) == 0) return count;
   const char *nearest = tn_nearest_name(text, choices, count);
   if (nearest)
-    complain(TN_USAGE, "option '--%s': unknown '%s'; did you mean '%s'?", option_table[id].long_name, text, nearest);
+    complain(TN_USAGE, "option '--%s': unknown '%s'; did you mean '%s'?", option_table[id].long_name, text,
+             nearest);
   else
     complain(TN_USAGE, "option '--%s': unknown '%s'; it takes %s", option_table[id].long_name, text,
              option_table[id].help);
@@ -203,6 +206,7 @@ const char *only_operand(const command_line *line) {
   if (line->operands.count == 0)
     complain(TN_USAGE, "tenon %s: %s is missing", verb->name, verb->operands);
   else
-    complain(TN_USAGE, "tenon %s: one operand is wanted, '%s' is one too many", verb->name, line->operands.at[1]);
+    complain(TN_USAGE, "tenon %s: one operand is wanted, '%s' is one too many", verb->name,
+             line->operands.at[1]);
   return NULL;
 }

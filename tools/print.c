@@ -17,7 +17,9 @@ static void put_element(tn_type type, const char *element, tn_text *out) {
   switch (tn_type_class_of(type)) {
   case TN_CLASS_PREDICATE: tn_text_put(out, *element ? "true" : "false"); return;
   case TN_CLASS_SIGNED: tn_text_put_int(out, tn_load_integer(type, element)); return;
-  case TN_CLASS_UNSIGNED: tn_text_printf(out, "%llu", (unsigned long long)tn_load_integer(type, element)); return;
+  case TN_CLASS_UNSIGNED:
+    tn_text_printf(out, "%llu", (unsigned long long)tn_load_integer(type, element));
+    return;
   case TN_CLASS_FLOAT: put_real(type, element, out); return;
   case TN_CLASS_COMPLEX:
     tn_text_put_char(out, '(');
@@ -57,7 +59,8 @@ void print_array(const tn_array *array, tn_text *out) {
   tn_type type = tn_type_from_name((tn_str){array->type, strlen(array->type)});
   printing p = {array, type, tn_type_bytes(type), array->data, MOST_ELEMENTS};
   tn_text_printf(out, "%s: %s[", array->name, array->type);
-  for (int32_t d = 0; d < array->rank; d++) tn_text_printf(out, "%s%lld", d ? "," : "", (long long)array->dims[d]);
+  for (int32_t d = 0; d < array->rank; d++)
+    tn_text_printf(out, "%s%lld", d ? "," : "", (long long)array->dims[d]);
   tn_text_put(out, "] ");
   if (array->bytes == (int64_t)(p.item * MOST_ELEMENTS)) p.left++; /* all of it: nothing is cut */
   put_dims(&p, 0, out);

@@ -23,7 +23,15 @@ typedef enum {
   OPT_COUNT
 } option_id;
 
-typedef enum { KIND_NONE, KIND_VALUE, KIND_MAYBE, KIND_JOINED, KIND_LATER, KIND_LATER_NONE, KIND_LATER_MAYBE } value_kind;
+typedef enum {
+  KIND_NONE,
+  KIND_VALUE,
+  KIND_MAYBE,
+  KIND_JOINED,
+  KIND_LATER,
+  KIND_LATER_NONE,
+  KIND_LATER_MAYBE
+} value_kind;
 
 typedef struct {
   const char *short_name, *long_name;

@@ -50,7 +50,8 @@ static int measure(tn_arena *arena, const call *c, int64_t wanted, timing *resul
     code = run_once(c);
     double after = tn_seconds_now();
     TN_PUSH(arena, &times, after - before);
-    bool enough = wanted ? times.count >= wanted : times.count >= LEAST_RUNS && after - start > enough_seconds;
+    bool enough =
+        wanted ? times.count >= wanted : times.count >= LEAST_RUNS && after - start > enough_seconds;
     if (enough) break;
   }
   if (code) return code;
@@ -68,7 +69,8 @@ static void add_outputs(tn_arena *arena, call *c) {
   const tn_signature *signature = tn_program_signature(c->program);
   for (int32_t i = 0; i < signature->result_count; i++)
     c->results[i] = aligned(arena, (size_t)signature->results[i].bytes);
-  c->arena_size = (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (c->exec ? c->exec->threads : 1));
+  c->arena_size =
+      (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (c->exec ? c->exec->threads : 1));
   c->arena = aligned(arena, c->arena_size);
 }
 
@@ -81,8 +83,9 @@ static void prepare_call(tn_arena *arena, const tn_arrays *arguments, call *c) {
   for (int32_t i = 0; i < signature->parameter_count; i++) {
     void *copy = aligned(arena, (size_t)signature->parameters[i].bytes);
     const tn_array *array = tn_arrays_at(arguments, i);
-    memcpy(copy, array->data, (size_t)(array->bytes < signature->parameters[i].bytes ? array->bytes
-                                                                                     : signature->parameters[i].bytes));
+    memcpy(copy, array->data,
+           (size_t)(array->bytes < signature->parameters[i].bytes ? array->bytes
+                                                                  : signature->parameters[i].bytes));
     c->parameters[i] = copy;
   }
   add_outputs(arena, c);
@@ -111,8 +114,10 @@ static tn_status prepare(bench_state *bench, const char *path) {
   } else {
     status = load_model(bench->context, bench->line, path, &bench->model);
     tn_compile_report report;
-    if (status == TN_OK) status = tn_compile_program(bench->model.model, &bench->options, &bench->program, &report);
-    if (status == TN_OK && has_option(bench->line, OPT_TIME_PASSES)) print_times(report.passes, report.pass_count);
+    if (status == TN_OK)
+      status = tn_compile_program(bench->model.model, &bench->options, &bench->program, &report);
+    if (status == TN_OK && has_option(bench->line, OPT_TIME_PASSES))
+      print_times(report.passes, report.pass_count);
   }
   if (status != TN_OK) return status;
   if (bench->threads > 1) bench->pool = tn_pool_create((int32_t)bench->threads);
@@ -137,7 +142,8 @@ static void fill_call(tn_arena *arena, call *c) {
 }
 
 /* One kernel alone, its inputs in the cache where they fit. */
-static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *kernel, json_t *list, tn_text *out) {
+static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *kernel, json_t *list,
+                             tn_text *out) {
   tn_arena *arena = tn_arena_create();
   call c = {.program = kernel->program, .exec = bench->pool ? tn_pool_exec(bench->pool) : NULL};
   timing time;
@@ -145,10 +151,10 @@ static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *
   int code = measure(arena, &c, bench->runs ? bench->runs : KERNEL_RUNS, &time);
   tn_arena_destroy(arena);
   if (code) return complain(TN_BUG, "bench: kernel %s returned %d", kernel->name, code);
-  json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:s}", "name", kernel->name, "median_ms",
-                                        time.median_ms, "min_ms", time.least_ms, "runs", (int)kernel->runs, "flops",
-                                        (json_int_t)kernel->flops, "bytes", (json_int_t)kernel->bytes, "source",
-                                        kernel->source));
+  json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:s}", "name", kernel->name,
+                                        "median_ms", time.median_ms, "min_ms", time.least_ms, "runs",
+                                        (int)kernel->runs, "flops", (json_int_t)kernel->flops, "bytes",
+                                        (json_int_t)kernel->bytes, "source", kernel->source));
   tn_text_printf(out, "%10.4f %4dx %9.2f %9.2f  %s  %s\n", time.median_ms, (int)kernel->runs,
                  (double)kernel->flops / time.median_ms * 1e-6, (double)kernel->bytes / time.median_ms * 1e-6,
                  kernel->name, kernel->source);
@@ -172,13 +178,14 @@ static tn_status time_kernels(bench_state *bench, json_t *list, tn_text *out) {
 
 static tn_status report(bench_state *bench, const call *c, const timing *time) {
   int64_t threads = c->exec ? c->exec->threads : 1;
-  json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms", time->median_ms,
-                             "runs", (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes",
-                             (json_int_t)c->arena_size);
+  json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms",
+                             time->median_ms, "runs", (json_int_t)time->runs, "threads", (json_int_t)threads,
+                             "arena_bytes", (json_int_t)c->arena_size);
   json_t *kernels = json_array();
   tn_text out = {0};
-  tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %zu bytes)\n", time->least_ms,
-                 time->median_ms, (long long)time->runs, (long long)threads, threads == 1 ? "" : "s", c->arena_size);
+  tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %zu bytes)\n",
+                 time->least_ms, time->median_ms, (long long)time->runs, (long long)threads,
+                 threads == 1 ? "" : "s", c->arena_size);
   tn_status status = TN_OK;
   if (has_option(bench->line, OPT_KERNELS)) {
     status = time_kernels(bench, kernels, &out);

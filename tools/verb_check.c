@@ -33,8 +33,9 @@ tn_status verb_list(const command_line *line) {
   while (names[listing] && strcmp(names[listing], what) != 0) listing++;
   if (!names[listing]) {
     const char *nearest = tn_nearest_name(what, names, 4);
-    return nearest ? complain(TN_USAGE, "list: unknown '%s'; did you mean '%s'?", what, nearest)
-                   : complain(TN_USAGE, "list: unknown '%s'; there are ops, passes, targets and formats", what);
+    return nearest
+               ? complain(TN_USAGE, "list: unknown '%s'; did you mean '%s'?", what, nearest)
+               : complain(TN_USAGE, "list: unknown '%s'; there are ops, passes, targets and formats", what);
   }
   json_t *array = json_array();
   tn_text out = {0};

@@ -7,8 +7,8 @@
 #include "tools/json.h"
 #include "tools/tool.h"
 
-static tn_status compile_and_report(const command_line *line, tn_model *model, const tn_compile_options *options,
-                                    const char *output) {
+static tn_status compile_and_report(const command_line *line, tn_model *model,
+                                    const tn_compile_options *options, const char *output) {
   tn_compile_report report;
   tn_status status = tn_compile_file(model, options, output, &report);
   if (status != TN_OK) return status;

@@ -7,7 +7,8 @@
 #include "tools/json.h"
 #include "tools/tool.h"
 
-static tn_status optimise_and_write(const command_line *line, tn_model *model, const tn_compile_options *options) {
+static tn_status optimise_and_write(const command_line *line, tn_model *model,
+                                    const tn_compile_options *options) {
   const tn_pass_time *times;
   int count;
   const char *output = option_value(line, OPT_OUTPUT);

@@ -40,7 +40,8 @@ static tn_status tolerance(const run_state *run, option_id id, const char *outpu
     char *end;
     double number = strtod(equals ? equals + 1 : text, &end);
     if (*end || number < 0 || number != number)
-      return complain(TN_USAGE, "option '--%s': '%s' is not a number from 0 on", option_table[id].long_name, text);
+      return complain(TN_USAGE, "option '--%s': '%s' is not a number from 0 on", option_table[id].long_name,
+                      text);
     size_t length = equals ? (size_t)(equals - text) : 0;
     if (!equals || (strlen(output) == length && memcmp(output, text, length) == 0)) *value = number;
   }
@@ -50,8 +51,8 @@ static tn_status tolerance(const run_state *run, option_id id, const char *outpu
 /* ---- comparing ---- */
 
 static void record(run_state *run, const char *backend, const tn_compared *found) {
-  json_array_append_new(run->compared, json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend", backend,
-                                                 "max_abs", json_number(found->max_abs), "max_rel",
+  json_array_append_new(run->compared, json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend",
+                                                 backend, "max_abs", json_number(found->max_abs), "max_rel",
                                                  json_number(found->max_rel), "holds", found->holds));
   if (found->holds) return;
   run->holds = false;
@@ -66,8 +67,7 @@ static tn_status compare_expected(run_state *run, const char *backend, const tn_
     const char *numbered = tn_arena_printf(run->arena, "r%d", (int)i);
     const tn_array *expected = tn_arrays_find(run->expected, name);
     if (!expected) expected = tn_arrays_find(run->expected, numbered);
-    if (!expected)
-      return complain(TN_USAGE, "output '%s' has no key in the --expect file", name);
+    if (!expected) return complain(TN_USAGE, "output '%s' has no key in the --expect file", name);
     double rtol, atol;
     tn_compared found;
     tn_status status = tolerance(run, OPT_RTOL, name, &rtol);
@@ -80,7 +80,8 @@ static tn_status compare_expected(run_state *run, const char *backend, const tn_
 }
 
 /* The interpreter and native code run the same plan: the same bits. */
-static tn_status compare_backends(run_state *run, backend one, const tn_arrays *a, backend two, const tn_arrays *b) {
+static tn_status compare_backends(run_state *run, backend one, const tn_arrays *a, backend two,
+                                  const tn_arrays *b) {
   bool exact = one != BACKEND_EVAL && two != BACKEND_EVAL;
   const char *label = tn_arena_printf(run->arena, "%s against %s", backend_names[two], backend_names[one]);
   for (int32_t i = 0; i < tn_arrays_count(b); i++) {
@@ -103,7 +104,8 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
   tn_program *program;
   tn_compile_report report;
   tn_status status = tn_compile_program(run->model.model, &run->options, &program, &report);
-  if (status == TN_OK && has_option(run->line, OPT_TIME_PASSES)) print_times(report.passes, report.pass_count);
+  if (status == TN_OK && has_option(run->line, OPT_TIME_PASSES))
+    print_times(report.passes, report.pass_count);
   if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
   tn_program_destroy(program);
   return status;
@@ -116,8 +118,8 @@ static tn_status run_backend(run_state *run, backend which, tn_arrays **results)
   case BACKEND_PLAN:
     if (run->program)
       return complain(TN_USAGE, "backend '%s' needs a model, not an artefact", backend_names[which]);
-    return tn_model_evaluate(run->model.model, which == BACKEND_EVAL ? TN_ORACLE_EVAL : TN_ORACLE_PLAN, &run->options,
-                             run->in.arguments, results);
+    return tn_model_evaluate(run->model.model, which == BACKEND_EVAL ? TN_ORACLE_EVAL : TN_ORACLE_PLAN,
+                             &run->options, run->in.arguments, results);
   case BACKEND_COUNT: break;
   }
   return TN_USAGE;
@@ -136,8 +138,8 @@ static tn_status parse_backends(run_state *run) {
       return complain(TN_UNSUPPORTED, "backend 'systolic' is not supported by this version");
     if (found == BACKEND_COUNT) {
       const char *nearest = tn_nearest_name(name, backend_names, BACKEND_COUNT);
-      return complain(TN_USAGE, "unknown backend '%s'%s%s", name, nearest ? "; did you mean " : "; there are cpu, eval, plan",
-                      nearest ? nearest : "");
+      return complain(TN_USAGE, "unknown backend '%s'%s%s", name,
+                      nearest ? "; did you mean " : "; there are cpu, eval, plan", nearest ? nearest : "");
     }
     run->backends[run->n_backends++] = (backend)found;
     text += length + (text[length] == ',');
@@ -202,7 +204,8 @@ tn_status verb_run(const command_line *line) {
   const char *path = only_operand(line);
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
-  run_state run = {.line = line, .context = context, .arena = tn_arena_create(), .compared = json_array(), .holds = true};
+  run_state run = {
+      .line = line, .context = context, .arena = tn_arena_create(), .compared = json_array(), .holds = true};
   tn_arrays *results[BACKEND_COUNT] = {NULL};
   tn_status status = prepare(&run, path);
   if (status == TN_OK) status = run_all(&run, results);

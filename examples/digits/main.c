@@ -79,7 +79,8 @@ static double now(void) {
 static int recognise(picture *p, void *arena, size_t arena_size, double *seconds) {
   double start = now();
   int code = 0;
-  for (int run = 0; run < RUNS && code == 0; run++) code = digits_run(p->image, p->logits, arena, arena_size, NULL);
+  for (int run = 0; run < RUNS && code == 0; run++)
+    code = digits_run(p->image, p->logits, arena, arena_size, NULL);
   *seconds += now() - start;
   if (code != 0) fprintf(stderr, "%s: digits_run returned %d\n", p->name, code);
   return code == 0;
@@ -99,7 +100,8 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     const char *slash = strrchr(argv[i], '/');
     row[waiting].name = slash ? slash + 1 : argv[i];
-    if (read_picture(argv[i], row[waiting].image) && recognise(&row[waiting], arena, arena_size, &seconds)) waiting++;
+    if (read_picture(argv[i], row[waiting].image) && recognise(&row[waiting], arena, arena_size, &seconds))
+      waiting++;
     if (waiting < ROW && i < argc - 1) continue;
     show(row, waiting);
     recognised += waiting;
@@ -107,6 +109,7 @@ int main(int argc, char **argv) {
   }
   free(arena);
   if (recognised)
-    printf("%.2f microseconds an image (%d runs of each, one thread)\n", seconds / recognised / RUNS * 1e6, RUNS);
+    printf("%.2f microseconds an image (%d runs of each, one thread)\n", seconds / recognised / RUNS * 1e6,
+           RUNS);
   return recognised == argc - 1 ? 0 : 1;
 }

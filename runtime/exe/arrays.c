@@ -47,10 +47,10 @@ typedef struct {
 } numpy_type;
 
 static numpy_type numpy_type_of(const char *type) {
-  static const numpy_type types[] = {{"pred", 'b', 1}, {"s1", 'i', 1},  {"s2", 'i', 1},   {"s4", 'i', 1},  {"s8", 'i', 1},
-                                     {"s16", 'i', 2},  {"s32", 'i', 4}, {"s64", 'i', 8},  {"u16", 'u', 2}, {"u32", 'u', 4},
-                                     {"u64", 'u', 8},  {"bf16", 'u', 2}, {"f16", 'f', 2}, {"f32", 'f', 4}, {"f64", 'f', 8},
-                                     {"c64", 'c', 8},  {"c128", 'c', 16}};
+  static const numpy_type types[] = {
+      {"pred", 'b', 1}, {"s1", 'i', 1},  {"s2", 'i', 1},  {"s4", 'i', 1},  {"s8", 'i', 1},   {"s16", 'i', 2},
+      {"s32", 'i', 4},  {"s64", 'i', 8}, {"u16", 'u', 2}, {"u32", 'u', 4}, {"u64", 'u', 8},  {"bf16", 'u', 2},
+      {"f16", 'f', 2},  {"f32", 'f', 4}, {"f64", 'f', 8}, {"c64", 'c', 8}, {"c128", 'c', 16}};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (strcmp(types[i].type, type) == 0) return types[i];
   return (numpy_type){type, 'u', 1};
@@ -116,7 +116,8 @@ static array parse_npy(const char *path, const char *name, const unsigned char *
   if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0) fail(STATUS_INVALID, "%s: %s: not a .npy", path, name);
   int wide = bytes[6] > 1;
   size_t start = wide ? 12 : 10, length = little(bytes + 8, wide ? 4 : 2);
-  if (length > size - start || length > 65536) fail(STATUS_INVALID, "%s: %s: the header is cut off", path, name);
+  if (length > size - start || length > 65536)
+    fail(STATUS_INVALID, "%s: %s: the header is cut off", path, name);
   char *header = malloc(length + 1);
   if (!header) fail(STATUS_LIMIT, "out of memory");
   memcpy(header, bytes + start, length);
@@ -124,7 +125,8 @@ static array parse_npy(const char *path, const char *name, const unsigned char *
   const char *shape = strstr(header, "'shape':");
   int64_t elements = shape && parse_type(header, &a) ? parse_shape(shape + 8, &a) : -1;
   if (elements < 0 || strstr(header, "'fortran_order': True"))
-    fail(STATUS_INVALID, "%s: %s: big-endian, Fortran-ordered and structured arrays are not read", path, name);
+    fail(STATUS_INVALID, "%s: %s: big-endian, Fortran-ordered and structured arrays are not read", path,
+         name);
   if ((uint64_t)elements * (unsigned)a.item_bytes > size - start - length)
     fail(STATUS_INVALID, "%s: %s: the data is cut off", path, name);
   a.data = bytes + start + length;
@@ -145,7 +147,8 @@ static array parse_entry(const char *path, const unsigned char *bytes, size_t si
     fail(STATUS_INVALID, "%s: %s: entries over 4 GiB are not read", path, name);
   if (size < 30 || offset > size - 30) fail(STATUS_INVALID, "%s: %s lies outside of the file", path, name);
   size_t data = offset + 30 + little(bytes + offset + 26, 2) + little(bytes + offset + 28, 2);
-  if (data > size || packed > size - data) fail(STATUS_INVALID, "%s: %s lies outside of the file", path, name);
+  if (data > size || packed > size - data)
+    fail(STATUS_INVALID, "%s: %s lies outside of the file", path, name);
   if (method == 0) return parse_npy(path, name, bytes + data, packed);
   unsigned char *inflated = allocate(whole);
   if (method != 8 || !inflate_all(bytes + data, packed, inflated, whole))
@@ -184,9 +187,9 @@ static array *read_arrays(const char *path, const char *name, int *count) {
 /* ---- writing ---- */
 
 static uint32_t crc32_of(uint32_t crc, const unsigned char *bytes, size_t count) {
-  static const uint32_t by_nibble[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                         0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                         0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+  static const uint32_t by_nibble[16] = {
+      0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+      0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
   crc = ~crc;
   for (size_t i = 0; i < count; i++) {
     crc = by_nibble[(crc ^ bytes[i]) & 15] ^ (crc >> 4);
@@ -201,7 +204,10 @@ static size_t npy_header(const tn_value *value, char out[2048]) {
   char shape[1200] = "";
   size_t used = 0;
   for (int32_t d = 0; d < value->rank && d < MAX_RANK; d++)
-    used += (size_t)snprintf(shape + used, sizeof shape - used, value->rank == 1 ? "%lld," : d ? ", %lld" : "%lld",
+    used += (size_t)snprintf(shape + used, sizeof shape - used,
+                             value->rank == 1 ? "%lld,"
+                             : d              ? ", %lld"
+                                              : "%lld",
                              (long long)value->dims[d]);
   int length = snprintf(out + 10, 2038, "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%s), }",
                         type.bytes == 1 ? '|' : '<', type.kind, type.bytes, shape);
@@ -225,7 +231,8 @@ static void put_little(unsigned char *at, uint64_t value, int bytes) {
 }
 
 /* A local header (30 bytes) or a record of the directory (46): one layout, shifted. */
-static size_t zip_record(unsigned char *out, int central, const char *name, uint32_t crc, size_t size, size_t offset) {
+static size_t zip_record(unsigned char *out, int central, const char *name, uint32_t crc, size_t size,
+                         size_t offset) {
   int shift = central ? 2 : 0;
   memset(out, 0, 46);
   memcpy(out, central ? "PK\1\2\x14" : "PK\3\4", central ? 5 : 4);
@@ -267,7 +274,8 @@ static void write_npz(FILE *file, const tn_value *values, void *const *data, int
   for (int i = 0; i < count; i++) {
     size_t bytes = value_elements(&values[i]) * (size_t)numpy_type_of(values[i].type).bytes;
     snprintf(name, sizeof name, "r%d.npy", i);
-    put(file, record, zip_record(record, 1, name, crcs[i], npy_header(&values[i], header) + bytes, offsets[i]), &at);
+    put(file, record,
+        zip_record(record, 1, name, crcs[i], npy_header(&values[i], header) + bytes, offsets[i]), &at);
   }
   put_little(end + 8, (uint64_t)count, 2);
   put_little(end + 10, (uint64_t)count, 2);

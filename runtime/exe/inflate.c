@@ -81,9 +81,9 @@ static void inflate_codes(inflating *s, const huffman *literals, const huffman *
                                            31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
   static const uint8_t length_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                            2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-  static const uint16_t distance_base[DISTANCES] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                                                    33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
-                                                    1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+  static const uint16_t distance_base[DISTANCES] = {
+      1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+      193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
   while (!s->failed) {
     int symbol = take_symbol(s, literals);
     if (symbol == 256 || s->failed) return;
@@ -134,7 +134,9 @@ static void take_lengths(inflating *s, const huffman *code, uint8_t *lengths, in
     uint8_t value = (uint8_t)symbol;
     if (symbol >= 16) {
       value = symbol == 16 && i > 0 ? lengths[i - 1] : 0;
-      repeat = symbol == 16 ? 3 + (int)take_bits(s, 2) : symbol == 17 ? 3 + (int)take_bits(s, 3) : 11 + (int)take_bits(s, 7);
+      repeat = symbol == 16   ? 3 + (int)take_bits(s, 2)
+               : symbol == 17 ? 3 + (int)take_bits(s, 3)
+                              : 11 + (int)take_bits(s, 7);
     }
     if (i + repeat > count) s->failed = 1;
     while (repeat-- > 0 && i < count) lengths[i++] = value;

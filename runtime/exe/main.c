@@ -69,8 +69,8 @@ static void set_parameter(program *p, int number, const array *given, const char
   int fits = given->rank == value->rank && given->item_bytes == type.bytes && kind == type.kind;
   for (int32_t d = 0; fits && d < value->rank; d++) fits = given->dims[d] == value->dims[d];
   if (!fits)
-    fail(STATUS_INVALID, "%s: '%s' does not have the type and shape of parameter %d (%s)", path, given->name, number,
-         value->type);
+    fail(STATUS_INVALID, "%s: '%s' does not have the type and shape of parameter %d (%s)", path, given->name,
+         number, value->type);
   unsigned char *data = allocate((size_t)value->bytes);
   if (is_row_major(value))
     memcpy(data, given->data, (size_t)value->bytes);
@@ -95,7 +95,9 @@ static void read_input(program *p, const char *text) {
   while (next < p->signature->parameter_count - 1 && p->parameters[next]) next++;
   for (int i = 0; i < count; i++) {
     if (count > 1 && is_answer(list[i].name)) continue;
-    int number = *list[i].name || p->signature->parameter_count == 0 ? find_parameter(p->signature, list[i].name) : next;
+    int number = *list[i].name || p->signature->parameter_count == 0
+                     ? find_parameter(p->signature, list[i].name)
+                     : next;
     if (number < 0) fail(STATUS_USAGE, "%s: there is no parameter '%s'", text, list[i].name);
     set_parameter(p, number, &list[i], text);
   }
@@ -129,7 +131,8 @@ static void complete_inputs(program *p) {
 /* ---- outputs ---- */
 
 static float small_float(uint32_t bits, int exponent_bits, int mantissa_bits) {
-  int exponent = (int)(bits >> mantissa_bits) & ((1 << exponent_bits) - 1), bias = (1 << (exponent_bits - 1)) - 1;
+  int exponent = (int)(bits >> mantissa_bits) & ((1 << exponent_bits) - 1),
+      bias = (1 << (exponent_bits - 1)) - 1;
   float mantissa = (float)(bits & ((1u << mantissa_bits) - 1)) / (float)(1 << mantissa_bits);
   float sign = bits >> (exponent_bits + mantissa_bits) ? -1.0f : 1.0f;
   if (exponent == (1 << exponent_bits) - 1) return mantissa != 0 ? NAN : sign * INFINITY;
@@ -139,24 +142,47 @@ static float small_float(uint32_t bits, int exponent_bits, int mantissa_bits) {
 /* One element; types that C lacks print as their bits. */
 static void print_element(const char *type, const unsigned char *at) {
   union {
-    int8_t s8; int16_t s16; int32_t s32; int64_t s64; uint16_t u16; uint32_t u32; uint64_t u64; float f[2]; double d[2];
+    int8_t s8;
+    int16_t s16;
+    int32_t s32;
+    int64_t s64;
+    uint16_t u16;
+    uint32_t u32;
+    uint64_t u64;
+    float f[2];
+    double d[2];
   } v;
   memcpy(&v, at, (size_t)numpy_type_of(type).bytes);
-  if (strcmp(type, "f32") == 0) printf("%.9g", (double)v.f[0]);
-  else if (strcmp(type, "f64") == 0) printf("%.17g", v.d[0]);
-  else if (strcmp(type, "f16") == 0) printf("%.5g", (double)small_float(v.u16, 5, 10));
-  else if (strcmp(type, "bf16") == 0) printf("%.4g", (double)small_float(v.u16, 8, 7));
-  else if (strcmp(type, "c64") == 0) printf("(%.9g, %.9g)", (double)v.f[0], (double)v.f[1]);
-  else if (strcmp(type, "c128") == 0) printf("(%.17g, %.17g)", v.d[0], v.d[1]);
-  else if (strcmp(type, "pred") == 0) fputs(*at ? "true" : "false", stdout);
-  else if (strcmp(type, "s16") == 0) printf("%d", v.s16);
-  else if (strcmp(type, "s32") == 0) printf("%d", v.s32);
-  else if (strcmp(type, "s64") == 0) printf("%lld", (long long)v.s64);
-  else if (strcmp(type, "u16") == 0) printf("%u", v.u16);
-  else if (strcmp(type, "u32") == 0) printf("%u", v.u32);
-  else if (strcmp(type, "u64") == 0) printf("%llu", (unsigned long long)v.u64);
-  else if (type[0] == 's') printf("%d", v.s8);
-  else printf("%u", *at);
+  if (strcmp(type, "f32") == 0)
+    printf("%.9g", (double)v.f[0]);
+  else if (strcmp(type, "f64") == 0)
+    printf("%.17g", v.d[0]);
+  else if (strcmp(type, "f16") == 0)
+    printf("%.5g", (double)small_float(v.u16, 5, 10));
+  else if (strcmp(type, "bf16") == 0)
+    printf("%.4g", (double)small_float(v.u16, 8, 7));
+  else if (strcmp(type, "c64") == 0)
+    printf("(%.9g, %.9g)", (double)v.f[0], (double)v.f[1]);
+  else if (strcmp(type, "c128") == 0)
+    printf("(%.17g, %.17g)", v.d[0], v.d[1]);
+  else if (strcmp(type, "pred") == 0)
+    fputs(*at ? "true" : "false", stdout);
+  else if (strcmp(type, "s16") == 0)
+    printf("%d", v.s16);
+  else if (strcmp(type, "s32") == 0)
+    printf("%d", v.s32);
+  else if (strcmp(type, "s64") == 0)
+    printf("%lld", (long long)v.s64);
+  else if (strcmp(type, "u16") == 0)
+    printf("%u", v.u16);
+  else if (strcmp(type, "u32") == 0)
+    printf("%u", v.u32);
+  else if (strcmp(type, "u64") == 0)
+    printf("%llu", (unsigned long long)v.u64);
+  else if (type[0] == 's')
+    printf("%d", v.s8);
+  else
+    printf("%u", *at);
 }
 
 static const unsigned char *print_dims(const tn_value *value, int32_t dim, const unsigned char *at) {
@@ -273,9 +299,11 @@ static void run(program *p) {
   const tn_signature *signature = p->signature;
   tn_pool *pool = p->threads > 1 ? tn_pool_create(p->threads) : NULL;
   const tn_exec *exec = pool ? tn_pool_exec(pool) : NULL;
-  size_t arena_size = (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
+  size_t arena_size =
+      (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
   void *arena = allocate(arena_size);
-  for (int32_t i = 0; i < signature->result_count; i++) p->results[i] = allocate((size_t)signature->results[i].bytes);
+  for (int32_t i = 0; i < signature->result_count; i++)
+    p->results[i] = allocate((size_t)signature->results[i].bytes);
   int code = model_call(p->parameters, p->results, arena, arena_size, exec);
   if (code) fail(70, "the model returned %d", code);
   tn_pool_destroy(pool);

@@ -28,7 +28,8 @@ static void listen(void *user, const tn_diagnostic *diagnostic) {
   told *t = user;
   t->count++;
   snprintf(t->message, sizeof t->message, "%s", diagnostic->message);
-  snprintf(t->source_line, sizeof t->source_line, "%s", diagnostic->source_line ? diagnostic->source_line : "");
+  snprintf(t->source_line, sizeof t->source_line, "%s",
+           diagnostic->source_line ? diagnostic->source_line : "");
   snprintf(t->file, sizeof t->file, "%s", diagnostic->location.file ? diagnostic->location.file : "");
   t->line = diagnostic->location.line;
 }
@@ -145,7 +146,8 @@ static bool no_double_negation(void *user, tn_module *module) {
     for (tn_inst *inst = tn_graph_first(comp), *next; inst; inst = next) {
       next = tn_graph_next(inst);
       tn_inst *inner = tn_graph_operand(inst, 0);
-      if (strcmp(tn_graph_opcode(inst), "negate") != 0 || strcmp(tn_graph_opcode(inner), "negate") != 0) continue;
+      if (strcmp(tn_graph_opcode(inst), "negate") != 0 || strcmp(tn_graph_opcode(inner), "negate") != 0)
+        continue;
       tn_graph_replace(inst, tn_graph_operand(inner, 0));
       tn_graph_remove(inst);
       ++*(int *)user;
@@ -189,7 +191,8 @@ Test(library, copies_stand_alone) {
 }
 
 Test(library, errors_have_places) {
-  static const char wrong[] = "HloModule m\nENTRY main {\n  x = f32[3] parameter(0)\n  ROOT y = f32[3] nagate(x)\n}\n";
+  static const char wrong[] =
+      "HloModule m\nENTRY main {\n  x = f32[3] parameter(0)\n  ROOT y = f32[3] nagate(x)\n}\n";
   told told = {0};
   tn_context *context = tn_context_create(listen, &told);
   tn_model *model;
@@ -217,8 +220,9 @@ Test(library, inputs_that_do_not_fit) {
   cr_assert_str_eq(told.message, "array 'x': 12 bytes given, its shape has 8");
   wrong.bytes = 8;
   cr_assert_eq(tn_arrays_add(given, &wrong), TN_OK);
-  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), &(tn_select_options){.random = true}, &arguments),
-               TN_INVALID);
+  cr_assert_eq(
+      tn_arrays_select(given, tn_model_signature(model), &(tn_select_options){.random = true}, &arguments),
+      TN_INVALID);
   cr_assert_eq(arguments, NULL);
   tn_array unknown = vector("z", x);
   tn_arrays_add(given, &unknown);
@@ -230,7 +234,8 @@ Test(library, inputs_that_do_not_fit) {
 
 Test(library, lists_what_there_is) {
   bool found = false;
-  for (int i = 0; tn_list_entry(TN_LIST_OPS, i).name; i++) found |= strcmp(tn_list_entry(TN_LIST_OPS, i).name, "dot") == 0;
+  for (int i = 0; tn_list_entry(TN_LIST_OPS, i).name; i++)
+    found |= strcmp(tn_list_entry(TN_LIST_OPS, i).name, "dot") == 0;
   cr_assert(found);
   cr_assert_str_eq(tn_list_entry(TN_LIST_FORMATS, 0).name, "hlo");
   for (int listing = TN_LIST_OPS; listing <= TN_LIST_FORMATS; listing++)
