@@ -4,9 +4,10 @@
  * evaluator; one that is not within the golden's tolerance (sums in another order) is
  * told.
  *
- *     plan_models [--target NAME] [--level N] [--seed N] [--print] [--refused] [NAME...]
+ *     plan_models [--target NAME] [--level N] [--seed N] [--passes] [--print] [--refused] [NAME...]
  *
- * What tn_plan_build refuses is counted; --refused prints why; it must be what
+ * --passes runs the pipeline of the level first, so that fusions become kernels; the
+ * evaluator runs the module as it was. What tn_plan_build refuses is counted; --refused prints why; it must be what
  * codegen/plan/native.h, and so docs/ir.md, says. Every plan is verified
  * and must print, parse and print to the same text. The exit status is 1 if a result
  * differs, a plan is wrong, or anything fails other than by a refusal.
@@ -24,11 +25,12 @@
 #include "codegen/plan/plan.h"
 #include "frontend/hlo/hlo.h"
 #include "ir/eval.h"
+#include "passes/pass.h"
 
 typedef struct {
   const char *directory, *target;
   tn_plan_options options;
-  bool print, show_refused;
+  bool print, show_refused, passes;
   int run, refused, failed;
 } session;
 
@@ -163,17 +165,29 @@ static bool module_is_native(const tn_module *module) {
   return true;
 }
 
+static tn_plan *plan_of(const session *s, tn_arena *arena, tn_diagnostics *sink, tn_module *module) {
+  if (s->passes) {
+    tn_pipeline_options options = {.level = s->options.level};
+    tn_pass_record *records;
+    int count;
+    if (!tn_pipeline_run(module, &options, arena, &records, &count, sink)) return NULL;
+  }
+  return tn_plan_build(module, &s->options, sink);
+}
+
 static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const char *name, tn_module *module,
                        json_t *program, const report *r) {
   tn_npz npz;
   const char *golden =
       tn_arena_printf(arena, "%s/%s", s->directory, json_string_value(json_object_get(program, "npz")));
-  tn_plan *plan = tn_plan_build(module, &s->options, sink);
+  tn_module *planned = tn_module_clone(module);
+  tn_plan *plan = plan_of(s, arena, sink, planned);
   if (!plan) {
     bool refused = sink->status == TN_UNSUPPORTED;
     s->refused += refused;
     if (s->show_refused) printf("%-36s %s\n", name, r->message);
-    if (module_is_native(module)) printf("%s: refused, although native.h has all of it\n", name), refused = false;
+    if (module_is_native(planned)) printf("%s: refused, although native.h has all of it\n", name), refused = false;
+    tn_module_destroy(planned);
     return refused;
   }
   if (s->print) {
@@ -183,12 +197,13 @@ static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const 
     tn_text_free(&text);
   }
   tn_plan *again = reread(name, plan, sink);
-  bool native = module_is_native(module);
+  bool native = module_is_native(planned);
   if (!native) printf("%s: has a plan, although native.h lacks some of it\n", name);
   bool good = native && again && tn_npz_read(arena, sink, golden, UINT64_MAX, &npz) &&
               run_plan(arena, sink, name, module, again, &npz, json_object_get(program, "outputs"));
   tn_plan_destroy(again);
   tn_plan_destroy(plan);
+  tn_module_destroy(planned);
   return good;
 }
 
@@ -222,6 +237,7 @@ static int read_options(session *s, int argc, char **argv) {
   for (; at < argc && argv[at][0] == '-'; at++) {
     if (!strcmp(argv[at], "--print")) s->print = true;
     else if (!strcmp(argv[at], "--refused")) s->show_refused = true;
+    else if (!strcmp(argv[at], "--passes")) s->passes = true;
     else if (at + 1 == argc) break;
     else if (!strcmp(argv[at], "--target")) s->target = argv[++at];
     else if (!strcmp(argv[at], "--level")) s->options.level = atoi(argv[++at]);
