@@ -181,6 +181,9 @@ bool tn_cpu_assembly(tn_plan *plan, const tn_cpu_options *options, tn_text *out,
     LLVMMemoryBufferRef code = generate(&unit, LLVMAssemblyFile);
     if (code) {
       tn_text_put_n(out, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
+      if (unit.n_constants && !unit.side_file)
+        tn_text_printf(out, "# %s_constants: %lld bytes, only in the object\n", options->name,
+                       (long long)unit.constant_bytes);
       LLVMDisposeMemoryBuffer(code);
     }
   }

@@ -175,3 +175,53 @@ Test(cpu_contract, links_with_its_header) {
   tn_text_free(&header);
   release(&c);
 }
+
+Test(cpu_contract, prints_its_code) {
+  compiled c;
+  tn_text assembly = {0}, llvm = {0};
+  tn_cpu_options options = {.name = "test", .optimisation = 2};
+  compile_hlo(&c, model, "x86-64-v3", 0);
+  cr_assert(tn_cpu_assembly(c.plan, &options, &assembly, &c.sink));
+  cr_assert(tn_cpu_llvm(c.plan, &options, &llvm, &c.sink));
+  cr_assert(strstr(assembly.bytes, "vfmadd") && strstr(assembly.bytes, "test_run:"));
+  cr_assert(strstr(assembly.bytes, "# test_constants: 64 bytes, only in the object"));
+  cr_assert(strstr(llvm.bytes, "define i32 @test_run(") && strstr(llvm.bytes, "@llvm.fma."));
+  tn_text_free(&assembly);
+  tn_text_free(&llvm);
+  release(&c);
+}
+
+static void say_complex(tn_plan *plan) {
+  tn_kernel_buffer *b = &plan->kernels[0]->buffers[0];
+  b->shape = tn_shape_with_type(plan->arena, b->shape, TN_C64);
+}
+
+/* Two vector dims around one statement. */
+static void say_two_vectors(tn_plan *plan) {
+  tn_kernel *k = plan->kernels[0];
+  tn_dim_schedule *dims = TN_NEW_ARRAY(plan->arena, tn_dim_schedule, k->n_dims);
+  for (int i = 0; i < k->n_dims; i++) dims[i] = (tn_dim_schedule){.lanes = 4, .vectors = 1, .unroll = 1};
+  k->schedule.dims = dims;
+}
+
+static void check_refused(const char *text, void (*alter)(tn_plan *), const char *message) {
+  compiled c = {0};
+  compile_hlo(&c, text, NULL, 0);
+  alter(c.plan);
+  tn_object object;
+  c.sink.user = &c; /* messages go where the compiled model is now */
+  bool ok = tn_cpu_compile(c.plan, &(tn_cpu_options){.name = "test", .optimisation = 2}, &object, &c.sink);
+  cr_assert(!ok);
+  cr_assert_eq(c.sink.status, TN_UNSUPPORTED);
+  cr_assert_eq(c.sink.errors, 1);
+  cr_assert(strstr(c.messages, message), "%s", c.messages);
+  release(&c);
+}
+
+Test(cpu_contract, refuses_what_it_cannot) {
+  check_refused("HloModule m\nENTRY e { x = f32[8,8] parameter(0) ROOT y = f32[8,8] negate(x) }", say_complex,
+                "no native code for c64 yet");
+  check_refused(
+      "HloModule m\nENTRY e { x = f32[8,8] parameter(0) ROOT y = f32[8,8] transpose(x), dimensions={1,0} }",
+      say_two_vectors, "are vectors of one statement");
+}
