@@ -41,7 +41,8 @@ typedef struct {
   tn_inst *inst;
   tn_position at;
   const bool *kept;
-  int frame, filling, buffer; /* known while `frame` is open, whole once `filling` is closed */
+  int frame, filling, buffer; /* known while `frame` is open */
+  bool is_whole;              /* the reduce whose body `filling` is has been closed */
 } cached;
 
 typedef struct {
@@ -305,7 +306,7 @@ static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at)
   if (l->guards.count) return NULL;
   for (int i = 0; i < l->caches.count; i++) {
     const cached *c = &l->caches.at[i];
-    if (c->inst != inst || depth_of(l, c->frame) < 0 || depth_of(l, c->filling) >= 0) continue;
+    if (c->inst != inst || !c->is_whole || depth_of(l, c->frame) < 0) continue;
     const tn_index **kept = TN_NEW_ARRAY(l->arena, const tn_index *, inst->shape->rank);
     int rank = 0;
     bool same = true;
@@ -366,7 +367,7 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
   store->expr = value;
   append(outer, local);
   append(inner, store);
-  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, inner->id, buffer}));
+  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, inner->id, buffer, false}));
   return value;
 }
 
@@ -492,6 +493,8 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
     accumulators[i] = (tn_accumulator){reduce->values[i], reduce->initial[i], updates[i]};
   reduce->stmt->n_accumulators = reduce->n_accumulators;
   reduce->stmt->accumulators = accumulators;
+  for (int i = 0; i < l->caches.count; i++)
+    if (l->caches.at[i].filling == l->frames[l->n_frames - 1].id) l->caches.at[i].is_whole = true;
   pop_frame(l);
   for (int i = 0; i < reduce->n_accumulators; i++)
     l->value_frame.at[reduce->values[i]] = l->frames[l->n_frames - 1].id;

@@ -166,6 +166,16 @@ Test(results, row_added_to_its_reverse) {
                    "ENTRY e { x = f32[9,50] parameter(0) ROOT r = f32[9,50] fusion(x), kind=kInput, calls=f }");
 }
 
+/* … and by another reduce, which stands before the one that keeps it. */
+Test(results, row_scaled_by_its_sum_is_summed) {
+  check_everywhere("add { a = f32[] parameter(0) b = f32[] parameter(1) ROOT r = f32[] add(a, b) }"
+                   "f { x = f32[9,50] parameter(0) z = f32[] constant(0)"
+                   " e = f32[9,50] exponential(x) s = f32[9] reduce(e, z), dimensions={1}, to_apply=add"
+                   " sb = f32[9,50] broadcast(s), dimensions={0} m = f32[9,50] multiply(e, sb)"
+                   " ROOT r = f32[9] reduce(m, z), dimensions={1}, to_apply=add }"
+                   "ENTRY e { x = f32[9,50] parameter(0) ROOT r = f32[9] fusion(x), kind=kInput, calls=f }");
+}
+
 Test(results, integers_of_all_kinds) {
   check_everywhere("add { a = s32[] parameter(0) b = s32[] parameter(1) ROOT r = s32[] add(a, b) }"
                    "ENTRY e { x = s8[40,30] parameter(0) c = s32[40,30] convert(x) z = s32[] constant(3)"
