@@ -194,12 +194,24 @@ static bool interpret(work *w) {
 
 /* Memory of one call; kept for the next. */
 static struct {
-  guarded parameters[MAX_ARRAYS], results[MAX_ARRAYS], arena;
+  guarded parameters[MAX_ARRAYS], results[MAX_ARRAYS], arena, constants;
 } memory;
+
+/* Five workers on one thread: the last pieces first, pieces of all sizes, some empty. */
+static void odd_parallel_for(void *pool, int64_t count, tn_body *body, void *context) {
+  (void)pool;
+  for (int64_t end = count, t = 0; end > 0; t++) {
+    int64_t begin = t % 3 == 2 ? end / 2 : end - 1;
+    body(context, begin, end, (int32_t)(t % 5));
+    end = begin;
+  }
+}
 
 static const tn_exec *exec_of(int threads) {
   static tn_pool *pools[9];
+  static const tn_exec odd = {.threads = 5, .parallel_for = odd_parallel_for};
   if (threads == 1) return NULL;
+  if (threads == 5) return &odd;
   if (!pools[threads]) pools[threads] = tn_pool_create(threads);
   return tn_pool_exec(pools[threads]);
 }
@@ -234,7 +246,7 @@ static int invoke(work *w, void **arrays, size_t arena_size, const tn_exec *exec
   ffi_cif cif;
   ffi_type *types[2 * MAX_ARRAYS + 4];
   void *values[2 * MAX_ARRAYS + 4], *arena = memory.arena.at, *symbol = tn_image_symbol(w->image, "r_run");
-  const void *constants = w->object.constants.at;
+  const void *constants = memory.constants.at;
   void (*run)(void);
   memcpy(&run, &symbol, sizeof run);
   for (int i = 0; i < count; i++) values[i] = &arrays[i];
@@ -290,14 +302,18 @@ static bool call_native(work *w, int threads, bool in_place) {
 }
 
 static bool run_native(work *w) {
-  static const int threads[] = {1, 2, 3, 8};
+  static const int threads[] = {1, 2, 3, 5, 8};
   w->step = "code generation";
   if (w->plan->n_parameters > MAX_ARRAYS || w->plan->n_results > MAX_ARRAYS) return true;
   if (!tn_cpu_runs_here(w->plan->target)) return true;
-  if (!tn_cpu_compile(w->plan, &(tn_cpu_options){.name = "r", .optimisation = 2}, &w->object, &w->sink)) return failed(w);
+  uint64_t choice = w->v->way.schedule; /* options that may not change a bit go with it */
+  tn_cpu_options options = {.name = "r", .optimisation = choice ? 1 + (int)(choice % 3) : 2, .side_file = choice % 8 == 1};
+  if (!tn_cpu_compile(w->plan, &options, &w->object, &w->sink)) return failed(w);
+  tn_str constants = w->object.constants;
+  if (constants.length) memcpy(guarded_place(&memory.constants, constants.length, 64), constants.at, constants.length);
   w->image = tn_cpu_load(&w->object, &w->sink);
   if (!w->image) return failed(w);
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     if (!call_native(w, threads[i], false)) return false;
   for (int i = 0; i < w->plan->n_results; i++)
     if (result_of(w, i)->alias >= 0) return call_native(w, 1, true) && call_native(w, 3, true);
