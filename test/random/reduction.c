@@ -190,6 +190,16 @@ tn_inst *make_map(generator *g) {
 
 /* ---- batch-norm ---- */
 
+/* Its steps, which the evaluator takes in f64, may not overflow in the type itself. */
+static bool is_moderate(node n) {
+  const tn_shape *shape = n.inst->shape;
+  for (int64_t i = 0; i < tn_shape_elements(shape); i++) {
+    const char *element = (const char *)n.value->data + (size_t)i * tn_type_bytes(shape->type);
+    if (!(fabs(tn_load_float(shape->type, element)) <= 64)) return false;
+  }
+  return true;
+}
+
 tn_inst *make_batch_norm(generator *g) {
   node x = pick(g, FLOATS, 2);
   const tn_shape *shape = x.inst->shape;
@@ -207,6 +217,8 @@ tn_inst *make_batch_norm(generator *g) {
     if (!keep(g, size)) return NULL;
     operands[at] = g->nodes.at[g->nodes.count - 1];
   }
+  for (int i = 0; i < count; i++)
+    if (!is_moderate(operands[i])) return NULL;
   tn_inst *inst = begin(g, op, NULL, count, operands);
   inst->attr.batch_norm.epsilon = chance(g->dice, 50) ? 1e-3 : 0.5;
   inst->attr.batch_norm.feature_index = feature;
