@@ -17,7 +17,8 @@ tn_op tn_joined_by(const tn_comp *comp, int count, int k) {
   if (count > 1) root = root->op == TN_OP_TUPLE && k < root->n_operands ? root->operands[k] : NULL;
   if (!root || root->n_operands != 2) return TN_OP_COUNT;
   const tn_inst *a = comp->parameters.at[k], *b = comp->parameters.at[count + k];
-  bool joins = (root->operands[0] == a && root->operands[1] == b) || (root->operands[0] == b && root->operands[1] == a);
+  bool joins = (root->operands[0] == a && root->operands[1] == b) ||
+               (root->operands[0] == b && root->operands[1] == a);
   return joins ? root->op : TN_OP_COUNT;
 }
 
@@ -33,9 +34,12 @@ void tn_join_size_add(tn_join_size *s, double x) {
     return;
   }
   s->fractional = s->fractional || trunc(x) != x;
-  if (s->op == TN_OP_ADD) s->size += size;
-  else if (size > 1) s->size *= size;
-  else if (size > 0) s->least *= size;
+  if (s->op == TN_OP_ADD)
+    s->size += size;
+  else if (size > 1)
+    s->size *= size;
+  else if (size > 0)
+    s->least *= size;
 }
 
 double tn_join_slack(const tn_join_size *s, tn_type kept, double result) {

@@ -93,8 +93,8 @@ static int64_t walk_output(const walk *w) {
 #define INTEGER_FOLDS(T, U)                                                                                  \
   FOLD(T, U, ADD, a + b)                                                                                     \
   FOLD(T, U, MULTIPLY, a *b)                                                                                 \
-  FOLD(T, T, MAXIMUM, MAX_OF(a, b)) FOLD(T, T, MINIMUM, MIN_OF(a, b)) FOLD(T, T, AND, a &b)                  \
-      FOLD(T, T, OR, a | b) FOLD(T, T, XOR, a ^ b)
+  FOLD(T, T, MAXIMUM, MAX_OF(a, b))                                                                          \
+  FOLD(T, T, MINIMUM, MIN_OF(a, b)) FOLD(T, T, AND, a &b) FOLD(T, T, OR, a | b) FOLD(T, T, XOR, a ^ b)
 FLOAT_FOLDS(float)
 FLOAT_FOLDS(double)
 INTEGER_FOLDS(int32_t, uint32_t)
@@ -324,8 +324,8 @@ tn_value *tn_eval_reduce(tn_eval *eval, const tn_inst *inst, tn_value *const *op
     results[k] = filled(eval, tuple ? inst->shape->elements[k] : inst->shape, operands[n + k]);
   reduce_any(eval, inst, operands, &w, results);
   for (int k = 0; eval->options.bounds && k < n; k++)
-    add_slack(eval, &w, tn_joined_by(inst->called[0], n, k), tn_value_type(results[k]), operands[k], operands[n + k],
-              results[k]);
+    add_slack(eval, &w, tn_joined_by(inst->called[0], n, k), tn_value_type(results[k]), operands[k],
+              operands[n + k], results[k]);
   return tuple ? tn_value_tuple(eval, inst->shape, results) : results[0];
 }
 

@@ -130,7 +130,7 @@ static windows open_windows(tn_eval *eval, const tn_inst *inst, tn_value *const 
   w.f = tn_caller_open(eval, inst->called[0], TN_LANES);
   w.accumulators = TN_SCRATCH(eval, tn_lanes, w.n);
   for (int k = 0; k < w.n; k++) w.accumulators[k] = tn_lanes_new(eval, tn_value_type(operands[k]), TN_LANES);
-  if (eval->options.bounds) w.joins = TN_SCRATCH(eval, tn_join_size, w.n *TN_LANES);
+  if (eval->options.bounds) w.joins = TN_SCRATCH(eval, tn_join_size, w.n * TN_LANES);
   return w;
 }
 

@@ -38,12 +38,12 @@ typedef struct {
   verdict *v;
   tn_diagnostics sink;
   tn_arena *arena;
-  const char *step;       /* what is being done, for crashes */
-  tn_module *module;      /* after the passes */
+  const char *step;  /* what is being done, for crashes */
+  tn_module *module; /* after the passes */
   tn_plan *plan;
   tn_object object;
   tn_image *image;
-  tn_literal *expected;   /* of the evaluator, with bounds */
+  tn_literal *expected; /* of the evaluator, with bounds */
   tn_literal **interpreted;
   const tn_literal **arguments; /* leaves */
 } work;
@@ -51,7 +51,8 @@ typedef struct {
 static void collect(void *user, const tn_diagnostic *d) {
   work *w = user;
   size_t used = strlen(w->v->what);
-  if (d->severity == TN_SEVERITY_ERROR) snprintf(w->v->what + used, sizeof w->v->what - used, "%s; ", d->message);
+  if (d->severity == TN_SEVERITY_ERROR)
+    snprintf(w->v->what + used, sizeof w->v->what - used, "%s; ", d->message);
 }
 
 static bool judge(work *w, verdict_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -86,8 +87,10 @@ static bool element_agrees(tn_type type, const char *got, const char *expected, 
 }
 
 static void print_element(char out[48], tn_type type, const char *element) {
-  if (tn_type_is_float(type)) out[tn_print_float(type, element, out)] = 0;
-  else snprintf(out, 48, "%lld", (long long)tn_load_integer(type, element));
+  if (tn_type_is_float(type))
+    out[tn_print_float(type, element, out)] = 0;
+  else
+    snprintf(out, 48, "%lld", (long long)tn_load_integer(type, element));
 }
 
 /* Leaf `number` of the result; bounds of `expected` count if `inexact`. */
@@ -95,9 +98,11 @@ static bool agree(work *w, verdict_kind kind, const char *where, int number, con
                   const tn_literal *expected, bool inexact) {
   tn_type type = expected->shape->type;
   size_t bytes = tn_type_bytes(type);
-  if (!tn_shape_equal(got->shape, expected->shape)) return judge(w, kind, "%s: result %d has another shape", where, number);
+  if (!tn_shape_equal(got->shape, expected->shape))
+    return judge(w, kind, "%s: result %d has another shape", where, number);
   for (int64_t i = 0, n = tn_shape_elements(expected->shape); i < n; i++) {
-    const char *a = (const char *)got->data + (size_t)i * bytes, *b = (const char *)expected->data + (size_t)i * bytes;
+    const char *a = (const char *)got->data + (size_t)i * bytes,
+               *b = (const char *)expected->data + (size_t)i * bytes;
     double bound = inexact && expected->bound ? expected->bound[i] : 0;
     if (element_agrees(type, a, b, bound)) continue;
     char x[48], y[48];
@@ -111,9 +116,10 @@ static bool agree(work *w, verdict_kind kind, const char *where, int number, con
 
 static bool has_batch_norm(const tn_module *module) {
   TN_FOR_EACH_COMP(module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst)
-      if (inst->op == TN_OP_BATCH_NORM_TRAINING || inst->op == TN_OP_BATCH_NORM_INFERENCE || inst->op == TN_OP_BATCH_NORM_GRAD)
-        return true;
+  TN_FOR_EACH_IN_COMP(comp, inst)
+  if (inst->op == TN_OP_BATCH_NORM_TRAINING || inst->op == TN_OP_BATCH_NORM_INFERENCE ||
+      inst->op == TN_OP_BATCH_NORM_GRAD)
+    return true;
   return false;
 }
 
@@ -122,7 +128,8 @@ static bool has_batch_norm(const tn_module *module) {
 static bool evaluate(work *w) {
   w->step = "evaluator";
   const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
-  w->expected = tn_evaluate(w->arena, w->program->module, arguments, &(tn_eval_options){.bounds = true, .max_iterations = 1000}, &w->sink);
+  w->expected = tn_evaluate(w->arena, w->program->module, arguments,
+                            &(tn_eval_options){.bounds = true, .max_iterations = 1000}, &w->sink);
   return w->expected || failed(w);
 }
 
@@ -136,11 +143,13 @@ static bool run_passes(work *w) {
   tn_pipeline_options options = {.level = w->v->way.level};
   if (!tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink)) return failed(w);
   w->step = "evaluator after passes";
-  tn_literal *after = tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
+  tn_literal *after =
+      tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
   if (!after) return failed(w);
   bool inexact = has_batch_norm(w->program->module);
   for (int i = 0; i < tn_shape_leaves(w->expected->shape); i++)
-    if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), tn_literal_leaf(w->expected, i), inexact))
+    if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), tn_literal_leaf(w->expected, i),
+               inexact))
       return false;
   return true;
 }
@@ -152,11 +161,14 @@ static bool plan_is_sound(work *w) {
   tn_print_options inline_constants = {.constants = TN_CONSTANTS_INLINE};
   tn_plan_print(&first, w->plan, &inline_constants);
   w->step = "plan's text";
-  tn_plan *parsed = tn_plan_parse((tn_str){first.bytes, first.length}, &(tn_plan_text_options){.file = "random"}, &w->sink);
+  tn_plan *parsed =
+      tn_plan_parse((tn_str){first.bytes, first.length}, &(tn_plan_text_options){.file = "random"}, &w->sink);
   if (parsed) tn_plan_print(&second, parsed, &inline_constants);
   bool same = parsed && first.length == second.length && !memcmp(first.bytes, second.bytes, first.length);
-  if (!parsed) failed(w);
-  else if (!same) judge(w, DIFFERS_TEXT, "print(parse(plan)) is not the plan");
+  if (!parsed)
+    failed(w);
+  else if (!same)
+    judge(w, DIFFERS_TEXT, "print(parse(plan)) is not the plan");
   tn_plan_destroy(parsed);
   tn_text_free(&first);
   tn_text_free(&second);
@@ -177,16 +189,19 @@ static bool build_plan(work *w) {
   for (int i = 0; i < w->program->n_arguments; i++)
     for (int k = 0; k < tn_shape_leaves(w->program->arguments[i]->shape); k++)
       w->arguments[leaves++] = tn_literal_leaf(w->program->arguments[i], k);
-  return leaves == w->plan->n_parameters || judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves);
+  return leaves == w->plan->n_parameters ||
+         judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves);
 }
 
 static bool interpret(work *w) {
   w->step = "interpreter";
   w->interpreted = TN_NEW_ARRAY(w->arena, tn_literal *, w->plan->n_results);
   if (!tn_plan_run(w->arena, w->plan, w->arguments, w->interpreted, &w->sink)) return failed(w);
-  if (w->plan->n_results != tn_shape_leaves(w->expected->shape)) return judge(w, FAILED, "plan: %d results", w->plan->n_results);
+  if (w->plan->n_results != tn_shape_leaves(w->expected->shape))
+    return judge(w, FAILED, "plan: %d results", w->plan->n_results);
   for (int i = 0; i < w->plan->n_results; i++)
-    if (!agree(w, DIFFERS_PLAN, "interpreter", i, w->interpreted[i], tn_literal_leaf(w->expected, i), true)) return false;
+    if (!agree(w, DIFFERS_PLAN, "interpreter", i, w->interpreted[i], tn_literal_leaf(w->expected, i), true))
+      return false;
   return true;
 }
 
@@ -218,11 +233,14 @@ static const tn_exec *exec_of(int threads) {
 
 static size_t place_arena(work *w, int threads) {
   size_t size = (size_t)(w->object.arena_bytes + w->object.arena_bytes_per_thread * threads);
-  memset(guarded_place(&memory.arena, size, 64), 0xff, size); /* NaNs: what is read before it is written shows */
+  memset(guarded_place(&memory.arena, size, 64), 0xff,
+         size); /* NaNs: what is read before it is written shows */
   return size;
 }
 
-static const tn_buffer *parameter_of(const work *w, int i) { return &w->plan->buffers[w->plan->parameters[i]]; }
+static const tn_buffer *parameter_of(const work *w, int i) {
+  return &w->plan->buffers[w->plan->parameters[i]];
+}
 static const tn_buffer *result_of(const work *w, int i) { return &w->plan->buffers[w->plan->results[i]]; }
 
 static void place_arrays(work *w, void **arrays, bool in_place) {
@@ -281,7 +299,8 @@ static bool memory_is_intact(work *w, const char *where, bool in_place) {
     bool written = false;
     for (int r = 0; r < w->plan->n_results; r++)
       written |= in_place && result_of(w, r)->alias == w->plan->parameters[i];
-    if (!guarded_intact(&memory.parameters[i])) return judge(w, BROKEN_MEMORY, "%s: around parameter %d", where, i);
+    if (!guarded_intact(&memory.parameters[i]))
+      return judge(w, BROKEN_MEMORY, "%s: around parameter %d", where, i);
     void *original = tn_arena_alloc(w->arena, (size_t)b->bytes);
     tn_layout_pack(b->shape, w->arguments[i]->data, original);
     if (!written && memcmp(original, memory.parameters[i].at, (size_t)b->bytes))
@@ -293,12 +312,14 @@ static bool memory_is_intact(work *w, const char *where, bool in_place) {
 static bool call_native(work *w, int threads, bool in_place) {
   void *arrays[2 * MAX_ARRAYS];
   char where[64];
-  snprintf(where, sizeof where, "%d thread%s%s", threads, threads == 1 ? "" : "s", in_place ? ", in place" : "");
+  snprintf(where, sizeof where, "%d thread%s%s", threads, threads == 1 ? "" : "s",
+           in_place ? ", in place" : "");
   w->step = "native code";
   place_arrays(w, arrays, in_place);
   int status = invoke(w, arrays, place_arena(w, threads), exec_of(threads));
   if (status) return judge(w, FAILED, "native code, %s: status %d", where, status);
-  return results_agree(w, where, arrays, in_place ? DIFFERS_IN_PLACE : DIFFERS_NATIVE) && memory_is_intact(w, where, in_place);
+  return results_agree(w, where, arrays, in_place ? DIFFERS_IN_PLACE : DIFFERS_NATIVE) &&
+         memory_is_intact(w, where, in_place);
 }
 
 static bool run_native(work *w) {
@@ -307,10 +328,12 @@ static bool run_native(work *w) {
   if (w->plan->n_parameters > MAX_ARRAYS || w->plan->n_results > MAX_ARRAYS) return true;
   if (!tn_cpu_runs_here(w->plan->target)) return true;
   uint64_t choice = w->v->way.schedule; /* options that may not change a bit go with it */
-  tn_cpu_options options = {.name = "r", .optimisation = choice ? 1 + (int)(choice % 3) : 2, .side_file = choice % 8 == 1};
+  tn_cpu_options options = {
+      .name = "r", .optimisation = choice ? 1 + (int)(choice % 3) : 2, .side_file = choice % 8 == 1};
   if (!tn_cpu_compile(w->plan, &options, &w->object, &w->sink)) return failed(w);
   tn_str constants = w->object.constants;
-  if (constants.length) memcpy(guarded_place(&memory.constants, constants.length, 64), constants.at, constants.length);
+  if (constants.length)
+    memcpy(guarded_place(&memory.constants, constants.length, 64), constants.at, constants.length);
   w->image = tn_cpu_load(&w->object, &w->sink);
   if (!w->image) return failed(w);
   for (int i = 0; i < 5; i++)
@@ -327,8 +350,10 @@ static void compare_text(void *context) {
   tn_text first = {0}, second = {0};
   w->step = "text";
   tn_print_module(&first, w->program->module, NULL);
-  tn_module *parsed = tn_hlo_parse((tn_str){first.bytes, first.length}, &(tn_hlo_options){.file = "random"}, &w->sink);
-  if (!parsed) failed(w);
+  tn_module *parsed =
+      tn_hlo_parse((tn_str){first.bytes, first.length}, &(tn_hlo_options){.file = "random"}, &w->sink);
+  if (!parsed)
+    failed(w);
   else {
     tn_print_module(&second, parsed, NULL);
     if (first.length != second.length || memcmp(first.bytes, second.bytes, first.length))
@@ -341,7 +366,8 @@ static void compare_text(void *context) {
 
 static void check(void *context) {
   work *w = context;
-  (void)(evaluate(w) && run_passes(w) && build_plan(w) && interpret(w) && (!w->v->way.native || run_native(w)));
+  (void)(evaluate(w) && run_passes(w) && build_plan(w) && interpret(w) &&
+         (!w->v->way.native || run_native(w)));
 }
 
 static void run_protected(work *w, void (*what)(void *)) {
@@ -349,7 +375,8 @@ static void run_protected(work *w, void (*what)(void *)) {
   w->arena = tn_arena_create();
   w->sink = (tn_diagnostics){.callback = collect, .user = w};
   int number = protected_run(what, w, SECONDS);
-  if (number) judge(w, CRASHED, "%s: signal %d", w->step, number);
+  if (number)
+    judge(w, CRASHED, "%s: signal %d", w->step, number);
   else { /* after a crash nothing is sure: it is left alone */
     tn_image_unload(w->image);
     tn_plan_destroy(w->plan);

@@ -30,16 +30,17 @@ static void dot_sides(generator *g, const tn_shape *lhs, int64_t *batch, int *n_
 }
 
 /* The rhs has these dims and some free ones, in any order. */
-static const tn_shape *rhs_shape(generator *g, const tn_shape *lhs, tn_type type, const int64_t *batch, int n_batch,
-                                 const int64_t *contracting, int n_contracting, int64_t *rhs_batch,
-                                 int64_t *rhs_contracting) {
+static const tn_shape *rhs_shape(generator *g, const tn_shape *lhs, tn_type type, const int64_t *batch,
+                                 int n_batch, const int64_t *contracting, int n_contracting,
+                                 int64_t *rhs_batch, int64_t *rhs_contracting) {
   int n_free = roll(g->dice, 3), rank = n_batch + n_contracting + n_free;
   if (rank > 6) n_free -= rank - 6, rank = 6;
   int64_t order[8], dims[8], work = tn_shape_elements(lhs);
   for (int i = 0; i < rank; i++) order[i] = i;
   shuffle(g->dice, order, rank);
   for (int i = 0; i < n_batch; i++) dims[rhs_batch[i] = order[i]] = lhs->dims[batch[i]];
-  for (int i = 0; i < n_contracting; i++) dims[rhs_contracting[i] = order[n_batch + i]] = lhs->dims[contracting[i]];
+  for (int i = 0; i < n_contracting; i++)
+    dims[rhs_contracting[i] = order[n_batch + i]] = lhs->dims[contracting[i]];
   for (int i = n_batch + n_contracting; i < rank; i++) {
     int64_t size = random_size(g);
     if (work * size > MAX_WORK) size = 2;
@@ -57,13 +58,15 @@ tn_inst *make_dot(generator *g) {
   tn_type type, result;
   product_types(g, lhs.inst->shape->type, &type, &result);
   dot_sides(g, lhs.inst->shape, batch, &n_batch, contracting, &n_contracting);
-  const tn_shape *shape = rhs_shape(g, lhs.inst->shape, type, batch, n_batch, contracting, n_contracting, rhs_batch, rhs_contracting);
+  const tn_shape *shape = rhs_shape(g, lhs.inst->shape, type, batch, n_batch, contracting, n_contracting,
+                                    rhs_batch, rhs_contracting);
   if (tn_shape_elements(shape) > 4 * g->max_elements) return NULL;
   node rhs = pick_like(g, shape);
   bool swap = chance(g->dice, 50);
   node operands[2] = {swap ? rhs : lhs, swap ? lhs : rhs};
   tn_inst *inst = begin(g, TN_OP_DOT, make_shape(g, result, 0, NULL), 2, operands);
-  inst->attr.dot.side[swap] = (tn_dot_side){make_dims(g, n_batch, batch), make_dims(g, n_contracting, contracting)};
+  inst->attr.dot.side[swap] =
+      (tn_dot_side){make_dims(g, n_batch, batch), make_dims(g, n_contracting, contracting)};
   inst->attr.dot.side[!swap] =
       (tn_dot_side){make_dims(g, n_batch, rhs_batch), make_dims(g, n_contracting, rhs_contracting)};
   return keep(g, inst);
@@ -101,8 +104,10 @@ static conv draw_conv(generator *g) {
     c.size[i] = chance(g->dice, 2) ? 0 : between(g->dice, 1, c.spatial == 1 ? 33 : c.spatial == 2 ? 9 : 5);
     draw_window(g, &c.window[i], c.size[i]);
   }
-  if (chance(g->dice, 20)) c.feature_groups = between(g->dice, 2, 4);
-  else if (chance(g->dice, 10)) c.batch_groups = between(g->dice, 2, 3);
+  if (chance(g->dice, 20))
+    c.feature_groups = between(g->dice, 2, 4);
+  else if (chance(g->dice, 10))
+    c.batch_groups = between(g->dice, 2, 3);
   int most = c.spatial == 3 ? 4 : COUNT(features);
   c.batch = between(g->dice, 1, 3) * c.batch_groups;
   c.features_in = features[roll(g->dice, most)];
@@ -162,7 +167,8 @@ tn_inst *make_convolution(generator *g) {
                       pick_like(g, make_shape(g, rhs_type, c.spatial + 2, rhs))};
   attr.convolution.feature_groups = c.feature_groups;
   attr.convolution.batch_groups = c.batch_groups;
-  attr.convolution.window = (tn_window){tn_arena_copy(g->module->arena, c.window, sizeof c.window), c.spatial};
+  attr.convolution.window =
+      (tn_window){tn_arena_copy(g->module->arena, c.window, sizeof c.window), c.spatial};
   tn_inst *inst = begin(g, TN_OP_CONVOLUTION, make_shape(g, result, 0, NULL), 2, operands);
   inst->attr = attr;
   return keep(g, inst);

@@ -77,7 +77,8 @@ static tn_comp *condition(generator *g, const tn_literal *state, int64_t trips) 
   node tuple = add_parameter(&inner, state);
   tn_inst *i = tn_build_element(comp, NULL, tuple.inst, 0);
   tn_inst *limit = tn_build_constant(comp, NULL, scalar_s32(g, trips));
-  comp->root = chance(g->dice, 50) ? tn_build_compare(comp, NULL, TN_LT, i, limit) : tn_build_compare(comp, NULL, TN_GT, limit, i);
+  comp->root = chance(g->dice, 50) ? tn_build_compare(comp, NULL, TN_LT, i, limit)
+                                   : tn_build_compare(comp, NULL, TN_GT, limit, i);
   return comp;
 }
 

@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "base/number.h"
 #include "test/random/generate.h"
+#include "base/number.h"
 
 #include "ir/print.h"
 #include "ir/verify.h"
@@ -25,7 +25,8 @@ static bool array_is_sound(generator *g, const tn_literal *value) {
     double bound = bound_at(value, i);
     if (bound == 0) continue;
     if (!is_float || isinf(bound) || isnan(bound)) return false;
-    double x = tn_load_float(value->shape->type, (const char *)value->data + (size_t)i * tn_type_bytes(value->shape->type));
+    double x = tn_load_float(value->shape->type,
+                             (const char *)value->data + (size_t)i * tn_type_bytes(value->shape->type));
     inexact++;
     loose += bound > 0.1 * fabs(x);
   }
@@ -74,7 +75,8 @@ tn_inst *keep(generator *g, tn_inst *inst) {
   tn_diagnostics sink = {0};
   inst->shape = tn_infer_shape(inst, &sink);
   const tn_literal *value = NULL;
-  if (inst->shape && (tn_shape_is_tuple(inst->shape) || tn_shape_elements(inst->shape) <= g->max_elements * 4))
+  if (inst->shape &&
+      (tn_shape_is_tuple(inst->shape) || tn_shape_elements(inst->shape) <= g->max_elements * 4))
     value = evaluate(g, inst);
   if (!value || !is_sound(g, value)) {
     tn_inst_set_called(inst, 0, NULL);
@@ -162,11 +164,11 @@ tn_inst *apply_rule(generator *g, const weighted_rule *rules, int count) {
 }
 
 void grow(generator *g, int count) {
-  static const weighted_rule rules[] = {
-      {make_elementwise, 36}, {make_movement, 26}, {make_gather, 3},  {make_dot, 7},   {make_convolution, 5},
-      {make_reduce, 9},       {make_reduce_window, 4}, {make_batch_norm, 2}, {make_tuple, 2},
-      {make_map, 2},          {make_call, 4},      {make_while, 2},   {make_conditional, 2},
-      {make_pattern, 9},      {make_free, 1}};
+  static const weighted_rule rules[] = {{make_elementwise, 36},  {make_movement, 26},   {make_gather, 3},
+                                        {make_dot, 7},           {make_convolution, 5}, {make_reduce, 9},
+                                        {make_reduce_window, 4}, {make_batch_norm, 2},  {make_tuple, 2},
+                                        {make_map, 2},           {make_call, 4},        {make_while, 2},
+                                        {make_conditional, 2},   {make_pattern, 9},     {make_free, 1}};
   for (int tries = 0, made = 0; tries < 4 * count && made < count; tries++)
     if (g->scalars_only ? make_elementwise(g) : apply_rule(g, rules, sizeof rules / sizeof *rules)) made++;
 }
@@ -213,8 +215,8 @@ static const tn_shape *laid_out(generator *g, const tn_shape *shape) {
 /* Layouts inside the program say nothing to a backend that chooses its own. */
 static void lay_out_inside(generator *g) {
   TN_FOR_EACH_IN_COMP(g->comp, inst)
-    if (inst->op != TN_OP_PARAMETER && tn_shape_is_array(inst->shape) && chance(g->dice, 30))
-      inst->shape = laid_out(g, inst->shape);
+  if (inst->op != TN_OP_PARAMETER && tn_shape_is_array(inst->shape) && chance(g->dice, 30))
+    inst->shape = laid_out(g, inst->shape);
 }
 
 static void lay_out(generator *g) {
@@ -263,7 +265,8 @@ static void choose_root(generator *g) {
     if (count == 0 || chance(g->dice, 80)) results[count++] = inst;
   }
   if (chance(g->dice, 10) && count < 6) results[count++] = g->nodes.at[roll(g->dice, g->nodes.count)].inst;
-  g->comp->root = count == 1 && chance(g->dice, 80) ? results[0] : tn_build_tuple(g->comp, NULL, count, results);
+  g->comp->root =
+      count == 1 && chance(g->dice, 80) ? results[0] : tn_build_tuple(g->comp, NULL, count, results);
 }
 
 static void tuple_parameter(generator *g) {
@@ -317,8 +320,10 @@ void program_print(tn_text *out, const program *p) {
   tn_print_module(out, p->module, NULL);
   for (int i = 0; i < p->n_arguments; i++) {
     tn_text_printf(out, "// argument %d: ", i);
-    if (tn_shape_bytes(p->arguments[i]->shape) > 4096) tn_text_put(out, "...");
-    else tn_print_literal(out, p->arguments[i]);
+    if (tn_shape_bytes(p->arguments[i]->shape) > 4096)
+      tn_text_put(out, "...");
+    else
+      tn_print_literal(out, p->arguments[i]);
     tn_text_put(out, "\n");
   }
 }
@@ -331,10 +336,11 @@ static const tn_shape *first_array(const tn_shape *shape) {
 void coverage_count(coverage *c, const tn_module *module) {
   bool seen[TN_OP_COUNT][TN_TYPE_COUNT] = {{false}};
   TN_FOR_EACH_COMP(module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst) {
-      const tn_shape *shape = inst->op == TN_OP_COMPARE || inst->op == TN_OP_IS_FINITE ? inst->operands[0]->shape : inst->shape;
-      seen[inst->op][first_array(shape)->type] = true;
-    }
+  TN_FOR_EACH_IN_COMP(comp, inst) {
+    const tn_shape *shape =
+        inst->op == TN_OP_COMPARE || inst->op == TN_OP_IS_FINITE ? inst->operands[0]->shape : inst->shape;
+    seen[inst->op][first_array(shape)->type] = true;
+  }
   for (int op = 0; op < TN_OP_COUNT; op++)
     for (int type = 0; type < TN_TYPE_COUNT; type++) c->programs[op][type] += seen[op][type];
 }
@@ -343,7 +349,8 @@ void coverage_print(tn_text *out, const coverage *c) {
   static const tn_type types[] = {TN_PRED, TN_S8,  TN_S16, TN_S32,  TN_S64, TN_U8, TN_U16,
                                   TN_U32,  TN_U64, TN_F16, TN_BF16, TN_F32, TN_F64};
   tn_text_printf(out, "%-24s", "programs with");
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++) tn_text_printf(out, "%6s", tn_type_name(types[i]));
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    tn_text_printf(out, "%6s", tn_type_name(types[i]));
   tn_text_put(out, "\n");
   for (int op = 0; op < TN_OP_COUNT; op++) {
     int64_t total = 0;

@@ -21,14 +21,14 @@ typedef TN_VEC(tn_literal *) literals;
 
 typedef struct generator {
   dice *dice;
-  tn_arena *arena;   /* of values */
+  tn_arena *arena; /* of values */
   tn_module *module;
   tn_comp *comp;
   TN_VEC(node) nodes;
   literals *arguments; /* of the entry; NULL in called computations */
-  bool integers;     /* floats hold small integers: results are exact */
-  bool scalars_only; /* computations of map */
-  int depth;         /* of called computations */
+  bool integers;       /* floats hold small integers: results are exact */
+  bool scalars_only;   /* computations of map */
+  int depth;           /* of called computations */
   int64_t max_elements;
 } generator;
 

@@ -39,30 +39,43 @@ static double now(void) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: random_programs [--seed S] [--count N] [--seconds T] [--targets NAME,NAME] [--coverage]\n"
-                  "                       [--keep DIR] [--print] [--no-shrink] [--verbose]\n");
+  fprintf(stderr,
+          "usage: random_programs [--seed S] [--count N] [--seconds T] [--targets NAME,NAME] [--coverage]\n"
+          "                       [--keep DIR] [--print] [--no-shrink] [--verbose]\n");
   return 2;
 }
 
 static void split_targets(options *o, char *list) {
   o->n_targets = 0;
-  for (char *name = strtok(list, ","); name && o->n_targets < 8; name = strtok(NULL, ",")) o->targets[o->n_targets++] = name;
+  for (char *name = strtok(list, ","); name && o->n_targets < 8; name = strtok(NULL, ","))
+    o->targets[o->n_targets++] = name;
 }
 
 static bool read_options(options *o, int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     const char *name = argv[i];
-    if (!strcmp(name, "--print")) o->print = true;
-    else if (!strcmp(name, "--verbose")) o->verbose = true;
-    else if (!strcmp(name, "--coverage")) o->coverage = true;
-    else if (!strcmp(name, "--no-shrink")) o->no_shrink = true;
-    else if (i + 1 == argc) return false;
-    else if (!strcmp(name, "--seed")) o->seed = strtoull(argv[++i], NULL, 0);
-    else if (!strcmp(name, "--count")) o->count = strtol(argv[++i], NULL, 0);
-    else if (!strcmp(name, "--seconds")) o->seconds = strtod(argv[++i], NULL);
-    else if (!strcmp(name, "--keep")) o->keep = argv[++i];
-    else if (!strcmp(name, "--targets")) split_targets(o, argv[++i]);
-    else return false;
+    if (!strcmp(name, "--print"))
+      o->print = true;
+    else if (!strcmp(name, "--verbose"))
+      o->verbose = true;
+    else if (!strcmp(name, "--coverage"))
+      o->coverage = true;
+    else if (!strcmp(name, "--no-shrink"))
+      o->no_shrink = true;
+    else if (i + 1 == argc)
+      return false;
+    else if (!strcmp(name, "--seed"))
+      o->seed = strtoull(argv[++i], NULL, 0);
+    else if (!strcmp(name, "--count"))
+      o->count = strtol(argv[++i], NULL, 0);
+    else if (!strcmp(name, "--seconds"))
+      o->seconds = strtod(argv[++i], NULL);
+    else if (!strcmp(name, "--keep"))
+      o->keep = argv[++i];
+    else if (!strcmp(name, "--targets"))
+      split_targets(o, argv[++i]);
+    else
+      return false;
   }
   return o->n_targets > 0;
 }
@@ -81,10 +94,11 @@ static void write_kept(const session *s, const program *p, const tn_text *text) 
 static void report(session *s, program *p, verdict *v) {
   tn_text text = {0};
   s->differences++;
-  tn_text_printf(&text, "// seed %llu: %s\n// before shrinking: %s\n", (unsigned long long)p->seed, verdict_name(v->kind), v->what);
+  tn_text_printf(&text, "// seed %llu: %s\n// before shrinking: %s\n", (unsigned long long)p->seed,
+                 verdict_name(v->kind), v->what);
   if (!s->options.no_shrink) program_shrink(p, v, 6);
-  tn_text_printf(&text, "// -O%d, target %s, schedule seed %llu: %s\n", v->way.level, v->way.target ? v->way.target : "none",
-                 (unsigned long long)v->way.schedule, v->what);
+  tn_text_printf(&text, "// -O%d, target %s, schedule seed %llu: %s\n", v->way.level,
+                 v->way.target ? v->way.target : "none", (unsigned long long)v->way.schedule, v->what);
   program_print(&text, p);
   fwrite(text.bytes, 1, text.length, stdout);
   fflush(stdout);
@@ -99,7 +113,8 @@ static int draw_ways(const session *s, uint64_t seed, way *ways) {
   dice d = {seed ^ UINT64_C(0x5eed)};
   for (int i = 0; i < 4; i++) {
     const char *target = s->options.targets[roll(&d, s->options.n_targets)];
-    ways[i] = (way){.level = roll(&d, 4), .target = target, .schedule = 1 + draw(&d) % 1000000, .native = i < 2};
+    ways[i] =
+        (way){.level = roll(&d, 4), .target = target, .schedule = 1 + draw(&d) % 1000000, .native = i < 2};
   }
   ways[0].schedule = 0;
   ways[0].level = 2;
@@ -157,7 +172,8 @@ static void run_seed(session *s, uint64_t seed) {
 int main(int argc, char **argv) {
   session *s = calloc(1, sizeof *s);
   if (!s) return 5;
-  s->options = (options){.seed = 1, .count = 100, .targets = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4"}, .n_targets = 4};
+  s->options = (options){
+      .seed = 1, .count = 100, .targets = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4"}, .n_targets = 4};
   if (!read_options(&s->options, argc, argv)) {
     free(s);
     return usage();
@@ -173,7 +189,8 @@ int main(int argc, char **argv) {
     fwrite(text.bytes, 1, text.length, stdout);
     tn_text_free(&text);
   }
-  printf("%ld compared (%ld natively), %ld refused, %.1f s\n", s->compared, s->native, s->refused, now() - start);
+  printf("%ld compared (%ld natively), %ld refused, %.1f s\n", s->compared, s->native, s->refused,
+         now() - start);
   printf("%ld programs, %ld differences\n", s->programs, s->differences);
   int status = s->differences ? 1 : 0;
   free(s);

@@ -29,9 +29,12 @@ static tn_inst *broadcast(generator *g) {
     dims[i] = random_size(g);
     for (int j = 0; j < from->rank; j++)
       if (where[j] == i) dims[i] = -1 - j;
-    if (dims[i] < 0) dims[i] = from->dims[-1 - dims[i]];
-    else if (total * dims[i] > g->max_elements) dims[i] = 1;
-    else total *= dims[i];
+    if (dims[i] < 0)
+      dims[i] = from->dims[-1 - dims[i]];
+    else if (total * dims[i] > g->max_elements)
+      dims[i] = 1;
+    else
+      total *= dims[i];
   }
   const tn_shape *shape = make_shape(g, from->type, rank, dims);
   tn_inst *inst = begin(g, TN_OP_BROADCAST, shape, 1, &x);
@@ -166,8 +169,9 @@ static tn_inst *dynamic_slice(generator *g) {
 }
 
 tn_inst *make_movement(generator *g) {
-  static const weighted_rule rules[] = {{broadcast, 12}, {reshape, 10}, {transpose, 12},   {copy, 2}, {slice, 10},    {reverse, 6},
-                                        {pad, 9},        {iota, 4},     {concatenate, 10}, {dynamic_slice, 6}};
+  static const weighted_rule rules[] = {{broadcast, 12},   {reshape, 10},     {transpose, 12}, {copy, 2},
+                                        {slice, 10},       {reverse, 6},      {pad, 9},        {iota, 4},
+                                        {concatenate, 10}, {dynamic_slice, 6}};
   return apply_rule(g, rules, COUNT(rules));
 }
 
@@ -236,7 +240,8 @@ tn_inst *make_gather(generator *g) {
   int64_t limit = 1;
   for (int d = 0; d < operand->rank; d++) limit = operand->dims[d] > limit ? operand->dims[d] : limit;
   node operands[2] = {x, input_of(g, index_literal(g, shape, limit))};
-  int n_offset = operand->rank - r.n_collapsed - r.n_batching, n_batch = shape->rank - (vector_dim < shape->rank);
+  int n_offset = operand->rank - r.n_collapsed - r.n_batching,
+      n_batch = shape->rank - (vector_dim < shape->rank);
   for (int i = 0; i < n_offset + n_batch; i++) offsets[i] = i;
   if (chance(g->dice, 60)) shuffle(g->dice, offsets, n_offset + n_batch);
   sort(offsets, n_offset);

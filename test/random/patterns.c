@@ -19,7 +19,9 @@ static node number(generator *g, tn_type type, double value) {
   return last(g);
 }
 
-static tn_inst *apply(generator *g, tn_op op, node a, node b) { return keep(g, begin(g, op, NULL, 2, (node[]){a, b})); }
+static tn_inst *apply(generator *g, tn_op op, node a, node b) {
+  return keep(g, begin(g, op, NULL, 2, (node[]){a, b}));
+}
 
 /* x joined over `dims`, spread to x's shape again. */
 static tn_inst *row_value(generator *g, node x, tn_dims dims, tn_op op, double initial) {
@@ -100,7 +102,8 @@ static tn_inst *epilogue(generator *g) {
     x = last(g);
   }
   if (chance(g->dice, 30) && apply(g, TN_OP_ADD, x, pick_like(g, shape))) x = last(g);
-  if (chance(g->dice, 50)) apply(g, chance(g->dice, 70) ? TN_OP_MAXIMUM : TN_OP_MULTIPLY, x, pick_like(g, shape));
+  if (chance(g->dice, 50))
+    apply(g, chance(g->dice, 70) ? TN_OP_MAXIMUM : TN_OP_MULTIPLY, x, pick_like(g, shape));
   return last(g).inst;
 }
 

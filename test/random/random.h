@@ -57,28 +57,28 @@ int protected_run(void (*work)(void *), void *context, int seconds);
 
 typedef enum {
   SAME,
-  REFUSED,             /* TN_UNSUPPORTED: no difference, but nothing was compared */
-  DIFFERS_TEXT,        /* print(parse(print(module))) */
-  DIFFERS_PASSES,      /* the evaluator, before and after the passes */
-  DIFFERS_PLAN,        /* evaluator and plan interpreter */
-  DIFFERS_NATIVE,      /* plan interpreter and native code */
-  DIFFERS_IN_PLACE,    /* native code, results in the memory of the parameters they alias */
-  BROKEN_MEMORY,       /* native code wrote where it may not */
-  FAILED,              /* a step reported an error or a wrong status */
+  REFUSED,          /* TN_UNSUPPORTED: no difference, but nothing was compared */
+  DIFFERS_TEXT,     /* print(parse(print(module))) */
+  DIFFERS_PASSES,   /* the evaluator, before and after the passes */
+  DIFFERS_PLAN,     /* evaluator and plan interpreter */
+  DIFFERS_NATIVE,   /* plan interpreter and native code */
+  DIFFERS_IN_PLACE, /* native code, results in the memory of the parameters they alias */
+  BROKEN_MEMORY,    /* native code wrote where it may not */
+  FAILED,           /* a step reported an error or a wrong status */
   CRASHED
 } verdict_kind;
 
 typedef struct {
-  int level;           /* of the passes and the plan */
+  int level; /* of the passes and the plan */
   const char *target;
-  uint64_t schedule;   /* plan's schedule_seed; 0: the chosen schedule */
-  bool native;         /* as far as native code, else as far as the interpreter */
+  uint64_t schedule; /* plan's schedule_seed; 0: the chosen schedule */
+  bool native;       /* as far as native code, else as far as the interpreter */
 } way;
 
 typedef struct {
   verdict_kind kind;
   way way;
-  char what[1024];     /* what differs, where, both values; or the message */
+  char what[1024]; /* what differs, where, both values; or the message */
 } verdict;
 
 const char *verdict_name(verdict_kind kind);

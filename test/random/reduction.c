@@ -12,9 +12,12 @@
 /* ---- reducers ---- */
 
 static tn_op monoid(generator *g, tn_type type) {
-  static const tn_op of_floats[] = {TN_OP_ADD, TN_OP_ADD, TN_OP_ADD, TN_OP_MAXIMUM, TN_OP_MINIMUM, TN_OP_MULTIPLY};
-  static const tn_op of_integers[] = {TN_OP_ADD, TN_OP_ADD, TN_OP_MULTIPLY, TN_OP_MAXIMUM, TN_OP_MINIMUM, TN_OP_AND, TN_OP_OR, TN_OP_XOR};
-  static const tn_op of_preds[] = {TN_OP_AND, TN_OP_OR, TN_OP_XOR, TN_OP_MAXIMUM, TN_OP_MINIMUM, TN_OP_ADD, TN_OP_MULTIPLY};
+  static const tn_op of_floats[] = {TN_OP_ADD,     TN_OP_ADD,     TN_OP_ADD,
+                                    TN_OP_MAXIMUM, TN_OP_MINIMUM, TN_OP_MULTIPLY};
+  static const tn_op of_integers[] = {TN_OP_ADD,     TN_OP_ADD, TN_OP_MULTIPLY, TN_OP_MAXIMUM,
+                                      TN_OP_MINIMUM, TN_OP_AND, TN_OP_OR,       TN_OP_XOR};
+  static const tn_op of_preds[] = {TN_OP_AND,     TN_OP_OR,  TN_OP_XOR,     TN_OP_MAXIMUM,
+                                   TN_OP_MINIMUM, TN_OP_ADD, TN_OP_MULTIPLY};
   if (type == TN_PRED) return of_preds[roll(g->dice, COUNT(of_preds))];
   if (class_of(type) == INTEGERS) return of_integers[roll(g->dice, COUNT(of_integers))];
   return of_floats[roll(g->dice, COUNT(of_floats))];
@@ -34,8 +37,10 @@ static tn_comp *arg_max(generator *g, tn_type type, tn_type index) {
   tn_inst *better = tn_build_compare(comp, NULL, direction, p[0], p[2]);
   tn_inst *equal = tn_build_compare(comp, NULL, TN_EQ, p[0], p[2]);
   tn_inst *first = tn_build_compare(comp, NULL, TN_LT, p[1], p[3]);
-  tn_inst *wins = tn_build_binary(comp, NULL, TN_OP_OR, better, tn_build_binary(comp, NULL, TN_OP_AND, equal, first));
-  tn_inst *results[2] = {tn_build_select(comp, NULL, wins, p[0], p[2]), tn_build_select(comp, NULL, wins, p[1], p[3])};
+  tn_inst *wins =
+      tn_build_binary(comp, NULL, TN_OP_OR, better, tn_build_binary(comp, NULL, TN_OP_AND, equal, first));
+  tn_inst *results[2] = {tn_build_select(comp, NULL, wins, p[0], p[2]),
+                         tn_build_select(comp, NULL, wins, p[1], p[3])};
   comp->root = tn_build_tuple(comp, NULL, 2, results);
   return comp;
 }
@@ -45,7 +50,8 @@ static tn_comp *several(generator *g, int count, const tn_type *types) {
   tn_comp *comp = tn_comp_create(g->module, "several");
   tn_inst *p[6], *results[3];
   for (int i = 0; i < 2 * count; i++) p[i] = scalar_parameter(g, comp, i, types[i % count]);
-  for (int i = 0; i < count; i++) results[i] = tn_build_binary(comp, NULL, monoid(g, types[i]), p[i], p[count + i]);
+  for (int i = 0; i < count; i++)
+    results[i] = tn_build_binary(comp, NULL, monoid(g, types[i]), p[i], p[count + i]);
   comp->root = tn_build_tuple(comp, NULL, count, results);
   return comp;
 }
@@ -73,8 +79,10 @@ static node initial(generator *g, tn_type type, const tn_comp *reducer) {
   double number = op == TN_OP_MULTIPLY ? 1 : 0;
   if (tn_type_is_float(type) && op == TN_OP_MAXIMUM) number = -INFINITY;
   if (tn_type_is_float(type) && op == TN_OP_MINIMUM) number = INFINITY;
-  if (tn_type_is_float(type)) tn_store_float(type, (void *)value->data, number);
-  else if (op == TN_OP_ADD || op == TN_OP_MULTIPLY) tn_store_integer(type, (void *)value->data, (int64_t)number);
+  if (tn_type_is_float(type))
+    tn_store_float(type, (void *)value->data, number);
+  else if (op == TN_OP_ADD || op == TN_OP_MULTIPLY)
+    tn_store_integer(type, (void *)value->data, (int64_t)number);
   return input_of(g, value);
 }
 
@@ -99,9 +107,12 @@ static bool draw_reduction(generator *g, reduction *r) {
       iota->attr.iota.dim = roll(g->dice, shape->rank);
       if (!keep(g, iota)) return false;
       r->operands[i] = g->nodes.at[g->nodes.count - 1];
-    } else r->operands[i] = pick_like(g, shape);
+    } else
+      r->operands[i] = pick_like(g, shape);
   }
-  r->comp = r->count == 1 ? one(g, types[0]) : arg ? arg_max(g, types[0], types[1]) : several(g, r->count, types);
+  r->comp = r->count == 1 ? one(g, types[0])
+            : arg         ? arg_max(g, types[0], types[1])
+                          : several(g, r->count, types);
   for (int i = 0; i < r->count; i++) r->operands[r->count + i] = initial(g, types[i], r->comp);
   return true;
 }
@@ -172,7 +183,8 @@ tn_inst *make_map(generator *g) {
   for (int i = 0; i < count; i++) {
     if (i) operands[i] = pick_like(g, tn_shape_with_type(g->module->arena, shape, random_type(g, ANY_CLASS)));
     /* The computation is grown on the first elements. */
-    tn_literal *first = tn_literal_array(g->arena, make_shape(g, operands[i].inst->shape->type, 0, NULL), operands[i].value->data);
+    tn_literal *first = tn_literal_array(g->arena, make_shape(g, operands[i].inst->shape->type, 0, NULL),
+                                         operands[i].value->data);
     first->bound = operands[i].value->bound;
     add_parameter(&inner, first);
   }
@@ -206,7 +218,9 @@ tn_inst *make_batch_norm(generator *g) {
   int64_t feature = roll(g->dice, shape->rank);
   const tn_shape *vector = make_shape(g, shape->type, 1, &shape->dims[feature]);
   int kind = roll(g->dice, 3);
-  tn_op op = kind == 0 ? TN_OP_BATCH_NORM_TRAINING : kind == 1 ? TN_OP_BATCH_NORM_INFERENCE : TN_OP_BATCH_NORM_GRAD;
+  tn_op op = kind == 0   ? TN_OP_BATCH_NORM_TRAINING
+             : kind == 1 ? TN_OP_BATCH_NORM_INFERENCE
+                         : TN_OP_BATCH_NORM_GRAD;
   node operands[5] = {x};
   int count = op == TN_OP_BATCH_NORM_TRAINING ? 3 : 5;
   for (int i = 1; i < count; i++) operands[i] = pick_like(g, vector);

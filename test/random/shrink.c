@@ -80,8 +80,8 @@ static tn_inst *add_parameter(program *p, tn_literal *value) {
   const tn_shape *shape = tn_shape_clone(module->arena, value->shape);
   tn_inst *parameter = tn_build_parameter(entry, entry->parameters.count, shape, name);
   tn_inst_move_before(parameter, entry->first);
-  p->arguments = memcpy(tn_arena_alloc_array(p->arena, (size_t)p->n_arguments + 2, sizeof value), p->arguments,
-                        (size_t)p->n_arguments * sizeof value);
+  p->arguments = memcpy(tn_arena_alloc_array(p->arena, (size_t)p->n_arguments + 2, sizeof value),
+                        p->arguments, (size_t)p->n_arguments * sizeof value);
   p->arguments[p->n_arguments++] = value;
   if (!module->entry_parameters) return parameter;
   int count = module->entry_parameters->rank;
@@ -95,10 +95,10 @@ static tn_inst *add_parameter(program *p, tn_literal *value) {
 /* What nothing uses goes, parameters of the entry too. */
 static void clean(program *p) {
   TN_FOR_EACH_COMP(p->module, comp)
-    for (tn_inst *inst = comp->last, *prev; inst; inst = prev) {
-      prev = inst->prev;
-      if (inst->users.count == 0 && inst != comp->root && inst->op != TN_OP_PARAMETER) tn_inst_remove(inst);
-    }
+  for (tn_inst *inst = comp->last, *prev; inst; inst = prev) {
+    prev = inst->prev;
+    if (inst->users.count == 0 && inst != comp->root && inst->op != TN_OP_PARAMETER) tn_inst_remove(inst);
+  }
   for (tn_comp *comp = p->module->last, *prev; comp; comp = prev) {
     prev = comp->prev;
     if (comp == p->module->entry || comp->callers.count) continue;
@@ -154,8 +154,8 @@ static bool offer(shrinking *s, program *p) {
 
 static tn_inst *nth(program *p, int number) {
   TN_FOR_EACH_COMP(p->module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst)
-      if (number-- == 0) return inst;
+  TN_FOR_EACH_IN_COMP(comp, inst)
+  if (number-- == 0) return inst;
   return NULL;
 }
 
@@ -180,7 +180,8 @@ static tn_literal *value_of(program *p, tn_inst *inst) {
   tn_diagnostics sink = {0};
   tn_inst *root = p->module->entry->root;
   p->module->entry->root = inst;
-  tn_literal *value = tn_evaluate(p->arena, p->module, (const tn_literal *const *)p->arguments, &(tn_eval_options){.max_iterations = 1000}, &sink);
+  tn_literal *value = tn_evaluate(p->arena, p->module, (const tn_literal *const *)p->arguments,
+                                  &(tn_eval_options){.max_iterations = 1000}, &sink);
   p->module->entry->root = root;
   return value;
 }
@@ -202,7 +203,8 @@ static bool replace_by_input(shrinking *s, int number) {
 static bool replace_by_operand(shrinking *s, int number, int k) {
   program p = copy_of(s->best);
   tn_inst *inst = nth(&p, number);
-  if (k >= inst->n_operands || !tn_shape_equal(inst->shape, inst->operands[k]->shape)) return tn_module_destroy(p.module), false;
+  if (k >= inst->n_operands || !tn_shape_equal(inst->shape, inst->operands[k]->shape))
+    return tn_module_destroy(p.module), false;
   tn_inst_replace_uses(inst, inst->operands[k]);
   return offer(s, &p);
 }
@@ -268,7 +270,8 @@ static tn_dims resized_dims(tn_arena *arena, tn_dims dims, int64_t from, int64_t
 }
 
 static bool is_declared(tn_op op) {
-  return op == TN_OP_PARAMETER || op == TN_OP_CONSTANT || op == TN_OP_BROADCAST || op == TN_OP_RESHAPE || op == TN_OP_IOTA;
+  return op == TN_OP_PARAMETER || op == TN_OP_CONSTANT || op == TN_OP_BROADCAST || op == TN_OP_RESHAPE ||
+         op == TN_OP_IOTA;
 }
 
 static bool resize_inst(program *p, tn_inst *inst, int64_t from, int64_t to) {
@@ -276,8 +279,10 @@ static bool resize_inst(program *p, tn_inst *inst, int64_t from, int64_t to) {
   tn_diagnostics sink = {0};
   if (is_declared(inst->op)) inst->shape = resized(arena, inst->shape, from, to);
   if (inst->op == TN_OP_CONSTANT)
-    inst->attr.constant.literal = cut(p->arena, inst->attr.constant.literal, tn_shape_clone(p->arena, inst->shape));
-  if (inst->op == TN_OP_SLICE) inst->attr.slice.limits = resized_dims(arena, inst->attr.slice.limits, from, to);
+    inst->attr.constant.literal =
+        cut(p->arena, inst->attr.constant.literal, tn_shape_clone(p->arena, inst->shape));
+  if (inst->op == TN_OP_SLICE)
+    inst->attr.slice.limits = resized_dims(arena, inst->attr.slice.limits, from, to);
   if (inst->op == TN_OP_DYNAMIC_SLICE)
     inst->attr.dynamic_slice.sizes = resized_dims(arena, inst->attr.dynamic_slice.sizes, from, to);
   if (inst->op == TN_OP_GATHER)
@@ -290,10 +295,11 @@ static bool resize(shrinking *s, int64_t from, int64_t to) {
   program p = copy_of(s->best);
   bool fits = true;
   TN_FOR_EACH_COMP(p.module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst) fits = fits && resize_inst(&p, inst, from, to);
+  TN_FOR_EACH_IN_COMP(comp, inst) fits = fits && resize_inst(&p, inst, from, to);
   if (!fits) return tn_module_destroy(p.module), false;
   for (int i = 0; i < p.n_arguments; i++)
-    p.arguments[i] = cut(p.arena, p.arguments[i], tn_shape_clone(p.arena, p.module->entry->parameters.at[i]->shape));
+    p.arguments[i] =
+        cut(p.arena, p.arguments[i], tn_shape_clone(p.arena, p.module->entry->parameters.at[i]->shape));
   tn_module *m = p.module;
   if (m->entry_parameters) m->entry_parameters = resized(m->arena, m->entry_parameters, from, to);
   if (m->entry_result) m->entry_result = resized(m->arena, m->entry_result, from, to);
@@ -304,15 +310,16 @@ static bool shrink_sizes(shrinking *s) {
   int64_t sizes[64];
   int count = 0;
   TN_FOR_EACH_COMP(s->best->module, comp)
-    TN_FOR_EACH_IN_COMP(comp, inst)
-      for (int d = 0; tn_shape_is_array(inst->shape) && d < inst->shape->rank; d++) {
-        bool known = inst->shape->dims[d] < 2 || count == 64;
-        for (int i = 0; i < count; i++) known = known || sizes[i] == inst->shape->dims[d];
-        if (!known) sizes[count++] = inst->shape->dims[d];
-      }
+  TN_FOR_EACH_IN_COMP(comp, inst)
+  for (int d = 0; tn_shape_is_array(inst->shape) && d < inst->shape->rank; d++) {
+    bool known = inst->shape->dims[d] < 2 || count == 64;
+    for (int i = 0; i < count; i++) known = known || sizes[i] == inst->shape->dims[d];
+    if (!known) sizes[count++] = inst->shape->dims[d];
+  }
   bool any = false;
   for (int i = 0; i < count; i++)
-    if (resize(s, sizes[i], 1) || resize(s, sizes[i], sizes[i] / 2) || resize(s, sizes[i], sizes[i] - 1)) any = true;
+    if (resize(s, sizes[i], 1) || resize(s, sizes[i], sizes[i] / 2) || resize(s, sizes[i], sizes[i] - 1))
+      any = true;
   return any;
 }
 
@@ -337,8 +344,10 @@ static bool plain_argument(shrinking *s, int number, int value) {
   tn_type type = old->shape->type;
   for (int64_t i = 0, n = tn_shape_elements(old->shape); i < n; i++) {
     char *element = (char *)literal->data + (size_t)i * tn_type_bytes(type);
-    if (tn_type_is_float(type)) tn_store_float(type, element, value);
-    else tn_store_integer(type, element, value);
+    if (tn_type_is_float(type))
+      tn_store_float(type, element, value);
+    else
+      tn_store_integer(type, element, value);
   }
   if (tn_literal_equal(old, literal)) return tn_module_destroy(p.module), false;
   p.arguments[number] = literal;
@@ -350,8 +359,10 @@ static bool simpler_way(shrinking *s) {
   bool any = false;
   for (int i = 0; i < 2; i++) {
     way way = s->v->way;
-    if (i == 0) way.schedule = 0;
-    else way.level = 0;
+    if (i == 0)
+      way.schedule = 0;
+    else
+      way.level = 0;
     if (way.schedule == old.way.schedule && way.level == old.way.level) continue;
     check_program(s->best, &way, &v);
     if (v.kind == old.kind) *s->v = v, any = true;

@@ -12,8 +12,10 @@
 
 #include <math.h>
 
-static const tn_type floats[] = {TN_F32, TN_F32, TN_F32, TN_F32, TN_F64, TN_F64, TN_F16, TN_F16, TN_BF16, TN_BF16};
-static const tn_type integers[] = {TN_S8, TN_S16, TN_S32, TN_S32, TN_S64, TN_U8, TN_U8, TN_U16, TN_U32, TN_U64};
+static const tn_type floats[] = {TN_F32, TN_F32, TN_F32, TN_F32,  TN_F64,
+                                 TN_F64, TN_F16, TN_F16, TN_BF16, TN_BF16};
+static const tn_type integers[] = {TN_S8, TN_S16, TN_S32, TN_S32, TN_S64,
+                                   TN_U8, TN_U8,  TN_U16, TN_U32, TN_U64};
 
 unsigned class_of(tn_type type) {
   switch (tn_type_class_of(type)) {
@@ -79,9 +81,9 @@ static int64_t random_integer(dice *d, int bits, bool small) {
   if (small) return between(d, -4, 4);
   switch (roll(d, 8)) {
   case 0: return 0;
-  case 1: return (int64_t)(UINT64_C(1) << (bits - 1));     /* the least signed */
+  case 1: return (int64_t)(UINT64_C(1) << (bits - 1));       /* the least signed */
   case 2: return (int64_t)((UINT64_C(1) << (bits - 1)) - 1); /* the most signed */
-  case 3: return -1;                                       /* the most unsigned */
+  case 3: return -1;                                         /* the most unsigned */
   case 4:
   case 5: return between(d, -20, 20);
   case 6: return (int64_t)draw(d) >> roll(d, 64);
@@ -90,10 +92,12 @@ static int64_t random_integer(dice *d, int bits, bool small) {
 }
 
 static double special_float(dice *d, tn_type type) {
-  static const double least[] = {[TN_F16] = 0x1p-24, [TN_BF16] = 0x1p-133, [TN_F32] = 0x1p-149, [TN_F64] = 0x1p-1074};
+  static const double least[] = {
+      [TN_F16] = 0x1p-24, [TN_BF16] = 0x1p-133, [TN_F32] = 0x1p-149, [TN_F64] = 0x1p-1074};
   static const double most[] = {
       [TN_F16] = 65504, [TN_BF16] = 0x1.fep127, [TN_F32] = 0x1.fffffep127, [TN_F64] = 0x1.fffffffffffffp1023};
-  static const double normal[] = {[TN_F16] = 0x1p-14, [TN_BF16] = 0x1p-126, [TN_F32] = 0x1p-126, [TN_F64] = 0x1p-1022};
+  static const double normal[] = {
+      [TN_F16] = 0x1p-14, [TN_BF16] = 0x1p-126, [TN_F32] = 0x1p-126, [TN_F64] = 0x1p-1022};
   double sign = chance(d, 50) ? -1 : 1;
   switch (roll(d, 10)) {
   case 0: return NAN;
