@@ -7,8 +7,9 @@
 #include "driver/compile.h"
 
 const char *tn_symbol_name(tn_arena *arena, const char *text) {
-  bool digit = isdigit((unsigned char)*text) || !*text;
-  char *name = tn_arena_printf(arena, "%s%s", digit ? "m" : "", text);
+  bool prefixed =
+      isdigit((unsigned char)*text) || !*text || strcmp(text, "tn") == 0; /* tn_signature is a type */
+  char *name = tn_arena_printf(arena, "%s%s", prefixed ? "m" : "", text);
   for (char *c = name; *c; c++)
     if (!isalnum((unsigned char)*c) || (unsigned char)*c >= 128) *c = '_';
   return name;
@@ -43,6 +44,27 @@ static int64_t count_steps(const tn_step *step) {
   return count;
 }
 
+typedef struct {
+  tn_arena *arena;
+  const char *message; /* the first error's; NULL while there is none */
+} first_error;
+
+static void keep_first(void *user, const tn_diagnostic *diagnostic) {
+  first_error *first = user;
+  if (!first->message && diagnostic->severity == TN_SEVERITY_ERROR)
+    first->message = tn_arena_string(first->arena, diagnostic->message);
+}
+
+/* No code is made of a plan of ours that breaks a rule: it would write outside of its
+ * arrays. What a reader gave has been verified as input.                              */
+static bool plan_holds(const tn_plan *plan, tn_arena *arena, tn_diagnostics *sink) {
+  first_error first = {.arena = arena};
+  tn_diagnostics own = {.callback = keep_first, .user = &first, .sources = sink->sources};
+  if (tn_plan_verify(plan, &own)) return true;
+  return tn_error(sink, TN_BUG, TN_NOWHERE, "the plan breaks a rule: %s",
+                  first.message ? first.message : "no reason given");
+}
+
 bool tn_compilation_plan(tn_compilation *compilation) {
   tn_model *model = compilation->model;
   const tn_compile_options *options = &compilation->options;
@@ -56,7 +78,7 @@ bool tn_compilation_plan(tn_compilation *compilation) {
     tn_plan_options plan = {
         .target = target, .level = options->passes.level, .schedule_seed = options->schedule_seed};
     compilation->plan = tn_plan_build(compilation->module, &plan, sink);
-    if (!compilation->plan) return false;
+    if (!compilation->plan || !plan_holds(compilation->plan, model->derived, sink)) return false;
   }
   compilation->report.arena_bytes = compilation->plan->arena_bytes;
   compilation->report.arena_lower_bound_bytes = compilation->plan->live_bytes;

@@ -8,6 +8,7 @@
 #include "driver/compile.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,6 +56,8 @@ static bool settle_options(compile_work *work) {
                     "output '%s': its suffix names no kind of artefact; --emit chooses one", work->path);
   if (options->name && !is_identifier(options->name))
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "name '%s' is no C identifier", options->name);
+  if (options->name && strcmp(options->name, "tn") == 0)
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "name 'tn' is that of the runtime's own types");
   if (!options->name) {
     bool standard = strcmp(work->path, "-") == 0;
     options->name =
@@ -75,11 +78,33 @@ static const char *beside(compile_work *work, const char *suffix) {
   return tn_arena_printf(work->all.model->context->scratch, "%.*s%s", (int)length, work->path, suffix);
 }
 
+/* Standard output, a pipe or a device has nothing beside it. */
+static bool stands_alone(const compile_work *work) {
+  struct stat info;
+  return strcmp(work->path, "-") == 0 || (stat(work->path, &info) == 0 && !S_ISREG(info.st_mode));
+}
+
+/* Before anything is written: whether the companions have places of their own. */
+static bool check_companions(compile_work *work) {
+  tn_diagnostics *sink = &work->all.model->context->sink;
+  bool side_file = work->all.object.constants.length > 0;
+  if (stands_alone(work))
+    return !side_file ||
+           tn_error(sink, TN_USAGE, TN_NOWHERE,
+                    "output '%s': the constants are a file beside it, so it needs a name", work->path);
+  const char *companion[] = {beside(work, ".h"), beside(work, ".bin")};
+  for (int i = 0; i < 1 + side_file; i++)
+    if (strcmp(companion[i], work->path) == 0)
+      return tn_error(sink, TN_USAGE, TN_NOWHERE, "output '%s': the %s beside it has that name", work->path,
+                      i ? "file of constants" : "header");
+  return true;
+}
+
 /* The header and, if there is one, the side file; `path` goes if they fail. */
 static bool write_companions(compile_work *work) {
   tn_diagnostics *sink = &work->all.model->context->sink;
   const tn_object *object = &work->all.object;
-  if (strcmp(work->path, "-") == 0) return true;
+  if (stands_alone(work)) return true;
   tn_cpu_header(work->all.plan, &work->all.cpu, object, &work->text);
   bool done =
       tn_file_write(sink, beside(work, ".h"), &(tn_str){work->text.bytes, work->text.length}, 1, false);
@@ -90,7 +115,7 @@ static bool write_companions(compile_work *work) {
 }
 
 static bool emit_object(compile_work *work) {
-  if (!tn_compilation_object(&work->all)) return false;
+  if (!tn_compilation_object(&work->all) || !check_companions(work)) return false;
   const tn_object *object = &work->all.object;
   return tn_file_write(&work->all.model->context->sink, work->path, object->pieces, object->n_pieces,
                        false) &&
@@ -108,42 +133,36 @@ static const char *temporary_object(compile_work *work) {
   return tn_file_write(&context->sink, path, object->pieces, object->n_pieces, false) ? path : NULL;
 }
 
-/* Links into a file beside the result, which takes its place when it is complete. */
-static bool link_into(compile_work *work, const char **arguments, int count) {
+/* The linker writes into its folder, where the object is; from there the file goes where
+ * every other goes: whole, through links, and into devices instead of over them.        */
+static bool link_into(compile_work *work, const char *object, const char **arguments, int count) {
   tn_context *context = work->all.model->context;
-  const char *partial = tn_arena_printf(context->scratch, "%s.partial-%ld", work->path, (long)getpid());
+  const char *linked = tn_arena_printf(context->scratch, "%s.linked", object);
   arguments[0] = "-o";
-  arguments[1] = partial;
-  bool done = tn_link_run(context->scratch, &context->sink, arguments, count);
-  if (done && rename(partial, work->path) != 0)
-    done = tn_error(&context->sink, TN_IO, (tn_location){.file = work->path}, "cannot be written");
-  if (!done) unlink(partial);
-  return done;
-}
-
-static bool not_to_stdout(compile_work *work) {
-  return strcmp(work->path, "-") != 0 || tn_error(&work->all.model->context->sink, TN_USAGE, TN_NOWHERE,
-                                                  "a linked file cannot go to standard output");
+  arguments[1] = linked;
+  tn_str bytes;
+  return tn_link_run(context->scratch, &context->sink, arguments, count) &&
+         tn_file_map(context->scratch, &context->sink, linked, UINT64_MAX, &bytes) &&
+         tn_file_write(&context->sink, work->path, &bytes, 1, true);
 }
 
 static bool emit_shared(compile_work *work) {
-  if (!not_to_stdout(work)) return false;
   const char *object = temporary_object(work);
   const char *arguments[] = {NULL, NULL, "-shared", object};
-  return object && link_into(work, arguments, 4) && write_companions(work);
+  return object && check_companions(work) && link_into(work, object, arguments, 4) && write_companions(work);
 }
 
 /* What the program's text asks of the model: its signature, and a call with the
- * pointers that it has in arrays.                                                 */
+ * pointers that it has in arrays. No NAME makes their names end as these do.      */
 static void put_model_call(tn_text *out, const char *name, const tn_plan *plan) {
   int pointers = plan->n_parameters + plan->n_results;
   tn_text_printf(out, "\nextern const tn_signature %s_signature;\nint %s_run(", name, name);
   for (int i = 0; i < plan->n_parameters; i++) tn_text_put(out, "const void *, ");
   for (int i = 0; i < plan->n_results; i++) tn_text_put(out, "void *, ");
   tn_text_put(out, "void *, size_t, const tn_exec *);\n\n");
-  tn_text_printf(out, "const tn_signature *model_signature(void) { return &%s_signature; }\n\n", name);
+  tn_text_printf(out, "const tn_signature *signature_of_model(void) { return &%s_signature; }\n\n", name);
   tn_text_put(
-      out, "int model_call(const void *const *parameters, void *const *results, void *arena, size_t size,\n"
+      out, "int call_model(const void *const *parameters, void *const *results, void *arena, size_t size,\n"
            "               const tn_exec *exec) {\n  (void)parameters, (void)results;\n");
   tn_text_printf(out, "  return %s_run(", name);
   for (int i = 0; i < pointers; i++)
@@ -157,7 +176,6 @@ static void put_model_call(tn_text *out, const char *name, const tn_plan *plan) 
 /* The program around the model is C, compiled here. */
 static bool emit_exe(compile_work *work) {
   tn_context *context = work->all.model->context;
-  if (!not_to_stdout(work)) return false;
   const char *object = temporary_object(work);
   if (!object) return false;
   if (work->all.object.constants.length)
@@ -169,7 +187,7 @@ static bool emit_exe(compile_work *work) {
                      {work->text.bytes, work->text.length}};
   if (!tn_file_write(&context->sink, source, pieces, 2, false)) return false;
   const char *arguments[] = {NULL, NULL, "-O2", "-D_GNU_SOURCE", source, object, "-lpthread", "-lm"};
-  return link_into(work, arguments, 8);
+  return link_into(work, object, arguments, 8);
 }
 
 static bool emit_hlo(compile_work *work) {

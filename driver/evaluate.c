@@ -49,7 +49,7 @@ static bool evaluate_module(evaluate_work *work) {
 static bool interpret_plan(evaluate_work *work) {
   tn_context *context = work->model->context;
   tn_compilation compilation = {.model = work->model, .options = work->options};
-  bool done = tn_compilation_plan(&compilation) && tn_plan_verify(compilation.plan, &context->sink);
+  bool done = tn_compilation_plan(&compilation);
   const tn_plan *plan = compilation.plan;
   const tn_literal **arguments =
       done ? TN_NEW_ARRAY(context->scratch, const tn_literal *, plan->n_parameters) : NULL;

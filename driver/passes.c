@@ -21,7 +21,8 @@ static bool unknown_pass(tn_context *context, const char *name) {
   if (nearest)
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'; did you mean '%s'?", name,
                     nearest);
-  return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'", name);
+  return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "unknown pass '%s'; 'tenon list passes' names them",
+                  name);
 }
 
 static bool check_name(tn_context *context, const char *name) {

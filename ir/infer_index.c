@@ -119,6 +119,18 @@ static bool need_slice_sizes(const tn_inference *in, const indexing *x, const bo
   return true;
 }
 
+/* A size of 0 in a dimension that the result does not have would be elements of nothing. */
+static bool slices_have_elements(const tn_inference *in, const indexing *x, const bool *kept,
+                                 const tn_shape *shape) {
+  for (int i = 0; i < shape->rank; i++)
+    if (shape->dims[i] == 0) return true;
+  for (int i = 0; i < x->operand->rank; i++)
+    if (!kept[i] && in->inst->attr.gather.slice_sizes.at[i] == 0)
+      return tn_wrong(
+          in, 1, "slice size 0 of dimension %d, which is collapsed or batching, leaves nothing to take", i);
+  return true;
+}
+
 /* offset_dims of the result come from the window, the others from the indices. */
 static const tn_shape *gather_shape(const tn_inference *in, const indexing *x, const bool *kept) {
   tn_dims offset = in->inst->attr.gather.offset_dims, sizes = in->inst->attr.gather.slice_sizes;
@@ -161,7 +173,8 @@ const tn_shape *tn_infer_gather(const tn_inference *in) {
   if (attr->gather.offset_dims.count != kept_count(&x))
     return tn_refuse(in, 1, "offset_dims lists %d dimensions, and slices have %d",
                      attr->gather.offset_dims.count, kept_count(&x));
-  return gather_shape(in, &x, kept);
+  const tn_shape *shape = gather_shape(in, &x, kept);
+  return shape && slices_have_elements(in, &x, kept, shape) ? shape : NULL;
 }
 
 /* ---- scatter: operands (inputs…, indices, updates…) ---- */

@@ -185,12 +185,25 @@ static bool stops_here(const tn_pipeline_options *options, const tn_pass *pass, 
   return options->stop_after && !strcmp(options->stop_after, pass->name) && occurrence == wanted;
 }
 
+/* A run that is to stop somewhere must come there. */
+static bool stop_is_reached(const tn_pipeline_options *options, const pass_list *list, tn_diagnostics *sink) {
+  if (!options->stop_after) return true;
+  int runs = 0;
+  for (int i = 0; i < list->count; i++) {
+    if (strcmp(options->stop_after, list->at[i]->name) != 0) continue;
+    if (stops_here(options, list->at[i], ++runs)) return true;
+  }
+  return tn_error(sink, TN_USAGE, TN_NOWHERE, "stop after run %d of pass '%s': it runs %d times here",
+                  options->stop_occurrence > 0 ? options->stop_occurrence : 1, options->stop_after, runs);
+}
+
 bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_arena *arena,
                      tn_pass_record **records, int *n_records, tn_diagnostics *sink) {
   *n_records = 0;
   *records = NULL;
   if (!names_are_known(options, sink)) return false;
   pass_list list = choose(options, arena);
+  if (!stop_is_reached(options, &list, sink)) return false;
   *records = TN_NEW_ARRAY(arena, tn_pass_record, list.count);
   pipeline p = {.module = module, .options = options, .arena = arena};
   p.context = (tn_pass_context){.scratch = tn_arena_create(),

@@ -66,7 +66,7 @@ static void put_examples(const char *examples, tn_text *out) {
   }
 }
 
-void print_help(void) {
+tn_status print_help(void) {
   tn_text out = {0};
   tn_text_put(&out, "usage: tenon VERB OPERANDS [options]\n\n"
                     "Compiles tensor programs ahead of time: a model goes in, an object file with a C\n"
@@ -82,17 +82,18 @@ void print_help(void) {
       &out, "\n'tenon VERB --help' lists a verb's options, with examples. '-' is standard input or output.\n"
             "Status: 0 done, 1 a comparison did not hold, 2 wrong use, 3 invalid input, 4 not supported,\n"
             "5 reading or writing failed, 6 a limit was hit, 70 a bug in Tenon.\n");
-  print_text(&out);
+  return print_text(&out);
 }
 
-void print_verb_help(verb_id verb) {
+tn_status print_verb_help(verb_id verb) {
   tn_text out = {0};
   tn_text_printf(&out, "usage: tenon %s %s [options]\n\nTo %s.\n", verb_table[verb].name,
                  verb_table[verb].operands, verb_table[verb].help);
   put_options(verb, &out);
-  tn_text_put(&out, "\nExamples:\n");
+  if (!verb_table[verb].run) tn_text_put(&out, "\nThis version does not support it.\n");
+  if (*verb_table[verb].examples) tn_text_put(&out, "\nExamples:\n");
   put_examples(verb_table[verb].examples, &out);
-  print_text(&out);
+  return print_text(&out);
 }
 
 /* ---- the man page ---- */
@@ -134,7 +135,7 @@ static void put_man_verb(verb_id verb, tn_text *out) {
   tn_text_free(&examples);
 }
 
-void print_man_page(void) {
+tn_status print_man_page(void) {
   tn_text out = {0};
   tn_text_printf(&out, ".TH TENON 1 \"\" \"tenon %s\" \"User Commands\"\n", tn_version());
   tn_text_put(&out, ".SH NAME\ntenon \\- ahead\\-of\\-time compiler for tensor programs\n"
@@ -145,7 +146,7 @@ void print_man_page(void) {
               ".SH EXIT STATUS\n0 done; 1 a comparison or check did not hold; 2 wrong use of the command;\n"
               "3 the input is malformed or invalid; 4 valid, but not supported;\n"
               "5 reading or writing failed; 6 a named limit was hit; 70 a bug in Tenon.\n");
-  print_text(&out);
+  return print_text(&out);
 }
 
 /* ---- completions ---- */
@@ -234,7 +235,7 @@ static void put_zsh(tn_text *out) {
   put_bash(out);
 }
 
-bool print_completion(const char *shell) {
+tn_status print_completion(const char *shell) {
   tn_text out = {0};
   if (strcmp(shell, "bash") == 0)
     put_bash(&out);
@@ -243,6 +244,6 @@ bool print_completion(const char *shell) {
   else if (strcmp(shell, "fish") == 0)
     put_fish(&out);
   else
-    return complain(TN_USAGE, "completions are for bash, zsh and fish, not '%s'", shell), false;
-  return print_text(&out) == TN_OK;
+    return complain(TN_USAGE, "completions are for bash, zsh and fish, not '%s'", shell);
+  return print_text(&out);
 }

@@ -143,6 +143,26 @@ static void print_model_after(void *user, tn_model *model, const char *pass, int
   }
 }
 
+/* print-after is the command's own: the library does not see its names. */
+static tn_status check_print_after(const option_values *wanted) {
+  const char *names[128] = {"all"};
+  int count = 1;
+  for (tn_entry entry; count < 128 && (entry = tn_list_entry(TN_LIST_PASSES, count - 1)).name;)
+    names[count++] = entry.name;
+  for (int i = 0; i < wanted->count; i++) {
+    int at = 0;
+    while (at < count && strcmp(wanted->at[i], names[at]) != 0) at++;
+    if (at < count) continue;
+    const char *nearest = tn_nearest_name(wanted->at[i], names, count);
+    if (nearest)
+      return complain(TN_USAGE, "option '--print-after': unknown pass '%s'; did you mean '%s'?",
+                      wanted->at[i], nearest);
+    return complain(TN_USAGE, "option '--print-after': unknown pass '%s'; 'tenon list passes' names them",
+                    wanted->at[i]);
+  }
+  return TN_OK;
+}
+
 static tn_status stop_after(tn_arena *arena, const char *text, tn_pass_options *passes) {
   const char *colon = text ? strchr(text, ':') : NULL;
   passes->stop_after = text;
@@ -169,6 +189,8 @@ static tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass
     passes->disabled = names;
   }
   if (has_option(line, OPT_PRINT_AFTER)) {
+    tn_status status = check_print_after(&line->options[OPT_PRINT_AFTER]);
+    if (status != TN_OK) return status;
     passes->after_pass = print_model_after;
     passes->user = (void *)&line->options[OPT_PRINT_AFTER];
   }

@@ -65,11 +65,10 @@ static tn_status print_version(void) {
 static tn_status run_verb(int argc, char **argv) {
   int verb = find_verb(argv[0]);
   if (verb < 0) return TN_USAGE;
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return print_verb_help((verb_id)verb);
   if (!verb_table[verb].run)
     return complain(TN_UNSUPPORTED, "'tenon %s' is not supported by this version", argv[0]);
-  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-      return print_verb_help((verb_id)verb), TN_OK;
   command_line line = {.verb = (verb_id)verb};
   tn_status status = parse_command_line(argc, argv, &line);
   if (status != TN_OK) return status;
@@ -77,18 +76,13 @@ static tn_status run_verb(int argc, char **argv) {
 }
 
 static tn_status run_command(int argc, char **argv) {
-  if (argc < 2) {
-    print_help();
-    return complain(TN_USAGE, "a verb is missing");
-  }
+  if (argc < 2) return complain(TN_USAGE, "a verb is missing; 'tenon --help' lists them");
   const char *first = argv[1];
-  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
-    print_help();
-    return TN_OK;
-  }
+  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0)
+    return print_help();
   if (strcmp(first, "--version") == 0) return print_version();
-  if (strcmp(first, "--man") == 0) return print_man_page(), TN_OK;
-  if (strncmp(first, "--completion=", 13) == 0) return print_completion(first + 13) ? TN_OK : TN_USAGE;
+  if (strcmp(first, "--man") == 0) return print_man_page();
+  if (strncmp(first, "--completion=", 13) == 0) return print_completion(first + 13);
   return run_verb(argc - 1, argv + 1);
 }
 

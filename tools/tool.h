@@ -77,11 +77,11 @@ int option_choice(const command_line *line, option_id id, const char *const *cho
 const char *only_operand(const command_line *line);
 
 /* ---- help, from the tables ---- */
-void print_help(void);
-void print_verb_help(verb_id verb);
-void print_man_page(void);
+tn_status print_help(void);
+tn_status print_verb_help(verb_id verb);
+tn_status print_man_page(void);
 /* shell: "bash", "zsh", "fish". */
-bool print_completion(const char *shell);
+tn_status print_completion(const char *shell);
 
 /* ---- messages ---- */
 /* "tenon: error: …" and a newline, to standard error; returns status. */

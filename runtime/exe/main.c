@@ -2,7 +2,7 @@
  * .npz, runs the model, prints or writes what comes out.
  *
  * The compiler holds this file and those it includes as one text, puts the model's
- * `model_signature` and `model_call` after it, and hands it to the C compiler. So it
+ * `signature_of_model` and `call_model` after it, and hands it to the C compiler. So it
  * uses the C library and pthreads alone.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,8 +12,8 @@
 #include "runtime/exe/arrays.c"
 #include "tenon/pool.h"
 
-extern const tn_signature *model_signature(void);
-extern int model_call(const void *const *parameters, void *const *results, void *arena, size_t arena_size,
+extern const tn_signature *signature_of_model(void);
+extern int call_model(const void *const *parameters, void *const *results, void *arena, size_t arena_size,
                       const tn_exec *exec);
 
 typedef struct {
@@ -304,14 +304,14 @@ static void run(program *p) {
   void *arena = allocate(arena_size);
   for (int32_t i = 0; i < signature->result_count; i++)
     p->results[i] = allocate((size_t)signature->results[i].bytes);
-  int code = model_call(p->parameters, p->results, arena, arena_size, exec);
+  int code = call_model(p->parameters, p->results, arena, arena_size, exec);
   if (code) fail(70, "the model returned %d", code);
   tn_pool_destroy(pool);
 }
 
 int main(int argc, char **argv) {
   (void)argc;
-  program p = {.signature = model_signature(), .threads = 1};
+  program p = {.signature = signature_of_model(), .threads = 1};
   p.parameters = calloc((size_t)p.signature->parameter_count + 1, sizeof *p.parameters);
   p.results = calloc((size_t)p.signature->result_count + 1, sizeof *p.results);
   if (!p.parameters || !p.results) fail(STATUS_LIMIT, "out of memory");
