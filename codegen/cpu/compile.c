@@ -48,8 +48,8 @@ static bool open_machine(tn_unit *u) {
     LLVMDisposeMessage(message);
     return false;
   }
-  bool native = !strcmp(u->cpu->cpu, "native");
-  u->cpu_name = native ? LLVMGetHostCPUName() : LLVMCreateMessage(u->cpu->cpu);
+  /* The instruction set is the target's level; a cpu's name says how to schedule. */
+  u->cpu_name = !strcmp(u->cpu->name, "host") ? LLVMGetHostCPUName() : LLVMCreateMessage(u->cpu->name);
   u->features =
       !strcmp(u->cpu->features, "native") ? LLVMGetHostCPUFeatures() : LLVMCreateMessage(u->cpu->features);
   int level = u->options->optimisation;
@@ -72,6 +72,7 @@ void tn_function_attributes(tn_unit *u, LLVMValueRef f) {
   snprintf(bits, sizeof bits, "%d", u->cpu->vector_bytes * 8);
   attribute(u, f, "target-cpu", u->cpu_name);
   if (u->features[0]) attribute(u, f, "target-features", u->features);
+  if (strcmp(u->cpu->cpu, "native")) attribute(u, f, "tune-cpu", u->cpu->cpu);
   attribute(u, f, "prefer-vector-width", bits);
   attribute(u, f, "warn-stack-size", "0");
   unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
@@ -99,7 +100,7 @@ static void take_diagnostic(LLVMDiagnosticInfoRef info, void *unit) {
 
 static bool open_unit(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, tn_diagnostics *sink) {
   *u = (tn_unit){.arena = plan->arena, .plan = plan, .options = options, .sink = sink, .cpu = plan->target};
-  if (!open_machine(u)) return false;
+  if (!tn_check_names(u) || !open_machine(u)) return false;
   LLVMContextRef c = u->context = LLVMContextCreate();
   LLVMContextSetDiagnosticHandler(c, take_diagnostic, u);
   u->module = LLVMModuleCreateWithNameInContext(options->name, c);

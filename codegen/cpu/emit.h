@@ -165,6 +165,9 @@ bool tn_unit_fail(tn_unit *u, tn_status status, const char *format, ...)
 
 void tn_function_attributes(tn_unit *u, LLVMValueRef function);
 
+/* ---- names.c ---- */
+bool tn_check_names(tn_unit *u); /* of the target's cpu and features */
+
 /* ---- emit_types.c ---- */
 bool tn_type_emits(tn_type type);                       /* has a register form here */
 LLVMTypeRef tn_register_type(tn_unit *u, tn_type type); /* i1; iN; float for f16 and bf16; double */

@@ -225,3 +225,30 @@ Test(cpu_contract, refuses_what_it_cannot) {
       "HloModule m\nENTRY e { x = f32[8,8] parameter(0) ROOT y = f32[8,8] transpose(x), dimensions={1,0} }",
       say_two_vectors, "are vectors of one statement");
 }
+
+Test(cpu_contract, knows_the_names_of_cpus) {
+  static const struct {
+    const char *cpu, *features, *message;
+  } cases[] = {{"znver4", "", NULL},
+               {"nehalem", "", NULL}, /* tuning alone: fma stays an instruction */
+               {"x86-64-v3", "+avx512f,-bmi", NULL},
+               {"znver44", "", "unknown cpu 'znver44'; did you mean 'znver4'?"},
+               {"i386", "", "unknown cpu 'i386'"},
+               {"znver4", "+avx5", "unknown feature 'avx5'"},
+               {"znver4", "avx2", "feature 'avx2' begins with neither + nor -"}};
+  compiled c;
+  compile_hlo(&c, "HloModule m\nENTRY e { x = f32[8] parameter(0) ROOT y = f32[8] negate(x) }", "x86-64-v3",
+              0);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    tn_cpu cpu = *c.plan->target;
+    tn_object object;
+    cpu.cpu = cases[i].cpu;
+    cpu.features = cases[i].features;
+    c.plan->target = &cpu;
+    c.messages[0] = 0;
+    bool ok = tn_cpu_compile(c.plan, &(tn_cpu_options){.name = "test", .optimisation = 2}, &object, &c.sink);
+    cr_assert_eq(ok, !cases[i].message, "%s", c.messages);
+    if (!ok) cr_assert(strstr(c.messages, cases[i].message), "%s", c.messages);
+  }
+  release(&c);
+}
