@@ -19,8 +19,8 @@ typedef struct {
   const char *text;
 } bench;
 
-#define DOT(t, u, m, k, n)                                                                                     \
-  "ENTRY e { a = " t "[" #m "," #k "] parameter(0)\n b = " t "[" #k "," #n "] parameter(1)\n ROOT r = " u      \
+#define DOT(t, u, m, k, n)                                                                                   \
+  "ENTRY e { a = " t "[" #m "," #k "] parameter(0)\n b = " t "[" #k "," #n "] parameter(1)\n ROOT r = " u    \
   "[" #m "," #n "] dot(a, b), lhs_contracting_dims={1}, rhs_contracting_dims={0} }"
 #define ADD "add { a = f32[] parameter(0)\n b = f32[] parameter(1)\n ROOT r = f32[] add(a, b) }\n"
 
@@ -31,11 +31,13 @@ static const bench benches[] = {
     {"dot f16 64x256x256", 64.0 * 256 * 256, DOT("f16", "f16", 64, 256, 256)},
     {"dot s32 64x256x256", 64.0 * 256 * 256, DOT("s32", "s32", 64, 256, 256)},
     {"convolution 3x3 28x28x32", 28.0 * 28 * 32 * 32 * 9,
-     "ENTRY e { x = f32[1,28,28,32] parameter(0)\n w = f32[3,3,32,32] parameter(1)\n ROOT r = f32[1,28,28,32] "
+     "ENTRY e { x = f32[1,28,28,32] parameter(0)\n w = f32[3,3,32,32] parameter(1)\n ROOT r = "
+     "f32[1,28,28,32] "
      "convolution(x, w), window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_01io->b01f }"},
     {"convolution depthwise 3x3", 28.0 * 28 * 64 * 9,
      "ENTRY e { x = f32[1,28,28,64] parameter(0)\n w = f32[3,3,1,64] parameter(1)\n ROOT r = f32[1,28,28,64] "
-     "convolution(x, w), window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_01io->b01f, feature_group_count=64 }"},
+     "convolution(x, w), window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_01io->b01f, feature_group_count=64 "
+     "}"},
     {"reduce add rows", 512.0 * 512,
      ADD "ENTRY e { x = f32[512,512] parameter(0)\n z = f32[] constant(0)\n ROOT r = f32[512] reduce(x, z), "
          "dimensions={1}, to_apply=add }"},
@@ -43,7 +45,8 @@ static const bench benches[] = {
      ADD "ENTRY e { x = f32[512,512] parameter(0)\n z = f32[] constant(0)\n ROOT r = f32[] reduce(x, z), "
          "dimensions={0,1}, to_apply=add }"},
     {"add f32", 1e6, "ENTRY e { x = f32[1000,1000] parameter(0)\n ROOT r = f32[1000,1000] add(x, x) }"},
-    {"exponential f32", 1e5, "ENTRY e { x = f32[100000] parameter(0)\n ROOT r = f32[100000] exponential(x) }"},
+    {"exponential f32", 1e5,
+     "ENTRY e { x = f32[100000] parameter(0)\n ROOT r = f32[100000] exponential(x) }"},
     {"transpose f32", 1e6,
      "ENTRY e { x = f32[1000,1000] parameter(0)\n ROOT r = f32[1000,1000] transpose(x), dimensions={1,0} }"},
 };
@@ -74,8 +77,8 @@ static double seconds_of(const tn_plan *plan, const tn_module *module, tn_diagno
 int main(int argc, char **argv) {
   tn_arena *arena = tn_arena_create();
   tn_diagnostics sink = {0};
-  tn_plan_options options = {.level = 2,
-                             .target = tn_cpu_find(arena, &sink, argc > 1 ? argv[1] : "x86-64-v3", NULL, NULL)};
+  tn_plan_options options = {
+      .level = 2, .target = tn_cpu_find(arena, &sink, argc > 1 ? argv[1] : "x86-64-v3", NULL, NULL)};
   if (!options.target) return 2;
   for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
     tn_hlo_options text = {.file = "bench"};

@@ -41,7 +41,9 @@ static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value)
   return true;
 }
 
-static bool is_value(const tn_expr *expr, int value) { return expr->kind == TN_EXPR_VALUE && expr->value == value; }
+static bool is_value(const tn_expr *expr, int value) {
+  return expr->kind == TN_EXPR_VALUE && expr->value == value;
+}
 
 tn_join tn_join_of_op(tn_op op) {
   static const struct {

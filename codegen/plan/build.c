@@ -45,9 +45,9 @@ static int new_buffer(builder *b, tn_buffer buffer) {
 /* Inside a plan arrays are row-major, whatever layout the module wrote. */
 static int new_temp(builder *b, const tn_shape *shape) {
   const char *name = tn_arena_printf(b->arena, "t%d", b->next_temp++);
-  return new_buffer(b, (tn_buffer){.name = name,
-                                   .memory = TN_MEMORY_TEMP,
-                                   .shape = tn_shape_without_layout(b->arena, shape)});
+  return new_buffer(
+      b,
+      (tn_buffer){.name = name, .memory = TN_MEMORY_TEMP, .shape = tn_shape_without_layout(b->arena, shape)});
 }
 
 static int constant_buffer(builder *b, const tn_literal *literal) {
@@ -202,9 +202,8 @@ static const char *kernel_name(builder *b, const tn_inst *inst, const tn_inst *r
   const tn_inst *main = root;
   if (inst->op == TN_OP_FUSION) { /* the heaviest of its operations names it */
     static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE};
-    for (int k = 3; k >= 0; k--)
-      TN_FOR_EACH_IN_COMP(inst->called[0], i)
-        if (i->op == heavy[k]) main = i;
+    for (int k = 3; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
+    if (i->op == heavy[k]) main = i;
   }
   char *name = tn_arena_printf(b->arena, "%s_%d", tn_ops[main->op].name, inst->id);
   for (char *c = name; *c; c++)
@@ -218,7 +217,8 @@ static const char *source_of(builder *b, const tn_inst *inst) {
   return tn_arena_printf(b->arena, "%s line %u", op, inst->location.line);
 }
 
-static bool run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered, tn_inst *const *arguments) {
+static bool run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
+                       tn_inst *const *arguments) {
   tn_step *step = new_step(b, TN_STEP_RUN);
   int *buffers = TN_NEW_ARRAY(b->arena, int, lowered->n_leaves + b->n_outputs), n = 0;
   for (int i = 0; i < lowered->n_leaves; i++) {
@@ -248,8 +248,10 @@ static void open_outputs(builder *b, tn_inst *inst) {
     b->output_shapes[i] = tn_shape_without_layout(b->arena, tuple ? shape->elements[i] : shape);
     b->outputs[i] = destination(b, inst, i, b->output_shapes[i]);
     tn_plan_value *one = array_value(b, b->output_shapes[i], b->outputs[i]);
-    if (tuple) value->elements[i] = one;
-    else value = one;
+    if (tuple)
+      value->elements[i] = one;
+    else
+      value = one;
   }
   b->values[inst->id] = value;
 }
@@ -390,7 +392,7 @@ static tn_plan_value *operands_as_tuple(builder *b, const tn_inst *inst) {
 
 static tn_plan_value *pass_through(builder *b, const tn_inst *inst) {
   return inst->n_operands == 1 || !tn_shape_is_tuple(inst->shape) ? value_of(b, inst->operands[0])
-                                                                 : operands_as_tuple(b, inst);
+                                                                  : operands_as_tuple(b, inst);
 }
 
 /* (operand, result, contexts…): what the -start forms give. */
@@ -410,18 +412,22 @@ static tn_plan_value *permuted(builder *b, const tn_inst *inst, const tn_shape *
 
 static bool build_collective(builder *b, tn_inst *inst) {
   if (!one_participant(b))
-    return tn_error(b->sink, TN_UNSUPPORTED, inst->location, "%s: more than one participant is not supported yet",
-                    tn_ops[inst->op].name),
+    return tn_error(b->sink, TN_UNSUPPORTED, inst->location,
+                    "%s: more than one participant is not supported yet", tn_ops[inst->op].name),
            b->failed = true, false;
   tn_plan_value **value = &b->values[inst->id];
-  if (inst->op == TN_OP_PARTITION_ID || inst->op == TN_OP_REPLICA_ID) *value = zeros(b, inst->shape);
-  else if (inst->op == TN_OP_COLLECTIVE_PERMUTE) *value = permuted(b, inst, inst->shape);
+  if (inst->op == TN_OP_PARTITION_ID || inst->op == TN_OP_REPLICA_ID)
+    *value = zeros(b, inst->shape);
+  else if (inst->op == TN_OP_COLLECTIVE_PERMUTE)
+    *value = permuted(b, inst, inst->shape);
   else if (inst->op == TN_OP_COLLECTIVE_PERMUTE_START)
     *value = started(b, inst, value_of(b, inst->operands[0]), permuted(b, inst, inst->shape->elements[1]));
   else if (inst->op == TN_OP_ALL_GATHER_START)
     *value = started(b, inst, pass_through(b, inst), pass_through(b, inst));
-  else if (inst->op == TN_OP_RAGGED_ALL_TO_ALL) return unsupported(b, inst);
-  else *value = pass_through(b, inst);
+  else if (inst->op == TN_OP_RAGGED_ALL_TO_ALL)
+    return unsupported(b, inst);
+  else
+    *value = pass_through(b, inst);
   return true;
 }
 
@@ -433,7 +439,8 @@ static bool build_async_start(builder *b, tn_inst *inst) {
 
 /* A reshape or bitcast of row-major bytes: the same buffer seen with another shape. */
 static bool is_renaming(const builder *b, const tn_inst *inst) {
-  if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BITCAST && inst->op != TN_OP_BITCAST_CONVERT) return false;
+  if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BITCAST && inst->op != TN_OP_BITCAST_CONVERT)
+    return false;
   const tn_inst *operand = inst->operands[0];
   if (!tn_shape_is_array(inst->shape) || !tn_shape_is_array(operand->shape)) return false;
   tn_plan_value *value = b->values[operand->id];
@@ -444,15 +451,21 @@ static bool is_renaming(const builder *b, const tn_inst *inst) {
 }
 
 static bool build_free(builder *b, tn_inst *inst) {
-  tn_plan_value **value = &b->values[inst->id], *first = inst->n_operands ? value_of(b, inst->operands[0]) : NULL;
-  if (inst->op == TN_OP_TUPLE) *value = operands_as_tuple(b, inst);
-  else if (inst->op == TN_OP_GET_TUPLE_ELEMENT) *value = first->elements[inst->attr.index.index];
-  else if (inst->op == TN_OP_AFTER_ALL) *value = no_value(b);
+  tn_plan_value **value = &b->values[inst->id],
+                *first = inst->n_operands ? value_of(b, inst->operands[0]) : NULL;
+  if (inst->op == TN_OP_TUPLE)
+    *value = operands_as_tuple(b, inst);
+  else if (inst->op == TN_OP_GET_TUPLE_ELEMENT)
+    *value = first->elements[inst->attr.index.index];
+  else if (inst->op == TN_OP_AFTER_ALL)
+    *value = no_value(b);
   else if (inst->op == TN_OP_ALL_GATHER_DONE || inst->op == TN_OP_COLLECTIVE_PERMUTE_DONE ||
            inst->op == TN_OP_ASYNC_DONE)
     *value = first->elements[1];
-  else if (inst->op == TN_OP_COPY_DONE) *value = first->elements[0];
-  else *value = first; /* barriers, domains, -done and -update of what only passes through */
+  else if (inst->op == TN_OP_COPY_DONE)
+    *value = first->elements[0];
+  else
+    *value = first; /* barriers, domains, -done and -update of what only passes through */
   return true;
 }
 
@@ -464,7 +477,8 @@ static bool build_get_dimension_size(builder *b, tn_inst *inst) {
 }
 
 static bool build_inst(builder *b, tn_inst *inst) {
-  if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO) return unsupported(b, inst);
+  if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO)
+    return unsupported(b, inst);
   if (is_renaming(b, inst)) {
     const tn_shape *shape = tn_shape_without_layout(b->arena, inst->shape);
     b->values[inst->id] = array_value(b, shape, value_of(b, inst->operands[0])->buffer);
@@ -497,8 +511,10 @@ static bool build_comp(builder *b, tn_comp *comp, tn_plan_value *const *argument
   int count = tn_comp_post_order(comp, b->arena, &order);
   for (int i = 0; i < count; i++) {
     tn_inst *inst = order[i];
-    if (inst->op == TN_OP_PARAMETER) b->values[inst->id] = arguments[inst->attr.parameter.number];
-    else if (!build_inst(b, inst)) return false;
+    if (inst->op == TN_OP_PARAMETER)
+      b->values[inst->id] = arguments[inst->attr.parameter.number];
+    else if (!build_inst(b, inst))
+      return false;
   }
   *result = value_of(b, comp->root);
   return true;
@@ -521,7 +537,8 @@ static tn_plan_value *parameter_value(builder *b, const tn_shape *shape, const c
   if (tn_shape_is_tuple(shape)) {
     tn_plan_value *value = tuple_value(b, shape->rank);
     for (int i = 0; i < shape->rank; i++)
-      value->elements[i] = parameter_value(b, shape->elements[i], tn_arena_printf(b->arena, "%s.%d", name, i));
+      value->elements[i] =
+          parameter_value(b, shape->elements[i], tn_arena_printf(b->arena, "%s.%d", name, i));
     return value;
   }
   if (!tn_shape_is_array(shape)) return no_value(b);
@@ -719,7 +736,8 @@ static bool build_entry(builder *b) {
   tn_plan_value **arguments = TN_NEW_ARRAY(b->arena, tn_plan_value *, entry->parameters.count), *root;
   for (int i = 0; i < entry->parameters.count; i++) {
     if (tn_shape_is_dynamic(entry->parameters.at[i]->shape)) return unsupported(b, entry->parameters.at[i]);
-    if (!lies_densely(entry_parameter_shape(b, i))) return refuse_layout(b, entry->parameters.at[i], "parameter");
+    if (!lies_densely(entry_parameter_shape(b, i)))
+      return refuse_layout(b, entry->parameters.at[i], "parameter");
     arguments[i] = parameter_value(b, entry_parameter_shape(b, i), entry->parameters.at[i]->name);
   }
   const tn_shape *result = module->entry_result ? module->entry_result : entry->root->shape;

@@ -35,7 +35,7 @@ typedef struct {
   TN_VEC(const char *) parameter_names;
   TN_VEC(const char *) result_names;
   int next_temp, next_constant;
-  int n_outputs;          /* of the kernel in the making */
+  int n_outputs; /* of the kernel in the making */
   int *outputs;
   const tn_shape **output_shapes;
   bool failed;

@@ -99,7 +99,8 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
 
 /* A matrix that is not constant, lies the wrong way round and is used once or twice is
  * better read along its rows, in partial sums, than copied.                           */
-static bool not_worth_packing(chooser *ch, const tn_step *step, const tn_kernel *kernel, const tn_contraction *c) {
+static bool not_worth_packing(chooser *ch, const tn_step *step, const tn_kernel *kernel,
+                              const tn_contraction *c) {
   int64_t stride;
   if (c->weights < 0 || c->weights >= kernel->n_parameters) return false;
   if (ch->b.buffers.at[step->arguments[c->weights]].memory == TN_MEMORY_CONSTANT) return false;

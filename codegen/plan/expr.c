@@ -64,7 +64,8 @@ static tn_expr *with_operands(tn_arena *arena, tn_expr_kind kind, tn_type type, 
   return expr;
 }
 
-const tn_expr *tn_expr_op(tn_arena *arena, tn_op op, tn_type type, int count, const tn_expr *const *operands) {
+const tn_expr *tn_expr_op(tn_arena *arena, tn_op op, tn_type type, int count,
+                          const tn_expr *const *operands) {
   tn_expr *expr = with_operands(arena, TN_EXPR_OP, type, count, operands);
   expr->op.op = op;
   return expr;
@@ -91,7 +92,8 @@ const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a) 
   return tn_expr_bits(arena, type, bits, 0);
 }
 
-static const tn_expr *index_compare(tn_arena *arena, tn_direction direction, const tn_index *index, int64_t bound) {
+static const tn_expr *index_compare(tn_arena *arena, tn_direction direction, const tn_index *index,
+                                    int64_t bound) {
   const tn_expr *operands[] = {tn_expr_index(arena, TN_S64, index),
                                tn_expr_bits(arena, TN_S64, (uint64_t)bound, 0)};
   tn_expr *expr = with_operands(arena, TN_EXPR_OP, TN_PRED, 2, operands);

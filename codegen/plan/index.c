@@ -45,7 +45,8 @@ static int compare_operation(const tn_expr *a, const tn_expr *b) {
     if (!order) order = compare_number(a->op.exponent_bits, b->op.exponent_bits);
     if (!order) order = compare_number(a->op.mantissa_bits, b->op.mantissa_bits);
   }
-  for (int i = 0; i < a->op.n_operands && !order; i++) order = compare_expr(a->op.operands[i], b->op.operands[i]);
+  for (int i = 0; i < a->op.n_operands && !order; i++)
+    order = compare_expr(a->op.operands[i], b->op.operands[i]);
   return order;
 }
 
@@ -223,7 +224,8 @@ static void split(tn_arena *arena, const tn_kernel *kernel, const tn_index *inde
   *rest = r;
 }
 
-const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor) {
+const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, const tn_index *a,
+                                  int64_t divisor) {
   assert(divisor > 0);
   if (divisor == 1) return a;
   const tn_index *whole, *rest;
@@ -253,7 +255,8 @@ const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, cons
   return tn_index_add(arena, whole, single(arena, term));
 }
 
-const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor) {
+const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a,
+                                   int64_t divisor) {
   assert(divisor > 0);
   if (divisor == 1) return tn_index_constant(arena, 0);
   const tn_index *whole, *rest;
@@ -311,7 +314,8 @@ static int64_t granularity(const tn_index *index, int dim, int64_t step, int64_t
   return g;
 }
 
-static bool term_stride(const tn_kernel *kernel, const tn_term *term, int dim, int64_t step, int64_t *stride) {
+static bool term_stride(const tn_kernel *kernel, const tn_term *term, int dim, int64_t step,
+                        int64_t *stride) {
   *stride = 0;
   if (!term_depends_on(term, dim)) return true;
   if (term->kind == TN_TERM_DIM) return *stride = 1, true;
@@ -351,7 +355,8 @@ typedef struct {
 /* One tile cuts the last dims: [a, b] with tile (s, t) -> [a/s, b/t, a%s, b%t]; a tile
  * dim `*` first merges its dim with the next.                                        */
 static position cut(tn_arena *arena, const tn_kernel *kernel, position from, const tn_dims *tile) {
-  position merged = {0, TN_NEW_ARRAY(arena, int64_t, from.rank), TN_NEW_ARRAY(arena, const tn_index *, from.rank)};
+  position merged = {0, TN_NEW_ARRAY(arena, int64_t, from.rank),
+                     TN_NEW_ARRAY(arena, const tn_index *, from.rank)};
   int64_t *sizes = TN_NEW_ARRAY(arena, int64_t, tile->count);
   int n_tile = 0, first = from.rank - tile->count;
   for (int i = 0; i < from.rank; i++) {
@@ -384,7 +389,8 @@ static position cut(tn_arena *arena, const tn_kernel *kernel, position from, con
   return to;
 }
 
-const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int buffer, const tn_index *const *at) {
+const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int buffer,
+                                 const tn_index *const *at) {
   const tn_shape *shape = kernel->buffers[buffer].shape;
   const tn_layout *layout = shape->layout;
   position p = {shape->rank, TN_NEW_ARRAY(arena, int64_t, shape->rank),

@@ -7,8 +7,8 @@
 
 typedef struct {
   const tn_plan *plan;
-  tn_arena *arena;  /* of this run */
-  void **memory;    /* of every buffer, in its layout */
+  tn_arena *arena; /* of this run */
+  void **memory;   /* of every buffer, in its layout */
   tn_diagnostics *sink;
 } run;
 
@@ -81,8 +81,8 @@ static bool run_steps(run *r, const tn_step *steps) {
   return true;
 }
 
-bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *arguments, tn_literal **results,
-                 tn_diagnostics *sink) {
+bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *arguments,
+                 tn_literal **results, tn_diagnostics *sink) {
   run r = {.plan = plan, .arena = tn_arena_create(), .sink = sink};
   r.memory = TN_NEW_ARRAY(r.arena, void *, plan->n_buffers);
   lay_out(&r, arguments);
@@ -91,8 +91,10 @@ bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *
     const tn_buffer *buffer = &plan->buffers[plan->results[i]];
     void *data;
     results[i] = tn_literal_uninitialised(arena, tn_shape_clone(arena, buffer->shape), &data);
-    if (buffer->shape->layout) tn_layout_unpack(buffer->shape, r.memory[plan->results[i]], data);
-    else memcpy(data, r.memory[plan->results[i]], (size_t)buffer->bytes);
+    if (buffer->shape->layout)
+      tn_layout_unpack(buffer->shape, r.memory[plan->results[i]], data);
+    else
+      memcpy(data, r.memory[plan->results[i]], (size_t)buffer->bytes);
   }
   tn_arena_destroy(r.arena);
   return ok;

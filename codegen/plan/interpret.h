@@ -38,7 +38,8 @@ typedef struct {
 void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *result, const tn_lanes *const *operands, int count);
 
 /* result = join(a, b), one element each, in the accumulator's type. */
-void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count);
+void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b,
+                        int count);
 
 /* ---- inside (interpret_load.c) ---- */
 
@@ -63,11 +64,11 @@ struct tn_machine_index {
 struct tn_machine_node {
   tn_lane_op op;
   tn_lanes *out;
-  tn_machine_node **operands;  /* of operations */
-  tn_machine_index *offset;    /* of loads: in elements of the buffer's layout; of indices: they */
+  tn_machine_node **operands;      /* of operations */
+  tn_machine_index *offset;        /* of loads: in elements of the buffer's layout; of indices: they */
   tn_machine_index **at, **guards; /* of loads with a fill */
   tn_machine_node *fill;
-  bool one_memory;             /* of loads: a parameter, not a local */
+  bool one_memory; /* of loads: a parameter, not a local */
 };
 
 typedef struct {
@@ -75,12 +76,12 @@ typedef struct {
   const tn_cpu *target;
   tn_arena *arena;
   tn_diagnostics *sink;
-  void **memory;      /* of every buffer; of locals: one copy a lane */
-  bool *one_copy;     /* of locals: declared outside the strip, all lanes share lane 0's */
-  int64_t *elements;  /* of every buffer, in its layout */
-  int64_t *dims;      /* the dims' values; of the strip dim: of lane 0 */
-  tn_lanes **values;  /* lets and accumulators */
-  int strip;          /* the dim that runs in lanes; -1: none, one lane */
+  void **memory;     /* of every buffer; of locals: one copy a lane */
+  bool *one_copy;    /* of locals: declared outside the strip, all lanes share lane 0's */
+  int64_t *elements; /* of every buffer, in its layout */
+  int64_t *dims;     /* the dims' values; of the strip dim: of lane 0 */
+  tn_lanes **values; /* lets and accumulators */
+  int strip;         /* the dim that runs in lanes; -1: none, one lane */
   int lanes;
   bool failed;
 } tn_machine;

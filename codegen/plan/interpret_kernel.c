@@ -11,9 +11,9 @@
 
 typedef struct {
   const tn_stmt *stmt;
-  tn_machine_node *node;          /* LET, STORE */
+  tn_machine_node *node;               /* LET, STORE */
   tn_machine_node **initial, **update; /* REDUCE */
-  tn_machine_index *offset;  /* STORE */
+  tn_machine_index *offset;            /* STORE */
 } prepared;
 
 /* Prepared statements are found again through this table: kernels are small. */
@@ -26,7 +26,8 @@ typedef struct {
 /* ---- preparation ---- */
 
 static bool uses_math(const tn_expr *expr) {
-  return expr->kind == TN_EXPR_OP && expr->op.op != TN_OP_CONVERT && tn_form_of(expr->type) != TN_FORM_INTEGER;
+  return expr->kind == TN_EXPR_OP && expr->op.op != TN_OP_CONVERT &&
+         tn_form_of(expr->type) != TN_FORM_INTEGER;
 }
 
 static tn_machine_node *prepare_expr(tn_machine *m, const tn_expr *expr);
@@ -38,7 +39,8 @@ static tn_machine_index *prepare_index(tn_machine *m, const tn_index *index) {
   p->terms = TN_NEW_ARRAY(m->arena, tn_machine_term, index->n_terms);
   for (int i = 0; i < index->n_terms; i++) {
     const tn_term *t = &index->terms[i];
-    p->terms[i] = (tn_machine_term){.kind = t->kind, .dim = t->dim, .scale = t->scale, .divisor = t->divisor, .limit = t->limit};
+    p->terms[i] = (tn_machine_term){
+        .kind = t->kind, .dim = t->dim, .scale = t->scale, .divisor = t->divisor, .limit = t->limit};
     if (t->of) p->terms[i].of = prepare_index(m, t->of);
     if (t->kind == TN_TERM_VALUE) p->terms[i].value = prepare_expr(m, t->value);
   }
@@ -137,7 +139,7 @@ typedef struct {
   const tn_loop_ref *loops; /* of this reduce, in the schedule's order */
   int vector;               /* the dim with partial results; -1: none */
   int n_partials;
-  tn_lanes *partials;       /* [accumulator][partial] */
+  tn_lanes *partials; /* [accumulator][partial] */
 } reduction;
 
 /* The size of one block of the loop's dim at a level: what the next level runs over. */
@@ -147,8 +149,10 @@ static int64_t block_size(const tn_kernel *kernel, int dim, int level) {
 }
 
 static void copy_lanes(tn_type type, tn_lanes *to, const tn_lanes *from, int count) {
-  if (tn_form_of(type) == TN_FORM_SINGLE) memcpy(to->f, from->f, sizeof *to->f * (size_t)count);
-  else memcpy(to->i, from->i, sizeof *to->i * (size_t)count);
+  if (tn_form_of(type) == TN_FORM_SINGLE)
+    memcpy(to->f, from->f, sizeof *to->f * (size_t)count);
+  else
+    memcpy(to->i, from->i, sizeof *to->i * (size_t)count);
 }
 
 static tn_type value_type(const tn_machine *m, int value) { return m->kernel->values[value].type; }
@@ -268,8 +272,8 @@ static void run_reduce(runner *r, const prepared *p) {
   } else {
     for (int i = 0; i < p->stmt->n_accumulators; i++) {
       const tn_lanes *initial = tn_machine_evaluate(m, p->initial[i]);
-      copy_lanes(value_type(m, p->stmt->accumulators[i].value), m->values[p->stmt->accumulators[i].value], initial,
-                 m->lanes);
+      copy_lanes(value_type(m, p->stmt->accumulators[i].value), m->values[p->stmt->accumulators[i].value],
+                 initial, m->lanes);
     }
     reduce_loops(&red, 0);
   }
@@ -342,7 +346,8 @@ static void run_body(runner *r, const tn_stmt *body) {
 
 bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *memory, tn_diagnostics *sink) {
   tn_arena *arena = tn_arena_create();
-  runner r = {.m = {.kernel = kernel, .target = target, .arena = arena, .sink = sink, .strip = -1, .lanes = 1}};
+  runner r = {
+      .m = {.kernel = kernel, .target = target, .arena = arena, .sink = sink, .strip = -1, .lanes = 1}};
   tn_machine *m = &r.m;
   m->memory = TN_NEW_ARRAY(arena, void *, kernel->n_buffers);
   m->one_copy = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);

@@ -18,39 +18,54 @@ tn_form tn_form_of(tn_type type) {
 
 /* ---- memory ---- */
 
-#define COPY_FROM(T, member)                                                                                    \
-  for (int i = 0; i < count; i++) to->member[i] = ((const T *)from)[i];                                         \
+#define COPY_FROM(T, member)                                                                                 \
+  for (int i = 0; i < count; i++) to->member[i] = ((const T *)from)[i];                                      \
   return
-#define COPY_TO(T, member)                                                                                      \
-  for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i];                                            \
+#define COPY_TO(T, member)                                                                                   \
+  for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i];                                         \
   return
 
 void tn_plan_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
-  if (type == TN_F32) { COPY_FROM(float, f); }
-  if (type == TN_F64) { COPY_FROM(double, d); }
+  if (type == TN_F32) {
+    COPY_FROM(float, f);
+  }
+  if (type == TN_F64) {
+    COPY_FROM(double, d);
+  }
   if (tn_type_is_float(type)) {
     const uint16_t *bits = from;
-    for (int i = 0; i < count; i++) to->f[i] = type == TN_F16 ? tn_f16_to_f32(bits[i]) : tn_bf16_to_f32(bits[i]);
+    for (int i = 0; i < count; i++)
+      to->f[i] = type == TN_F16 ? tn_f16_to_f32(bits[i]) : tn_bf16_to_f32(bits[i]);
     return;
   }
   bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
   switch (tn_type_bytes(type)) {
   case 1:
-    if (is_signed) { COPY_FROM(int8_t, i); }
+    if (is_signed) {
+      COPY_FROM(int8_t, i);
+    }
     COPY_FROM(uint8_t, i);
   case 2:
-    if (is_signed) { COPY_FROM(int16_t, i); }
+    if (is_signed) {
+      COPY_FROM(int16_t, i);
+    }
     COPY_FROM(uint16_t, i);
   case 4:
-    if (is_signed) { COPY_FROM(int32_t, i); }
+    if (is_signed) {
+      COPY_FROM(int32_t, i);
+    }
     COPY_FROM(uint32_t, i);
   default: COPY_FROM(int64_t, i);
   }
 }
 
 void tn_plan_lanes_store(tn_type type, void *to, const tn_lanes *from, int count) {
-  if (type == TN_F32) { COPY_TO(float, f); }
-  if (type == TN_F64) { COPY_TO(double, d); }
+  if (type == TN_F32) {
+    COPY_TO(float, f);
+  }
+  if (type == TN_F64) {
+    COPY_TO(double, d);
+  }
   if (tn_type_is_float(type)) {
     uint16_t *bits = to;
     for (int i = 0; i < count; i++)
@@ -87,31 +102,61 @@ static void settle(tn_type type, tn_lanes *lanes, int count) {
 
 /* ---- floats ---- */
 
-#define MAXIMUM(a, b) (isnan(a) || isnan(b) ? NAN : (a) > (b) ? (a) : (b) > (a) ? (b) : signbit(a) ? (b) : (a))
-#define MINIMUM(a, b) (isnan(a) || isnan(b) ? NAN : (a) < (b) ? (a) : (b) < (a) ? (b) : signbit(a) ? (a) : (b))
+#define MAXIMUM(a, b)                                                                                        \
+  (isnan(a) || isnan(b) ? NAN : (a) > (b) ? (a) : (b) > (a) ? (b) : signbit(a) ? (b) : (a))
+#define MINIMUM(a, b)                                                                                        \
+  (isnan(a) || isnan(b) ? NAN : (a) < (b) ? (a) : (b) < (a) ? (b) : signbit(a) ? (a) : (b))
 #define SIGN(a) (isnan(a) || (a) == 0 ? (a) : (a) > 0 ? 1 : -1)
-#define EACH(member, expression)                                                                                \
-  for (int i = 0; i < count; i++) {                                                                             \
-    __typeof__(r->member[0]) x = a->member[i], y = b->member[i];                                                \
-    (void)y;                                                                                                    \
-    r->member[i] = (expression);                                                                                \
-  }                                                                                                             \
+#define EACH(member, expression)                                                                             \
+  for (int i = 0; i < count; i++) {                                                                          \
+    __typeof__(r->member[0]) x = a->member[i], y = b->member[i];                                             \
+    (void)y;                                                                                                 \
+    r->member[i] = (expression);                                                                             \
+  }                                                                                                          \
   return true
-#define FLOAT_OPS(member, FABS, FLOOR, CEIL, RINT, ROUND, SQRT)                                                 \
-  if (op == TN_OP_ADD) { EACH(member, x + y); }                                                                 \
-  if (op == TN_OP_SUBTRACT) { EACH(member, x - y); }                                                            \
-  if (op == TN_OP_MULTIPLY) { EACH(member, x *y); }                                                             \
-  if (op == TN_OP_DIVIDE) { EACH(member, x / y); }                                                              \
-  if (op == TN_OP_MAXIMUM) { EACH(member, MAXIMUM(x, y)); }                                                     \
-  if (op == TN_OP_MINIMUM) { EACH(member, MINIMUM(x, y)); }                                                     \
-  if (op == TN_OP_NEGATE) { EACH(member, -x); }                                                                 \
-  if (op == TN_OP_ABS) { EACH(member, FABS(x)); }                                                               \
-  if (op == TN_OP_SIGN) { EACH(member, SIGN(x)); }                                                              \
-  if (op == TN_OP_FLOOR) { EACH(member, FLOOR(x)); }                                                            \
-  if (op == TN_OP_CEIL) { EACH(member, CEIL(x)); }                                                              \
-  if (op == TN_OP_ROUND_NEAREST_EVEN) { EACH(member, RINT(x)); }                                                \
-  if (op == TN_OP_ROUND_NEAREST_AFZ) { EACH(member, ROUND(x)); }                                                \
-  if (op == TN_OP_SQRT) { EACH(member, SQRT(x)); }                                                              \
+#define FLOAT_OPS(member, FABS, FLOOR, CEIL, RINT, ROUND, SQRT)                                              \
+  if (op == TN_OP_ADD) {                                                                                     \
+    EACH(member, x + y);                                                                                     \
+  }                                                                                                          \
+  if (op == TN_OP_SUBTRACT) {                                                                                \
+    EACH(member, x - y);                                                                                     \
+  }                                                                                                          \
+  if (op == TN_OP_MULTIPLY) {                                                                                \
+    EACH(member, x *y);                                                                                      \
+  }                                                                                                          \
+  if (op == TN_OP_DIVIDE) {                                                                                  \
+    EACH(member, x / y);                                                                                     \
+  }                                                                                                          \
+  if (op == TN_OP_MAXIMUM) {                                                                                 \
+    EACH(member, MAXIMUM(x, y));                                                                             \
+  }                                                                                                          \
+  if (op == TN_OP_MINIMUM) {                                                                                 \
+    EACH(member, MINIMUM(x, y));                                                                             \
+  }                                                                                                          \
+  if (op == TN_OP_NEGATE) {                                                                                  \
+    EACH(member, -x);                                                                                        \
+  }                                                                                                          \
+  if (op == TN_OP_ABS) {                                                                                     \
+    EACH(member, FABS(x));                                                                                   \
+  }                                                                                                          \
+  if (op == TN_OP_SIGN) {                                                                                    \
+    EACH(member, SIGN(x));                                                                                   \
+  }                                                                                                          \
+  if (op == TN_OP_FLOOR) {                                                                                   \
+    EACH(member, FLOOR(x));                                                                                  \
+  }                                                                                                          \
+  if (op == TN_OP_CEIL) {                                                                                    \
+    EACH(member, CEIL(x));                                                                                   \
+  }                                                                                                          \
+  if (op == TN_OP_ROUND_NEAREST_EVEN) {                                                                      \
+    EACH(member, RINT(x));                                                                                   \
+  }                                                                                                          \
+  if (op == TN_OP_ROUND_NEAREST_AFZ) {                                                                       \
+    EACH(member, ROUND(x));                                                                                  \
+  }                                                                                                          \
+  if (op == TN_OP_SQRT) {                                                                                    \
+    EACH(member, SQRT(x));                                                                                   \
+  }                                                                                                          \
   return false
 
 static bool single_op(tn_op op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
@@ -183,28 +228,66 @@ static int64_t magnitude(tn_type type, int64_t x) {
 
 static bool integer_op(tn_op op, tn_type type, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
   bool pred = type == TN_PRED;
-  if (op == TN_OP_ADD && pred) { EACH(i, x | y); }
-  if (op == TN_OP_ADD) { EACH(i, (int64_t)((uint64_t)x + (uint64_t)y)); }
-  if (op == TN_OP_SUBTRACT) { EACH(i, (int64_t)((uint64_t)x - (uint64_t)y)); }
-  if (op == TN_OP_MULTIPLY) { EACH(i, (int64_t)((uint64_t)x * (uint64_t)y)); }
-  if (op == TN_OP_DIVIDE) { EACH(i, divide(type, x, y)); }
-  if (op == TN_OP_REMAINDER) { EACH(i, modulo(type, x, y)); }
-  if (op == TN_OP_POWER) { EACH(i, power(type, x, y)); }
-  if (op == TN_OP_MAXIMUM) { EACH(i, less(type, x, y) ? y : x); }
-  if (op == TN_OP_MINIMUM) { EACH(i, less(type, y, x) ? y : x); }
-  if (op == TN_OP_AND) { EACH(i, x &y); }
-  if (op == TN_OP_OR) { EACH(i, x | y); }
-  if (op == TN_OP_XOR) { EACH(i, x ^ y); }
-  if (op == TN_OP_NOT) { EACH(i, pred ? !x : ~x); }
-  if (op == TN_OP_NEGATE) { EACH(i, (int64_t)-(uint64_t)x); }
-  if (op == TN_OP_ABS) { EACH(i, magnitude(type, x)); }
-  if (op == TN_OP_SIGN) { EACH(i, is_unsigned(type) ? x != 0 : (x > 0) - (x < 0)); }
+  if (op == TN_OP_ADD && pred) {
+    EACH(i, x | y);
+  }
+  if (op == TN_OP_ADD) {
+    EACH(i, (int64_t)((uint64_t)x + (uint64_t)y));
+  }
+  if (op == TN_OP_SUBTRACT) {
+    EACH(i, (int64_t)((uint64_t)x - (uint64_t)y));
+  }
+  if (op == TN_OP_MULTIPLY) {
+    EACH(i, (int64_t)((uint64_t)x * (uint64_t)y));
+  }
+  if (op == TN_OP_DIVIDE) {
+    EACH(i, divide(type, x, y));
+  }
+  if (op == TN_OP_REMAINDER) {
+    EACH(i, modulo(type, x, y));
+  }
+  if (op == TN_OP_POWER) {
+    EACH(i, power(type, x, y));
+  }
+  if (op == TN_OP_MAXIMUM) {
+    EACH(i, less(type, x, y) ? y : x);
+  }
+  if (op == TN_OP_MINIMUM) {
+    EACH(i, less(type, y, x) ? y : x);
+  }
+  if (op == TN_OP_AND) {
+    EACH(i, x & y);
+  }
+  if (op == TN_OP_OR) {
+    EACH(i, x | y);
+  }
+  if (op == TN_OP_XOR) {
+    EACH(i, x ^ y);
+  }
+  if (op == TN_OP_NOT) {
+    EACH(i, pred ? !x : ~x);
+  }
+  if (op == TN_OP_NEGATE) {
+    EACH(i, (int64_t)-(uint64_t)x);
+  }
+  if (op == TN_OP_ABS) {
+    EACH(i, magnitude(type, x));
+  }
+  if (op == TN_OP_SIGN) {
+    EACH(i, is_unsigned(type) ? x != 0 : (x > 0) - (x < 0));
+  }
   if (op == TN_OP_SHIFT_LEFT || op == TN_OP_SHIFT_RIGHT_ARITHMETIC || op == TN_OP_SHIFT_RIGHT_LOGICAL) {
     EACH(i, shift(op, type, x, y));
   }
-  if (op == TN_OP_MULHI) { EACH(i, high_product(type, x, y)); }
-  if (op == TN_OP_COUNT_LEADING_ZEROS) { EACH(i, leading_zeros(type, x)); }
-  if (op == TN_OP_POPCNT) { EACH(i, ones(type, x)); }
+  if (op == TN_OP_MULHI) {
+    EACH(i, high_product(type, x, y));
+  }
+  if (op == TN_OP_COUNT_LEADING_ZEROS) {
+    EACH(i, leading_zeros(type, x));
+  }
+  if (op == TN_OP_POPCNT) {
+    EACH(i, ones(type, x));
+  }
   return false;
 }
 
@@ -242,7 +325,8 @@ static bool compare_one(const tn_lane_op *op, const tn_lanes *a, const tn_lanes 
     int64_t x = order_key(op->operand_type, a, i), y = order_key(op->operand_type, b, i);
     return holds(direction, x < y, x == y, true);
   }
-  if (form == TN_FORM_INTEGER) return holds(direction, less(op->operand_type, a->i[i], b->i[i]), a->i[i] == b->i[i], true);
+  if (form == TN_FORM_INTEGER)
+    return holds(direction, less(op->operand_type, a->i[i], b->i[i]), a->i[i] == b->i[i], true);
   double x = form == TN_FORM_SINGLE ? a->f[i] : a->d[i], y = form == TN_FORM_SINGLE ? b->f[i] : b->d[i];
   return holds(direction, x < y, x == y, !isunordered(x, y));
 }
@@ -252,8 +336,10 @@ static bool compare_one(const tn_lane_op *op, const tn_lanes *a, const tn_lanes 
 static void apply_math(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
   bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
   for (int i = 0; i < count; i++) {
-    if (single) op->math(&r->f[i], &a->f[i], &b->f[i]);
-    else op->math(&r->d[i], &a->d[i], &b->d[i]);
+    if (single)
+      op->math(&r->f[i], &a->f[i], &b->f[i]);
+    else
+      op->math(&r->d[i], &a->d[i], &b->d[i]);
   }
 }
 
@@ -264,11 +350,14 @@ static void convert(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, in
   tn_plan_lanes_load(to, r, out, count);
 }
 
-static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_lanes *a, const tn_lanes *b, int count) {
+static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_lanes *a, const tn_lanes *b,
+                         int count) {
   tn_form form = tn_form_of(type);
   for (int i = 0; i < count; i++) {
-    if (form == TN_FORM_SINGLE) r->f[i] = p->i[i] ? a->f[i] : b->f[i];
-    else r->i[i] = p->i[i] ? a->i[i] : b->i[i]; /* doubles are copied by their bits */
+    if (form == TN_FORM_SINGLE)
+      r->f[i] = p->i[i] ? a->f[i] : b->f[i];
+    else
+      r->i[i] = p->i[i] ? a->i[i] : b->i[i]; /* doubles are copied by their bits */
   }
 }
 
@@ -321,20 +410,24 @@ static void reduce_precision_lanes(const tn_expr *expr, tn_lanes *r, const tn_la
   tn_plan_lanes_load(expr->type, r, packed, count);
 }
 
-#define FMA_LANES(name, attribute)                                                                              \
-  attribute static void name(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {                  \
-    for (int i = 0; i < count; i++) {                                                                           \
-      if (type == TN_F64) r->d[i] = __builtin_fma(o[0]->d[i], o[1]->d[i], o[2]->d[i]);                          \
-      else r->f[i] = __builtin_fmaf(o[0]->f[i], o[1]->f[i], o[2]->f[i]);                                        \
-    }                                                                                                           \
+#define FMA_LANES(name, attribute)                                                                           \
+  attribute static void name(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {               \
+    for (int i = 0; i < count; i++) {                                                                        \
+      if (type == TN_F64)                                                                                    \
+        r->d[i] = __builtin_fma(o[0]->d[i], o[1]->d[i], o[2]->d[i]);                                         \
+      else                                                                                                   \
+        r->f[i] = __builtin_fmaf(o[0]->f[i], o[1]->f[i], o[2]->f[i]);                                        \
+    }                                                                                                        \
   }
 FMA_LANES(fma_instruction, __attribute__((target("avx2,fma"))))
 FMA_LANES(fma_function, )
 
 /* The same bits, with the instruction where this machine has it. */
 static void fma_lanes(tn_type type, tn_lanes *r, const tn_lanes *const *o, int count) {
-  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2")) fma_instruction(type, r, o, count);
-  else fma_function(type, r, o, count);
+  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2"))
+    fma_instruction(type, r, o, count);
+  else
+    fma_function(type, r, o, count);
 }
 
 static void is_finite(tn_type type, tn_lanes *r, const tn_lanes *a, int count) {
@@ -374,7 +467,8 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *cons
   settle(type, r, count);
 }
 
-void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b, int count) {
+void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b,
+                        int count) {
   static const tn_op ops[] = {[TN_JOIN_ADD] = TN_OP_ADD,         [TN_JOIN_MULTIPLY] = TN_OP_MULTIPLY,
                               [TN_JOIN_MINIMUM] = TN_OP_MINIMUM, [TN_JOIN_MAXIMUM] = TN_OP_MAXIMUM,
                               [TN_JOIN_AND] = TN_OP_AND,         [TN_JOIN_OR] = TN_OP_OR,

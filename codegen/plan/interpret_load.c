@@ -45,8 +45,10 @@ static void clamp_value(tn_machine *m, const tn_machine_term *term, int64_t *out
   bool is_signed = tn_type_class_of(term->value->op.expr->type) == TN_CLASS_SIGNED;
   for (int i = 0; i < m->lanes; i++) {
     int64_t v = value->i[i];
-    if (!is_signed) out[i] = (uint64_t)v > (uint64_t)term->limit ? term->limit : v;
-    else out[i] = v < 0 ? 0 : v > term->limit ? term->limit : v;
+    if (!is_signed)
+      out[i] = (uint64_t)v > (uint64_t)term->limit ? term->limit : v;
+    else
+      out[i] = v < 0 ? 0 : v > term->limit ? term->limit : v;
   }
 }
 
@@ -90,7 +92,8 @@ bool tn_machine_check(tn_machine *m, int buffer, int64_t offset) {
   if (offset >= 0 && offset < m->elements[buffer]) return true;
   if (!m->failed)
     tn_error(m->sink, TN_BUG, TN_NOWHERE, "kernel %s: element %lld of '%s' is outside its %lld elements",
-             m->kernel->name, (long long)offset, m->kernel->buffers[buffer].name, (long long)m->elements[buffer]);
+             m->kernel->name, (long long)offset, m->kernel->buffers[buffer].name,
+             (long long)m->elements[buffer]);
   m->failed = true;
   return false;
 }
@@ -105,8 +108,10 @@ char *tn_machine_lane(const tn_machine *m, int buffer, int lane) {
 void tn_machine_splat(tn_type type, tn_lanes *out, int count) {
   bool single = tn_form_of(type) == TN_FORM_SINGLE;
   for (int i = 1; i < count; i++) {
-    if (single) out->f[i] = out->f[0];
-    else out->i[i] = out->i[0];
+    if (single)
+      out->f[i] = out->f[0];
+    else
+      out->i[i] = out->i[0];
   }
 }
 
@@ -119,7 +124,8 @@ typedef struct {
 
 /* The lanes of `within` in which low <= base + step * lane < high. */
 static interval lanes_within(line l, int64_t low, int64_t high, interval within) {
-  while (within.first < within.last && (l.base + l.step * within.first < low || l.base + l.step * within.first >= high))
+  while (within.first < within.last &&
+         (l.base + l.step * within.first < low || l.base + l.step * within.first >= high))
     within.first++;
   while (within.first < within.last &&
          (l.base + l.step * (within.last - 1) < low || l.base + l.step * (within.last - 1) >= high))
@@ -165,7 +171,8 @@ static void gather(tn_machine *m, const tn_expr *expr, const int64_t *at, const 
   for (int i = 0; i < m->lanes; i++) {
     if (inside && !inside[i]) continue;
     if (!tn_machine_check(m, expr->load.buffer, at[i])) return;
-    memcpy(packed + (size_t)i * bytes, tn_machine_lane(m, expr->load.buffer, i) + (size_t)at[i] * bytes, bytes);
+    memcpy(packed + (size_t)i * bytes, tn_machine_lane(m, expr->load.buffer, i) + (size_t)at[i] * bytes,
+           bytes);
   }
   tn_plan_lanes_load(expr->type, out, packed, m->lanes);
 }
@@ -174,7 +181,8 @@ static void gather(tn_machine *m, const tn_expr *expr, const int64_t *at, const 
 static void strided(tn_machine *m, const tn_expr *expr, line l, int count, tn_lanes *out) {
   int buffer = expr->load.buffer;
   size_t bytes = tn_type_bytes(expr->type);
-  if (!tn_machine_check(m, buffer, l.base) || !tn_machine_check(m, buffer, l.base + l.step * (count - 1))) return;
+  if (!tn_machine_check(m, buffer, l.base) || !tn_machine_check(m, buffer, l.base + l.step * (count - 1)))
+    return;
   const char *from = (const char *)m->memory[buffer] + l.base * (int64_t)bytes;
   if (l.step == 0) {
     tn_plan_lanes_load(expr->type, out, from, 1);
@@ -183,7 +191,8 @@ static void strided(tn_machine *m, const tn_expr *expr, line l, int count, tn_la
     tn_plan_lanes_load(expr->type, out, from, count);
   } else {
     unsigned char packed[TN_STRIP * 8];
-    for (int i = 0; i < count; i++) memcpy(packed + (size_t)i * bytes, from + l.step * i * (int64_t)bytes, bytes);
+    for (int i = 0; i < count; i++)
+      memcpy(packed + (size_t)i * bytes, from + l.step * i * (int64_t)bytes, bytes);
     tn_plan_lanes_load(expr->type, out, packed, count);
   }
 }
@@ -192,14 +201,18 @@ static void choose_lanes(tn_type type, tn_lanes *out, const bool *inside, const 
   bool single = tn_form_of(type) == TN_FORM_SINGLE;
   for (int i = 0; i < count; i++) {
     if (inside[i]) continue;
-    if (single) out->f[i] = fill->f[i];
-    else out->i[i] = fill->i[i];
+    if (single)
+      out->f[i] = fill->f[i];
+    else
+      out->i[i] = fill->i[i];
   }
 }
 
 static void copy_some(tn_type type, tn_lanes *to, int at, const tn_lanes *from, int from_at, int count) {
-  if (tn_form_of(type) == TN_FORM_SINGLE) memcpy(to->f + at, from->f + from_at, sizeof *to->f * (size_t)count);
-  else memcpy(to->i + at, from->i + from_at, sizeof *to->i * (size_t)count);
+  if (tn_form_of(type) == TN_FORM_SINGLE)
+    memcpy(to->f + at, from->f + from_at, sizeof *to->f * (size_t)count);
+  else
+    memcpy(to->i + at, from->i + from_at, sizeof *to->i * (size_t)count);
 }
 
 static void filled_load(tn_machine *m, tn_machine_node *n) {

@@ -55,12 +55,12 @@ typedef enum {
 
 typedef struct {
   tn_term_kind kind;
-  int64_t scale;          /* not 0 */
-  int dim;                /* DIM */
-  const tn_index *of;     /* QUOTIENT, REMAINDER */
-  int64_t divisor;        /* > 1 */
-  const tn_expr *value;   /* VALUE: an integer; compared as signed or unsigned by its type */
-  int64_t limit;          /* VALUE */
+  int64_t scale;        /* not 0 */
+  int dim;              /* DIM */
+  const tn_index *of;   /* QUOTIENT, REMAINDER */
+  int64_t divisor;      /* > 1 */
+  const tn_expr *value; /* VALUE: an integer; compared as signed or unsigned by its type */
+  int64_t limit;        /* VALUE */
 } tn_term;
 
 struct tn_index {
@@ -91,23 +91,23 @@ struct tn_expr {
   tn_expr_kind kind;
   tn_type type; /* of the result; f16 and bf16 results are rounded to that type */
   union {
-    uint64_t bits[2];              /* CONSTANT; the second is a complex number's imaginary part */
-    const tn_index *index;         /* INDEX: converted to `type` as HLO's convert from s64 does */
+    uint64_t bits[2];      /* CONSTANT; the second is a complex number's imaginary part */
+    const tn_index *index; /* INDEX: converted to `type` as HLO's convert from s64 does */
     struct {
-      int buffer;                  /* of the kernel */
-      int rank;                    /* of the buffer */
-      const tn_index *const *at;   /* one index a dim */
+      int buffer;                /* of the kernel */
+      int rank;                  /* of the buffer */
+      const tn_index *const *at; /* one index a dim */
       const tn_guard_range *guards;
       int n_guards;
-      const tn_expr *fill;         /* NULL: never outside */
+      const tn_expr *fill; /* NULL: never outside */
     } load;
-    int value;                     /* VALUE: number of the let or accumulator */
+    int value; /* VALUE: number of the let or accumulator */
     struct {
       tn_op op;
-      tn_direction direction;      /* compare */
-      bool total_order;            /* compare */
+      tn_direction direction;           /* compare */
+      bool total_order;                 /* compare */
       int exponent_bits, mantissa_bits; /* reduce-precision */
-      int n_operands;              /* OP and FMA */
+      int n_operands;                   /* OP and FMA */
       const tn_expr *const *operands;
     } op;
   };
@@ -132,18 +132,18 @@ typedef struct {
 
 struct tn_stmt {
   tn_stmt_kind kind;
-  tn_stmt *next;          /* in the body that holds it */
+  tn_stmt *next; /* in the body that holds it */
   /* LOOP, REDUCE */
   int n_dims;
-  const int *dims;        /* outermost first, as written; the schedule may reorder */
-  tn_stmt *body;          /* first statement; of a REDUCE: lets and stores */
-  int n_accumulators;     /* REDUCE */
+  const int *dims;    /* outermost first, as written; the schedule may reorder */
+  tn_stmt *body;      /* first statement; of a REDUCE: lets and stores */
+  int n_accumulators; /* REDUCE */
   const tn_accumulator *accumulators;
   /* LOCAL, STORE */
-  int buffer;             /* of the kernel */
+  int buffer;                /* of the kernel */
   const tn_index *const *at; /* STORE: one a dim; inside, and every element once */
   /* LET, STORE */
-  int value;              /* LET */
+  int value; /* LET */
   const tn_expr *expr;
 };
 
@@ -195,9 +195,9 @@ typedef enum {
 typedef struct {
   int n_tiles;
   int64_t tiles[TN_MAX_TILES];
-  int lanes;          /* 0: not the vector dim */
-  int vectors;        /* U of vector L*U */
-  int unroll;         /* 1 unless stated */
+  int lanes;   /* 0: not the vector dim */
+  int vectors; /* U of vector L*U */
+  int unroll;  /* 1 unless stated */
 } tn_dim_schedule;
 
 typedef struct {
@@ -208,29 +208,29 @@ typedef struct {
 typedef struct {
   const tn_dim_schedule *dims; /* one a dim of the kernel; NULL: no schedule chosen */
   int n_order;
-  const tn_loop_ref *order;    /* every loop of the kernel. A reduce's loops may stand
+  const tn_loop_ref *order; /* every loop of the kernel. A reduce's loops may stand
                                   outside loops of the loop statement right around it:
                                   then an accumulator exists for every point of those,
                                   in registers for unrolled and vector loops, else in
                                   memory. Loops of sibling statements follow each other. */
-  int n_threads;               /* the first n_threads loops of `order`, parallel ones, are
+  int n_threads;            /* the first n_threads loops of `order`, parallel ones, are
                                   the range that threads share, in their order */
-  int prefetch;                /* cache lines of the next panel of the packed operand to
+  int prefetch;             /* cache lines of the next panel of the packed operand to
                                   prefetch a step of the innermost reduced loop; 0: none */
 } tn_schedule;
 
 struct tn_kernel {
-  const char *name;       /* unique in the plan */
-  int n_buffers;          /* parameters first, in calling order, then locals */
+  const char *name; /* unique in the plan */
+  int n_buffers;    /* parameters first, in calling order, then locals */
   int n_parameters;
   tn_kernel_buffer *buffers;
   int n_dims;
   tn_dim *dims;
   int n_values;
   tn_kernel_value *values;
-  tn_stmt *body;          /* one LOOP (of no dims for a scalar result) */
+  tn_stmt *body; /* one LOOP (of no dims for a scalar result) */
   tn_schedule schedule;
-  const char *source;     /* op_name and file:line it comes from; NULL if unknown */
+  const char *source; /* op_name and file:line it comes from; NULL if unknown */
 };
 
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
@@ -246,7 +246,8 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]);
  * the dim's schedule lets them be resolved: with i = 64*b + j, j < 64, step in j.     */
 bool tn_index_stride(const tn_kernel *kernel, const tn_index *index, int dim, int64_t step, int64_t *stride);
 /* The element offset of an access in its buffer's layout, as one index over elements. */
-const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int buffer, const tn_index *const *at);
+const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int buffer,
+                                 const tn_index *const *at);
 /* Smallest and largest value over all values of the dims. */
 void tn_index_range(const tn_kernel *kernel, const tn_index *index, int64_t *low, int64_t *high);
 
@@ -256,8 +257,10 @@ const tn_index *tn_index_constant(tn_arena *arena, int64_t value);
 const tn_index *tn_index_dim(tn_arena *arena, int dim);
 const tn_index *tn_index_add(tn_arena *arena, const tn_index *a, const tn_index *b);
 const tn_index *tn_index_scale(tn_arena *arena, const tn_index *a, int64_t scale);
-const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor);
-const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a, int64_t divisor);
+const tn_index *tn_index_quotient(tn_arena *arena, const tn_kernel *kernel, const tn_index *a,
+                                  int64_t divisor);
+const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, const tn_index *a,
+                                   int64_t divisor);
 const tn_index *tn_index_value(tn_arena *arena, const tn_expr *value, int64_t limit);
 bool tn_index_equal(const tn_index *a, const tn_index *b);
 /* The same expression, node by node. */

@@ -30,9 +30,9 @@ typedef struct {
 
 typedef struct {
   tn_inst *inst;
-  int output;           /* of a reduce with several results */
+  int output; /* of a reduce with several results */
   tn_position at;
-  int frame;            /* known while this frame is open */
+  int frame; /* known while this frame is open */
   const tn_expr *expr;
 } memo;
 
@@ -70,7 +70,7 @@ struct tn_lowering {
   TN_VEC(cached) caches;
   TN_VEC(shared) lets;
   TN_VEC(tn_guard_range) guards;
-  uint64_t reduced_on;  /* root dims that a reduction's result depends on */
+  uint64_t reduced_on; /* root dims that a reduction's result depends on */
   bool has_reduce;
   int n_root_dims;
   bool failed;
@@ -242,7 +242,8 @@ static const tn_expr *recall(const tn_lowering *l, tn_inst *inst, int output, tn
   return NULL;
 }
 
-static void remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr, int depth) {
+static void remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr,
+                     int depth) {
   if (l->guards.count) return;
   TN_PUSH(l->arena, &l->memos, ((memo){inst, output, at, l->frames[depth].id, expr}));
 }
@@ -298,8 +299,8 @@ void tn_lower_pop_guards(tn_lowering *l, int count) { l->guards.count -= count; 
 /* ---- costly values that later loops need again ---- */
 
 static bool is_costly(const tn_inst *inst) {
-  return tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || inst->op == TN_OP_POWER || inst->op == TN_OP_DIVIDE ||
-         inst->op == TN_OP_REMAINDER || inst->op == TN_OP_ATAN2;
+  return tn_ops[inst->op].attributes == TN_ATTR_ACCURACY || inst->op == TN_OP_POWER ||
+         inst->op == TN_OP_DIVIDE || inst->op == TN_OP_REMAINDER || inst->op == TN_OP_ATAN2;
 }
 
 static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at) {
@@ -311,8 +312,10 @@ static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at)
     int rank = 0;
     bool same = true;
     for (int d = 0; d < inst->shape->rank; d++) {
-      if (c->kept[d]) kept[rank++] = at[d];
-      else same = same && tn_index_equal(c->at[d], at[d]);
+      if (c->kept[d])
+        kept[rank++] = at[d];
+      else
+        same = same && tn_index_equal(c->at[d], at[d]);
     }
     if (!same) continue;
     tn_expr *load = TN_NEW(l->arena, tn_expr);
@@ -419,7 +422,8 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
 
 const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (l->failed) return NULL;
-  if (tn_shape_is_array(inst->shape) && !tn_type_is_native(inst->shape->type)) return tn_lower_fail(l, inst, false);
+  if (tn_shape_is_array(inst->shape) && !tn_type_is_native(inst->shape->type))
+    return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
   const tn_expr *known = recall(l, inst, 0, at);
   if (!known) known = load_cached(l, inst, at);
@@ -564,8 +568,10 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
   }
   loops[0]->dims = dims[0];
   loops[1]->dims = dims[1];
-  if (loops[1]->n_dims) lower_inner(l, loops[1], at);
-  else store_roots(l, at);
+  if (loops[1]->n_dims)
+    lower_inner(l, loops[1], at);
+  else
+    store_roots(l, at);
   if (l->failed) return;
   while (l->n_frames) pop_frame(l);
   l->kernel->body = loops[0];
@@ -626,7 +632,8 @@ static void finish(tn_lowering *l) {
   const tn_group *group = l->group;
   for (int i = 0; i < group->n_roots; i++) {
     const char *name = tn_arena_printf(l->arena, group->n_roots > 1 ? "y%d" : "y", i);
-    TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, group->root_shape(group->user, i), TN_BUFFER_OUT}));
+    TN_PUSH(l->arena, &l->buffers,
+            ((tn_kernel_buffer){name, group->root_shape(group->user, i), TN_BUFFER_OUT}));
   }
   numbering n = {l->leaves.count, l->buffers.count};
   for (int i = 0; i < l->locals.count; i++) TN_PUSH(l->arena, &l->buffers, l->locals.at[i]);

@@ -13,12 +13,12 @@
 #include "target/target.h"
 
 typedef struct {
-  tn_arena *arena;        /* of the plan */
+  tn_arena *arena; /* of the plan */
   const tn_cpu *target;
-  tn_inst *const *roots;  /* what the kernel stores: arrays of the same dims, or one
+  tn_inst *const *roots; /* what the kernel stores: arrays of the same dims, or one
                              instruction with a tuple of them, repeated */
   int n_roots;
-  bool whole;             /* a fusion's computation: leaves are its parameters and large
+  bool whole; /* a fusion's computation: leaves are its parameters and large
                              constants; else the operands of the only root */
   /* The shape of a leaf with the layout its bytes have. */
   const tn_shape *(*leaf_shape)(void *user, tn_inst *leaf);
@@ -27,11 +27,11 @@ typedef struct {
 } tn_group;
 
 typedef struct {
-  tn_kernel *kernel;      /* parameters: the leaves, then the roots */
+  tn_kernel *kernel; /* parameters: the leaves, then the roots */
   tn_inst **leaves;
   int n_leaves;
-  tn_inst *culprit;       /* why it failed: this instruction has no kernel form, … */
-  bool structure;         /* … only because of what it is fused with */
+  tn_inst *culprit; /* why it failed: this instruction has no kernel form, … */
+  bool structure;   /* … only because of what it is fused with */
 } tn_lowered;
 
 /* Returns false, with culprit and structure set, where the group has no kernel. */
@@ -52,8 +52,8 @@ bool tn_lower_has_fma(const tn_lowering *l, tn_type type);
 void tn_lower_push_guard(tn_lowering *l, const tn_index *index, int64_t low, int64_t high);
 void tn_lower_pop_guards(tn_lowering *l, int count);
 /* operand[from] where all guards hold, else fill. */
-const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position from, const tn_guard_range *guards,
-                                int n_guards, const tn_expr *fill);
+const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position from,
+                                const tn_guard_range *guards, int n_guards, const tn_expr *fill);
 
 /* A reduce over new dims for inst's element `at`: opened where `at` is known, which is
  * the outermost body possible. Between open and close elements are lowered inside;
@@ -61,12 +61,12 @@ const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position fr
  * NULL for 0. open returns false after a failure.                                     */
 typedef struct {
   int n_dims;
-  int dims[16];           /* of the kernel */
+  int dims[16]; /* of the kernel */
   int n_accumulators;
-  int values[16];         /* the accumulators */
+  int values[16]; /* the accumulators */
   const tn_expr *initial[16];
   tn_stmt *stmt;
-  void *hidden;           /* the bodies further in, closed meanwhile */
+  void *hidden; /* the bodies further in, closed meanwhile */
   int n_hidden;
 } tn_open_reduce;
 bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
@@ -82,7 +82,8 @@ const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
 /* An elementwise instruction on the values of its operands; fails where it has no native form. */
 const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands);
 /* A scalar computation's results for the given parameters. */
-bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results);
+bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters,
+                      const tn_expr **results);
 
 /* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);

@@ -18,8 +18,8 @@ static tn_type accumulator_type(const tn_inst *inst) {
 }
 
 /* s + a*b in the accumulator's type. */
-static const tn_expr *multiply_add(tn_lowering *l, tn_type type, const tn_open_reduce *reduce, const tn_expr *a,
-                                   const tn_expr *b) {
+static const tn_expr *multiply_add(tn_lowering *l, tn_type type, const tn_open_reduce *reduce,
+                                   const tn_expr *a, const tn_expr *b) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_expr *sum = tn_expr_value(arena, type, reduce->values[0]);
   a = tn_expr_convert(arena, type, a);
@@ -30,8 +30,8 @@ static const tn_expr *multiply_add(tn_lowering *l, tn_type type, const tn_open_r
   return tn_expr_binary(arena, TN_OP_ADD, type, sum, tn_expr_binary(arena, TN_OP_MULTIPLY, type, a, b));
 }
 
-static const tn_expr *close(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce, const tn_expr *a,
-                            const tn_expr *b) {
+static const tn_expr *close(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce,
+                            const tn_expr *a, const tn_expr *b) {
   tn_type type = accumulator_type(inst);
   if (!a || !b) return NULL;
   const tn_expr *update = multiply_add(l, type, reduce, a, b);
@@ -52,18 +52,21 @@ static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_
   for (int i = 0; i < dims->contracting.count; i++)
     from[dims->contracting.at[i]] = tn_index_dim(tn_lower_arena(l), reduce->dims[i]);
   for (int d = 0; d < shape->rank; d++)
-    if (!tn_dims_contain(dims->batch, d) && !tn_dims_contain(dims->contracting, d)) from[d] = at[(*next_free)++];
+    if (!tn_dims_contain(dims->batch, d) && !tn_dims_contain(dims->contracting, d))
+      from[d] = at[(*next_free)++];
   return from;
 }
 
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
   const tn_dot_side *lhs = &inst->attr.dot.side[0];
   int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, lhs->contracting.count);
-  for (int i = 0; i < lhs->contracting.count; i++) sizes[i] = inst->operands[0]->shape->dims[lhs->contracting.at[i]];
+  for (int i = 0; i < lhs->contracting.count; i++)
+    sizes[i] = inst->operands[0]->shape->dims[lhs->contracting.at[i]];
   tn_type type = accumulator_type(inst);
   tn_inst *zero = NULL;
   tn_open_reduce reduce;
-  if (!tn_lower_open_reduce(l, inst, at, lhs->contracting.count, sizes, NULL, 1, &type, &zero, &reduce)) return NULL;
+  if (!tn_lower_open_reduce(l, inst, at, lhs->contracting.count, sizes, NULL, 1, &type, &zero, &reduce))
+    return NULL;
   int next_free = lhs->batch.count;
   const tn_index **left = dot_operand(l, inst, 0, at, &next_free, &reduce);
   const tn_index **right = dot_operand(l, inst, 1, at, &next_free, &reduce);
@@ -144,8 +147,7 @@ const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position a
   if (batches > 1) { /* outputs of group g read the g-th part of the batch */
     const tn_index *group = tn_index_quotient(arena, k, oc, outputs / batches);
     int64_t part = input->dims[dims->input_batch] / batches;
-    from[dims->input_batch] =
-        tn_index_add(arena, at[dims->output_batch], tn_index_scale(arena, group, part));
+    from[dims->input_batch] = tn_index_add(arena, at[dims->output_batch], tn_index_scale(arena, group, part));
   }
   const tn_expr *zero = tn_expr_number(arena, inst->operands[0]->shape->type, 0);
   const tn_expr *a = tn_lower_guarded(l, inst->operands[0], from, guards, n_guards, zero);

@@ -29,7 +29,8 @@ static const tn_expr *lower_transpose(tn_lowering *l, tn_inst *inst, tn_position
 }
 
 /* Splits a row-major position into indices of `shape`, dims in the given order. */
-static const tn_index **unravel(tn_lowering *l, const tn_index *linear, const tn_shape *shape, const int64_t *order) {
+static const tn_index **unravel(tn_lowering *l, const tn_index *linear, const tn_shape *shape,
+                                const int64_t *order) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_index **at = new_position(l, shape->rank);
   int64_t stride = 1;
@@ -37,8 +38,10 @@ static const tn_index **unravel(tn_lowering *l, const tn_index *linear, const tn
     int64_t dim = order ? order[shape->rank - 1 - i] : i, size = shape->dims[dim];
     const tn_index *part = tn_index_quotient(arena, tn_lower_kernel(l), linear, stride);
     bool outermost = i == 0;
-    if (size == 1) part = tn_index_constant(arena, 0);
-    else if (!outermost) part = tn_index_remainder(arena, tn_lower_kernel(l), part, size);
+    if (size == 1)
+      part = tn_index_constant(arena, 0);
+    else if (!outermost)
+      part = tn_index_remainder(arena, tn_lower_kernel(l), part, size);
     at[dim] = part;
     stride *= size > 0 ? size : 1;
   }
@@ -66,8 +69,10 @@ static const tn_expr *lower_reshape(tn_lowering *l, tn_inst *inst, tn_position a
     int first_i = i, first_j = j;
     int64_t size_to = 1, size_from = 1;
     do { /* the shortest run of dims with equal products */
-      if (i < to->rank && (size_to <= size_from || j == from->rank)) size_to *= to->dims[i++];
-      else if (j < from->rank) size_from *= from->dims[j++];
+      if (i < to->rank && (size_to <= size_from || j == from->rank))
+        size_to *= to->dims[i++];
+      else if (j < from->rank)
+        size_from *= from->dims[j++];
     } while (size_to != size_from && (i < to->rank || j < from->rank));
     while (i == to->rank && j < from->rank) size_from *= from->dims[j++];
     while (j == from->rank && i < to->rank) size_to *= to->dims[i++];

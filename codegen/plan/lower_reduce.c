@@ -11,10 +11,10 @@
 enum { MAX_RESULTS = 16 };
 
 typedef struct {
-  int count;                     /* of operands, and of results */
+  int count; /* of operands, and of results */
   tn_type element[MAX_RESULTS];
   tn_type accumulator[MAX_RESULTS];
-  bool sum;                      /* one float add */
+  bool sum; /* one float add */
 } reduction;
 
 static bool describe(tn_lowering *l, tn_inst *inst, reduction *r) {
@@ -73,8 +73,8 @@ const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, in
   for (int d = 0, n = 0; d < shape->rank; d++)
     if (is_reduced[d]) sizes[n++] = shape->dims[d];
   tn_open_reduce reduce;
-  if (!tn_lower_open_reduce(l, inst, at, dims->count, sizes, NULL, r.count, r.accumulator, inst->operands + r.count,
-                            &reduce))
+  if (!tn_lower_open_reduce(l, inst, at, dims->count, sizes, NULL, r.count, r.accumulator,
+                            inst->operands + r.count, &reduce))
     return NULL;
   const tn_index **from = TN_NEW_ARRAY(tn_lower_arena(l), const tn_index *, shape->rank);
   for (int d = 0, kept = 0, n = 0; d < shape->rank; d++)
@@ -101,7 +101,8 @@ static window_place place_window(tn_lowering *l, tn_inst *inst, tn_position at, 
   tn_arena *arena = tn_lower_arena(l);
   const tn_shape *shape = inst->operands[0]->shape;
   int rank = shape->rank;
-  window_place p = {TN_NEW_ARRAY(arena, const tn_index *, rank), TN_NEW_ARRAY(arena, tn_guard_range, 2 * rank), 0};
+  window_place p = {TN_NEW_ARRAY(arena, const tn_index *, rank),
+                    TN_NEW_ARRAY(arena, tn_guard_range, 2 * rank), 0};
   for (int d = 0; d < rank; d++) {
     tn_window_dim w = inst->attr.window.window.at[d];
     int64_t size = shape->dims[d];
@@ -130,12 +131,13 @@ static bool fills_with_identity(const tn_inst *inst, const reduction *r, tn_join
   return *join != TN_JOIN_ORDERED;
 }
 
-static const tn_expr *window_element(tn_lowering *l, tn_inst *operand, const window_place *p, const tn_expr *fill) {
+static const tn_expr *window_element(tn_lowering *l, tn_inst *operand, const window_place *p,
+                                     const tn_expr *fill) {
   return tn_lower_guarded(l, operand, p->from, p->guards, p->n_guards, fill);
 }
 
-static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduce *reduce, const window_place *p,
-                         const tn_expr **updates) {
+static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduce *reduce,
+                         const window_place *p, const tn_expr **updates) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_expr *inside = NULL;
   for (int i = 0; i < p->n_guards; i++) {
@@ -144,7 +146,8 @@ static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduc
   }
   for (int i = 0; inside && i < r->count; i++) {
     const tn_expr *old = tn_expr_value(arena, r->accumulator[i], reduce->values[i]);
-    updates[i] = tn_expr_op(arena, TN_OP_SELECT, r->accumulator[i], 3, (const tn_expr *[]){inside, updates[i], old});
+    updates[i] =
+        tn_expr_op(arena, TN_OP_SELECT, r->accumulator[i], 3, (const tn_expr *[]){inside, updates[i], old});
   }
 }
 
@@ -167,7 +170,8 @@ const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position
   for (int i = 0; i < r.count; i++) {
     uint64_t bits[2] = {0, 0};
     if (identity) tn_join_identity(join, r.element[i], bits);
-    elements[i] = window_element(l, inst->operands[i], &place, tn_expr_bits(tn_lower_arena(l), r.element[i], bits[0], bits[1]));
+    elements[i] = window_element(l, inst->operands[i], &place,
+                                 tn_expr_bits(tn_lower_arena(l), r.element[i], bits[0], bits[1]));
     if (!elements[i]) return NULL;
   }
   if (!update(l, inst, &r, &reduce, elements, updates)) return NULL;

@@ -15,7 +15,8 @@ const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *
       (tn_expr *)tn_expr_op(tn_lower_arena(l), inst->op, inst->shape->type, inst->n_operands, operands);
   if (inst->op == TN_OP_COMPARE) {
     expr->op.direction = inst->attr.compare.direction;
-    expr->op.total_order = inst->attr.compare.type == TN_COMPARE_TOTALORDER && tn_type_is_float(operands[0]->type);
+    expr->op.total_order =
+        inst->attr.compare.type == TN_COMPARE_TOTALORDER && tn_type_is_float(operands[0]->type);
   }
   if (inst->op == TN_OP_REDUCE_PRECISION) {
     expr->op.exponent_bits = (int)inst->attr.reduce_precision.exponent_bits;
@@ -85,7 +86,8 @@ static bool lower_one(scalars *s, tn_inst *inst, const tn_expr *const *parameter
   return (out[0] = tn_lower_operation(s->l, inst, operands)) != NULL;
 }
 
-bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters, const tn_expr **results) {
+bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters,
+                      const tn_expr **results) {
   scalars s = {.l = l};
   s.count = tn_comp_post_order(comp, tn_lower_arena(l), &s.order);
   s.values = TN_NEW_ARRAY(tn_lower_arena(l), parts, s.count);

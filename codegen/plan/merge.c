@@ -206,7 +206,8 @@ static bool try_merge(tn_arena *arena, tn_kernel *kernel, tn_stmt *stmt, int a, 
 
 static void merge_loops(tn_arena *arena, tn_kernel *kernel, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
-    for (int i = stmt->n_dims - 2; i >= 0; i--) try_merge(arena, kernel, stmt, stmt->dims[i], stmt->dims[i + 1]);
+    for (int i = stmt->n_dims - 2; i >= 0; i--)
+      try_merge(arena, kernel, stmt, stmt->dims[i], stmt->dims[i + 1]);
     merge_loops(arena, kernel, stmt->body);
   }
 }

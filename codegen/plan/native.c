@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "base/math/math.h"
 #include "codegen/plan/native.h"
+#include "base/math/math.h"
 
 bool tn_type_is_native(tn_type type) {
   return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||

@@ -79,7 +79,8 @@ static bool read_buffer(plan_reader *p, tn_memory memory) {
   const char *from = r->at;
   bool outside = memory == TN_MEMORY_PARAMETER || memory == TN_MEMORY_RESULT;
   if (!tn_read_name(r, "a buffer's name", &name)) return false;
-  if (find_buffer(p, name) >= 0) return tn_read_fail(r, from, "the name '%.*s' is taken", (int)name.length, name.at);
+  if (find_buffer(p, name) >= 0)
+    return tn_read_fail(r, from, "the name '%.*s' is taken", (int)name.length, name.at);
   buffer.name = tn_arena_string_n(r->arena, name.at, name.length);
   if (outside && !tn_read_quoted(r, "the name in the signature", &signature_name)) return false;
   if (!tn_read_expect(r, ':', "before the shape") || !tn_read_shape(r, &buffer.shape)) return false;
@@ -90,7 +91,8 @@ static bool read_buffer(plan_reader *p, tn_memory memory) {
     return false;
   if (memory == TN_MEMORY_CONSTANT) {
     tn_literal *literal = NULL;
-    if (!tn_read_expect(r, '=', "before a constant's values") || !tn_read_literal(r, buffer.shape, &literal)) return false;
+    if (!tn_read_expect(r, '=', "before a constant's values") || !tn_read_literal(r, buffer.shape, &literal))
+      return false;
     buffer.literal = literal;
   }
   enter_in_signature(p, &buffer, signature_name);
@@ -126,7 +128,8 @@ static bool read_run(plan_reader *p, tn_step *step) {
   TN_VEC(int) arguments = {0};
   tn_read_skip(&p->r);
   c.at = p->r.at;
-  if (!tn_read_name(&p->r, "a kernel", &c.kernel) || !tn_read_expect(&p->r, '(', "before the arguments")) return false;
+  if (!tn_read_name(&p->r, "a kernel", &c.kernel) || !tn_read_expect(&p->r, '(', "before the arguments"))
+    return false;
   while (!tn_read_at(&p->r, ')')) {
     int buffer;
     if (!read_buffer_name(p, &buffer)) return false;
@@ -156,7 +159,8 @@ static bool read_while(plan_reader *p, tn_step *step) {
 
 static bool read_conditional(plan_reader *p, tn_step *step) {
   TN_VEC(tn_step *) branches = {0};
-  if (!read_buffer_name(p, &step->selector) || !tn_read_expect(&p->r, '{', "after the selector")) return false;
+  if (!read_buffer_name(p, &step->selector) || !tn_read_expect(&p->r, '{', "after the selector"))
+    return false;
   do {
     tn_step *steps = NULL;
     if (!read_region(p, "branch", &steps)) return false;
@@ -200,7 +204,8 @@ static bool read_kernels(plan_reader *p) {
   while (p->r.at < p->r.end) {
     tn_kernel *kernel;
     const char *from = p->r.at;
-    if (!tn_read_expect_word(&p->r, "kernel", "or the end of the text") || !tn_read_kernel(&p->r, &kernel)) return false;
+    if (!tn_read_expect_word(&p->r, "kernel", "or the end of the text") || !tn_read_kernel(&p->r, &kernel))
+      return false;
     for (int i = 0; i < p->kernels.count; i++)
       if (!strcmp(p->kernels.at[i]->name, kernel->name))
         return tn_read_fail(&p->r, from, "the name '%s' is taken by another kernel", kernel->name);
@@ -219,8 +224,8 @@ static bool resolve(plan_reader *p, const call *c) {
            tn_read_fail(&p->r, c->at, "kernel %s has %d parameters, %d arguments given", kernel->name,
                         kernel->n_parameters, c->n_arguments);
   }
-  return tn_read_fail(&p->r, c->at, "no kernel is called '%.*s'", (int)(c->kernel.length < 60 ? c->kernel.length : 60),
-                      c->kernel.at);
+  return tn_read_fail(&p->r, c->at, "no kernel is called '%.*s'",
+                      (int)(c->kernel.length < 60 ? c->kernel.length : 60), c->kernel.at);
 }
 
 /* ---- plans ---- */
@@ -241,8 +246,8 @@ static bool read_target(plan_reader *p) {
 static bool read_plan(plan_reader *p) {
   if (!tn_read_expect_word(&p->r, "plan", "at the beginning") ||
       !tn_read_quoted(&p->r, "the plan's name", &p->plan->name) || !read_target(p) ||
-      !tn_read_expect(&p->r, '{', "after the target") || !read_buffers(p) || !read_steps(p, &p->plan->steps) ||
-      !tn_read_expect(&p->r, '}', "after the steps") || !read_kernels(p))
+      !tn_read_expect(&p->r, '{', "after the target") || !read_buffers(p) ||
+      !read_steps(p, &p->plan->steps) || !tn_read_expect(&p->r, '}', "after the steps") || !read_kernels(p))
     return false;
   for (int i = 0; i < p->calls.count; i++)
     if (!resolve(p, &p->calls.at[i])) return false;
@@ -270,8 +275,12 @@ tn_plan *tn_plan_parse(tn_str text, const tn_plan_text_options *options, tn_diag
   tn_plan_text_options chosen = options ? *options : defaults;
   if (chosen.max_nesting <= 0) chosen.max_nesting = defaults.max_nesting;
   tn_source source = {.name = chosen.file, .text = text.at, .length = text.length};
-  plan_reader p = {.r = {.at = text.at, .begin = text.at, .end = text.at + text.length, .options = &chosen,
-                         .sink = sink, .arena = arena},
+  plan_reader p = {.r = {.at = text.at,
+                         .begin = text.at,
+                         .end = text.at + text.length,
+                         .options = &chosen,
+                         .sink = sink,
+                         .arena = arena},
                    .plan = TN_NEW(arena, tn_plan)};
   p.plan->arena = arena;
   tn_diagnostics_add_source(sink, &source);

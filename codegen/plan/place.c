@@ -88,7 +88,8 @@ static int by_offset(const void *a, const void *b) {
 }
 
 /* The lowest gap that is free while l lives; `taken` is scratch for (offset, end). */
-static int64_t lowest_gap(const tn_plan *plan, const tn_life *l, tn_life *const *placed, int n_placed, int64_t (*taken)[2]) {
+static int64_t lowest_gap(const tn_plan *plan, const tn_life *l, tn_life *const *placed, int n_placed,
+                          int64_t (*taken)[2]) {
   int n = 0;
   int64_t offset = 0;
   for (int i = 0; i < n_placed; i++) {
@@ -119,7 +120,8 @@ static int64_t most_alive(tn_arena *arena, const tn_life *lives, int count, int 
 
 tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end) {
   times t = {.arena = arena, .plan = plan, .lives = TN_NEW_ARRAY(arena, tn_life, plan->n_buffers)};
-  for (int i = 0; i < plan->n_buffers; i++) t.lives[i] = (tn_life){.buffer = i, .first = INT32_MAX, .last = -1};
+  for (int i = 0; i < plan->n_buffers; i++)
+    t.lives[i] = (tn_life){.buffer = i, .first = INT32_MAX, .last = -1};
   walk(&t, plan->steps);
   stretch_over_loops(&t);
   for (int i = 0; i < plan->n_buffers; i++)

@@ -28,7 +28,7 @@ typedef struct tn_step tn_step;
 typedef enum { TN_MEMORY_PARAMETER, TN_MEMORY_RESULT, TN_MEMORY_CONSTANT, TN_MEMORY_TEMP } tn_memory;
 
 typedef struct {
-  const char *name;          /* unique in the plan, among kernels too */
+  const char *name; /* unique in the plan, among kernels too */
   tn_memory memory;
   const tn_shape *shape;     /* with the layout its bytes are in; none: row-major */
   int64_t bytes;             /* tn_layout_bytes(shape) */
@@ -40,10 +40,10 @@ typedef struct {
 } tn_buffer;
 
 typedef enum {
-  TN_STEP_RUN,         /* kernel(arguments) */
-  TN_STEP_COPY,        /* to = from; same bytes, same layout */
-  TN_STEP_WHILE,       /* loop { test; if !flag leave; body } */
-  TN_STEP_CONDITIONAL  /* branches[clamp(selector)] */
+  TN_STEP_RUN,        /* kernel(arguments) */
+  TN_STEP_COPY,       /* to = from; same bytes, same layout */
+  TN_STEP_WHILE,      /* loop { test; if !flag leave; body } */
+  TN_STEP_CONDITIONAL /* branches[clamp(selector)] */
 } tn_step_kind;
 
 struct tn_step {
@@ -51,14 +51,14 @@ struct tn_step {
   tn_step *next;
   /* RUN */
   int kernel;
-  const int *arguments;    /* buffers, one a kernel parameter */
+  const int *arguments; /* buffers, one a kernel parameter */
   /* COPY */
   int to, from;
   /* WHILE, CONDITIONAL */
-  int selector;            /* buffer: a pred; of conditionals a pred (true is branch 0) or s32
+  int selector;   /* buffer: a pred; of conditionals a pred (true is branch 0) or s32
                               (out of range: the last branch) */
-  tn_step *test;           /* WHILE: computes the selector */
-  int n_branches;          /* WHILE: 1, the body */
+  tn_step *test;  /* WHILE: computes the selector */
+  int n_branches; /* WHILE: 1, the body */
   tn_step **branches;
 };
 
@@ -68,19 +68,19 @@ struct tn_plan {
   const tn_cpu *target;
   int n_buffers, n_kernels;
   tn_buffer *buffers;
-  tn_kernel **kernels;       /* each different one once */
+  tn_kernel **kernels; /* each different one once */
   tn_step *steps;
   int n_parameters, n_results;
   int *parameters, *results; /* buffers by number */
   const char *const *parameter_names, *const *result_names;
-  int64_t arena_bytes;       /* of temps */
-  int64_t live_bytes;        /* the most that is alive at once: no plan can need less */
+  int64_t arena_bytes; /* of temps */
+  int64_t live_bytes;  /* the most that is alive at once: no plan can need less */
 };
 
 typedef struct {
   const tn_cpu *target;
-  int level;                 /* -O: at 0 schedules are plain loops, vectorised */
-  uint64_t schedule_seed;    /* not 0: draw legal schedules at random, for tests */
+  int level;              /* -O: at 0 schedules are plain loops, vectorised */
+  uint64_t schedule_seed; /* not 0: draw legal schedules at random, for tests */
 } tn_plan_options;
 
 /* Module -> scheduled plan, in an arena of its own; the module must outlive it (the
@@ -103,7 +103,7 @@ void tn_plan_print(tn_text *out, const tn_plan *plan, tn_print_options *options)
 void tn_kernel_print(tn_text *out, const tn_kernel *kernel);
 typedef struct {
   const char *file;
-  const char *directory;     /* of side files, or NULL */
+  const char *directory; /* of side files, or NULL */
   int64_t max_nesting;
 } tn_plan_text_options;
 tn_plan *tn_plan_parse(tn_str text, const tn_plan_text_options *options, tn_diagnostics *sink);
@@ -115,7 +115,7 @@ bool tn_plan_verify(const tn_plan *plan, tn_diagnostics *sink);
 /* Executes the plan literally: parameters and results are row-major logical arrays of
  * the signature, one literal a leaf. At least 20 M multiply-adds a second. Results are
  * in `arena`. An access outside its buffer ends the run (TN_BUG).                     */
-bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *arguments, tn_literal **results,
-                 tn_diagnostics *sink);
+bool tn_plan_run(tn_arena *arena, const tn_plan *plan, const tn_literal *const *arguments,
+                 tn_literal **results, tn_diagnostics *sink);
 
 #endif

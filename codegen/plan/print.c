@@ -47,8 +47,10 @@ static void print_term(printer *p, const tn_term *term) {
 
 static void print_index(printer *p, const tn_index *index) {
   for (int i = 0; i < index->n_terms; i++) {
-    if (index->terms[i].scale < 0) tn_text_put_char(p->out, '-');
-    else if (i) tn_text_put_char(p->out, '+');
+    if (index->terms[i].scale < 0)
+      tn_text_put_char(p->out, '-');
+    else if (i)
+      tn_text_put_char(p->out, '+');
     print_term(p, &index->terms[i]);
   }
   if (index->constant > 0 && index->n_terms) tn_text_put_char(p->out, '+');
@@ -131,7 +133,8 @@ static const char *direction_name(tn_direction direction) {
 static void print_op_name(printer *p, const tn_expr *expr) {
   for (const char *c = tn_ops[expr->op.op].name; *c; c++) tn_text_put_char(p->out, *c == '-' ? '_' : *c);
   if (expr->op.op == TN_OP_COMPARE)
-    tn_text_printf(p->out, "<%s%s>", direction_name(expr->op.direction), expr->op.total_order ? ", total" : "");
+    tn_text_printf(p->out, "<%s%s>", direction_name(expr->op.direction),
+                   expr->op.total_order ? ", total" : "");
   if (expr->op.op == TN_OP_CONVERT) tn_text_printf(p->out, "<%s>", tn_type_name(expr->type));
   if (expr->op.op == TN_OP_REDUCE_PRECISION)
     tn_text_printf(p->out, "<%d, %d>", expr->op.exponent_bits, expr->op.mantissa_bits);
@@ -140,8 +143,10 @@ static void print_op_name(printer *p, const tn_expr *expr) {
 static void print_operation(printer *p, const tn_expr *expr, tn_type expected) {
   if (expected != expr->type) expected = TN_TYPE_NONE;
   const char *between = expr->kind == TN_EXPR_OP && expr->op.n_operands == 2 ? infix(expr->op.op) : NULL;
-  if (expr->kind == TN_EXPR_FMA) tn_text_put(p->out, "fma");
-  else if (!between) print_op_name(p, expr);
+  if (expr->kind == TN_EXPR_FMA)
+    tn_text_put(p->out, "fma");
+  else if (!between)
+    print_op_name(p, expr);
   tn_text_put_char(p->out, '(');
   for (int i = 0; i < expr->op.n_operands; i++) {
     if (i) tn_text_put(p->out, between ? between : ", ");
@@ -248,7 +253,8 @@ static void print_tiles(printer *p, bool *first) {
     if (!any) clause(p, first, "tile");
     any = true;
     tn_text_printf(p->out, " %s", p->kernel->dims[d].name);
-    for (int i = 0; i < s->dims[d].n_tiles; i++) tn_text_printf(p->out, ":%lld", (long long)s->dims[d].tiles[i]);
+    for (int i = 0; i < s->dims[d].n_tiles; i++)
+      tn_text_printf(p->out, ":%lld", (long long)s->dims[d].tiles[i]);
   }
 }
 
@@ -324,7 +330,8 @@ void tn_kernel_print(tn_text *out, const tn_kernel *kernel) {
 
 static void print_steps_of(tn_text *out, const tn_plan *plan, const tn_step *steps, int indent);
 
-static void print_region(tn_text *out, const tn_plan *plan, const char *name, const tn_step *steps, int indent) {
+static void print_region(tn_text *out, const tn_plan *plan, const char *name, const tn_step *steps,
+                         int indent) {
   tn_text_printf(out, "%*s%s {\n", 2 * indent, "", name);
   print_steps_of(out, plan, steps, indent + 1);
   tn_text_printf(out, "%*s}\n", 2 * indent, "");
@@ -351,7 +358,8 @@ static void print_steps_of(tn_text *out, const tn_plan *plan, const tn_step *ste
       break;
     case TN_STEP_CONDITIONAL:
       tn_text_printf(out, "conditional %s {\n", plan->buffers[step->selector].name);
-      for (int i = 0; i < step->n_branches; i++) print_region(out, plan, "branch", step->branches[i], indent + 1);
+      for (int i = 0; i < step->n_branches; i++)
+        print_region(out, plan, "branch", step->branches[i], indent + 1);
       tn_text_printf(out, "%*s}\n", 2 * indent, "");
       break;
     }
@@ -368,7 +376,8 @@ static void print_quoted(tn_text *out, const char *text) {
   tn_text_put_char(out, '"');
 }
 
-static void print_buffer(tn_text *out, const tn_plan *plan, const tn_buffer *buffer, tn_print_options *options) {
+static void print_buffer(tn_text *out, const tn_plan *plan, const tn_buffer *buffer,
+                         tn_print_options *options) {
   static const char *const memories[] = {"parameter", "result", "constant", "temp"};
   tn_text_printf(out, "  %s %s", memories[buffer->memory], buffer->name);
   if (buffer->memory == TN_MEMORY_PARAMETER || buffer->memory == TN_MEMORY_RESULT) {

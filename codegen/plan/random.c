@@ -76,8 +76,10 @@ static void draw_tree(dice *d, const tn_stmt *stmt, bool vector) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
   bool may = vector && (reduce ? can_split(d->kernel, stmt) : !has_loops(stmt));
   bool drawn = false;
-  if (reduce && !can_split(d->kernel, stmt)) keep_in_order(d, stmt);
-  else drawn = draw(d, stmt, may && (reduce || roll(d, 2)));
+  if (reduce && !can_split(d->kernel, stmt))
+    keep_in_order(d, stmt);
+  else
+    drawn = draw(d, stmt, may && (reduce || roll(d, 2)));
   for (const tn_stmt *child = stmt->body; child; child = child->next)
     if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) draw_tree(d, child, vector && !drawn);
 }

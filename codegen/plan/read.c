@@ -55,7 +55,9 @@ bool tn_read_at(tn_reader *r, char c) {
   return !r->failed && r->at < r->end && *r->at == c;
 }
 
-bool tn_read_at_word(tn_reader *r, const char *word) { return !r->failed && tn_str_is(tn_read_word(r), word); }
+bool tn_read_at_word(tn_reader *r, const char *word) {
+  return !r->failed && tn_str_is(tn_read_word(r), word);
+}
 
 bool tn_read_accept(tn_reader *r, char c) {
   bool here = tn_read_at(r, c);
@@ -95,7 +97,8 @@ bool tn_read_integer(tn_reader *r, const char *what, int64_t least, int64_t most
   uint64_t magnitude = 0;
   bool overflow = false;
   if (r->failed) return false;
-  if (at == r->end || !tn_is_digit(*at)) return tn_read_fail(r, from, "expected %s, found %s", what, found(r));
+  if (at == r->end || !tn_is_digit(*at))
+    return tn_read_fail(r, from, "expected %s, found %s", what, found(r));
   for (; at < r->end && tn_is_digit(*at); at++)
     overflow |= __builtin_mul_overflow(magnitude, 10, &magnitude) ||
                 __builtin_add_overflow(magnitude, (uint64_t)(*at - '0'), &magnitude);
@@ -103,8 +106,8 @@ bool tn_read_integer(tn_reader *r, const char *what, int64_t least, int64_t most
   overflow |= magnitude > (uint64_t)INT64_MAX + negative;
   *value = (int64_t)(negative ? 0 - magnitude : magnitude);
   if (overflow || *value < least || *value > most)
-    return tn_read_fail(r, from, "%s: %.*s is not in %lld to %lld", what, (int)(at - from < 40 ? at - from : 40), from,
-                        (long long)least, (long long)most);
+    return tn_read_fail(r, from, "%s: %.*s is not in %lld to %lld", what,
+                        (int)(at - from < 40 ? at - from : 40), from, (long long)least, (long long)most);
   r->at = at;
   return true;
 }
@@ -112,7 +115,8 @@ bool tn_read_integer(tn_reader *r, const char *what, int64_t least, int64_t most
 bool tn_read_quoted(tn_reader *r, const char *what, const char **text) {
   tn_read_skip(r);
   const char *from = r->at;
-  if (!tn_read_accept(r, '"')) return tn_read_fail(r, from, "expected %s in quotes, found %s", what, found(r));
+  if (!tn_read_accept(r, '"'))
+    return tn_read_fail(r, from, "expected %s in quotes, found %s", what, found(r));
   char *out = tn_arena_alloc(r->arena, (size_t)(r->end - r->at) < 4096 ? (size_t)(r->end - r->at) + 1 : 4097);
   size_t length = 0;
   for (; r->at < r->end && *r->at != '"'; r->at++) {

@@ -22,7 +22,8 @@ typedef struct {
 } tn_reader;
 
 /* read.c: the error shows the place `at`. */
-bool tn_read_fail(tn_reader *r, const char *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool tn_read_fail(tn_reader *r, const char *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void tn_read_skip(tn_reader *r); /* blanks and comments */
 /* Looks without taking; the word that begins here, length 0 if none does. */
 tn_str tn_read_word(tn_reader *r);

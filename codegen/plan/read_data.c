@@ -21,7 +21,8 @@ bool tn_read_type(tn_reader *r, tn_type *type) {
   if (!tn_read_name(r, "a type", &name)) return false;
   *type = tn_type_from_name(name);
   if (*type != TN_TYPE_NONE && tn_type_is_array(*type)) return true;
-  return tn_read_fail(r, from, "'%.*s' is not an element type", (int)(name.length < 60 ? name.length : 60), name.at);
+  return tn_read_fail(r, from, "'%.*s' is not an element type", (int)(name.length < 60 ? name.length : 60),
+                      name.at);
 }
 
 /* ---- layouts ---- */
@@ -55,7 +56,8 @@ static bool is_permutation(tn_dims dims, int rank) {
 static bool tiles(tn_reader *r, tn_layout *layout) {
   tn_dims at[MAX_TILES];
   while (tn_read_accept(r, '(')) {
-    if (layout->n_tiles == MAX_TILES) return tn_read_fail(r, r->at, "a layout of more than %d tiles", MAX_TILES);
+    if (layout->n_tiles == MAX_TILES)
+      return tn_read_fail(r, r->at, "a layout of more than %d tiles", MAX_TILES);
     if (!numbers(r, "tile size", 1, INT32_MAX, ')', &at[layout->n_tiles++]) ||
         !tn_read_expect(r, ')', "to end a tile"))
       return false;
@@ -72,7 +74,8 @@ static bool in_parentheses(tn_reader *r, const char *what, int64_t *value) {
 static bool layout_parts(tn_reader *r, tn_layout *layout) {
   int64_t space = 0;
   if (tn_read_accept_word(r, "T") && !tiles(r, layout)) return false;
-  if (tn_read_accept_word(r, "L") && !in_parentheses(r, "tail alignment", &layout->tail_alignment)) return false;
+  if (tn_read_accept_word(r, "L") && !in_parentheses(r, "tail alignment", &layout->tail_alignment))
+    return false;
   if (tn_read_accept_word(r, "S") && !in_parentheses(r, "memory space", &space)) return false;
   layout->memory_space = (int)space;
   return true;
@@ -106,7 +109,8 @@ bool tn_read_shape(tn_reader *r, const tn_shape **out) {
     tn_layout *layout = TN_NEW(r->arena, tn_layout);
     r->at++;
     layout->tail_alignment = 1;
-    if (!numbers(r, "a dimension of the layout", 0, shape->rank - 1, '}', &layout->minor_to_major)) return false;
+    if (!numbers(r, "a dimension of the layout", 0, shape->rank - 1, '}', &layout->minor_to_major))
+      return false;
     if (!is_permutation(layout->minor_to_major, shape->rank))
       return tn_read_fail(r, from, "the layout does not order the shape's %d dimensions", shape->rank);
     if (tn_read_accept(r, ':') && !layout_parts(r, layout)) return false;
@@ -120,7 +124,8 @@ bool tn_read_shape(tn_reader *r, const tn_shape **out) {
 
 static bool read_predicate(tn_reader *r, uint8_t *element) {
   *element = 0;
-  if (tn_read_accept_word(r, "true") || tn_read_accept(r, '1')) *element = 1;
+  if (tn_read_accept_word(r, "true") || tn_read_accept(r, '1'))
+    *element = 1;
   else if (!tn_read_accept_word(r, "false") && !tn_read_accept(r, '0'))
     return tn_read_fail(r, r->at, "expected true or false");
   return true;
@@ -201,7 +206,8 @@ static bool accept_elided(tn_reader *r) {
 }
 
 /* The file must lie in the directory itself: no path, no hidden name. */
-static bool side_file(tn_reader *r, const char *from, const tn_shape *shape, const char *name, const void **data) {
+static bool side_file(tn_reader *r, const char *from, const tn_shape *shape, const char *name,
+                      const void **data) {
   tn_str bytes;
   if (!r->options->directory) return tn_read_fail(r, from, "'%s': side files are not allowed here", name);
   if (!*name || *name == '.' || strchr(name, '/'))
@@ -222,7 +228,8 @@ bool tn_read_literal(tn_reader *r, const tn_shape *shape, tn_literal **literal) 
   if (accept_elided(r)) {
     const void *data = NULL;
     if (tn_read_accept_word(r, "file")) {
-      if (!tn_read_quoted(r, "a side file's name", &name) || !side_file(r, from, shape, name, &data)) return false;
+      if (!tn_read_quoted(r, "a side file's name", &name) || !side_file(r, from, shape, name, &data))
+        return false;
     } else if (tn_shape_elements(shape)) {
       return tn_read_fail(r, from, "the constant's values are elided, {...}: they are not in this text");
     }

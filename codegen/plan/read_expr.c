@@ -28,7 +28,8 @@ bool tn_read_known(tn_kernel_reader *k, int kind, int *number) {
   const char *from = k->r->at;
   if (!tn_read_name(k->r, tn_arena_printf(k->r->arena, "a %s", kinds[kind]), &name)) return false;
   const tn_kernel_name *known = tn_kernel_lookup(k, name);
-  if (!known) return tn_read_fail(k->r, from, "no %s is called '%.*s' here", kinds[kind], shown(name), name.at);
+  if (!known)
+    return tn_read_fail(k->r, from, "no %s is called '%.*s' here", kinds[kind], shown(name), name.at);
   if (known->kind != kind)
     return tn_read_fail(k->r, from, "'%s' is a %s, not a %s", known->name, kinds[known->kind], kinds[kind]);
   *number = known->number;
@@ -86,7 +87,8 @@ static bool read_term(tn_kernel_reader *k, const tn_index **index) {
   } else if (!tn_read_known(k, TN_NAME_DIM, &term.dim)) {
     return false;
   }
-  if (tn_read_accept(k->r, '*') && !tn_read_integer(k->r, "a factor", 1, largest_number, &term.scale)) return false;
+  if (tn_read_accept(k->r, '*') && !tn_read_integer(k->r, "a factor", 1, largest_number, &term.scale))
+    return false;
   *index = one_term(k, term);
   return true;
 }
@@ -114,7 +116,8 @@ bool tn_read_access(tn_kernel_reader *k, int *buffer, const tn_index *const **at
   const tn_index **indices = TN_NEW_ARRAY(k->r->arena, const tn_index *, b->shape->rank);
   int count = 0;
   while (!tn_read_at(k->r, ']')) {
-    if (count == b->shape->rank) return tn_read_fail(k->r, from, "%s has %d dims, more indices given", b->name, count);
+    if (count == b->shape->rank)
+      return tn_read_fail(k->r, from, "%s has %d dims, more indices given", b->name, count);
     if (!read_index(k, &indices[count++])) return false;
     if (!tn_read_accept(k->r, ',')) break;
   }
@@ -159,7 +162,8 @@ static bool read_guards(tn_kernel_reader *k, const tn_expr **expr) {
       tn_guard_range guard = {0};
       if (!read_index(k, &guard.index) || !tn_read_expect_word(r, "in", "after a guard's index") ||
           !tn_read_integer(r, "a guard's lower end", -largest_number, largest_number, &guard.low) ||
-          !tn_read_expect(r, '.', "between a guard's ends") || !tn_read_expect(r, '.', "between a guard's ends") ||
+          !tn_read_expect(r, '.', "between a guard's ends") ||
+          !tn_read_expect(r, '.', "between a guard's ends") ||
           !tn_read_integer(r, "a guard's upper end", -largest_number, largest_number, &guard.high))
         return false;
       TN_PUSH(r->arena, &guards, guard);
@@ -247,8 +251,10 @@ static bool read_operands(tn_kernel_reader *k, tn_expr *expr, tn_type expected) 
   }
   expr->op.n_operands = wanted;
   expr->op.operands = tn_arena_copy(k->r->arena, operands, sizeof *operands * (size_t)wanted);
-  if (expr->kind == TN_EXPR_FMA) expr->type = operands[2]->type;
-  else if (expr->op.op != TN_OP_CONVERT) expr->type = result_type(expr->op.op, wanted, operands);
+  if (expr->kind == TN_EXPR_FMA)
+    expr->type = operands[2]->type;
+  else if (expr->op.op != TN_OP_CONVERT)
+    expr->type = result_type(expr->op.op, wanted, operands);
   return tn_read_expect(k->r, ')', "after the operands");
 }
 
@@ -275,7 +281,8 @@ static bool read_operation(tn_kernel_reader *k, tn_type expected, const tn_expr 
   bool second = expr->kind == TN_EXPR_OP && (expr->op.op == TN_OP_SELECT || expr->op.op == TN_OP_CLAMP);
   tn_type operand = expr->op.operands[second]->type;
   if (expr->kind == TN_EXPR_OP && !tn_op_is_native(expr->op.op, expr->type, operand))
-    return tn_read_fail(k->r, from, "%s: no native form for %s", tn_ops[expr->op.op].name, tn_type_name(operand));
+    return tn_read_fail(k->r, from, "%s: no native form for %s", tn_ops[expr->op.op].name,
+                        tn_type_name(operand));
   return true;
 }
 
@@ -292,7 +299,8 @@ static bool read_index_value(tn_kernel_reader *k, const tn_expr **expr) {
 }
 
 static bool is_number_word(tn_str word) {
-  return tn_str_is(word, "inf") || tn_str_is(word, "nan") || tn_str_is(word, "true") || tn_str_is(word, "false");
+  return tn_str_is(word, "inf") || tn_str_is(word, "nan") || tn_str_is(word, "true") ||
+         tn_str_is(word, "false");
 }
 
 static bool read_word(tn_kernel_reader *k, tn_str word, tn_type expected, const tn_expr **expr) {
@@ -316,9 +324,12 @@ bool tn_read_expr(tn_kernel_reader *k, tn_type expected, const tn_expr **expr) {
   if (!tn_read_enter(k->r)) return false;
   tn_str word = tn_read_word(k->r);
   bool good;
-  if (word.length) good = read_word(k, word, expected, expr);
-  else if (tn_read_accept(k->r, '(')) good = read_infix(k, expected, expr);
-  else good = read_constant(k, expected, expr);
+  if (word.length)
+    good = read_word(k, word, expected, expr);
+  else if (tn_read_accept(k->r, '('))
+    good = read_infix(k, expected, expr);
+  else
+    good = read_constant(k, expected, expr);
   tn_read_leave(k->r);
   return good;
 }

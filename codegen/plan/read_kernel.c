@@ -137,8 +137,9 @@ static bool read_accumulator(tn_kernel_reader *k, tn_stmt *reduce, int *done) {
     return tn_read_fail(k->r, from, "'%s' is no accumulator of this reduce", k->values.at[value].name);
   ++*done;
   return tn_read_expect(k->r, ':', "after the accumulator") && tn_read_type(k->r, &type) &&
-         tn_read_expect_word(k->r, "from", "before the initial value") && tn_read_expr(k, type, &acc->initial) &&
-         tn_read_expect(k->r, '=', "before the update") && tn_read_expr(k, type, &acc->update);
+         tn_read_expect_word(k->r, "from", "before the initial value") &&
+         tn_read_expr(k, type, &acc->initial) && tn_read_expect(k->r, '=', "before the update") &&
+         tn_read_expr(k, type, &acc->update);
 }
 
 static bool read_let(tn_kernel_reader *k, tn_stmt *stmt) {
@@ -186,7 +187,8 @@ static bool read_body(tn_kernel_reader *k, tn_stmt *owner) {
     tn_str word = tn_read_word(k->r);
     const tn_kernel_name *known = tn_kernel_lookup(k, word);
     if (known && known->kind == TN_NAME_VALUE) {
-      if (owner->kind != TN_STMT_REDUCE) return tn_read_fail(k->r, k->r->at, "'%s' is not in a reduce", known->name);
+      if (owner->kind != TN_STMT_REDUCE)
+        return tn_read_fail(k->r, k->r->at, "'%s' is not in a reduce", known->name);
       if (!read_accumulator(k, owner, &accumulators)) return false;
       continue;
     }
@@ -209,10 +211,13 @@ static bool scheduled_dim(tn_kernel_reader *k, int *dim) {
   if (!tn_read_name(k->r, "a dim", &name)) return false;
   for (*dim = 0; *dim < k->dims.count; ++*dim)
     if (tn_str_is(name, k->dims.at[*dim].name)) return true;
-  return tn_read_fail(k->r, from, "no dim is called '%.*s'", (int)(name.length < 60 ? name.length : 60), name.at);
+  return tn_read_fail(k->r, from, "no dim is called '%.*s'", (int)(name.length < 60 ? name.length : 60),
+                      name.at);
 }
 
-static bool clause_ends(tn_kernel_reader *k) { return tn_read_at(k->r, ';') || tn_read_at(k->r, '}') || k->r->failed; }
+static bool clause_ends(tn_kernel_reader *k) {
+  return tn_read_at(k->r, ';') || tn_read_at(k->r, '}') || k->r->failed;
+}
 
 static bool read_tiles(tn_kernel_reader *k, tn_dim_schedule *dims) {
   do {
@@ -221,7 +226,8 @@ static bool read_tiles(tn_kernel_reader *k, tn_dim_schedule *dims) {
     while (tn_read_accept(k->r, ':')) {
       if (dims[dim].n_tiles == TN_MAX_TILES)
         return tn_read_fail(k->r, k->r->at, "tile: more than %d for one dim", TN_MAX_TILES);
-      if (!tn_read_integer(k->r, "a tile's size", 1, INT64_C(1) << 40, &dims[dim].tiles[dims[dim].n_tiles++])) return false;
+      if (!tn_read_integer(k->r, "a tile's size", 1, INT64_C(1) << 40, &dims[dim].tiles[dims[dim].n_tiles++]))
+        return false;
     }
   } while (!clause_ends(k));
   return !k->r->failed;
@@ -283,7 +289,8 @@ static bool read_threads(tn_kernel_reader *k, tn_schedule *schedule) {
     const char *from = k->r->at;
     if (!read_loop_ref(k, &loop)) return false;
     int n = schedule->n_threads++;
-    if (n >= schedule->n_order || schedule->order[n].dim != loop.dim || schedule->order[n].level != loop.level)
+    if (n >= schedule->n_order || schedule->order[n].dim != loop.dim ||
+        schedule->order[n].level != loop.level)
       return tn_read_fail(k->r, from, "threads: these are not the first loops of the order");
   } while (!clause_ends(k));
   return !k->r->failed;
@@ -328,7 +335,8 @@ static bool read_kernel_parameters(tn_kernel_reader *k) {
     if (!tn_read_accept(k->r, ',')) break;
   }
   k->kernel->n_parameters = k->buffers.count;
-  return tn_read_expect(k->r, ')', "after the parameters") && tn_read_expect(k->r, '{', "before the kernel's body");
+  return tn_read_expect(k->r, ')', "after the parameters") &&
+         tn_read_expect(k->r, '{', "before the kernel's body");
 }
 
 /* The comment behind the '{' says where the kernel comes from. */

@@ -11,7 +11,9 @@ static const tn_index *rewrite_index(tn_rewrite *r, const tn_index *index) {
   for (int i = 0; i < index->n_terms; i++) {
     const tn_term *term = &index->terms[i];
     switch (term->kind) {
-    case TN_TERM_DIM: part = r->dims[term->dim] ? r->dims[term->dim] : tn_index_dim(r->arena, term->dim); break;
+    case TN_TERM_DIM:
+      part = r->dims[term->dim] ? r->dims[term->dim] : tn_index_dim(r->arena, term->dim);
+      break;
     case TN_TERM_QUOTIENT:
       part = tn_index_quotient(r->arena, r->kernel, rewrite_index(r, term->of), term->divisor);
       break;
@@ -25,7 +27,8 @@ static const tn_index *rewrite_index(tn_rewrite *r, const tn_index *index) {
   return result;
 }
 
-static const tn_index *const *rewrite_access(tn_rewrite *r, int buffer, const tn_index *const *at, int *left) {
+static const tn_index *const *rewrite_access(tn_rewrite *r, int buffer, const tn_index *const *at,
+                                             int *left) {
   int rank = r->kernel->buffers[buffer].shape->rank, n = 0;
   const tn_index **result = TN_NEW_ARRAY(r->arena, const tn_index *, rank);
   for (int i = 0; i < rank; i++)
@@ -73,7 +76,8 @@ static void rewrite_body(tn_rewrite *r, tn_stmt *body) {
     tn_accumulator *accumulators = TN_NEW_ARRAY(r->arena, tn_accumulator, stmt->n_accumulators);
     for (int i = 0; i < stmt->n_accumulators; i++) {
       const tn_accumulator *old = &stmt->accumulators[i];
-      accumulators[i] = (tn_accumulator){old->value, rewrite_expr(r, old->initial), rewrite_expr(r, old->update)};
+      accumulators[i] =
+          (tn_accumulator){old->value, rewrite_expr(r, old->initial), rewrite_expr(r, old->update)};
     }
     stmt->accumulators = accumulators;
     rewrite_body(r, stmt->body);
@@ -102,5 +106,5 @@ void tn_rewrite_apply(tn_rewrite *r) {
 
 tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel) {
   return (tn_rewrite){arena, kernel, TN_NEW_ARRAY(arena, const tn_index *, kernel->n_dims),
-                   TN_NEW_ARRAY(arena, bool *, kernel->n_buffers), NULL};
+                      TN_NEW_ARRAY(arena, bool *, kernel->n_buffers), NULL};
 }

@@ -60,9 +60,12 @@ int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int di
     const tn_access_info *a = &accesses->at[i];
     int64_t stride;
     bool known = tn_index_stride(kernel, a->offset, dim, step, &stride);
-    if (known && stride == 1) score += a->is_store ? 5 : 4;
-    else if (known && stride == 0) score += a->is_store ? -8 : 1;
-    else score -= a->is_store ? 6 : 4;
+    if (known && stride == 1)
+      score += a->is_store ? 5 : 4;
+    else if (known && stride == 0)
+      score += a->is_store ? -8 : 1;
+    else
+      score -= a->is_store ? 6 : 4;
   }
   return score;
 }
@@ -120,7 +123,8 @@ static bool can_split(const tn_kernel *kernel, const tn_stmt *reduce) {
 }
 
 /* The dim of `dims` along which the accesses vectorise best; -1 if none does. */
-static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int *score) {
+static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes,
+                           int *score) {
   int best = -1;
   *score = 0;
   for (int i = n - 1; i >= 0; i--) {
@@ -165,8 +169,10 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
     alone = alone && (s == reduce || (s->kind != TN_STMT_LOOP && s->kind != TN_STMT_REDUCE));
   if (alone && !taken)
     outer = best_vector_dim(t, &accesses, around->dims, around->n_dims, lanes, &outer_score);
-  if (outer >= 0 && outer_score > inner_score) set_vector(t, outer, lanes, 4);
-  else if (inner >= 0) set_vector(t, inner, lanes, 4);
+  if (outer >= 0 && outer_score > inner_score)
+    set_vector(t, outer, lanes, 4);
+  else if (inner >= 0)
+    set_vector(t, inner, lanes, 4);
 }
 
 static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {

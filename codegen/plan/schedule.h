@@ -28,8 +28,8 @@ int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int di
 /* A contraction: one loop nest around one reduce of products, then stores. */
 typedef struct {
   const tn_stmt *loop, *reduce;
-  int n;              /* vector dim, of the loop; -1: it is no contraction */
-  int weights;        /* buffer that depends on n and is read in the reduce; -1: none */
+  int n;       /* vector dim, of the loop; -1: it is no contraction */
+  int weights; /* buffer that depends on n and is read in the reduce; -1: none */
   const tn_index *const *weights_at;
   int lanes;
 } tn_contraction;
@@ -39,7 +39,8 @@ bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu 
 int64_t tn_contraction_reuse(const tn_kernel *kernel, const tn_contraction *c);
 
 /* Fills kernel->schedule. */
-void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c);
+void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target,
+                             const tn_contraction *c);
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
 void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed);
 

@@ -58,7 +58,8 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
   return -1;
 }
 
-bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out) {
+bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target,
+                         tn_contraction *out) {
   *out = (tn_contraction){.loop = kernel->body, .n = -1, .weights = -1};
   if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators != 1) return false;
   if (out->reduce->body && out->reduce->body->kind == TN_STMT_STORE) return false;
@@ -124,7 +125,9 @@ typedef struct {
   TN_VEC(tn_loop_ref) order;
 } plan_loops;
 
-static void add_loop(plan_loops *p, int dim, int level) { TN_PUSH(p->arena, &p->order, ((tn_loop_ref){dim, level})); }
+static void add_loop(plan_loops *p, int dim, int level) {
+  TN_PUSH(p->arena, &p->order, ((tn_loop_ref){dim, level}));
+}
 
 /* Rows: the loop's dims other than n that the weights do not depend on, innermost first. */
 static int row_dims(const tn_kernel *kernel, const tn_contraction *c, int *rows) {
@@ -184,7 +187,8 @@ static int unroll_of(int64_t size) {
 /* Rows are taken in blocks whose inputs stay in the cache while all panels pass over
  * them: without, each panel reads all inputs from memory again. Rows that lie in several
  * dims (a convolution's) are few enough as they are.                                    */
-static int64_t row_block(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int rows, int unroll) {
+static int64_t row_block(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int rows,
+                         int unroll) {
   int64_t depth = 1, size = kernel->dims[rows].size;
   for (int i = 0; i < c->reduce->n_dims; i++) depth *= kernel->dims[c->reduce->dims[i]].size;
   int64_t row_bytes = depth * (target->vector_bytes / c->lanes);
@@ -194,7 +198,8 @@ static int64_t row_block(const tn_kernel *kernel, const tn_contraction *c, const
   return steps(steps(size, blocks), unroll) * unroll;
 }
 
-void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, const tn_contraction *c) {
+void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target,
+                             const tn_contraction *c) {
   plan_loops p = {.arena = arena, .kernel = kernel};
   p.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
   for (int i = 0; i < kernel->n_dims; i++) p.dims[i].unroll = 1;
@@ -244,7 +249,8 @@ void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *t
 /* Dim `at` innermost in panels of `width`; the first n_outer other dims stay outside. */
 const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width) {
   tn_layout *layout = TN_NEW(arena, tn_layout);
-  int64_t *order = TN_NEW_ARRAY(arena, int64_t, shape->rank), *sizes = TN_NEW_ARRAY(arena, int64_t, shape->rank);
+  int64_t *order = TN_NEW_ARRAY(arena, int64_t, shape->rank),
+          *sizes = TN_NEW_ARRAY(arena, int64_t, shape->rank);
   tn_dims *tile = TN_NEW(arena, tn_dims);
   int n = 0;
   order[n++] = at;

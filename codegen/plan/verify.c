@@ -39,26 +39,31 @@ static void check_buffer(plan_check *c, const tn_buffer *b) {
     return;
   }
   if (b->bytes != tn_layout_bytes(b->shape))
-    fault(c, "%s has %lld bytes, its shape takes %lld", b->name, (long long)b->bytes, (long long)tn_layout_bytes(b->shape));
+    fault(c, "%s has %lld bytes, its shape takes %lld", b->name, (long long)b->bytes,
+          (long long)tn_layout_bytes(b->shape));
   if (b->memory == TN_MEMORY_TEMP && (b->offset < 0 || b->offset % 64))
     fault(c, "%s lies at %lld, which is no multiple of 64", b->name, (long long)b->offset);
   if (b->memory == TN_MEMORY_CONSTANT && (!b->literal || !tn_shape_equal(b->literal->shape, b->shape)))
     fault(c, "%s is a constant without its values", b->name);
   if (b->alias < 0) return;
   const tn_buffer *with = buffer_at(c, b->alias);
-  if (b->memory != TN_MEMORY_RESULT || with->memory != TN_MEMORY_PARAMETER) fault(c, "%s has an alias that is no parameter", b->name);
+  if (b->memory != TN_MEMORY_RESULT || with->memory != TN_MEMORY_PARAMETER)
+    fault(c, "%s has an alias that is no parameter", b->name);
   else if (with->bytes != b->bytes)
-    fault(c, "%s has %lld bytes, its alias %s has %lld", b->name, (long long)b->bytes, with->name, (long long)with->bytes);
+    fault(c, "%s has %lld bytes, its alias %s has %lld", b->name, (long long)b->bytes, with->name,
+          (long long)with->bytes);
 }
 
 static void check_names(plan_check *c) {
   const tn_plan *plan = c->plan;
   for (int i = 0; i < plan->n_kernels; i++)
     for (int j = 0; j < i; j++)
-      if (!strcmp(plan->kernels[i]->name, plan->kernels[j]->name)) fault(c, "two kernels are called %s", plan->kernels[i]->name);
+      if (!strcmp(plan->kernels[i]->name, plan->kernels[j]->name))
+        fault(c, "two kernels are called %s", plan->kernels[i]->name);
   for (int i = 0; i < plan->n_buffers; i++)
     for (int j = 0; j < i; j++)
-      if (!strcmp(plan->buffers[i].name, plan->buffers[j].name)) fault(c, "two buffers are called %s", plan->buffers[i].name);
+      if (!strcmp(plan->buffers[i].name, plan->buffers[j].name))
+        fault(c, "two buffers are called %s", plan->buffers[i].name);
 }
 
 static void check_apart(plan_check *c) {
@@ -90,12 +95,14 @@ static void read_buffer(plan_check *c, defined d, int buffer, const char *by) {
 
 static void write_buffer(plan_check *c, defined d, int buffer, const char *by) {
   tn_memory memory = buffer_at(c, buffer)->memory;
-  if (memory == TN_MEMORY_PARAMETER || memory == TN_MEMORY_CONSTANT) fault(c, "%s writes %s, which is read only", by, buffer_at(c, buffer)->name);
+  if (memory == TN_MEMORY_PARAMETER || memory == TN_MEMORY_CONSTANT)
+    fault(c, "%s writes %s, which is read only", by, buffer_at(c, buffer)->name);
   d[buffer] = true;
 }
 
 static bool same_layout(const tn_shape *a, const tn_shape *b) {
-  if (tn_layout_is_row_major(a) || tn_layout_is_row_major(b)) return tn_layout_is_row_major(a) && tn_layout_is_row_major(b);
+  if (tn_layout_is_row_major(a) || tn_layout_is_row_major(b))
+    return tn_layout_is_row_major(a) && tn_layout_is_row_major(b);
   tn_shape as_a = *b;
   as_a.type = a->type; /* the same bytes may be seen as another type */
   return tn_shape_identical(a, &as_a);
@@ -108,8 +115,8 @@ static void check_argument(plan_check *c, const tn_kernel *kernel, int parameter
     fault(c, "run %s: %s is %s, %s is %s", kernel->name, p->name, tn_type_name(p->shape->type), b->name,
           tn_type_name(b->shape->type));
   else if (tn_layout_bytes(p->shape) != b->bytes)
-    fault(c, "run %s: %s has %lld bytes, %s has %lld", kernel->name, p->name, (long long)tn_layout_bytes(p->shape), b->name,
-          (long long)b->bytes);
+    fault(c, "run %s: %s has %lld bytes, %s has %lld", kernel->name, p->name,
+          (long long)tn_layout_bytes(p->shape), b->name, (long long)b->bytes);
   else if (!same_layout(p->shape, b->shape))
     fault(c, "run %s: %s and %s have different layouts", kernel->name, p->name, b->name);
 }
@@ -119,9 +126,11 @@ static void check_separate(plan_check *c, const tn_kernel *kernel, const tn_step
   const tn_buffer *out = buffer_at(c, step->arguments[written]);
   for (int i = 0; i < kernel->n_parameters; i++) {
     if (i == written || !out->bytes) continue;
-    if (step->arguments[i] == step->arguments[written]) fault(c, "run %s: %s is written and passed twice", kernel->name, out->name);
+    if (step->arguments[i] == step->arguments[written])
+      fault(c, "run %s: %s is written and passed twice", kernel->name, out->name);
     if (out->alias >= 0 && step->arguments[i] == out->alias)
-      fault(c, "run %s: %s may be %s, which it reads", kernel->name, out->name, buffer_at(c, out->alias)->name);
+      fault(c, "run %s: %s may be %s, which it reads", kernel->name, out->name,
+            buffer_at(c, out->alias)->name);
   }
 }
 
@@ -148,7 +157,8 @@ static void check_selector(plan_check *c, const tn_step *step, const char *what,
   const tn_shape *shape = buffer_at(c, step->selector)->shape;
   bool pred = shape->type == TN_PRED;
   if (tn_shape_elements(shape) != 1 || !(pred || (!only_pred && shape->type == TN_S32)))
-    fault(c, "%s: the selector %s is %s", what, buffer_at(c, step->selector)->name, tn_shape_text(c->arena, shape));
+    fault(c, "%s: the selector %s is %s", what, buffer_at(c, step->selector)->name,
+          tn_shape_text(c->arena, shape));
   else if (!only_pred && pred && step->n_branches != 2)
     fault(c, "%s: a pred selects among 2 branches, not %d", what, step->n_branches);
 }
@@ -200,7 +210,8 @@ bool tn_plan_verify(const tn_plan *plan, tn_diagnostics *sink) {
   plan_check c = {.plan = plan, .arena = tn_arena_create(), .sink = sink};
   for (int i = 0; i < plan->n_buffers; i++) check_buffer(&c, &plan->buffers[i]);
   check_names(&c);
-  for (int i = 0; i < plan->n_kernels; i++) c.errors += !tn_kernel_verify(plan->kernels[i], plan->target, c.arena, sink);
+  for (int i = 0; i < plan->n_kernels; i++)
+    c.errors += !tn_kernel_verify(plan->kernels[i], plan->target, c.arena, sink);
   if (!c.errors) check_flow(&c);
   if (!c.errors) check_apart(&c);
   tn_arena_destroy(c.arena);

@@ -21,7 +21,7 @@ typedef struct {
   int errors;
   bool *dim_open, *value_open, *local_open; /* in scope */
   bool *dim_used, *value_used, *written;    /* by some statement so far */
-  const tn_nest **home; /* of locals: the nest that holds them */
+  const tn_nest **home;                     /* of locals: the nest that holds them */
 } tn_kernel_check;
 
 /* Reports "kernel NAME: …" and returns false. */

@@ -5,7 +5,9 @@
 #include "codegen/plan/native.h"
 #include "codegen/plan/verify.h"
 
-static const char *buffer_name(const tn_kernel_check *c, int buffer) { return c->kernel->buffers[buffer].name; }
+static const char *buffer_name(const tn_kernel_check *c, int buffer) {
+  return c->kernel->buffers[buffer].name;
+}
 
 /* ---- indices ---- */
 
@@ -13,14 +15,16 @@ static void check_term(tn_kernel_check *c, const tn_term *term, bool guarded) {
   int64_t low, high;
   switch (term->kind) {
   case TN_TERM_DIM:
-    if (!c->dim_open[term->dim]) tn_kernel_fault(c, "dim %s is used outside its loop", c->kernel->dims[term->dim].name);
+    if (!c->dim_open[term->dim])
+      tn_kernel_fault(c, "dim %s is used outside its loop", c->kernel->dims[term->dim].name);
     return;
   case TN_TERM_QUOTIENT:
   case TN_TERM_REMAINDER:
     tn_check_index(c, term->of, guarded);
     tn_index_range(c->kernel, term->of, &low, &high);
     if (low < 0 && !guarded && !tn_check_never_runs(c))
-      tn_kernel_fault(c, "what is divided by %lld may be as small as %lld", (long long)term->divisor, (long long)low);
+      tn_kernel_fault(c, "what is divided by %lld may be as small as %lld", (long long)term->divisor,
+                      (long long)low);
     return;
   case TN_TERM_VALUE:
     if (!tn_type_is_integer(term->value->type))
@@ -58,8 +62,10 @@ static void check_load(tn_kernel_check *c, const tn_expr *expr) {
     tn_kernel_fault(c, "a load of %s is %s, the buffer is %s", b->name, tn_type_name(expr->type),
                     tn_type_name(b->shape->type));
   if (b->access == TN_BUFFER_OUT) tn_kernel_fault(c, "%s is written only, and read", b->name);
-  if (b->access == TN_BUFFER_LOCAL && !c->local_open[buffer]) tn_kernel_fault(c, "%s is read outside its body", b->name);
-  else if (b->access == TN_BUFFER_LOCAL && !c->written[buffer]) tn_kernel_fault(c, "%s is read before it is written", b->name);
+  if (b->access == TN_BUFFER_LOCAL && !c->local_open[buffer])
+    tn_kernel_fault(c, "%s is read outside its body", b->name);
+  else if (b->access == TN_BUFFER_LOCAL && !c->written[buffer])
+    tn_kernel_fault(c, "%s is read before it is written", b->name);
   for (int d = 0; d < b->shape->rank; d++) tn_check_index(c, expr->load.at[d], expr->load.fill != NULL);
   for (int i = 0; i < expr->load.n_guards; i++) tn_check_index(c, expr->load.guards[i].index, true);
   if (!expr->load.fill) {
@@ -74,22 +80,25 @@ static void check_load(tn_kernel_check *c, const tn_expr *expr) {
 
 static void check_value(tn_kernel_check *c, const tn_expr *expr) {
   const tn_kernel_value *value = &c->kernel->values[expr->value];
-  if (!c->value_open[expr->value]) tn_kernel_fault(c, "%s is used outside its body, or before it is set", value->name);
+  if (!c->value_open[expr->value])
+    tn_kernel_fault(c, "%s is used outside its body, or before it is set", value->name);
   if (expr->type != value->type)
-    tn_kernel_fault(c, "%s is %s, used as %s", value->name, tn_type_name(value->type), tn_type_name(expr->type));
+    tn_kernel_fault(c, "%s is %s, used as %s", value->name, tn_type_name(value->type),
+                    tn_type_name(expr->type));
 }
 
 /* All operands of `type`, from the first-th on. */
 static void same_types(tn_kernel_check *c, const tn_expr *expr, const char *name, tn_type type, int first) {
   for (int i = first; i < expr->op.n_operands; i++)
     if (expr->op.operands[i]->type != type)
-      tn_kernel_fault(c, "%s: operand %d is %s, %s expected", name, i, tn_type_name(expr->op.operands[i]->type),
-                      tn_type_name(type));
+      tn_kernel_fault(c, "%s: operand %d is %s, %s expected", name, i,
+                      tn_type_name(expr->op.operands[i]->type), tn_type_name(type));
 }
 
 static void check_fma(tn_kernel_check *c, const tn_expr *expr) {
   if (!c->target->fma) tn_kernel_fault(c, "fma: the target %s has none", c->target->name);
-  if (expr->type != TN_F32 && expr->type != TN_F64) tn_kernel_fault(c, "fma: not for %s", tn_type_name(expr->type));
+  if (expr->type != TN_F32 && expr->type != TN_F64)
+    tn_kernel_fault(c, "fma: not for %s", tn_type_name(expr->type));
   same_types(c, expr, "fma", expr->type, 0);
 }
 
@@ -103,9 +112,11 @@ static void check_op(tn_kernel_check *c, const tn_expr *expr) {
   bool select = op == TN_OP_SELECT, test = op == TN_OP_COMPARE || op == TN_OP_IS_FINITE;
   tn_type first = expr->op.operands[select || op == TN_OP_CLAMP]->type;
   tn_type result = test ? TN_PRED : op == TN_OP_CONVERT ? expr->type : first;
-  if (!tn_op_is_native(op, expr->type, first)) tn_kernel_fault(c, "%s: no native form for %s", name, tn_type_name(first));
+  if (!tn_op_is_native(op, expr->type, first))
+    tn_kernel_fault(c, "%s: no native form for %s", name, tn_type_name(first));
   if (expr->type != result)
-    tn_kernel_fault(c, "%s: the result is %s, used as %s", name, tn_type_name(result), tn_type_name(expr->type));
+    tn_kernel_fault(c, "%s: the result is %s, used as %s", name, tn_type_name(result),
+                    tn_type_name(expr->type));
   if (select && expr->op.operands[0]->type != TN_PRED)
     tn_kernel_fault(c, "select: operand 0 is %s, pred expected", tn_type_name(expr->op.operands[0]->type));
   same_types(c, expr, name, first, select);
@@ -125,8 +136,10 @@ void tn_check_expr(tn_kernel_check *c, const tn_expr *expr) {
   case TN_EXPR_OP:
   case TN_EXPR_FMA:
     for (int i = 0; i < expr->op.n_operands; i++) tn_check_expr(c, expr->op.operands[i]);
-    if (expr->kind == TN_EXPR_FMA) check_fma(c, expr);
-    else check_op(c, expr);
+    if (expr->kind == TN_EXPR_FMA)
+      check_fma(c, expr);
+    else
+      check_op(c, expr);
     return;
   }
 }

@@ -106,7 +106,8 @@ static void check_store(tn_kernel_check *c, const tn_stmt *stmt, const tn_nest *
   if (b->access == TN_BUFFER_LOCAL && !c->local_open[stmt->buffer])
     tn_kernel_fault(c, "%s is written outside its body", b->name);
   if (stmt->expr->type != b->shape->type)
-    tn_kernel_fault(c, "%s is %s, %s is stored", b->name, tn_type_name(b->shape->type), tn_type_name(stmt->expr->type));
+    tn_kernel_fault(c, "%s is %s, %s is stored", b->name, tn_type_name(b->shape->type),
+                    tn_type_name(stmt->expr->type));
   for (int d = 0; d < b->shape->rank; d++) tn_check_index(c, stmt->at[d], false);
   if (b->access == TN_BUFFER_INOUT && reads_elsewhere(stmt->expr, stmt->buffer, b->shape->rank, stmt->at))
     tn_kernel_fault(c, "%s is updated in place, and read at another element", b->name);
@@ -140,7 +141,8 @@ static void close_dims(tn_kernel_check *c, const tn_stmt *stmt) {
 static void set_value(tn_kernel_check *c, int value, const tn_expr *expr, const char *what) {
   const tn_kernel_value *v = &c->kernel->values[value];
   if (expr->type != v->type)
-    tn_kernel_fault(c, "%s is %s, its %s is %s", v->name, tn_type_name(v->type), what, tn_type_name(expr->type));
+    tn_kernel_fault(c, "%s is %s, its %s is %s", v->name, tn_type_name(v->type), what,
+                    tn_type_name(expr->type));
 }
 
 static void define(tn_kernel_check *c, int value) {
@@ -150,7 +152,8 @@ static void define(tn_kernel_check *c, int value) {
 
 static void check_reduce(tn_kernel_check *c, const tn_stmt *stmt, const tn_nest *nest) {
   for (const tn_stmt *s = stmt->body; s; s = s->next)
-    if (s->kind != TN_STMT_LET && s->kind != TN_STMT_STORE) tn_kernel_fault(c, "only lets and stores stand in a reduce");
+    if (s->kind != TN_STMT_LET && s->kind != TN_STMT_STORE)
+      tn_kernel_fault(c, "only lets and stores stand in a reduce");
   for (int i = 0; i < stmt->n_accumulators; i++) {
     tn_check_expr(c, stmt->accumulators[i].initial); /* outside: its dims are not open */
     set_value(c, stmt->accumulators[i].value, stmt->accumulators[i].initial, "initial value");
@@ -238,11 +241,13 @@ static void check_outputs(tn_kernel_check *c) {
   for (int i = 0; i < c->kernel->n_parameters; i++) {
     const tn_kernel_buffer *b = &c->kernel->buffers[i];
     bool out = b->access == TN_BUFFER_OUT || b->access == TN_BUFFER_INOUT;
-    if (out && !c->written[i] && tn_shape_elements(b->shape)) tn_kernel_fault(c, "%s is never written", b->name);
+    if (out && !c->written[i] && tn_shape_elements(b->shape))
+      tn_kernel_fault(c, "%s is never written", b->name);
   }
 }
 
-bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *scratch, tn_diagnostics *sink) {
+bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *scratch,
+                      tn_diagnostics *sink) {
   tn_kernel_check c = {.kernel = kernel, .target = target, .arena = scratch, .sink = sink};
   c.dim_open = TN_NEW_ARRAY(scratch, bool, kernel->n_dims);
   c.dim_used = TN_NEW_ARRAY(scratch, bool, kernel->n_dims);

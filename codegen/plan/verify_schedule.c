@@ -25,13 +25,16 @@ static void check_tiles(tn_kernel_check *c, int dim, const tn_dim_schedule *s) {
 static void check_dim(tn_kernel_check *c, int dim) {
   const tn_dim_schedule *s = &c->kernel->schedule.dims[dim];
   if (s->unroll < 1) tn_kernel_fault(c, "unroll %s: %d is not positive", dim_name(c, dim), s->unroll);
-  if (s->n_tiles < 0 || s->n_tiles > TN_MAX_TILES) tn_kernel_fault(c, "tile %s: %d sizes", dim_name(c, dim), s->n_tiles);
-  else if (s->unroll >= 1 && (!s->lanes || s->vectors >= 1)) check_tiles(c, dim, s);
+  if (s->n_tiles < 0 || s->n_tiles > TN_MAX_TILES)
+    tn_kernel_fault(c, "tile %s: %d sizes", dim_name(c, dim), s->n_tiles);
+  else if (s->unroll >= 1 && (!s->lanes || s->vectors >= 1))
+    check_tiles(c, dim, s);
   if (!s->lanes) return;
   if (!is_power_of_two(s->lanes) || s->vectors < 1)
-    tn_kernel_fault(c, "vector %s: %d*%d: lanes are a power of two, vectors at least one", dim_name(c, dim), s->lanes,
-                    s->vectors);
-  if (s->unroll > 1) tn_kernel_fault(c, "vector %s: it is unrolled by its vectors, not by %d", dim_name(c, dim), s->unroll);
+    tn_kernel_fault(c, "vector %s: %d*%d: lanes are a power of two, vectors at least one", dim_name(c, dim),
+                    s->lanes, s->vectors);
+  if (s->unroll > 1)
+    tn_kernel_fault(c, "vector %s: it is unrolled by its vectors, not by %d", dim_name(c, dim), s->unroll);
   if (c->kernel->dims[dim].kind == TN_DIM_CARRIED)
     tn_kernel_fault(c, "vector %s: its iterations run in order", dim_name(c, dim));
 }
@@ -54,8 +57,11 @@ static void check_complete(tn_kernel_check *c) {
     int before = -1;
     for (int level = 0; level <= s->dims[d].n_tiles; level++) {
       int place = place_of(s, d, level);
-      if (place < 0) tn_kernel_fault(c, "order: loop %d of dim %s is missing", level, dim_name(c, d));
-      else if (place < before) tn_kernel_fault(c, "order: loop %d of dim %s stands outside loop %d", level, dim_name(c, d), level - 1);
+      if (place < 0)
+        tn_kernel_fault(c, "order: loop %d of dim %s is missing", level, dim_name(c, d));
+      else if (place < before)
+        tn_kernel_fault(c, "order: loop %d of dim %s stands outside loop %d", level, dim_name(c, d),
+                        level - 1);
       before = place;
     }
   }
@@ -86,7 +92,8 @@ static void span_below(const tn_kernel_check *c, const tn_stmt *stmt, int *first
 static void check_nesting(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
   int first = -1, last = -1, before = -1, nests = 0;
   span_of(c, stmt, &first, &last);
-  if (first >= 0 && first < outer) tn_kernel_fault(c, "order: %s stands outside a loop around it", dim_name(c, stmt->dims[0]));
+  if (first >= 0 && first < outer)
+    tn_kernel_fault(c, "order: %s stands outside a loop around it", dim_name(c, stmt->dims[0]));
   for (const tn_stmt *child = stmt->body; child; child = child->next)
     nests += child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE;
   for (const tn_stmt *child = stmt->body; child; child = child->next) {
@@ -113,12 +120,15 @@ static void check_vectors(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
     int dim = stmt->dims[i];
     const tn_dim_schedule *s = &c->kernel->schedule.dims[dim];
     if (!s->lanes) continue;
-    if (outer >= 0) tn_kernel_fault(c, "vector: %s stands inside %s, which is a vector dim too", dim_name(c, dim), dim_name(c, outer));
+    if (outer >= 0)
+      tn_kernel_fault(c, "vector: %s stands inside %s, which is a vector dim too", dim_name(c, dim),
+                      dim_name(c, outer));
     outer = dim;
     if (stmt->kind != TN_STMT_REDUCE) continue;
     if (!can_split(c, stmt)) tn_kernel_fault(c, "vector %s: the reduce runs in order", dim_name(c, dim));
     if (!is_power_of_two((int64_t)s->lanes * s->vectors))
-      tn_kernel_fault(c, "vector %s: %d*%d partial results do not fold by halves", dim_name(c, dim), s->lanes, s->vectors);
+      tn_kernel_fault(c, "vector %s: %d*%d partial results do not fold by halves", dim_name(c, dim), s->lanes,
+                      s->vectors);
   }
   for (const tn_stmt *child = stmt->body; child; child = child->next) check_vectors(c, child, outer);
 }
@@ -133,9 +143,11 @@ static void check_threads(tn_kernel_check *c) {
   }
   for (int i = 0; i < s->n_threads; i++) {
     bool own = false;
-    for (int d = 0; d < c->kernel->body->n_dims; d++) own = own || c->kernel->body->dims[d] == s->order[i].dim;
+    for (int d = 0; d < c->kernel->body->n_dims; d++)
+      own = own || c->kernel->body->dims[d] == s->order[i].dim;
     if (!own || c->kernel->dims[s->order[i].dim].kind != TN_DIM_PARALLEL)
-      tn_kernel_fault(c, "threads: %s is no parallel dim of the outermost loop", dim_name(c, s->order[i].dim));
+      tn_kernel_fault(c, "threads: %s is no parallel dim of the outermost loop",
+                      dim_name(c, s->order[i].dim));
   }
 }
 

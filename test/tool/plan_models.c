@@ -66,8 +66,8 @@ static bool within_bounds(const tn_literal *got, const tn_literal *expected) {
   return true;
 }
 
-static bool compare(tn_arena *arena, tn_diagnostics *sink, const char *name, const tn_plan *plan, const tn_npz *npz,
-                    tn_literal *const *results, tn_literal *evaluated, json_t *outputs) {
+static bool compare(tn_arena *arena, tn_diagnostics *sink, const char *name, const tn_plan *plan,
+                    const tn_npz *npz, tn_literal *const *results, tn_literal *evaluated, json_t *outputs) {
   bool good = true;
   for (int i = 0; i < plan->n_results; i++) {
     json_t *output = json_array_get(outputs, (size_t)i);
@@ -78,16 +78,18 @@ static bool compare(tn_arena *arena, tn_diagnostics *sink, const char *name, con
            atol = json_number_value(json_object_get(output, "atol"));
     tn_comparison c = tn_literal_compare(results[i], expected, rtol, atol);
     if (!c.holds)
-      printf("%-36s r%d: %lld of %lld not within the golden's tolerance, first at %lld, max abs %g (rtol %g atol %g)\n",
-             name, i, (long long)c.mismatches, (long long)tn_shape_elements(expected->shape), (long long)c.first,
-             c.max_abs, rtol, atol);
+      printf("%-36s r%d: %lld of %lld not within the golden's tolerance, first at %lld, max abs %g (rtol %g "
+             "atol %g)\n",
+             name, i, (long long)c.mismatches, (long long)tn_shape_elements(expected->shape),
+             (long long)c.first, c.max_abs, rtol, atol);
     good = within_bounds(results[i], tn_literal_leaf(evaluated, i)) && good;
   }
   return good;
 }
 
 /* A parameter's value from the leaves, which are in order. */
-static tn_literal *assemble(tn_arena *arena, const tn_shape *shape, const tn_literal *const *leaves, int *next) {
+static tn_literal *assemble(tn_arena *arena, const tn_shape *shape, const tn_literal *const *leaves,
+                            int *next) {
   if (tn_shape_is_array(shape)) return tn_literal_array(arena, shape, leaves[(*next)++]->data);
   if (!tn_shape_is_tuple(shape)) return tn_literal_zero(arena, shape);
   tn_literal **elements = TN_NEW_ARRAY(arena, tn_literal *, shape->rank);
@@ -128,8 +130,10 @@ static tn_plan *reread(const char *name, tn_plan *plan, tn_diagnostics *sink) {
   tn_plan *again = tn_plan_parse((tn_str){first.bytes, first.length}, &options, sink);
   if (again) tn_plan_print(&second, again, NULL);
   bool same = again && first.length == second.length && !memcmp(first.bytes, second.bytes, first.length);
-  if (same) same = tn_plan_verify(again, sink);
-  else if (again) printf("%s: printed again, the plan differs:\n%s\n%s", name, first.bytes, second.bytes);
+  if (same)
+    same = tn_plan_verify(again, sink);
+  else if (again)
+    printf("%s: printed again, the plan differs:\n%s\n%s", name, first.bytes, second.bytes);
   tn_text_free(&first);
   tn_text_free(&second);
   if (same) return again;
@@ -186,7 +190,8 @@ static bool run_module(session *s, tn_arena *arena, tn_diagnostics *sink, const 
     bool refused = sink->status == TN_UNSUPPORTED;
     s->refused += refused;
     if (s->show_refused) printf("%-36s %s\n", name, r->message);
-    if (module_is_native(planned)) printf("%s: refused, although native.h has all of it\n", name), refused = false;
+    if (module_is_native(planned))
+      printf("%s: refused, although native.h has all of it\n", name), refused = false;
     tn_module_destroy(planned);
     return refused;
   }
@@ -235,13 +240,20 @@ static bool wanted(const char *name, char **names, int count) {
 static int read_options(session *s, int argc, char **argv) {
   int at = 1;
   for (; at < argc && argv[at][0] == '-'; at++) {
-    if (!strcmp(argv[at], "--print")) s->print = true;
-    else if (!strcmp(argv[at], "--refused")) s->show_refused = true;
-    else if (!strcmp(argv[at], "--passes")) s->passes = true;
-    else if (at + 1 == argc) break;
-    else if (!strcmp(argv[at], "--target")) s->target = argv[++at];
-    else if (!strcmp(argv[at], "--level")) s->options.level = atoi(argv[++at]);
-    else if (!strcmp(argv[at], "--seed")) s->options.schedule_seed = strtoull(argv[++at], NULL, 0);
+    if (!strcmp(argv[at], "--print"))
+      s->print = true;
+    else if (!strcmp(argv[at], "--refused"))
+      s->show_refused = true;
+    else if (!strcmp(argv[at], "--passes"))
+      s->passes = true;
+    else if (at + 1 == argc)
+      break;
+    else if (!strcmp(argv[at], "--target"))
+      s->target = argv[++at];
+    else if (!strcmp(argv[at], "--level"))
+      s->options.level = atoi(argv[++at]);
+    else if (!strcmp(argv[at], "--seed"))
+      s->options.schedule_seed = strtoull(argv[++at], NULL, 0);
   }
   return at;
 }

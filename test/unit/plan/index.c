@@ -15,7 +15,9 @@ static void open(void) { arena = tn_arena_create(); }
 static void close(void) { tn_arena_destroy(arena); }
 TestSuite(index, .init = open, .fini = close);
 
-static const tn_index *dim(int d, int64_t scale) { return tn_index_scale(arena, tn_index_dim(arena, d), scale); }
+static const tn_index *dim(int d, int64_t scale) {
+  return tn_index_scale(arena, tn_index_dim(arena, d), scale);
+}
 static const tn_index *sum(const tn_index *a, const tn_index *b) { return tn_index_add(arena, a, b); }
 static const tn_index *number(int64_t value) { return tn_index_constant(arena, value); }
 
@@ -28,7 +30,8 @@ static int64_t value_of(const tn_index *index, const int64_t *at) {
     int64_t v = 0;
     if (t->kind == TN_TERM_DIM) v = at[t->dim];
     if (t->kind == TN_TERM_QUOTIENT) v = floor_div(value_of(t->of, at), t->divisor);
-    if (t->kind == TN_TERM_REMAINDER) v = value_of(t->of, at) - t->divisor * floor_div(value_of(t->of, at), t->divisor);
+    if (t->kind == TN_TERM_REMAINDER)
+      v = value_of(t->of, at) - t->divisor * floor_div(value_of(t->of, at), t->divisor);
     total += t->scale * v;
   }
   return total;
@@ -48,7 +51,8 @@ Test(index, a_split_dim_divides_out) { /* (4i + j) / 4 = i, (4i + j) % 4 = j whe
 
 Test(index, quotients_nest) { /* ((k / 4) / 2) = k / 8 */
   const tn_index *once = tn_index_quotient(arena, &kernel, dim(2, 1), 4);
-  cr_expect(tn_index_equal(tn_index_quotient(arena, &kernel, once, 2), tn_index_quotient(arena, &kernel, dim(2, 1), 8)));
+  cr_expect(tn_index_equal(tn_index_quotient(arena, &kernel, once, 2),
+                           tn_index_quotient(arena, &kernel, dim(2, 1), 8)));
 }
 
 /* Whatever form comes out, the values are those of the division. */
@@ -63,10 +67,10 @@ Test(index, divisions_keep_their_values) {
           for (int64_t at[3] = {0}; at[0] < 5; at[0]++)
             for (at[1] = 0; at[1] < 4; at[1]++) {
               int64_t v = value_of(index, at);
-              cr_assert_eq(value_of(q, at), floor_div(v, divisor), "%lldi+%lldj+%lld / %lld", (long long)a, (long long)b,
-                           (long long)c, (long long)divisor);
-              cr_assert_eq(value_of(r, at), v - divisor * floor_div(v, divisor), "%lldi+%lldj+%lld %% %lld", (long long)a,
+              cr_assert_eq(value_of(q, at), floor_div(v, divisor), "%lldi+%lldj+%lld / %lld", (long long)a,
                            (long long)b, (long long)c, (long long)divisor);
+              cr_assert_eq(value_of(r, at), v - divisor * floor_div(v, divisor), "%lldi+%lldj+%lld %% %lld",
+                           (long long)a, (long long)b, (long long)c, (long long)divisor);
             }
         }
 }
@@ -90,8 +94,10 @@ Test(index, strides_through_tiles) { /* k = 16b + p: k%16 moves by 1 with p, k/1
   cr_expect(tn_index_stride(&kernel, inside, 0, 1, &stride) && stride == 0);
 }
 
-static void check_layout(int rank, const int64_t *sizes, const int64_t *order, int n_tiles, const tn_dims *tiles) {
-  tn_layout layout = {.minor_to_major = {order, rank}, .tiles = tiles, .n_tiles = n_tiles, .tail_alignment = 1};
+static void check_layout(int rank, const int64_t *sizes, const int64_t *order, int n_tiles,
+                         const tn_dims *tiles) {
+  tn_layout layout = {
+      .minor_to_major = {order, rank}, .tiles = tiles, .n_tiles = n_tiles, .tail_alignment = 1};
   const tn_shape *shape = tn_shape_with_layout(arena, tn_shape_array(arena, TN_F32, rank, sizes), &layout);
   tn_dim local[4];
   const tn_index *at[4];
@@ -104,7 +110,8 @@ static void check_layout(int rank, const int64_t *sizes, const int64_t *order, i
   const tn_index *offset = tn_access_offset(arena, &k, 0, at);
   int64_t position[4] = {0};
   for (int64_t n = tn_shape_elements(shape); n > 0; n--) {
-    cr_assert_eq(value_of(offset, position), tn_layout_offset(shape, position), "%s", tn_shape_text(arena, shape));
+    cr_assert_eq(value_of(offset, position), tn_layout_offset(shape, position), "%s",
+                 tn_shape_text(arena, shape));
     for (int i = rank - 1; i >= 0 && ++position[i] == sizes[i]; i--) position[i] = 0;
   }
 }
@@ -121,6 +128,7 @@ Test(index, offsets_follow_layouts) {
 Test(index, equality_is_by_content) {
   const tn_expr *a = tn_expr_number(arena, TN_S32, 3), *b = tn_expr_number(arena, TN_S32, 3);
   cr_expect(tn_index_equal(tn_index_value(arena, a, 7), tn_index_value(arena, b, 7)));
-  cr_expect_not(tn_index_equal(tn_index_value(arena, a, 7), tn_index_value(arena, tn_expr_number(arena, TN_S32, 4), 7)));
+  cr_expect_not(tn_index_equal(tn_index_value(arena, a, 7),
+                               tn_index_value(arena, tn_expr_number(arena, TN_S32, 4), 7)));
   cr_expect_eq(sum(tn_index_value(arena, a, 7), tn_index_value(arena, b, 7))->n_terms, 1);
 }

@@ -84,9 +84,10 @@ Test(place, unused_temps_take_nothing) {
 }
 
 Test(place, results_are_computed_in_place) {
-  test_bench bench = open_bench("ENTRY e { x = f32[64,64] parameter(0) a = f32[64,64] tanh(x)"
-                                " b = f32[64,64] dot(a, a), lhs_contracting_dims={1}, rhs_contracting_dims={0}"
-                                " ROOT r = (f32[64,64], f32[64,64]) tuple(a, b) }");
+  test_bench bench =
+      open_bench("ENTRY e { x = f32[64,64] parameter(0) a = f32[64,64] tanh(x)"
+                 " b = f32[64,64] dot(a, a), lhs_contracting_dims={1}, rhs_contracting_dims={0}"
+                 " ROOT r = (f32[64,64], f32[64,64]) tuple(a, b) }");
   tn_plan *plan = plan_of(&bench, "x86-64-v3", 0, 0);
   cr_expect_eq(plan->arena_bytes, 0);
   run_and_check(&bench, plan, false, "in place");
@@ -96,9 +97,10 @@ Test(place, results_are_computed_in_place) {
 
 /* The result may be the parameter's memory: it is written when nothing reads that any more. */
 Test(place, aliased_results_are_written_last) {
-  test_bench bench = open_bench("HloModule m, input_output_alias={ {0}: (0, {}, may-alias) }\n"
-                                "ENTRY e { x = f32[32] parameter(0) a = f32[32] negate(x) b = f32[32] add(x, a)"
-                                " ROOT r = (f32[32], f32[32]) tuple(a, b) }");
+  test_bench bench =
+      open_bench("HloModule m, input_output_alias={ {0}: (0, {}, may-alias) }\n"
+                 "ENTRY e { x = f32[32] parameter(0) a = f32[32] negate(x) b = f32[32] add(x, a)"
+                 " ROOT r = (f32[32], f32[32]) tuple(a, b) }");
   tn_plan *plan = plan_of(&bench, "x86-64-v3", 2, 0);
   cr_assert(plan);
   run_and_check(&bench, plan, true, "aliased");

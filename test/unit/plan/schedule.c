@@ -24,9 +24,10 @@ static void same_bits_for_all_seeds(const char *hlo, bool exact) {
 }
 
 Test(schedule, integers_do_not_see_it) {
-  same_bits_for_all_seeds("ENTRY e { x = s32[11,23] parameter(0) y = s32[23,37] parameter(1)"
-                          " ROOT r = s32[11,37] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={0} }",
-                          true);
+  same_bits_for_all_seeds(
+      "ENTRY e { x = s32[11,23] parameter(0) y = s32[23,37] parameter(1)"
+      " ROOT r = s32[11,37] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={0} }",
+      true);
 }
 
 Test(schedule, integer_valued_floats_do_not_see_it) {
@@ -37,9 +38,10 @@ Test(schedule, integer_valued_floats_do_not_see_it) {
 }
 
 Test(schedule, elementwise_floats_do_not_see_it) {
-  same_bits_for_all_seeds("ENTRY e { x = f32[13,29] parameter(0) t = f32[29,13] transpose(x), dimensions={1,0}"
-                          " ROOT r = f32[29,13] tanh(t) }",
-                          false);
+  same_bits_for_all_seeds(
+      "ENTRY e { x = f32[13,29] parameter(0) t = f32[29,13] transpose(x), dimensions={1,0}"
+      " ROOT r = f32[29,13] tanh(t) }",
+      false);
 }
 
 Test(schedule, maxima_do_not_see_it) {
@@ -51,15 +53,17 @@ Test(schedule, maxima_do_not_see_it) {
 
 /* A subtraction does not commute: such a reduce has no partial results. */
 Test(schedule, what_has_no_join_stays_in_order) {
-  same_bits_for_all_seeds("sub { a = f32[] parameter(0) b = f32[] parameter(1) ROOT r = f32[] subtract(a, b) }"
-                          "ENTRY e { x = f32[300] parameter(0) i = f32[] constant(0)"
-                          " ROOT r = f32[] reduce(x, i), dimensions={0}, to_apply=sub }",
-                          true);
+  same_bits_for_all_seeds(
+      "sub { a = f32[] parameter(0) b = f32[] parameter(1) ROOT r = f32[] subtract(a, b) }"
+      "ENTRY e { x = f32[300] parameter(0) i = f32[] constant(0)"
+      " ROOT r = f32[] reduce(x, i), dimensions={0}, to_apply=sub }",
+      true);
 }
 
 Test(schedule, the_same_seed_draws_the_same) {
-  test_bench bench = open_bench("ENTRY e { x = f32[11,23] parameter(0) y = f32[23,37] parameter(1)"
-                                " ROOT r = f32[11,37] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={0} }");
+  test_bench bench =
+      open_bench("ENTRY e { x = f32[11,23] parameter(0) y = f32[23,37] parameter(1)"
+                 " ROOT r = f32[11,37] dot(x, y), lhs_contracting_dims={1}, rhs_contracting_dims={0} }");
   tn_plan *a = plan_of(&bench, "x86-64-v3", 2, 9), *b = plan_of(&bench, "x86-64-v3", 2, 9);
   cr_expect_str_eq(kernels_text(&bench, a), kernels_text(&bench, b));
   tn_plan_destroy(a);

@@ -90,7 +90,8 @@ static void compare(const tn_literal *got, const tn_literal *expected, bool exac
   tn_type type = got->shape->type;
   if (exact || !tn_type_is_float(type)) {
     tn_comparison c = tn_literal_compare(got, expected, 0, 0);
-    cr_expect(c.holds, "%s: %lld elements differ, the first at %lld", what, (long long)c.mismatches, (long long)c.first);
+    cr_expect(c.holds, "%s: %lld elements differ, the first at %lld", what, (long long)c.mismatches,
+              (long long)c.first);
     return;
   }
   size_t bytes = tn_type_bytes(type);
