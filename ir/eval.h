@@ -2,7 +2,7 @@
  * believed. It covers each opcode and type; dot, convolution and reduce have typed
  * inner loops (0.3 G multiply-adds a second and more), the rest needs no speed.
  *
- * Semantics: docs/numerics.md. Floats below f32 round after each operation; sums (in
+ * Semantics: docs/ir.md. Floats below f32 round after each operation; sums (in
  * dot, convolution, reduce with a float add, batch-norm, reduce-window) of f16, bf16
  * and f8 accumulate in f32. Transcendentals are libm's in the next wider type (f64
  * for f32 and below, long double for f64) and are rounded once; the evaluator shares

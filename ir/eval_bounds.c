@@ -123,7 +123,6 @@ static const unsigned char own_error[TN_OP_COUNT] = {
     [TN_OP_MULTIPLY] = ROUNDED,
     [TN_OP_DIVIDE] = ROUNDED,
     [TN_OP_SQRT] = ROUNDED,
-    [TN_OP_CONVERT] = ROUNDED,
     [TN_OP_POWER] = TRANSCENDENTAL,
     [TN_OP_ATAN2] = TRANSCENDENTAL,
     [TN_OP_RSQRT] = TRANSCENDENTAL,
@@ -160,6 +159,7 @@ static bool is_exact(const tn_inst *inst, const tn_lanes *out, const tn_lanes *i
   double x = in[0].re[i].f, r = out->re[i].f;
   if (!isfinite(r)) return true;
   if (inst->op == TN_OP_SQRT) return fma(r, r, -x) == 0;
+  if (inst->n_operands != 2) return false;
   double y = in[1].re[i].f;
   if (inst->op == TN_OP_MULTIPLY) return fma(x, y, -r) == 0;
   if (inst->op == TN_OP_DIVIDE) return fma(r, y, -x) == 0;
