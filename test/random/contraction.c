@@ -6,7 +6,8 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-enum { MAX_WORK = 400000 }; /* multiply-adds */
+/* Multiply-adds of one product. */
+static int64_t most_work(const generator *g) { return g->large ? 5000000 : 400000; }
 
 /* The type that the other side has, and that of the result. */
 static void product_types(generator *g, tn_type lhs, tn_type *rhs, tn_type *result) {
@@ -43,7 +44,7 @@ static const tn_shape *rhs_shape(generator *g, const tn_shape *lhs, tn_type type
     dims[rhs_contracting[i] = order[n_batch + i]] = lhs->dims[contracting[i]];
   for (int i = n_batch + n_contracting; i < rank; i++) {
     int64_t size = random_size(g);
-    if (work * size > MAX_WORK) size = 2;
+    if (work * size > most_work(g)) size = 2;
     work *= size > 0 ? size : 1;
     dims[order[i]] = size;
   }
@@ -162,7 +163,7 @@ tn_inst *make_convolution(generator *g) {
     rhs[dims->kernel_spatial.at[i]] = c.window[i].size;
     work *= c.window[i].size * (c.size[i] + 1);
   }
-  if (work > MAX_WORK) return NULL;
+  if (work > most_work(g)) return NULL;
   node operands[2] = {pick_like(g, make_shape(g, lhs_type, c.spatial + 2, lhs)),
                       pick_like(g, make_shape(g, rhs_type, c.spatial + 2, rhs))};
   attr.convolution.feature_groups = c.feature_groups;

@@ -180,6 +180,7 @@ generator called_generator(generator *g, tn_comp *comp) {
                      .comp = comp,
                      .integers = g->integers,
                      .depth = g->depth + 1,
+                     .large = g->large,
                      .max_elements = g->max_elements};
   return inner;
 }
@@ -294,11 +295,12 @@ void program_generate(program *p, uint64_t seed) {
   *p = (program){.seed = seed, .module = tn_module_create("random"), .arena = tn_arena_create()};
   generator g = {.dice = &d, .arena = p->arena, .module = p->module, .arguments = &arguments};
   g.integers = seed % 2 == 0;
-  g.max_elements = chance(&d, 10) ? 4096 : 1024;
+  g.large = chance(&d, 2);
+  g.max_elements = g.large ? 40000 : chance(&d, 10) ? 4096 : 1024;
   g.comp = tn_comp_create(p->module, "main");
   p->module->entry = g.comp;
   if (chance(&d, 4)) tuple_parameter(&g);
-  int wanted = 1 + roll(&d, chance(&d, 40) ? 15 : 7);
+  int wanted = g.large ? 1 + roll(&d, 3) : 1 + roll(&d, chance(&d, 40) ? 15 : 7);
   grow(&g, wanted);
   if (!g.nodes.count) new_input(&g, random_shape(&g, TN_F32));
   choose_root(&g);

@@ -29,6 +29,7 @@ typedef struct generator {
   bool integers;       /* floats hold small integers: results are exact */
   bool scalars_only;   /* computations of map */
   int depth;           /* of called computations */
+  bool large;        /* now and then: products over the edges of cache blocks */
   int64_t max_elements;
 } generator;
 

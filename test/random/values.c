@@ -40,7 +40,9 @@ tn_type random_type(generator *g, unsigned classes) {
 
 int64_t random_size(generator *g) {
   static const int sizes[] = {1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 13, 15, 16, 17, 31, 33, 65, 100, 129};
+  static const int large[] = {48, 64, 100, 129, 200, 257};
   if (chance(g->dice, 1)) return 0;
+  if (g->large && chance(g->dice, 50)) return large[roll(g->dice, sizeof large / sizeof *large)];
   return sizes[roll(g->dice, sizeof sizes / sizeof *sizes)];
 }
 
