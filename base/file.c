@@ -19,7 +19,8 @@ static bool system_error(tn_diagnostics *sink, const char *path, const char *wha
 
 static bool too_large(tn_diagnostics *sink, const char *path, uint64_t max_bytes) {
   return tn_error(sink, TN_LIMIT, (tn_location){.file = path},
-                  "file is larger than the limit of %llu bytes (--max-file-size)", (unsigned long long)max_bytes);
+                  "file is larger than the limit of %llu bytes (--max-file-size)",
+                  (unsigned long long)max_bytes);
 }
 
 /* What an arena's release undoes: a mapping, or malloced bytes. */

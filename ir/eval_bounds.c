@@ -270,8 +270,8 @@ static double convert_bound(const tn_lanes *out, const tn_lanes *in, int i) {
   if (!to_float) return e > 0 && !(trunc(x - e) == trunc(x + e)) ? INFINITY : 0;
   tn_type part = out->im ? tn_type_part(out->type) : out->type,
           from = in->im ? tn_type_part(in->type) : in->type;
-  bool widens =
-      tn_float_precision(part) >= tn_float_precision(from) && tn_float_least_exponent(part) <= tn_float_least_exponent(from);
+  bool widens = tn_float_precision(part) >= tn_float_precision(from) &&
+                tn_float_least_exponent(part) <= tn_float_least_exponent(from);
   return e + (widens ? 0 : (out->im ? 2 : 1) * tn_half_ulp(part, x));
 }
 

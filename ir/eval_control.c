@@ -71,7 +71,8 @@ tn_value *tn_eval_while(tn_eval *eval, const tn_inst *inst, tn_value *const *ope
   bool exact = true;
   for (int64_t i = 0; condition_holds(eval, inst->called[0], state, &exact); i++) {
     if (i == limit)
-      tn_eval_stop(eval, TN_LIMIT, "while: goes on after %lld iterations (--max-iterations)", (long long)limit);
+      tn_eval_stop(eval, TN_LIMIT, "while: goes on after %lld iterations (--max-iterations)",
+                   (long long)limit);
     state = tn_eval_run_giving(eval, inst->called[1], state);
   }
   return tn_value_decided(eval, state, exact);

@@ -77,7 +77,7 @@ struct tn_eval {
   bool failed;                 /* the jump comes from tn_eval_stop */
   bool reuse;                  /* the rule may write its result into its first operand */
   const tn_inst *inst;         /* being evaluated: what failures name */
-  struct tn_comp_plan **plans;      /* by the id of a computation's root; NULL before the first call */
+  struct tn_comp_plan **plans; /* by the id of a computation's root; NULL before the first call */
   int *slots;                  /* by instruction id: while a plan is made */
   struct tn_binding *bindings; /* by instruction id: while a program is compiled */
   TN_VEC(tn_value *) stack;    /* frames of running computations */

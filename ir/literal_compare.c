@@ -52,7 +52,8 @@ static void compare_floats(comparer *c, tn_type type, const void *got, const voi
   for (int i = 0; i < count; i++) {
     bool holds = true;
     /* A complex number is NaN when a part is; which one says nothing. */
-    if (each == 2 && (isnan(a[2 * i]) || isnan(a[2 * i + 1])) && (isnan(b[2 * i]) || isnan(b[2 * i + 1]))) continue;
+    if (each == 2 && (isnan(a[2 * i]) || isnan(a[2 * i + 1])) && (isnan(b[2 * i]) || isnan(b[2 * i + 1])))
+      continue;
     for (int k = i * each; k < (i + 1) * each; k++) holds = close_floats(c, a[k], b[k]) && holds;
     if (!holds) mismatch(c, position + i);
   }

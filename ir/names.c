@@ -77,7 +77,8 @@ static bool is_reserved(const char *name) {
 static const char *make_printable(tn_arena *arena, const char *wanted) {
   bool reserved = is_reserved(wanted);
   if (is_printable(wanted) && !reserved) return wanted;
-  char *name = tn_arena_printf(arena, "%s%s%s", tn_is_name_start(*wanted) ? "" : "_", wanted, reserved ? "_" : "");
+  char *name =
+      tn_arena_printf(arena, "%s%s%s", tn_is_name_start(*wanted) ? "" : "_", wanted, reserved ? "_" : "");
   for (char *c = name; *c; c++)
     if (!tn_is_name_char(*c)) *c = '_';
   return name;

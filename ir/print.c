@@ -48,9 +48,11 @@ static int64_t count_elements(const tn_shape *shape) {
   return count;
 }
 
-const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal, tn_print_options *options) {
+const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal,
+                              tn_print_options *options) {
   bool file = goes_to_file(options, literal);
-  bool elided = literal && options->constants == TN_CONSTANTS_ELIDE && count_elements(literal->shape) > ELIDE_ABOVE;
+  bool elided =
+      literal && options->constants == TN_CONSTANTS_ELIDE && count_elements(literal->shape) > ELIDE_ABOVE;
   if (!literal || elided || file)
     tn_text_put(out, "{...}");
   else
@@ -66,8 +68,8 @@ static const char *print_operands(tn_text *out, const tn_inst *inst, tn_print_op
   if (inst->op == TN_OP_PARAMETER)
     tn_text_put_int(out, inst->attr.parameter.number);
   else if (inst->op == TN_OP_CONSTANT)
-    file = tn_print_constant(out, inst->parent ? inst->parent->module->arena : NULL, inst->attr.constant.literal,
-                             options);
+    file = tn_print_constant(out, inst->parent ? inst->parent->module->arena : NULL,
+                             inst->attr.constant.literal, options);
   for (int i = 0; i < inst->n_operands; i++) {
     tn_text_put(out, i ? ", %" : "%");
     tn_text_put(out, inst->operands[i]->name);

@@ -37,6 +37,7 @@ void tn_print_instruction(tn_text *out, const tn_inst *inst); /* one line, no ne
 void tn_print_literal(tn_text *out, const tn_literal *literal);
 /* The literal as options->constants has it. Where its bytes go to a side file, that is
  * entered in side_files (strings in `arena`) and its name returned; else NULL.        */
-const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal, tn_print_options *options);
+const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal,
+                              tn_print_options *options);
 
 #endif
