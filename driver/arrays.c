@@ -78,40 +78,17 @@ tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_ar
   return tn_literal_from_npy(arena, sink, &npy, shape);
 }
 
-/* Copies the elements below `sizes` of a literal whose dims are bounds: rows of the
- * last dim at a time.                                                               */
-static void *copy_actual(tn_arena *arena, const tn_literal *literal, int64_t elements) {
-  const tn_shape *shape = literal->shape;
-  size_t item = tn_type_bytes(shape->type);
-  int rank = shape->rank;
-  size_t row = (size_t)literal->sizes[rank - 1] * item;
-  char *to = tn_arena_alloc_raw(arena, (size_t)elements * item), *at = to;
-  int64_t *index = TN_NEW_ARRAY(arena, int64_t, rank);
-  while (at < to + (size_t)elements * item) {
-    int64_t offset = 0;
-    for (int d = 0; d < rank; d++) offset = offset * shape->dims[d] + index[d];
-    memcpy(at, (const char *)literal->data + (size_t)offset * item, row);
-    at += row;
-    for (int d = rank - 2; d >= 0 && ++index[d] == literal->sizes[d]; d--) index[d] = 0;
-  }
-  return to;
-}
-
 void tn_driver_append_literal(tn_arrays *arrays, const char *name, const tn_literal *literal) {
-  const tn_shape *shape = literal->shape;
-  const int64_t *dims = literal->sizes ? literal->sizes : shape->dims;
-  int64_t elements = 1;
-  for (int d = 0; d < shape->rank; d++) elements *= dims[d];
-  tn_array array = {.name = tn_arena_string(arrays->arena, name),
-                    .type = tn_type_name(shape->type),
-                    .rank = shape->rank,
-                    .dims = tn_arena_copy(arrays->arena, dims, (size_t)shape->rank * sizeof *dims),
-                    .bytes = elements * (int64_t)tn_type_bytes(shape->type)};
-  if (literal->sizes && shape->rank)
-    array.data = copy_actual(arrays->arena, literal, elements);
-  else
-    array.data = tn_arena_copy(arrays->arena, literal->data, (size_t)array.bytes);
-  TN_PUSH(arrays->arena, &arrays->list, array);
+  tn_arena *arena = arrays->arena;
+  tn_npy actual = tn_literal_to_npy(arena, literal, name); /* dynamic dims at their sizes */
+  bool viewed = actual.data == literal->data;
+  tn_array array = {.name = tn_arena_string(arena, name),
+                    .type = tn_type_name(literal->shape->type),
+                    .rank = actual.rank,
+                    .dims = tn_arena_copy(arena, actual.dims, (size_t)actual.rank * sizeof *actual.dims),
+                    .bytes = (int64_t)actual.bytes,
+                    .data = viewed ? tn_arena_copy(arena, actual.data, actual.bytes) : actual.data};
+  TN_PUSH(arena, &arrays->list, array);
 }
 
 void tn_driver_append_leaves(tn_arrays *arrays, tn_literal *literal) {
