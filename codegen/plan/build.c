@@ -679,7 +679,8 @@ static void make_names_unique(tn_plan *plan) {
   }
 }
 
-void tn_plan_share_kernels(tn_plan *plan) {
+/* Equal kernels are kept once. */
+static void share_kernels(tn_plan *plan) {
   int *numbers = TN_NEW_ARRAY(plan->arena, int, plan->n_kernels), kept = 0;
   tn_hash *hashes = TN_NEW_ARRAY(plan->arena, tn_hash, plan->n_kernels);
   for (int i = 0; i < plan->n_kernels; i++) {
@@ -774,7 +775,7 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
     tn_plan_destroy(plan);
     return NULL;
   }
-  tn_plan_share_kernels(plan);
+  share_kernels(plan);
   tn_plan_place_buffers(plan);
   return plan;
 }

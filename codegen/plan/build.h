@@ -50,7 +50,4 @@ void tn_kernel_merge_dims(tn_arena *arena, tn_kernel *kernel);
 /* Dims and values get their numbers, and names, in the order of their appearance. */
 void tn_kernel_number(tn_arena *arena, tn_kernel *kernel);
 
-/* Equal kernels are kept once. */
-void tn_plan_share_kernels(tn_plan *plan);
-
 #endif

@@ -71,10 +71,6 @@ const tn_expr *tn_expr_op(tn_arena *arena, tn_op op, tn_type type, int count,
   return expr;
 }
 
-const tn_expr *tn_expr_unary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a) {
-  return tn_expr_op(arena, op, type, 1, &a);
-}
-
 const tn_expr *tn_expr_binary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a, const tn_expr *b) {
   return tn_expr_op(arena, op, type, 2, (const tn_expr *[]){a, b});
 }
@@ -86,7 +82,7 @@ const tn_expr *tn_expr_fma(tn_arena *arena, const tn_expr *a, const tn_expr *b, 
 const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a) {
   if (a->type == type) return a;
   bool complex = tn_type_is_complex(type) || tn_type_is_complex(a->type);
-  if (a->kind != TN_EXPR_CONSTANT || complex) return tn_expr_unary(arena, TN_OP_CONVERT, type, a);
+  if (a->kind != TN_EXPR_CONSTANT || complex) return tn_expr_op(arena, TN_OP_CONVERT, type, 1, &a);
   uint64_t bits = 0;
   tn_convert_elements(type, &bits, a->type, a->bits, 1);
   return tn_expr_bits(arena, type, bits, 0);

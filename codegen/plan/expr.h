@@ -14,7 +14,6 @@ const tn_expr *tn_expr_element(tn_arena *arena, const tn_literal *literal, int64
 const tn_expr *tn_expr_index(tn_arena *arena, tn_type type, const tn_index *index);
 const tn_expr *tn_expr_value(tn_arena *arena, tn_type type, int value);
 const tn_expr *tn_expr_op(tn_arena *arena, tn_op op, tn_type type, int count, const tn_expr *const *operands);
-const tn_expr *tn_expr_unary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a);
 const tn_expr *tn_expr_binary(tn_arena *arena, tn_op op, tn_type type, const tn_expr *a, const tn_expr *b);
 const tn_expr *tn_expr_fma(tn_arena *arena, const tn_expr *a, const tn_expr *b, const tn_expr *c);
 /* `a` itself where it has the type already; constants are converted here. */

@@ -54,7 +54,9 @@ void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt
   }
 }
 
-int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step) {
+/* How well `dim` serves as the vector dim of the accesses, L*U = step elements at a
+ * time: large is good, negative is worse than scalar code.                          */
+static int vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step) {
   int score = 0;
   for (int i = 0; i < accesses->count; i++) {
     const tn_access_info *a = &accesses->at[i];
@@ -129,7 +131,7 @@ static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims
   *score = 0;
   for (int i = n - 1; i >= 0; i--) {
     if (t->kernel->dims[dims[i]].size < 2) continue;
-    int one = tn_vector_score(t->kernel, accesses, dims[i], lanes);
+    int one = vector_score(t->kernel, accesses, dims[i], lanes);
     if (one > *score) {
       *score = one;
       best = dims[i];

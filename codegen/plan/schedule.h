@@ -21,9 +21,6 @@ typedef TN_VEC(tn_access_info) tn_accesses;
 /* All accesses of the statements in `body`, those of nested statements included. */
 void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out);
 
-/* How well `dim` serves as the vector dim of the accesses, L*U = step elements at a
- * time: large is good, negative is worse than scalar code.                          */
-int tn_vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step);
 
 /* A contraction: one loop nest around one reduce of products, then stores. */
 typedef struct {

@@ -61,7 +61,7 @@ static bool has_nul(tn_hlo_parser *p) {
   return true;
 }
 
-void tn_hlo_module(tn_hlo_parser *p) {
+static void read_module(tn_hlo_parser *p) {
   if (has_nul(p)) return;
   bool headless = !tn_hlo_at_word(p, "HloModule");
   if (headless && tn_hlo_kind(p) == TN_TOK_END) {
@@ -103,7 +103,7 @@ static void parse_module(tn_hlo_parser *p) {
   p->module = tn_module_create("module");
   p->arena = p->module->arena;
   p->module->file = p->file = tn_arena_string(p->arena, p->options.file);
-  tn_hlo_module(p);
+  read_module(p);
   if (!tn_hlo_errors(p)) tn_verify_module(p->module, p->sink);
 }
 

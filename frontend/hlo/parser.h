@@ -232,9 +232,8 @@ bool tn_hlo_async_opcode(tn_str word, tn_op *op, tn_op *wrapped);
  * NULL after an error.                                                               */
 tn_inst *tn_hlo_wrap(tn_hlo_parser *p, const tn_pending *inst);
 
-/* ---- module.c ---- */
-void tn_hlo_module(tn_hlo_parser *p);
-void tn_hlo_module_line(tn_hlo_parser *p); /* header.c */
+/* ---- header.c ---- */
+void tn_hlo_module_line(tn_hlo_parser *p);
 
 /* ---- computation.c ---- */
 /* { instructions }. In place: any error is the caller's. */
