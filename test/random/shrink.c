@@ -119,7 +119,7 @@ static void clean(program *p) {
 /* ---- tries ---- */
 
 static bool still_differs(shrinking *s, program *p, verdict *v) {
-  if (s->v->kind == DIFFERS_TEXT) {
+  if (!s->v->way.target) { /* before any plan */
     check_text(p, v);
     return v->kind == s->v->kind;
   }
@@ -390,6 +390,6 @@ static bool pass_over(shrinking *s) {
 void program_shrink(program *p, verdict *v, double seconds) {
   shrinking s = {p, v, now() + seconds};
   if (v->kind == CRASHED && s.deadline) s.deadline = now() + 3 * seconds;
-  if (v->kind != DIFFERS_TEXT) simpler_way(&s);
+  if (v->way.target) simpler_way(&s);
   while (pass_over(&s)) {}
 }
