@@ -178,7 +178,21 @@ static void tile_rows(plan_loops *p, const int *rows, int n_rows, const tn_cpu *
   }
 }
 
-static int unroll_of(int64_t size) {
+/* Steps of the reduced dim k that are worth unrolling. Where windows overlap, unrolled
+ * steps read the same elements: LLVM keeps them all, and spills; there k stays a loop.  */
+static int unroll_of(tn_arena *arena, const tn_kernel *kernel, const tn_contraction *c, int k) {
+  tn_accesses accesses = {0};
+  tn_stmt only = *c->reduce;
+  only.next = NULL;
+  tn_collect_accesses(arena, kernel, &only, &accesses);
+  for (int i = 0; i < accesses.count; i++)
+    for (int d = 0; d < kernel->buffers[accesses.at[i].buffer].shape->rank; d++) {
+      const tn_index *at = accesses.at[i].at[d];
+      if (!depends(kernel, at, k)) continue;
+      for (int j = 0; j < c->loop->n_dims; j++)
+        if (depends(kernel, at, c->loop->dims[j])) return 1;
+    }
+  int64_t size = kernel->dims[k].size;
   for (int u = 4; u > 1; u--)
     if (size % u == 0) return u;
   return size >= 8 ? 4 : 1;
@@ -210,7 +224,7 @@ void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *t
   p.dims[c->n].vectors = vectors;
   if (c->reduce->n_dims) {
     int k = c->reduce->dims[c->reduce->n_dims - 1];
-    p.dims[k].unroll = unroll_of(kernel->dims[k].size);
+    p.dims[k].unroll = unroll_of(arena, kernel, c, k);
   }
   /* Dims that the weights depend on (batches) outermost, then panels, then rows; rows
    * outside the panels where all weights stay in the cache and there are many rows.   */
