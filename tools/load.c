@@ -218,6 +218,22 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
   return pass_options(arena, line, &options->passes);
 }
 
+tn_status with_model(const command_line *line, model_work *work) {
+  const char *path = only_operand(line);
+  tn_context *context = path ? make_context(line) : NULL;
+  if (!context) return TN_USAGE;
+  tn_arena *arena = tn_arena_create();
+  tn_compile_options options;
+  loaded model = {0};
+  tn_status status = compile_options(arena, line, &options);
+  if (status == TN_OK) status = load_model(context, line, path, &model);
+  if (status == TN_OK) status = work(line, model.model, &options);
+  unload_model(&model);
+  tn_arena_destroy(arena);
+  tn_context_destroy(context);
+  return status;
+}
+
 void print_times(const tn_pass_time *times, int count) {
   double total = 0;
   for (int i = 0; i < count; i++) total += times[i].seconds;

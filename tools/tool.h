@@ -102,6 +102,10 @@ void unload_model(loaded *result);
 
 /* Options of compile and its passes; lists are in `arena`. */
 tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options);
+
+/* Loads the only operand and hands it, with these options, to `work`. */
+typedef tn_status model_work(const command_line *line, tn_model *model, const tn_compile_options *options);
+tn_status with_model(const command_line *line, model_work *work);
 void print_times(const tn_pass_time *times, int count);
 
 /* A shared library, an object: not a model. */

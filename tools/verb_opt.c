@@ -20,18 +20,4 @@ static tn_status optimise_and_write(const command_line *line, tn_model *model,
   return status == TN_OK ? print_json(json_pack("{s:o}", "passes", json_passes(times, count))) : status;
 }
 
-tn_status verb_opt(const command_line *line) {
-  const char *path = only_operand(line);
-  tn_context *context = path ? make_context(line) : NULL;
-  if (!context) return TN_USAGE;
-  tn_arena *arena = tn_arena_create();
-  tn_compile_options options;
-  loaded model = {0};
-  tn_status status = compile_options(arena, line, &options);
-  if (status == TN_OK) status = load_model(context, line, path, &model);
-  if (status == TN_OK) status = optimise_and_write(line, model.model, &options);
-  unload_model(&model);
-  tn_arena_destroy(arena);
-  tn_context_destroy(context);
-  return status;
-}
+tn_status verb_opt(const command_line *line) { return with_model(line, optimise_and_write); }
