@@ -177,18 +177,62 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
     set_vector(t, inner, lanes, 4);
 }
 
+/* A dim along which some load is contiguous that is not along the vector dim: a
+ * transpose. -1 if there is none, or one of the two is shorter than a vector.        */
+static int crossing_dim(const tree *t, const tn_stmt *stmt, const tn_accesses *accesses, int vector,
+                        int lanes) {
+  for (int a = 0; a < accesses->count; a++) {
+    const tn_access_info *access = &accesses->at[a];
+    int64_t stride;
+    if (access->is_store || access->guarded) continue;
+    if (!tn_index_stride(t->kernel, access->offset, vector, lanes, &stride) || stride == 0 || stride == 1)
+      continue;
+    for (int i = 0; i < stmt->n_dims; i++) {
+      int dim = stmt->dims[i];
+      if (dim == vector || t->kernel->dims[dim].size < lanes || t->kernel->dims[vector].size < lanes)
+        continue;
+      if (tn_index_stride(t->kernel, access->offset, dim, lanes, &stride) && stride == 1) return dim;
+    }
+  }
+  return -1;
+}
+
+/* Squares of L by L elements, transposed in registers. */
+static void schedule_transpose(tree *t, const tn_stmt *stmt, int crossing, int vector, int lanes) {
+  t->dims[crossing].n_tiles = 1;
+  t->dims[crossing].tiles[0] = t->dims[crossing].unroll = lanes;
+  t->dims[vector].lanes = lanes;
+  t->dims[vector].vectors = 1;
+  for (int i = 0; i < stmt->n_dims; i++)
+    if (stmt->dims[i] != crossing && stmt->dims[i] != vector)
+      TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 0}));
+  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){vector, 0}));
+  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 1}));
+}
+
+static void schedule_leaf(tree *t, const tn_stmt *stmt) {
+  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+  tn_accesses accesses = {0};
+  tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
+  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
+  int crossing = dim >= 0 ? crossing_dim(t, stmt, &accesses, dim, lanes) : -1;
+  if (crossing >= 0) {
+    schedule_transpose(t, stmt, crossing, dim, lanes);
+    return;
+  }
+  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  if (dim >= 0) set_vector(t, dim, lanes, 4);
+}
+
 static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
+  if (stmt->kind == TN_STMT_LOOP && is_leaf_nest(stmt)) {
+    schedule_leaf(t, stmt);
+    return;
+  }
   for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
   if (stmt->kind == TN_STMT_REDUCE) {
     schedule_reduce(t, stmt, around);
-    return;
-  }
-  if (is_leaf_nest(stmt)) {
-    int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
-    tn_accesses accesses = {0};
-    tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
-    int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
-    if (dim >= 0) set_vector(t, dim, lanes, 4);
     return;
   }
   for (const tn_stmt *child = stmt->body; child; child = child->next)
@@ -207,6 +251,15 @@ static void interleave_rows(tree *t) {
   if (!t->dims[row].lanes && t->kernel->dims[row].size > 1) t->dims[row].unroll = 2;
 }
 
+/* The loops of the outermost statement: what threads share. */
+static int outer_loops(const tree *t) {
+  const tn_stmt *body = t->kernel->body;
+  int count = 0;
+  for (int i = 0; i < t->order.count; i++)
+    for (int d = 0; d < body->n_dims; d++) count += t->order.at[i].dim == body->dims[d];
+  return count;
+}
+
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
   tree t = {.arena = arena, .kernel = kernel, .target = target};
   t.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
@@ -214,5 +267,5 @@ void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) 
   schedule_nest(&t, kernel->body, kernel->body);
   interleave_rows(&t);
   kernel->schedule = (tn_schedule){.dims = t.dims, .n_order = t.order.count, .order = t.order.at};
-  kernel->schedule.n_threads = kernel->body->n_dims;
+  kernel->schedule.n_threads = outer_loops(&t);
 }
