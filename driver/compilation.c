@@ -75,8 +75,10 @@ bool tn_compilation_plan(tn_compilation *compilation) {
     const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host",
                                        options->cpu, options->features);
     if (!target || !tn_compilation_optimise(compilation)) return false;
-    tn_plan_options plan = {
-        .target = target, .level = options->passes.level, .schedule_seed = options->schedule_seed};
+    tn_plan_options plan = {.target = target,
+                            .level = options->passes.level,
+                            .schedule_seed = options->schedule_seed,
+                            .max_instructions = model->context->limits.max_instructions};
     compilation->plan = tn_plan_build(compilation->module, &plan, sink);
     if (!compilation->plan || !plan_holds(compilation->plan, model->derived, sink)) return false;
   }

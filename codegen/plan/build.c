@@ -753,6 +753,7 @@ static bool build_entry(builder *b) {
 }
 
 tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_diagnostics *sink) {
+  if (!tn_plan_expansion_fits(module, options, sink)) return NULL;
   tn_arena *arena = tn_arena_create();
   tn_plan *plan = TN_NEW(arena, tn_plan);
   plan->arena = arena;

@@ -50,4 +50,7 @@ void tn_kernel_merge_dims(tn_arena *arena, tn_kernel *kernel);
 /* Dims and values get their numbers, and names, in the order of their appearance. */
 void tn_kernel_number(tn_arena *arena, tn_kernel *kernel);
 
+/* Is the module, with its calls flattened, within the limit of instructions? */
+bool tn_plan_expansion_fits(const tn_module *module, const tn_plan_options *options, tn_diagnostics *sink);
+
 #endif

@@ -79,9 +79,11 @@ struct tn_plan {
 
 typedef struct {
   const tn_cpu *target;
-  int level;              /* -O: at 0 schedules are plain loops, vectorised */
-  uint64_t schedule_seed; /* not 0: draw legal schedules at random, for tests */
+  int level;                /* -O: at 0 schedules are plain loops, vectorised */
+  uint64_t schedule_seed;   /* not 0: draw legal schedules at random, for tests */
+  int64_t max_instructions; /* of the module with its calls flattened; 0: the default */
 } tn_plan_options;
+enum { TN_PLAN_MAX_INSTRUCTIONS = 1000000 };
 
 /* Module -> scheduled plan, in an arena of its own; the module must outlive it (the
  * literals are shared). Reports TN_UNSUPPORTED with the opcode's name and type where
