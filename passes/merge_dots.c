@@ -28,7 +28,7 @@ typedef struct {
 } product;
 
 static bool same_precision(tn_precisions a, tn_precisions b) {
-  return a.count == b.count && !memcmp(a.at, b.at, (size_t)a.count * sizeof *a.at);
+  return a.count == b.count && (!a.count || !memcmp(a.at, b.at, (size_t)a.count * sizeof *a.at));
 }
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && !strcmp(a, b)); }
