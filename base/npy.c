@@ -212,6 +212,14 @@ static const void *clean_predicates(tn_arena *arena, const unsigned char *data, 
   return copy;
 }
 
+/* Elements may start anywhere in an archive; their readers want them aligned. */
+static const void *align_elements(tn_arena *arena, const tn_npy_header *h, const void *data) {
+  size_t alignment = (size_t)(h->item_bytes & -h->item_bytes);
+  if (alignment > 8) alignment = 8;
+  if (!h->bytes || (uintptr_t)data % alignment == 0) return data;
+  return tn_arena_copy(arena, data, h->bytes);
+}
+
 bool tn_npy_read(tn_arena *arena, const tn_npy_place *place, const void *bytes, size_t count, tn_npy *out) {
   tn_npy_header h;
   if (!tn_npy_read_header(place, bytes, count, &h)) return false;
@@ -220,6 +228,7 @@ bool tn_npy_read(tn_arena *arena, const tn_npy_place *place, const void *bytes, 
   const void *data = (const unsigned char *)bytes + h.data_at;
   bool swapped = h.big_endian && h.kind != 'V' && h.item_bytes > 1;
   if (h.bytes && (swapped || (h.fortran && h.rank > 1))) data = reorder(arena, &h, data);
+  data = align_elements(arena, &h, data);
   if (h.kind == 'b') data = clean_predicates(arena, data, h.bytes);
   *out = (tn_npy){.name = place->name,
                   .kind = h.kind,

@@ -44,23 +44,37 @@ static const char *c_type(tn_type type) {
 /* Words that may not name a parameter, in C99 and C++17, and the function's own. */
 static bool is_reserved(const char *name) {
   static const char *const words[] = {
-      "alignas",     "alignof",  "and",      "and_eq",    "asm",        "auto",         "bitand",
-      "bitor",       "bool",     "break",    "case",      "catch",      "char",         "char16_t",
-      "char32_t",    "class",    "compl",    "const",     "const_cast", "constexpr",    "continue",
-      "decltype",    "default",  "delete",   "do",        "double",     "dynamic_cast", "else",
-      "enum",        "explicit", "export",   "extern",    "false",      "float",        "for",
-      "friend",      "goto",     "if",       "inline",    "int",        "long",         "mutable",
-      "namespace",   "new",      "noexcept", "not",       "not_eq",     "nullptr",      "operator",
-      "or",          "or_eq",    "private",  "protected", "public",     "register",     "reinterpret_cast",
-      "restrict",    "return",   "short",    "signed",    "sizeof",     "static",       "static_assert",
-      "static_cast", "struct",   "switch",   "template",  "this",       "thread_local", "throw",
-      "true",        "try",      "typedef",  "typeid",    "typename",   "union",        "unsigned",
-      "using",       "virtual",  "void",     "volatile",  "wchar_t",    "while",        "xor",
-      "xor_eq",      "linux",    "unix",     "NULL",      "arena",      "arena_size",   "exec",
-      "constants"};
+      "alignas",     "alignof",   "and",       "and_eq",    "asm",        "auto",         "bitand",
+      "bitor",       "bool",      "break",     "case",      "catch",      "char",         "char16_t",
+      "char32_t",    "class",     "compl",     "const",     "const_cast", "constexpr",    "continue",
+      "decltype",    "default",   "delete",    "do",        "double",     "dynamic_cast", "else",
+      "enum",        "explicit",  "export",    "extern",    "false",      "float",        "for",
+      "friend",      "goto",      "if",        "inline",    "int",        "long",         "mutable",
+      "namespace",   "new",       "noexcept",  "not",       "not_eq",     "nullptr",      "operator",
+      "or",          "or_eq",     "private",   "protected", "public",     "register",     "reinterpret_cast",
+      "restrict",    "return",    "short",     "signed",    "sizeof",     "static",       "static_assert",
+      "static_cast", "struct",    "switch",    "template",  "this",       "thread_local", "throw",
+      "true",        "try",       "typedef",   "typeid",    "typename",   "union",        "unsigned",
+      "using",       "virtual",   "void",      "volatile",  "wchar_t",    "while",        "xor",
+      "xor_eq",      "linux",     "unix",      "NULL",      "arena",      "arena_size",   "exec",
+      "constants",   "co_await",  "co_return", "co_yield",  "concept",    "requires",     "char8_t",
+      "consteval",   "constinit", "i386"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(name, words[i])) return true;
   return false;
+}
+
+static bool ends_in(const char *name, const char *end) {
+  size_t length = strlen(name), tail = strlen(end);
+  return length >= tail && !strcmp(name + length - tail, end);
+}
+
+/* Types and macros of the headers that come before the prototype, and its own. */
+static bool is_of_headers(const char *name) {
+  static const char *const ends[] = {"_t", "_MAX", "_MIN", "_C", "_WIDTH", "_ARENA_SIZE", "_ARENA_ALIGN"};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (ends_in(name, ends[i])) return true;
+  return !strncmp(name, "tn_", 3) || !strncmp(name, "TN_", 3) || !strncmp(name, "TENON_", 6);
 }
 
 typedef struct {
@@ -81,6 +95,7 @@ static const char *identifier(const naming *n, int number, const char *name) {
     if (!isalnum((unsigned char)*c)) *c = '_';
   while (text[0] == '_' && text[1]) text++; /* names with a leading _ are the language's */
   if (isdigit((unsigned char)text[0]) || text[0] == '_') text = tn_arena_printf(arena, "x%s", text);
+  if (is_of_headers(text)) text = tn_arena_printf(arena, "x_%s", text);
   const char *unique = text;
   for (int i = 1; is_taken(n, number, unique); i++) unique = tn_arena_printf(arena, "%s_%d", text, i);
   return unique;
