@@ -98,6 +98,27 @@ static bool guarded(tn_hlo_parser *p, void (*body)(tn_hlo_parser *)) {
   return true;
 }
 
+/* Computations that call each other are walked by recursion later, with larger frames
+ * than shapes are: CALLS deep for each level that shapes may have, and never so deep
+ * that a stack of 8 MiB does not hold it.                                            */
+static void check_call_depth(tn_hlo_parser *p) {
+  enum { CALLS = 16, MOST = 2048 };
+  int64_t limit = p->options.max_nesting * CALLS < MOST ? p->options.max_nesting * CALLS : MOST;
+  int most = 0;
+  TN_FOR_EACH_COMP(p->module, comp) most = comp->id > most ? comp->id : most;
+  int64_t *depth = TN_NEW_ARRAY(p->scratch, int64_t, most + 1);
+  TN_FOR_EACH_COMP(p->module, comp) /* callees stand before callers */
+  TN_FOR_EACH_IN_COMP(comp, inst)
+  for (int i = 0; i < inst->n_called; i++) {
+    int64_t below = depth[inst->called[i]->id] + 1;
+    if (below > depth[comp->id]) depth[comp->id] = below;
+    if (below <= limit) continue;
+    tn_error(p->sink, TN_LIMIT, inst->location, "calls nested more than %lld deep (--max-nesting)",
+             (long long)limit);
+    return;
+  }
+}
+
 static void parse_module(tn_hlo_parser *p) {
   p->scratch = tn_arena_create();
   p->module = tn_module_create("module");
@@ -105,6 +126,7 @@ static void parse_module(tn_hlo_parser *p) {
   p->module->file = p->file = tn_arena_string(p->arena, p->options.file);
   read_module(p);
   if (!tn_hlo_errors(p)) tn_verify_module(p->module, p->sink);
+  if (!tn_hlo_errors(p)) check_call_depth(p);
 }
 
 tn_module *tn_hlo_parse(tn_str text, const tn_hlo_options *options, tn_diagnostics *sink) {

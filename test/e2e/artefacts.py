@@ -186,10 +186,44 @@ def the_demo_recognises_its_digits(folder):
         check(f"{digit}.pgm: a {digit} " in output, output)
 
 
+def headers_take_any_names(folder):
+    names = ["int", "while.1", "arena", "exec", "r0", "INT32_MAX", "size_t", "tn_exec", "TN_E_NULL", "class", "_x", "x--1",
+             "uint8_t", "odd_ARENA_ALIGN", "unix", "NULL", "co_await"]
+    parameters = "".join(f"  %{name} = f32[3] parameter({i})\n" for i, name in enumerate(names))
+    model = write(folder, "odd.hlo", f"HloModule odd\nENTRY main {{\n{parameters}  ROOT s = f32[3] add(%int, %class)\n}}\n")
+    tenon("compile", model, "-o", "odd.o", cwd=folder)
+    write(folder, "odd.c", '#include "odd.h"\nint main(void) { return 0; }\n')
+    for compiler, standard in (("cc", "c99"), ("cc", "gnu17"), ("c++", "c++17")):
+        if run("bash", "-c", f"command -v {compiler} || true").strip():
+            run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
+                *(["-x", "c++"] if compiler == "c++" else []), "odd.c", cwd=folder)
+
+
+def linked_files_go_through_links(folder):
+    model = write(folder, "affine.hlo", AFFINE)
+    os.symlink("real.so", os.path.join(folder, "link.so"))
+    write(folder, "real.so", "old")
+    tenon("compile", model, "-o", "link.so", cwd=folder)
+    check(os.path.islink(os.path.join(folder, "link.so")), "the link was replaced")
+    tenon("run", "real.so", "--in", "random:1", cwd=folder)
+    os.mkdir(os.path.join(folder, "taken.so"))
+    tenon("compile", model, "-o", "taken.so", cwd=folder, status=5)
+    tenon("compile", model, "--name=model", "-o", "program", cwd=folder)
+    run("./program", "random:1", cwd=folder)
+
+
+def deep_calls_are_refused(folder):
+    calls = "".join(f"c{i} {{\n  p = f32[] parameter(0)\n  ROOT r = f32[] call(p), to_apply=c{i - 1}\n}}\n"
+                    for i in range(1, 20000))
+    model = write(folder, "deep.hlo", f"HloModule deep\nc0 {{\n  ROOT p = f32[] parameter(0)\n}}\n{calls}"
+                  "ENTRY main {\n  p = f32[] parameter(0)\n  ROOT r = f32[] call(p), to_apply=c19999\n}\n")
+    tenon("check", model, cwd=folder, status=6)
+
+
 def main():
     tests = [objects_link_into_C_and_Cxx, objects_need_three_symbols_at_most, files_are_the_same_everywhere,
              libraries_and_objects_run, renamed_symbols, constants_beside_the_object, programs_read_and_write_arrays,
-             plans_are_inputs_too, failed_writes_leave_nothing, the_demo_recognises_its_digits]
+             headers_take_any_names, linked_files_go_through_links, deep_calls_are_refused, plans_are_inputs_too, failed_writes_leave_nothing, the_demo_recognises_its_digits]
     run_tests(tests)
 
 
