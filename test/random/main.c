@@ -1,15 +1,18 @@
 /* random_programs: programs drawn by seed, compared in every way; differences shrunk.
  *
  *   random_programs --seed S --count N [--seconds T] [--targets host,x86-64-v2]
- *                   [--coverage] [--keep DIR] [--print] [--verbose]
+ *                   [--coverage] [--keep DIR] [--hlo FILE] [--print] [--verbose]
  *
- * Program i has seed S + i. Prints "N programs, N differences" at the end; status 1 if
+ * Program i has seed S + i; with --hlo it is the one of the file, on arguments and with
+ * schedules of that seed. Prints "N programs, N differences" at the end; status 1 if
  * there were differences. docs/testing.md.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "test/random/random.h"
 
+#include "base/file.h"
+#include "frontend/hlo/hlo.h"
 #include "ir/verify.h"
 
 #include <stdio.h>
@@ -22,7 +25,7 @@ typedef struct {
   double seconds;
   const char *targets[8];
   int n_targets;
-  const char *keep;
+  const char *keep, *hlo;
   bool print, verbose, coverage, no_shrink;
 } options;
 
@@ -41,7 +44,7 @@ static double now(void) {
 static int usage(void) {
   fprintf(stderr,
           "usage: random_programs [--seed S] [--count N] [--seconds T] [--targets NAME,NAME] [--coverage]\n"
-          "                       [--keep DIR] [--print] [--no-shrink] [--verbose]\n");
+          "                       [--keep DIR] [--hlo FILE] [--print] [--no-shrink] [--verbose]\n");
   return 2;
 }
 
@@ -72,6 +75,7 @@ static bool read_options(options *o, int argc, char **argv) {
       o->seconds = strtod(argv[++i], NULL);
     else if (!strcmp(name, "--keep"))
       o->keep = argv[++i];
+    else if (!strcmp(name, "--hlo")) o->hlo = argv[++i];
     else if (!strcmp(name, "--targets"))
       split_targets(o, argv[++i]);
     else
@@ -150,9 +154,25 @@ static bool verifies(session *s, program *p) {
   return false;
 }
 
+/* The module of --hlo. */
+static void read_program(const session *s, program *p, uint64_t seed) {
+  tn_diagnostics sink = {0};
+  tn_str text;
+  *p = (program){.seed = seed, .arena = tn_arena_create()};
+  if (!tn_file_map(p->arena, &sink, s->options.hlo, UINT32_MAX, &text)) exit(5);
+  p->module = tn_hlo_parse(text, &(tn_hlo_options){.file = s->options.hlo}, &sink);
+  if (!p->module) exit(3);
+  p->n_arguments = p->module->entry->parameters.count;
+  p->arguments = TN_NEW_ARRAY(p->arena, tn_literal *, p->n_arguments);
+  for (int i = 0; i < p->n_arguments; i++)
+    p->arguments[i] =
+        tn_literal_random(p->arena, p->module->entry->parameters.at[i]->shape, seed, (uint64_t)i, seed % 2 == 0);
+}
+
 static void run_seed(session *s, uint64_t seed) {
   program p;
-  program_generate(&p, seed);
+  if (s->options.hlo) read_program(s, &p, seed);
+  else program_generate(&p, seed);
   s->programs++;
   if (s->options.verbose) {
     printf("seed %llu\n", (unsigned long long)seed);
