@@ -105,6 +105,14 @@ static LLVMValueRef narrow_load(tn_emitter *e, tn_type type, LLVMValueRef pointe
   return tn_from_memory(e, type, with_lanes(e, value, 0, e->lanes));
 }
 
+/* The lanes of the tail that `e` is at; lanes 0: a scalar. */
+static LLVMValueRef load_active(tn_emitter *e, tn_type type, LLVMValueRef pointer, int lanes) {
+  int active = lanes ? tn_active_lanes(e) : 0;
+  if (active == lanes) return load(e, type, pointer, lanes);
+  if (is_narrow(e, active)) return narrow_load(e, type, pointer, active);
+  return masked_load(e, type, pointer, tn_lane_mask(e, active));
+}
+
 /* ---- guards ---- */
 
 /* Of those of a load: what is not settled by ranges. */
@@ -203,10 +211,10 @@ static LLVMValueRef chosen_load(tn_emitter *e, const tn_expr *expr, const guards
   LLVMValueRef condition = guards_hold(e, g, false);
   if (expr->load.fill->kind == TN_EXPR_CONSTANT) {
     LLVMValueRef inside = address(e, expr->load.buffer, offset, NULL);
-    return load(e, expr->type, tn_select(e, condition, inside, fill_in_memory(e, expr->load.fill, lanes)),
-                lanes);
+    LLVMValueRef fill = fill_in_memory(e, expr->load.fill, lanes);
+    return load_active(e, expr->type, tn_select(e, condition, inside, fill), lanes);
   }
-  LLVMValueRef value = load(e, expr->type, address(e, expr->load.buffer, offset, condition), lanes);
+  LLVMValueRef value = load_active(e, expr->type, address(e, expr->load.buffer, offset, condition), lanes);
   return tn_select(e, condition, value, fill_at(e, expr, lanes > 0));
 }
 
@@ -231,17 +239,15 @@ static LLVMValueRef gathered_load(tn_emitter *e, const tn_expr *expr) {
 }
 
 /* Neighbouring elements. A guard that is the same in all lanes chooses the address, others
- * are masks.                                                                            */
+ * are masks. (A mask that is one such guard and constants must not be: LLVM 19 reads the
+ * half of a split vector whose lanes the constants turn off.)                          */
 static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
   int active = tn_active_lanes(e), buffer = expr->load.buffer;
   const tn_index *offset = tn_offset_of(e, expr, buffer, expr->load.at);
-  if (!g->count && active == e->lanes) return load(e, expr->type, address(e, buffer, offset, NULL), e->lanes);
-  if (!g->count && is_narrow(e, active))
-    return narrow_load(e, expr->type, address(e, buffer, offset, NULL), active);
-  if (!g->count) return masked_load(e, expr->type, address(e, buffer, offset, NULL), tn_lane_mask(e, active));
-  bool room = tn_shape_elements(e->k->buffers[buffer].shape) >= e->lanes;
-  if (g->uniform && active == e->lanes && (room || expr->load.fill->kind == TN_EXPR_CONSTANT))
-    return chosen_load(e, expr, g, e->lanes);
+  if (!g->count) return load_active(e, expr->type, address(e, buffer, offset, NULL), e->lanes);
+  bool room = tn_shape_elements(e->k->buffers[buffer].shape) >= active;
+  if (g->uniform && (room || expr->load.fill->kind == TN_EXPR_CONSTANT)) return chosen_load(e, expr, g, e->lanes);
+  if (g->uniform) return gathered_load(e, expr);
   LLVMValueRef holds = guards_hold(e, g, true), mask = holds;
   if (active < e->lanes) mask = LLVMBuildAnd(e->b, holds, tn_lane_mask(e, active), "");
   LLVMValueRef value = masked_load(e, expr->type, address(e, buffer, offset, NULL), mask);
