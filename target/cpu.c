@@ -84,6 +84,11 @@ static const tn_cpu *named(tn_diagnostics *sink, const char *name) {
     tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: '%s' is not supported yet", name);
     return NULL;
   }
+  size_t length = strlen(name);
+  if (length > 7 && !strcmp(name + length - 7, ".target")) {
+    tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: systolic arrays ('%s') are not supported yet", name);
+    return NULL;
+  }
   const char *nearest = tn_nearest_name(name, names, N_CPUS + 1);
   if (nearest)
     tn_error(sink, TN_USAGE, TN_NOWHERE, "target: unknown target '%s'; did you mean '%s'?", name, nearest);

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include <signal.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,6 +90,7 @@ static tn_status run_command(int argc, char **argv) {
 /* The one guard outside the library's: of the command's own texts and lists. */
 int main(int argc, char **argv) {
   tn_guard guard;
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, told like others */
   if (setjmp(*tn_guard_enter(&guard))) return complain(TN_LIMIT, "out of memory");
   tn_status status = run_command(argc, argv);
   tn_guard_leave(&guard);

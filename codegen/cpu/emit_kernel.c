@@ -27,7 +27,7 @@ static int leaf_cost(const tn_stmt *first, const tn_stmt *end, const tn_stmt *re
 /* Points of a group: all of them for a bare multiply-add or copy. */
 static int group_size(const tn_emitter *e, int cost) {
   if (cost <= 2) return INT32_MAX;
-  int registers = e->u->cpu->vector_registers, size = cost <= 8 ? registers / 4 : registers / 16;
+  int registers = e->u->cpu->vector_registers, size = cost <= 8 ? registers / 4 : registers / 8;
   int bytes = e->vector >= 0 ? e->lanes * 4 : 4, parts = bytes / e->u->cpu->vector_bytes;
   size = parts > 1 ? size / parts : size;
   return size > 1 ? size : 1;

@@ -58,7 +58,6 @@ def digits_in_a_small_object(folder):
     text = sum(int(words[1]) for words in sections if words and words[0].startswith(".text"))
     check(text < 32768 and report["text_bytes"] <= text, f"{text} bytes of code, {report['text_bytes']} reported")
     check(set(report["undefined"]) <= {"memcpy", "memmove", "memset"}, str(report["undefined"]))
-    if not SANITIZED:
 
 
 def threads_do_not_change_bits(folder):
