@@ -36,7 +36,7 @@ static void touch(times *t, int buffer) {
 
 static void walk(times *t, const tn_step *steps) {
   for (const tn_step *step = steps; step; step = step->next) {
-    int begin = t->time++;
+    int begin = ++t->time; /* the time of all that this step touches */
     switch (step->kind) {
     case TN_STEP_RUN:
       for (int i = 0; i < t->plan->kernels[step->kernel]->n_parameters; i++) touch(t, step->arguments[i]);
