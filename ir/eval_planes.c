@@ -209,10 +209,13 @@ static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms
   tn_type part = complex ? tn_type_part(shape->type) : shape->type;
   bool exact = !tn_type_is_float(part);
   double u = exact ? 0 : tn_unit_roundoff(sums->type) * (double)terms * (complex ? 4 : 1);
+  double most = exact ? INFINITY : tn_float_from_bits(sums->type, tn_float_to_bits(sums->type, INFINITY) - 1);
   for (int64_t i = 0; i < tn_shape_elements(shape); i++) {
     double error = sums->error[i];
     if (exact)
       error = error > 0 ? INFINITY : 0;
+    else if (sums->size[i] > most) /* some order may overflow */
+      error = INFINITY;
     else if (!sum_is_exact(sums, i))
       error += u * sums->size[i] + (part == sums->type ? 0 : tn_half_ulp(part, sums->size[i]));
     tn_value_bound(result)[i] = error;
