@@ -1,6 +1,6 @@
 /* Speed of the reference evaluator: multiply-adds (or elements) a second.
  *
- *     eval_bench
+ *     bench_eval
  *
  * Each case is a small module in HLO text on random arguments, run until half a second
  * has passed.

@@ -84,6 +84,12 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
   return update_join(kernel, acc->update, acc->value);
 }
 
+bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
+  for (int i = 0; i < reduce->n_accumulators; i++)
+    if (tn_reduce_join(kernel, reduce, i) == TN_JOIN_ORDERED) return false;
+  return true;
+}
+
 /* ---- identities ---- */
 
 static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {

@@ -234,8 +234,10 @@ struct tn_kernel {
 };
 
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
-/* Of one accumulator. A reduce can be split only if none of its is ORDERED. */
+/* Of one accumulator. */
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator);
+/* Into partial results: no accumulator is ORDERED. */
+bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce);
 /* Of a computation that is this one binary operation. */
 tn_join tn_join_of_op(tn_op op);
 /* The join's identity in the accumulator's type: -0 for a float add. */

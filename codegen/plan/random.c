@@ -28,12 +28,6 @@ static bool has_loops(const tn_stmt *stmt) {
   return false;
 }
 
-static bool can_split(const tn_kernel *kernel, const tn_stmt *reduce) {
-  for (int i = 0; i < reduce->n_accumulators; i++)
-    if (tn_reduce_join(kernel, reduce, i) == TN_JOIN_ORDERED) return false;
-  return true;
-}
-
 static void draw_vector(dice *d, const tn_stmt *stmt) {
   static const int widths[] = {2, 4, 8, 16};
   tn_dim_schedule *dim = &d->dims[stmt->dims[roll(d, stmt->n_dims)]];
@@ -74,9 +68,9 @@ static bool draw(dice *d, const tn_stmt *stmt, bool vector) {
 
 static void draw_tree(dice *d, const tn_stmt *stmt, bool vector) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
-  bool may = vector && (reduce ? can_split(d->kernel, stmt) : !has_loops(stmt));
+  bool may = vector && (reduce ? tn_reduce_splits(d->kernel, stmt) : !has_loops(stmt));
   bool drawn = false;
-  if (reduce && !can_split(d->kernel, stmt))
+  if (reduce && !tn_reduce_splits(d->kernel, stmt))
     keep_in_order(d, stmt);
   else
     drawn = draw(d, stmt, may && (reduce || roll(d, 2)));

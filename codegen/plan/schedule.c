@@ -118,12 +118,6 @@ static bool is_leaf_nest(const tn_stmt *stmt) {
   return true;
 }
 
-static bool can_split(const tn_kernel *kernel, const tn_stmt *reduce) {
-  for (int i = 0; i < reduce->n_accumulators; i++)
-    if (tn_reduce_join(kernel, reduce, i) == TN_JOIN_ORDERED) return false;
-  return true;
-}
-
 /* The dim of `dims` along which the accesses vectorise best; -1 if none does. */
 static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes,
                            int *score) {
@@ -164,7 +158,7 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
   int inner_score = 0, outer_score = 0, inner = -1, outer = -1;
   bool taken = false;
   for (int i = 0; i < around->n_dims; i++) taken = taken || t->dims[around->dims[i]].lanes;
-  if (can_split(t->kernel, reduce) && reduce->n_dims)
+  if (tn_reduce_splits(t->kernel, reduce) && reduce->n_dims)
     inner = best_vector_dim(t, &accesses, reduce->dims + reduce->n_dims - 1, 1, lanes, &inner_score);
   bool alone = true; /* other nests in the loop want its dims scalar */
   for (const tn_stmt *s = around->body; s; s = s->next)

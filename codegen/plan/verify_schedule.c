@@ -109,12 +109,6 @@ static void check_nesting(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
 
 /* ---- vectors ---- */
 
-static bool can_split(const tn_kernel_check *c, const tn_stmt *reduce) {
-  for (int i = 0; i < reduce->n_accumulators; i++)
-    if (tn_reduce_join(c->kernel, reduce, i) == TN_JOIN_ORDERED) return false;
-  return true;
-}
-
 static void check_vectors(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
   for (int i = 0; i < stmt->n_dims; i++) {
     int dim = stmt->dims[i];
@@ -125,7 +119,7 @@ static void check_vectors(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
                       dim_name(c, outer));
     outer = dim;
     if (stmt->kind != TN_STMT_REDUCE) continue;
-    if (!can_split(c, stmt)) tn_kernel_fault(c, "vector %s: the reduce runs in order", dim_name(c, dim));
+    if (!tn_reduce_splits(c->kernel, stmt)) tn_kernel_fault(c, "vector %s: the reduce runs in order", dim_name(c, dim));
     if (!is_power_of_two((int64_t)s->lanes * s->vectors))
       tn_kernel_fault(c, "vector %s: %d*%d partial results do not fold by halves", dim_name(c, dim), s->lanes,
                       s->vectors);
