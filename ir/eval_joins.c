@@ -49,7 +49,8 @@ double tn_join_slack(const tn_join_size *s, tn_type kept, double result) {
   if (s->special || s->terms < 2) return 0;
   if (!s->fractional && s->size * u <= 0.5) return 0;
   if (s->op == TN_OP_ADD) return (double)s->terms * u * s->size;
-  double tiny = 2 * tn_half_ulp(kept, 0); /* a partial product that is subnormal */
+  /* A step of subnormal partial products; half of f64's would be 0. */
+  double tiny = ldexp(1, tn_float_least_exponent(kept));
   double lost = s->least * u < tiny ? (double)s->terms * tiny * s->size : 0;
   return (double)s->terms * 2 * u * fabs(result) + lost;
 }
