@@ -75,7 +75,8 @@ static bool map_open_file(tn_diagnostics *sink, const char *path, int fd, uint64
   return true;
 }
 
-bool tn_file_map(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out) {
+bool tn_file_map_pages(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out,
+                       bool *mapped) {
   holding *h = hold(arena);
   bool ok;
   if (strcmp(path, "-") == 0) {
@@ -93,7 +94,19 @@ bool tn_file_map(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64
     close(fd);
   }
   *out = (tn_str){.at = h->at ? h->at : "", .length = h->length};
+  *mapped = h->mapped;
   return ok;
+}
+
+bool tn_file_map(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out) {
+  bool mapped;
+  return tn_file_map_pages(arena, sink, path, max_bytes, out, &mapped);
+}
+
+void tn_file_forget_pages(const void *at, size_t bytes) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)at + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)at + bytes) / page * page;
+  if (end > first) madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 static int write_all(int fd, const tn_str *pieces, int count) {

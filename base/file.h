@@ -12,6 +12,13 @@
  * "-" reads standard input. Bytes after the end are not readable.                   */
 bool tn_file_map(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out);
 
+/* The same; *mapped: `out` is the file's own pages, not what a stream was read into. */
+bool tn_file_map_pages(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out,
+                       bool *mapped);
+/* Gives back the memory of the whole pages in a part of a mapped file; they are read again
+ * when they are touched.                                                               */
+void tn_file_forget_pages(const void *at, size_t bytes);
+
 /* Writes the file complete or not at all: a temporary file beside it, then a rename.
  * "-" writes standard output. Pieces are written in order.                          */
 bool tn_file_write(tn_diagnostics *sink, const char *path, const tn_str *pieces, int count, bool executable);

@@ -43,6 +43,7 @@ typedef struct {
   const char *path;
   const unsigned char *bytes;
   uint64_t length;
+  bool mapped;         /* bytes are the file's pages */
   uint64_t compressed; /* by all entries so far */
 } zip;
 
@@ -226,7 +227,12 @@ static bool read_entry(zip *z, entry *e, tn_npy *out) {
   if (e->packed != e->unpacked)
     return tn_npy_error(&e->place, TN_INVALID, "stored, but its sizes %llu and %llu differ",
                         (unsigned long long)e->packed, (unsigned long long)e->unpacked);
-  return tn_npy_read(z->arena, &e->place, e->data, (size_t)e->packed, out);
+  if (!tn_npy_read(z->arena, &e->place, e->data, (size_t)e->packed, out)) return false;
+  /* Where elements had to be moved nobody reads the file again. */
+  uintptr_t data = (uintptr_t)out->data, start = (uintptr_t)e->data;
+  bool copied = data < start || data >= start + e->packed;
+  if (copied && z->mapped) tn_file_forget_pages(e->data, (size_t)e->packed);
+  return true;
 }
 
 /* Entries that are no .npy are passed over. */
@@ -250,11 +256,12 @@ static bool read_zip(zip *z, tn_npz *out) {
 
 bool tn_npz_read(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_npz *out) {
   tn_str file;
+  bool mapped;
   *out = (tn_npz){0};
-  if (!tn_file_map(arena, sink, path, max_bytes, &file)) return false;
+  if (!tn_file_map_pages(arena, sink, path, max_bytes, &file, &mapped)) return false;
   const char *kept_path = tn_arena_string(arena, path);
   if (file.length >= 2 && memcmp(file.at, "PK", 2) == 0) {
-    zip z = {arena, sink, kept_path, (const unsigned char *)file.at, file.length, 0};
+    zip z = {arena, sink, kept_path, (const unsigned char *)file.at, file.length, mapped, 0};
     return read_zip(&z, out);
   }
   tn_npy *array = TN_NEW(arena, tn_npy);
