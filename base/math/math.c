@@ -15,6 +15,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/math/complex.h"
 #include "base/math/convert.h"
 #include "base/math/exponential.h"
 #include "base/math/hyperbolic.h"
@@ -49,6 +50,16 @@
 #define BINARY(name, opcode, type, ulp)                                                                      \
   DEFINE(name##_##type, type, name##_##type(LOAD(type, x), LOAD(type, y)))
 #define CONVERT(from, to) DEFINE(convert_##from##_##to, to, convert_##from##_##to(LOAD(from, x)))
+#define COMPLEX_ABS(name, opcode, type, ulp)                                                                 \
+  DEFINE(name##_real_##type, type, name##_real_##type(LOAD(type, x), LOAD(type, y)))
+#define COMPLEX(name, opcode, type, ulp)                                                                     \
+  COMPLEX_ABS(name, opcode, type, ulp)                                                                       \
+  DEFINE(name##_imag_##type, type, name##_imag_##type(LOAD(type, x), LOAD(type, y)))
+#define SECOND(type, of) ((const type *)(of) + TN_MATH_WIDTH)
+#define FOUR(type)       LOAD(type, x), LOAD(type, SECOND(type, x)), LOAD(type, y), LOAD(type, SECOND(type, y))
+#define COMPLEX_PAIR(name, opcode, type, ulp)                                                                \
+  DEFINE(name##_real_##type, type, name##_real_##type(FOUR(type)))                                           \
+  DEFINE(name##_imag_##type, type, name##_imag_##type(FOUR(type)))
 
 #else
 
@@ -74,6 +85,18 @@
   EXPORTED VALUE(to) PASTE(tn_math_convert_##from##_##to, SUFFIX)(VALUE(from) x) {                           \
     RETURN(convert_##from##_##to((v##from)(x)));                                                             \
   }
+#define PART2(stem, type)                                                                                    \
+  EXPORTED VALUE(type) PASTE(tn_math_##stem##_##type, SUFFIX)(VALUE(type) x, VALUE(type) y) {                \
+    RETURN(stem##_##type((v##type)(x), (v##type)(y)));                                                       \
+  }
+#define PART4(stem, type)                                                                                    \
+  EXPORTED VALUE(type)                                                                                       \
+      PASTE(tn_math_##stem##_##type, SUFFIX)(VALUE(type) a, VALUE(type) b, VALUE(type) c, VALUE(type) d) {   \
+    RETURN(stem##_##type((v##type)(a), (v##type)(b), (v##type)(c), (v##type)(d)));                           \
+  }
+#define COMPLEX_ABS(name, opcode, type, ulp)  PART2(name##_real, type)
+#define COMPLEX(name, opcode, type, ulp)      PART2(name##_real, type) PART2(name##_imag, type)
+#define COMPLEX_PAIR(name, opcode, type, ulp) PART4(name##_real, type) PART4(name##_imag, type)
 
 #endif
 
@@ -84,9 +107,16 @@
 #undef UNARY
 #undef BINARY
 #undef CONVERT
+#undef COMPLEX_ABS
+#undef COMPLEX
+#undef COMPLEX_PAIR
 #define UNARY(name, opcode, type, ulp)  PASTE(tn_math_##name##_##type, TN_MATH_CALL),
 #define BINARY(name, opcode, type, ulp) PASTE(tn_math_##name##_##type, TN_MATH_CALL),
 #define CONVERT(from, to)               PASTE(tn_math_convert_##from##_##to, TN_MATH_CALL),
+#define PART(name, type, part)                PASTE(tn_math_##name##_##part##_##type, TN_MATH_CALL),
+#define COMPLEX_ABS(name, opcode, type, ulp)  PART(name, type, real)
+#define COMPLEX(name, opcode, type, ulp)      PART(name, type, real) PART(name, type, imag)
+#define COMPLEX_PAIR(name, opcode, type, ulp) PART(name, type, real) PART(name, type, imag)
 extern void (*const PASTE(tn_math_calls, TN_MATH_CALL)[])(void *, const void *, const void *);
 void (*const PASTE(tn_math_calls, TN_MATH_CALL)[])(void *, const void *, const void *) = {
 #include "base/math/math.def"

@@ -26,11 +26,17 @@ enum {
 extern tn_math_call *const tn_math_calls_plain[], *const tn_math_calls_fused[],
                                                       *const tn_math_calls_fused_anywhere[];
 
-#define ROW(stem, opcode, from, to, arity, ulp)                                                              \
-  {opcode, "tn_math_" #stem, (tn_type)type_##from, (tn_type)type_##to, arity, ulp},
-#define UNARY(name, opcode, type, ulp)  ROW(name##_##type, opcode, type, type, 1, ulp)
-#define BINARY(name, opcode, type, ulp) ROW(name##_##type, opcode, type, type, 2, ulp)
-#define CONVERT(from, to)               ROW(convert_##from##_##to, "convert", from, to, 1, 0)
+#define ROW(stem, opcode, from, to, part, arity, ulp)                                                        \
+  {opcode, "tn_math_" #stem, (tn_type)type_##from, (tn_type)type_##to, part, arity, ulp},
+#define UNARY(name, opcode, type, ulp)       ROW(name##_##type, opcode, type, type, TN_PART_WHOLE, 1, ulp)
+#define BINARY(name, opcode, type, ulp)      ROW(name##_##type, opcode, type, type, TN_PART_WHOLE, 2, ulp)
+#define CONVERT(from, to)                    ROW(convert_##from##_##to, "convert", from, to, TN_PART_WHOLE, 1, 0)
+#define COMPLEX_ABS(name, opcode, type, ulp) ROW(name##_real_##type, opcode, type, type, TN_PART_REAL, 2, ulp)
+#define COMPLEX(name, opcode, type, ulp)                                                                     \
+  COMPLEX_ABS(name, opcode, type, ulp) ROW(name##_imag_##type, opcode, type, type, TN_PART_IMAGINARY, 2, ulp)
+#define COMPLEX_PAIR(name, opcode, type, ulp)                                                                \
+  ROW(name##_real_##type, opcode, type, type, TN_PART_REAL, 4, ulp)                                          \
+  ROW(name##_imag_##type, opcode, type, type, TN_PART_IMAGINARY, 4, ulp)
 
 static const tn_math_function rows[] = {
 #include "base/math/math.def"
@@ -43,11 +49,16 @@ const tn_math_function *tn_math_functions(size_t *count) {
   return rows;
 }
 
-const tn_math_function *tn_math_find(const char *opcode, tn_type type) {
+const tn_math_function *tn_math_find_part(const char *opcode, tn_part part, tn_type type) {
   for (int i = 0; i < ROWS; i++)
-    if (rows[i].operand == type && rows[i].result == type && strcmp(rows[i].opcode, opcode) == 0)
+    if (rows[i].operand == type && rows[i].result == type && rows[i].part == part &&
+        strcmp(rows[i].opcode, opcode) == 0)
       return &rows[i];
   return NULL;
+}
+
+const tn_math_function *tn_math_find(const char *opcode, tn_type type) {
+  return tn_math_find_part(opcode, TN_PART_WHOLE, type);
 }
 
 const tn_math_function *tn_math_find_convert(tn_type from, tn_type to) {

@@ -191,7 +191,8 @@ LLVMValueRef tn_select(tn_emitter *e, LLVMValueRef condition, LLVMValueRef a, LL
 
 /* ---- emit_math.c ---- */
 /* A call of base/math's function, or NULL if there is none. Operands in register form. */
-LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef *operands, int count);
+LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, LLVMValueRef *operands,
+                          int count);
 bool tn_math_link(tn_unit *u); /* after all kernels */
 
 /* ---- emit_op.c ---- */

@@ -18,6 +18,8 @@
 
 /* ---- calls ---- */
 
+enum { MAX_ARITY = 4 };
+
 static LLVMValueRef function_of(tn_emitter *e, const tn_math_function *row, int width) {
   tn_unit *u = e->u;
   char *name = tn_arena_printf(e->arena, "%s_w%d", row->symbol, width);
@@ -26,9 +28,9 @@ static LLVMValueRef function_of(tn_emitter *e, const tn_math_function *row, int 
   LLVMTypeRef result = tn_shaped(tn_memory_type(u, row->result), width == 1 ? 0 : width);
   if (function) return function;
   u->math_widths |= (unsigned)width;
-  return LLVMAddFunction(
-      u->module, name,
-      LLVMFunctionType(result, (LLVMTypeRef[]){operand, operand}, (unsigned)row->arity, false));
+  return LLVMAddFunction(u->module, name,
+                         LLVMFunctionType(result, (LLVMTypeRef[]){operand, operand, operand, operand},
+                                          (unsigned)row->arity, false));
 }
 
 static LLVMValueRef call(tn_emitter *e, const tn_math_function *row, int width, LLVMValueRef *x) {
@@ -60,7 +62,7 @@ static LLVMValueRef two_halves(tn_emitter *e, LLVMValueRef low, LLVMValueRef hig
 /* Memory-form operands of `lanes` lanes, a power of two; 0: scalars. */
 static LLVMValueRef call_wide(tn_emitter *e, const tn_math_function *row, int lanes, LLVMValueRef *x) {
   int width = width_for(e, row->operand, lanes ? lanes : 1);
-  LLVMValueRef part[2];
+  LLVMValueRef part[MAX_ARITY];
   if (!lanes || (lanes == width && width > 1)) return call(e, row, width, x);
   if (width > 1) {
     LLVMValueRef halves[2];
@@ -79,12 +81,13 @@ static LLVMValueRef call_wide(tn_emitter *e, const tn_math_function *row, int la
   return all;
 }
 
-LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef *operands, int count) {
-  const tn_math_function *row = tn_math_find(tn_ops[op].name, type);
+LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, LLVMValueRef *operands,
+                          int count) {
+  const tn_math_function *row = tn_math_find_part(tn_ops[op].name, part, type);
   bool by_f32 = !row && (type == TN_F16 || type == TN_BF16);
   if (by_f32) row = tn_math_find(tn_ops[op].name, TN_F32);
-  if (!row || row->arity != count || count > 2) return NULL;
-  LLVMValueRef x[2];
+  if (!row || row->arity != count || count > MAX_ARITY) return NULL;
+  LLVMValueRef x[MAX_ARITY];
   for (int i = 0; i < count; i++) x[i] = by_f32 ? operands[i] : tn_to_memory(e, type, operands[i]);
   LLVMValueRef value = call_wide(e, row, tn_lanes_of(operands[0]), x);
   return by_f32 ? tn_round_to_type(e, type, value) : tn_from_memory(e, row->result, value);

@@ -264,7 +264,7 @@ static LLVMValueRef reciprocal_root(tn_emitter *e, const tn_expr *expr, LLVMValu
 }
 
 static LLVMValueRef math(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef *operands) {
-  LLVMValueRef value = tn_math_emit(e, expr->op.op, type, operands, expr->op.n_operands);
+  LLVMValueRef value = tn_math_emit(e, expr->op.op, expr->op.part, type, operands, expr->op.n_operands);
   if (value) return value;
   if (expr->op.op == TN_OP_RSQRT && tn_type_is_float(type)) return reciprocal_root(e, expr, operands[0]);
   if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type))
@@ -285,6 +285,7 @@ LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   tn_type type = expr->op.operands[0]->type;
   if (!tn_type_emits(type)) return refuse(e, expr, type, x[0]);
   if (!tn_type_emits(expr->type)) return refuse(e, expr, expr->type, x[0]);
+  if (expr->op.part) return math(e, expr, type, x);
   LLVMTypeRef t = LLVMTypeOf(x[0]);
   switch ((int)expr->op.op) {
   case TN_OP_ADD:

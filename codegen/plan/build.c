@@ -767,6 +767,7 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
   finish_plan(&b);
   if (built) {
     for (int i = 0; i < plan->n_kernels; i++) {
+      tn_kernel_split_complex(arena, plan->kernels[i], plan->target);
       tn_kernel_merge_dims(arena, plan->kernels[i]);
       tn_kernel_number(arena, plan->kernels[i]);
     }

@@ -44,6 +44,9 @@ typedef struct {
 /* A step that copies between buffers of different layouts. */
 void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen);
 
+/* Complex numbers become pairs of real ones (complex.c). */
+void tn_kernel_split_complex(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
+
 /* Adjacent loops that every access treats as one become one. */
 void tn_kernel_merge_dims(tn_arena *arena, tn_kernel *kernel);
 

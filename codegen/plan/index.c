@@ -40,6 +40,7 @@ static int compare_operation(const tn_expr *a, const tn_expr *b) {
   int order = compare_number(a->op.n_operands, b->op.n_operands);
   if (!order && a->kind == TN_EXPR_OP) {
     order = compare_number(a->op.op, b->op.op);
+    if (!order) order = compare_number(a->op.part, b->op.part);
     if (!order) order = compare_number(a->op.direction, b->op.direction);
     if (!order) order = compare_number(a->op.total_order, b->op.total_order);
     if (!order) order = compare_number(a->op.exponent_bits, b->op.exponent_bits);

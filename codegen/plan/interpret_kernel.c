@@ -67,7 +67,7 @@ static void prepare_operation(tn_machine *m, tn_machine_node *n) {
   n->op.operand_type = expr->op.operands[0]->type;
   if (!uses_math(expr)) return; /* f16 and bf16 compute in f32 */
   tn_type type = tn_form_of(expr->type) == TN_FORM_SINGLE ? TN_F32 : TN_F64;
-  const tn_math_function *function = tn_math_find(tn_ops[expr->op.op].name, type);
+  const tn_math_function *function = tn_math_find_part(tn_ops[expr->op.op].name, expr->op.part, type);
   if (function) n->op.math = tn_math_scalar(function, m->target->fma);
 }
 

@@ -333,6 +333,17 @@ static bool compare_one(const tn_lane_op *op, const tn_lanes *a, const tn_lanes 
 
 /* ---- the rest ---- */
 
+/* Functions of four numbers, which are two complex ones. */
+static void apply_pairs(const tn_lane_op *op, tn_lanes *r, const tn_lanes *const *o, int count) {
+  bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
+  for (int i = 0; i < count; i++) {
+    if (single)
+      op->math(&r->f[i], (float[]){o[0]->f[i], o[1]->f[i]}, (float[]){o[2]->f[i], o[3]->f[i]});
+    else
+      op->math(&r->d[i], (double[]){o[0]->d[i], o[1]->d[i]}, (double[]){o[2]->d[i], o[3]->d[i]});
+  }
+}
+
 static void apply_math(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
   bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
   for (int i = 0; i < count; i++) {
@@ -439,6 +450,8 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *cons
   tn_type type = expr->type, from = op->operand_type;
   if (expr->kind == TN_EXPR_FMA) {
     fma_lanes(type, r, o, count);
+  } else if (op->math && expr->op.n_operands == 4) {
+    apply_pairs(op, r, o, count);
   } else if (op->math) {
     apply_math(op, r, o[0], o[expr->op.n_operands - 1], count);
   } else if (expr->op.op == TN_OP_CONVERT) {

@@ -268,7 +268,7 @@ static void index_value(tn_machine *m, tn_machine_node *n) {
 
 const tn_lanes *tn_machine_evaluate(tn_machine *m, tn_machine_node *n) {
   const tn_expr *expr = n->op.expr;
-  const tn_lanes *operands[3];
+  const tn_lanes *operands[4];
   switch (expr->kind) {
   case TN_EXPR_CONSTANT: return n->out; /* filled when it was prepared */
   case TN_EXPR_INDEX: index_value(m, n); return n->out;

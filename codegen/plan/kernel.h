@@ -24,6 +24,7 @@
 #ifndef TN_PLAN_KERNEL_H
 #define TN_PLAN_KERNEL_H
 
+#include "base/math/math.h"
 #include "ir/module.h"
 
 typedef struct tn_kernel tn_kernel;
@@ -91,7 +92,8 @@ struct tn_expr {
   tn_expr_kind kind;
   tn_type type; /* of the result; f16 and bf16 results are rounded to that type */
   union {
-    uint64_t bits[2];      /* CONSTANT; the second is a complex number's imaginary part */
+    uint64_t bits[2];      /* CONSTANT; the second is a complex number's imaginary part, which
+                              only the lowering knows: kernels of a plan are real */
     const tn_index *index; /* INDEX: converted to `type` as HLO's convert from s64 does */
     struct {
       int buffer;                /* of the kernel */
@@ -104,6 +106,8 @@ struct tn_expr {
     int value; /* VALUE: number of the let or accumulator */
     struct {
       tn_op op;
+      tn_part part;                     /* of a function of complex numbers, whose operands are their parts:
+                       log<imag>(a, b) is the imaginary part of log(a + bi) */
       tn_direction direction;           /* compare */
       bool total_order;                 /* compare */
       int exponent_bits, mantissa_bits; /* reduce-precision */
@@ -232,6 +236,10 @@ struct tn_kernel {
   tn_schedule schedule;
   const char *source; /* op_name and file:line it comes from; NULL if unknown */
 };
+
+/* The shape in which kernels see an array: c64[d0,d1] is f32[d0,d1,2], the new dim minor-most
+ * in its layout too; real shapes stay.                                                    */
+const tn_shape *tn_shape_of_parts(tn_arena *arena, const tn_shape *shape);
 
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
 /* Of one accumulator. */

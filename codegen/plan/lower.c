@@ -422,7 +422,7 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
 
 const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (l->failed) return NULL;
-  if (tn_shape_is_array(inst->shape) && !tn_type_is_native(inst->shape->type))
+  if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
     return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
   const tn_expr *known = recall(l, inst, 0, at);

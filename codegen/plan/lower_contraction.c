@@ -3,7 +3,8 @@
  * Both are sums of products. Floats accumulate in f32, in f64 where an operand or the
  * result has that type, and are rounded to the result's type at the end; where the target
  * has it, each step is one fma.
- * Integers are widened to the result's type first.
+ * Integers are widened to the result's type first. Complex sums are complex here; what
+ * becomes of them is told in complex.c.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -24,7 +25,8 @@ static const tn_expr *multiply_add(tn_lowering *l, tn_type type, const tn_open_r
   const tn_expr *sum = tn_expr_value(arena, type, reduce->values[0]);
   a = tn_expr_convert(arena, type, a);
   b = tn_expr_convert(arena, type, b);
-  if (tn_lower_has_fma(l, type)) return tn_expr_fma(arena, a, b, sum);
+  bool complex = tn_type_is_complex(type); /* complex.c knows whether the target has it */
+  if (complex || tn_lower_has_fma(l, type)) return tn_expr_fma(arena, a, b, sum);
   if (type == TN_PRED) /* predicates: or of ands */
     return tn_expr_binary(arena, TN_OP_OR, type, sum, tn_expr_binary(arena, TN_OP_AND, type, a, b));
   return tn_expr_binary(arena, TN_OP_ADD, type, sum, tn_expr_binary(arena, TN_OP_MULTIPLY, type, a, b));

@@ -9,7 +9,7 @@
 const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands) {
   bool second = inst->op == TN_OP_SELECT || inst->op == TN_OP_CLAMP;
   if (inst->n_operands > 3 || !inst->n_operands ||
-      !tn_op_is_native(inst->op, inst->shape->type, operands[second]->type))
+      !tn_op_lowers(inst->op, inst->shape->type, operands[second]->type))
     return tn_lower_fail(l, inst, false);
   tn_expr *expr =
       (tn_expr *)tn_expr_op(tn_lower_arena(l), inst->op, inst->shape->type, inst->n_operands, operands);
@@ -76,7 +76,7 @@ static bool lower_one(scalars *s, tn_inst *inst, const tn_expr *const *parameter
     return lower_called(s, inst, out);
   if (inst->op == TN_OP_GET_TUPLE_ELEMENT)
     return out[0] = parts_of(s, inst->operands[0])[inst->attr.index.index], true;
-  if (!tn_shape_is_scalar(inst->shape) || !tn_type_is_native(inst->shape->type) || inst->n_operands > 3)
+  if (!tn_shape_is_scalar(inst->shape) || !tn_type_lowers(inst->shape->type) || inst->n_operands > 3)
     return fail(s, inst);
   if (inst->op == TN_OP_CONSTANT)
     return out[0] = tn_expr_element(tn_lower_arena(s->l), inst->attr.constant.literal, 0), true;

@@ -7,12 +7,13 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/native.h"
-#include "base/math/math.h"
 
 bool tn_type_is_native(tn_type type) {
   return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||
          (tn_type_is_integer(type) && tn_type_bits(type) >= 8);
 }
+
+bool tn_type_lowers(tn_type type) { return tn_type_is_native(type) || tn_type_is_complex(type); }
 
 enum { FLOATS = 1, INTEGERS = 2, PREDICATES = 4, ALL = 7 };
 
@@ -65,6 +66,25 @@ bool tn_op_is_native(tn_op op, tn_type result, tn_type operand) {
     if (rules[i].op == op && rules[i].types & set_of(operand)) return true;
   if (!tn_type_is_float(operand)) return false;
   return tn_math_find(tn_ops[op].name, operand == TN_F64 ? TN_F64 : TN_F32) != NULL;
+}
+
+bool tn_part_is_native(tn_op op, tn_part part, tn_type part_type) {
+  return tn_math_find_part(tn_ops[op].name, part, part_type) != NULL;
+}
+
+/* What codegen/plan/complex.c writes with real operations. */
+static bool is_plain_complex(tn_op op) {
+  return op == TN_OP_ADD || op == TN_OP_SUBTRACT || op == TN_OP_NEGATE || op == TN_OP_MULTIPLY ||
+         op == TN_OP_SELECT || op == TN_OP_COMPARE || op == TN_OP_CONVERT || op == TN_OP_COMPLEX ||
+         op == TN_OP_REAL || op == TN_OP_IMAG;
+}
+
+bool tn_op_lowers(tn_op op, tn_type result, tn_type operand) {
+  if (!tn_type_lowers(result) || !tn_type_lowers(operand)) return false;
+  bool part_of_real = tn_type_is_float(operand) && (op == TN_OP_REAL || op == TN_OP_IMAG);
+  bool complex = tn_type_is_complex(operand) || tn_type_is_complex(result) || part_of_real;
+  if (!complex) return tn_op_is_native(op, result, operand);
+  return is_plain_complex(op) || tn_part_is_native(op, TN_PART_REAL, tn_type_part(operand));
 }
 
 /* What is neither here nor elementwise is refused. */

@@ -5,13 +5,22 @@
 #ifndef TN_PLAN_NATIVE_H
 #define TN_PLAN_NATIVE_H
 
+#include "base/math/math.h"
 #include "ir/module.h"
 
 /* pred, s8…s64, u8…u64, f16, bf16, f32, f64. */
 bool tn_type_is_native(tn_type type);
 
+/* Those, and complex numbers: what kernels are lowered from. */
+bool tn_type_lowers(tn_type type);
+
 /* An elementwise `op` on operands of type `operand` (of select: the second's). */
 bool tn_op_is_native(tn_op op, tn_type result, tn_type operand);
+
+/* One part of a function of complex numbers whose parts have type `part_type`. */
+bool tn_part_is_native(tn_op op, tn_part part, tn_type part_type);
+/* What becomes a native operation, or several. */
+bool tn_op_lowers(tn_op op, tn_type result, tn_type operand);
 
 /* How a plan computes an opcode. */
 typedef enum {

@@ -138,11 +138,13 @@ static void print_op_name(printer *p, const tn_expr *expr) {
   if (expr->op.op == TN_OP_CONVERT) tn_text_printf(p->out, "<%s>", tn_type_name(expr->type));
   if (expr->op.op == TN_OP_REDUCE_PRECISION)
     tn_text_printf(p->out, "<%d, %d>", expr->op.exponent_bits, expr->op.mantissa_bits);
+  if (expr->op.part) tn_text_put(p->out, expr->op.part == TN_PART_REAL ? "<real>" : "<imag>");
 }
 
 static void print_operation(printer *p, const tn_expr *expr, tn_type expected) {
   if (expected != expr->type) expected = TN_TYPE_NONE;
-  const char *between = expr->kind == TN_EXPR_OP && expr->op.n_operands == 2 ? infix(expr->op.op) : NULL;
+  bool two = expr->kind == TN_EXPR_OP && expr->op.n_operands == 2 && !expr->op.part;
+  const char *between = two ? infix(expr->op.op) : NULL;
   if (expr->kind == TN_EXPR_FMA)
     tn_text_put(p->out, "fma");
   else if (!between)

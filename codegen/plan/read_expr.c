@@ -222,11 +222,24 @@ static bool read_direction(tn_kernel_reader *k, tn_expr *expr) {
   return tn_read_fail(k->r, k->r->at, "expected EQ, NE, GE, GT, LE or LT");
 }
 
+/* real>, imag> */
+static bool read_part(tn_kernel_reader *k, tn_expr *expr) {
+  if (tn_read_accept_word(k->r, "real"))
+    expr->op.part = TN_PART_REAL;
+  else if (tn_read_accept_word(k->r, "imag"))
+    expr->op.part = TN_PART_IMAGINARY;
+  else
+    return tn_read_fail(k->r, k->r->at, "expected real or imag");
+  return tn_read_expect(k->r, '>', "after the part");
+}
+
 /* What the operands do not say, in angle brackets. */
 static bool read_parameters(tn_kernel_reader *k, tn_expr *expr) {
   int64_t bits[2];
   tn_op op = expr->op.op;
-  if (op != TN_OP_COMPARE && op != TN_OP_CONVERT && op != TN_OP_REDUCE_PRECISION) return true;
+  bool needed = op == TN_OP_COMPARE || op == TN_OP_CONVERT || op == TN_OP_REDUCE_PRECISION;
+  if (!needed && tn_read_accept(k->r, '<')) return read_part(k, expr);
+  if (!needed) return true;
   if (!tn_read_expect(k->r, '<', "after the operation's name")) return false;
   if (op == TN_OP_COMPARE && !read_direction(k, expr)) return false;
   if (op == TN_OP_CONVERT && !tn_read_type(k->r, &expr->type)) return false;
@@ -242,8 +255,9 @@ static bool read_parameters(tn_kernel_reader *k, tn_expr *expr) {
 }
 
 static bool read_operands(tn_kernel_reader *k, tn_expr *expr, tn_type expected) {
-  const tn_expr *operands[3];
+  const tn_expr *operands[4];
   int wanted = expr->kind == TN_EXPR_FMA ? 3 : tn_ops[expr->op.op].arity;
+  if (expr->kind == TN_EXPR_OP && expr->op.part) wanted = wanted > 2 ? 4 : 2 * wanted;
   if (!tn_read_expect(k->r, '(', "before the operands")) return false;
   for (int i = 0; i < wanted; i++) {
     if (i && !tn_read_expect(k->r, ',', "between operands")) return false;
@@ -280,7 +294,10 @@ static bool read_operation(tn_kernel_reader *k, tn_type expected, const tn_expr 
   if (!read_parameters(k, expr) || !read_operands(k, expr, expected)) return false;
   bool second = expr->kind == TN_EXPR_OP && (expr->op.op == TN_OP_SELECT || expr->op.op == TN_OP_CLAMP);
   tn_type operand = expr->op.operands[second]->type;
-  if (expr->kind == TN_EXPR_OP && !tn_op_is_native(expr->op.op, expr->type, operand))
+  bool native =
+      expr->kind != TN_EXPR_OP || (expr->op.part ? tn_part_is_native(expr->op.op, expr->op.part, operand)
+                                                 : tn_op_is_native(expr->op.op, expr->type, operand));
+  if (!native)
     return tn_read_fail(k->r, from, "%s: no native form for %s", tn_ops[expr->op.op].name,
                         tn_type_name(operand));
   return true;

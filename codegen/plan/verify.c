@@ -111,13 +111,14 @@ static bool same_layout(const tn_shape *a, const tn_shape *b) {
 static void check_argument(plan_check *c, const tn_kernel *kernel, int parameter, int buffer) {
   const tn_kernel_buffer *p = &kernel->buffers[parameter];
   const tn_buffer *b = buffer_at(c, buffer);
-  if (tn_type_bytes(p->shape->type) != tn_type_bytes(b->shape->type))
+  const tn_shape *shape = tn_shape_of_parts(c->arena, b->shape);
+  if (tn_type_bytes(p->shape->type) != tn_type_bytes(shape->type))
     fault(c, "run %s: %s is %s, %s is %s", kernel->name, p->name, tn_type_name(p->shape->type), b->name,
           tn_type_name(b->shape->type));
   else if (tn_layout_bytes(p->shape) != b->bytes)
     fault(c, "run %s: %s has %lld bytes, %s has %lld", kernel->name, p->name,
           (long long)tn_layout_bytes(p->shape), b->name, (long long)b->bytes);
-  else if (!same_layout(p->shape, b->shape))
+  else if (!same_layout(p->shape, shape))
     fault(c, "run %s: %s and %s have different layouts", kernel->name, p->name, b->name);
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   int errors;
   bool *dim_open, *value_open, *local_open; /* in scope */
   bool *dim_used, *value_used, *written;    /* by some statement so far */
+  uint64_t *parts_written;                  /* of buffers: constants of the last dim */
   const tn_nest **home;                     /* of locals: the nest that holds them */
 } tn_kernel_check;
 

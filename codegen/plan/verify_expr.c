@@ -102,9 +102,27 @@ static void check_fma(tn_kernel_check *c, const tn_expr *expr) {
   same_types(c, expr, "fma", expr->type, 0);
 }
 
+/* log<imag>(a, b): operands and result have the parts' type. */
+static void check_part(tn_kernel_check *c, const tn_expr *expr) {
+  const char *name = tn_ops[expr->op.op].name;
+  tn_type type = expr->op.operands[0]->type;
+  if (expr->op.n_operands != 2 * tn_ops[expr->op.op].arity)
+    tn_kernel_fault(c, "%s: %d operands", name, expr->op.n_operands);
+  else if (!tn_part_is_native(expr->op.op, expr->op.part, type))
+    tn_kernel_fault(c, "%s: no native form for parts of %s", name, tn_type_name(type));
+  if (expr->type != type)
+    tn_kernel_fault(c, "%s: the result is %s, used as %s", name, tn_type_name(type),
+                    tn_type_name(expr->type));
+  same_types(c, expr, name, type, 0);
+}
+
 static void check_op(tn_kernel_check *c, const tn_expr *expr) {
   tn_op op = expr->op.op;
   const char *name = tn_ops[op].name;
+  if (expr->op.part) {
+    check_part(c, expr);
+    return;
+  }
   if (!tn_op_is(op, TN_OP_ELEMENTWISE) || tn_ops[op].arity != expr->op.n_operands || !expr->op.n_operands) {
     tn_kernel_fault(c, "%s: %d operands", name, expr->op.n_operands);
     return;

@@ -4,7 +4,9 @@
  * That is proved for stores whose place in the buffer (row-major) is a sum of dims
  * with the scales of a mixed-radix number: 1, s0, s0*s1, … up to the buffer's size,
  * in any order: each value of the dims is another element, and all elements occur.
- * A store of another form is refused as not proved.
+ * A store of another form is refused as not proved. Several stores cover a buffer together
+ * if each has its own constant as the last index, and all of that dim's constants occur:
+ * y[…, 0] and y[…, 1], the parts of complex numbers.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -34,9 +36,11 @@ static int64_t scale_of(const tn_index *index, int dim) {
   return 0;
 }
 
-static const tn_index *row_major(tn_kernel_check *c, const tn_shape *shape, const tn_index *const *at) {
+/* Of the first `rank` dims. */
+static const tn_index *row_major(tn_kernel_check *c, const tn_shape *shape, int rank,
+                                 const tn_index *const *at) {
   const tn_index *sum = tn_index_constant(c->arena, 0);
-  for (int d = 0; d < shape->rank; d++)
+  for (int d = 0; d < rank; d++)
     sum = tn_index_add(c->arena, tn_index_scale(c->arena, sum, shape->dims[d]), at[d]);
   return sum;
 }
@@ -65,17 +69,34 @@ static bool covers(tn_kernel_check *c, const tn_index *place, const int *dims, i
   return reach == elements && place->constant == 0 && varying == n_dims;
 }
 
+/* The bit of the constant that the store has as its last index, among those of the dim: 0,
+ * and all bits, if it has none.                                                           */
+static uint64_t part_of(const tn_shape *shape, const tn_stmt *store, uint64_t *all) {
+  int last = shape->rank - 1;
+  *all = 0;
+  if (last < 0 || shape->dims[last] < 2 || shape->dims[last] > 32 || store->at[last]->n_terms) return 0;
+  int64_t constant = store->at[last]->constant;
+  if (constant < 0 || constant >= shape->dims[last]) return 0;
+  *all = (UINT64_C(1) << shape->dims[last]) - 1;
+  return UINT64_C(1) << constant;
+}
+
 static void check_once(tn_kernel_check *c, const tn_stmt *store, const tn_nest *nest) {
   const tn_kernel_buffer *b = &c->kernel->buffers[store->buffer];
-  if (c->written[store->buffer]) {
+  uint64_t all, part = part_of(b->shape, store, &all), *parts = &c->parts_written[store->buffer];
+  if (c->written[store->buffer] || (part & *parts) || (!part && *parts)) {
     tn_kernel_fault(c, "%s is written by two stores", b->name);
     return;
   }
+  *parts |= part;
+  c->written[store->buffer] = *parts == all;
   if (tn_check_never_runs(c)) return;
   int *dims = TN_NEW_ARRAY(c->arena, int, c->kernel->n_dims + 1);
   int n_dims = dims_around(c, nest, c->home[store->buffer], dims);
-  const tn_index *place = row_major(c, b->shape, store->at);
-  if (!covers(c, place, dims, n_dims, tn_shape_elements(b->shape)))
+  const tn_index *place = row_major(c, b->shape, b->shape->rank - (part != 0), store->at);
+  int64_t elements = tn_shape_elements(b->shape);
+  if (part) elements /= b->shape->dims[b->shape->rank - 1];
+  if (!covers(c, place, dims, n_dims, elements))
     tn_kernel_fault(c, "the store to %s is not proved to write each of its %lld elements once", b->name,
                     (long long)tn_shape_elements(b->shape));
 }
@@ -113,7 +134,6 @@ static void check_store(tn_kernel_check *c, const tn_stmt *stmt, const tn_nest *
     tn_kernel_fault(c, "%s is updated in place, and read at another element", b->name);
   tn_check_inside(c, "store", stmt->buffer, stmt->at);
   check_once(c, stmt, nest);
-  c->written[stmt->buffer] = true;
 }
 
 /* ---- nests ---- */
@@ -242,7 +262,8 @@ static void check_outputs(tn_kernel_check *c) {
     const tn_kernel_buffer *b = &c->kernel->buffers[i];
     bool out = b->access == TN_BUFFER_OUT || b->access == TN_BUFFER_INOUT;
     if (out && !c->written[i] && tn_shape_elements(b->shape))
-      tn_kernel_fault(c, "%s is never written", b->name);
+      tn_kernel_fault(c, c->parts_written[i] ? "only some parts of %s are written" : "%s is never written",
+                      b->name);
   }
 }
 
@@ -255,6 +276,7 @@ bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *s
   c.value_used = TN_NEW_ARRAY(scratch, bool, kernel->n_values);
   c.local_open = TN_NEW_ARRAY(scratch, bool, kernel->n_buffers);
   c.written = TN_NEW_ARRAY(scratch, bool, kernel->n_buffers);
+  c.parts_written = TN_NEW_ARRAY(scratch, uint64_t, kernel->n_buffers);
   c.home = TN_NEW_ARRAY(scratch, const tn_nest *, kernel->n_buffers);
   check_parameters(&c);
   if (!kernel->body || kernel->body->kind != TN_STMT_LOOP || kernel->body->next)

@@ -83,7 +83,7 @@ static bool measure(const tn_math_function *f, uint64_t stride) {
 }
 
 static bool wanted(const tn_math_function *f, int count, char **opcodes) {
-  if (f->result != TN_F32 || f->operand != TN_F32) return false;
+  if (f->result != TN_F32 || f->operand != TN_F32 || f->part) return false;
   for (int i = 0; i < count; i++)
     if (strcmp(opcodes[i], f->opcode) == 0) return true;
   return count == 0;

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/math/math.h"
+#include "test/unit/math/lanes.h"
 #include "test/unit/math/operands.h"
 
 #include <criterion/criterion.h>
@@ -41,11 +42,15 @@ static void wrap(LLVMModuleRef module, const tn_math_function *f, size_t row, in
       LLVMAddFunction(module, name, LLVMFunctionType(LLVMVoidTypeInContext(context), pointers, 3, false));
   LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
   LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, wrapper, ""));
-  LLVMTypeRef operands[2];
+  LLVMTypeRef operands[4];
   LLVMGetParamTypes(type, operands);
-  LLVMValueRef values[2];
-  for (unsigned i = 0; i < (unsigned)f->arity; i++) {
-    values[i] = LLVMBuildLoad2(builder, operands[i], LLVMGetParam(wrapper, i + 1), "");
+  LLVMValueRef values[4];
+  for (unsigned i = 0; i < (unsigned)f->arity; i++) { /* of four, two lie side by side */
+    unsigned beside = f->arity > 2 ? 2 : 1;
+    LLVMValueRef second = LLVMConstInt(LLVMInt32TypeInContext(context), i % beside * (unsigned)width, false);
+    LLVMTypeRef element = width > 1 ? LLVMGetElementType(operands[i]) : operands[i];
+    LLVMValueRef at = LLVMBuildGEP2(builder, element, LLVMGetParam(wrapper, i / beside + 1), &second, 1, "");
+    values[i] = LLVMBuildLoad2(builder, operands[i], at, "");
     LLVMSetAlignment(values[i], 1);
   }
   LLVMValueRef result = LLVMBuildCall2(builder, type, function, values, (unsigned)f->arity, "");
@@ -90,16 +95,16 @@ static void compare(LLVMExecutionEngineRef engine, size_t row, int width, bool f
   char name[32];
   snprintf(name, sizeof name, "call_%zu", row);
   tn_math_call *call = (tn_math_call *)LLVMGetFunctionAddress(engine, name);
-  unsigned char x[LANES * 8], y[LANES * 8], lanes[LANES * 8], one[8];
+  unsigned char x[LANES * 16], y[LANES * 16], lanes[LANES * 8], one[8];
   size_t in = tn_type_bytes(f->operand), out = tn_type_bytes(f->result);
   for (int round = 0; round < ROUNDS; round++) {
-    for (int i = 0; i < width; i++) {
+    for (int i = 0; i < 2 * width; i++) {
       operands_draw(f->operand, state, x + (size_t)i * in);
       operands_draw(f->operand, state, y + (size_t)i * in);
     }
     call(lanes, x, y);
     for (int i = 0; i < width; i++) {
-      tn_math_scalar(f, fma)(one, x + (size_t)i * in, y + (size_t)i * in);
+      lanes_scalar(f, tn_math_scalar(f, fma), width, i, one, x, y);
       cr_assert(operands_same(f->result, one, lanes + (size_t)i * out), "%s, width %d, lane %d", f->symbol,
                 width, i);
     }

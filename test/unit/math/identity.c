@@ -14,19 +14,19 @@
 extern tn_math_call *const tn_math_calls_fused_anywhere[];
 
 static void compare_row(const tn_math_function *f, int row, const lanes_variant *v, uint64_t *state) {
-  unsigned char x[TEST_LANES * 8], y[TEST_LANES * 8], lanes[TEST_LANES * 8], one[8];
+  unsigned char x[TEST_LANES * 16], y[TEST_LANES * 16], lanes[TEST_LANES * 8], one[8];
   size_t in = tn_type_bytes(f->operand), out = tn_type_bytes(f->result);
-  for (int i = 0; i < TEST_LANES; i++) {
+  for (int i = 0; i < 2 * TEST_LANES; i++) {
     operands_draw(f->operand, state, x + (size_t)i * in);
     operands_draw(f->operand, state, y + (size_t)i * in);
   }
   lanes_call(v, row, lanes, x, y);
   for (int i = 0; i < TEST_LANES; i++) {
-    tn_math_scalar(f, v->fma)(one, x + (size_t)i * in, y + (size_t)i * in);
+    lanes_scalar(f, tn_math_scalar(f, v->fma), v->width, i, one, x, y);
     cr_assert(operands_same(f->result, one, lanes + (size_t)i * out), "%s: %s lane %d", v->name, f->symbol,
               i);
     if (!v->fma) continue;
-    tn_math_calls_fused_anywhere[row](one, x + (size_t)i * in, y + (size_t)i * in);
+    lanes_scalar(f, tn_math_calls_fused_anywhere[row], v->width, i, one, x, y);
     cr_assert(operands_same(f->result, one, lanes + (size_t)i * out), "fma of the C library: %s lane %d",
               f->symbol, i);
   }

@@ -35,11 +35,24 @@ const lanes_variant *lanes_variants(int *count) {
 void lanes_call(const lanes_variant *variant, int row, void *result, const void *x, const void *y) {
   size_t count;
   const tn_math_function *f = &tn_math_functions(&count)[row];
-  size_t in = tn_type_bytes(f->operand) * (size_t)variant->width;
+  size_t in = tn_type_bytes(f->operand) * (size_t)variant->width * (f->arity > 2 ? 2 : 1);
   size_t out = tn_type_bytes(f->result) * (size_t)variant->width;
   for (int i = 0; i < TEST_LANES / variant->width; i++)
     variant->calls[row]((char *)result + i * out, (const char *)x + i * in,
                         y ? (const char *)y + i * in : NULL);
+}
+
+void lanes_scalar(const tn_math_function *f, tn_math_call *call, int width, int i, void *result,
+                  const void *x, const void *y) {
+  size_t bytes = tn_type_bytes(f->operand);
+  const char *from[2] = {x, y};
+  char operands[2][16];
+  size_t numbers = f->arity > 2 ? 2 : 1, group = (size_t)(i / width), lane = (size_t)(i % width);
+  for (int k = 0; k < 2; k++)
+    for (size_t n = 0; n < numbers; n++)
+      memcpy(operands[k] + n * bytes, from[k] + ((group * numbers + n) * (size_t)width + lane) * bytes,
+             bytes);
+  call(result, operands[0], operands[1]);
 }
 
 const lanes_variant *lanes_widest(bool fma) {
