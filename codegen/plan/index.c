@@ -270,36 +270,66 @@ const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, con
 
 /* ---- strides ---- */
 
-static bool depends_on(const tn_index *index, int dim);
+static bool depends_on(const tn_kernel *kernel, const tn_index *index, int dim);
 
-static bool expr_depends_on(const tn_expr *expr, int dim) {
+/* The let of `value` below `body`; NULL: it is an accumulator, or not there (yet). *inside: a
+ * loop of `dim` stands around it.                                                        */
+static const tn_stmt *find_let(const tn_stmt *body, int value, int dim, bool *inside) {
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    if (stmt->kind == TN_STMT_LET && stmt->value == value) return stmt;
+    const tn_stmt *found = find_let(stmt->body, value, dim, inside);
+    if (!found) continue;
+    for (int i = 0; i < stmt->n_dims; i++) *inside = *inside || stmt->dims[i] == dim;
+    return found;
+  }
+  return NULL;
+}
+
+static bool load_depends_on(const tn_kernel *kernel, const tn_expr *load, int dim);
+
+/* What may be written meanwhile may change with every dim. */
+static bool expr_depends_on(const tn_kernel *kernel, const tn_expr *expr, int dim) {
   switch (expr->kind) {
   case TN_EXPR_CONSTANT: return false;
-  case TN_EXPR_VALUE: return true; /* where it was computed is not known here */
-  case TN_EXPR_INDEX: return depends_on(expr->index, dim);
-  case TN_EXPR_LOAD: return true;
+  case TN_EXPR_VALUE: {
+    bool inside = false;
+    const tn_stmt *let = find_let(kernel->body, expr->value, dim, &inside);
+    return !let || (inside && expr_depends_on(kernel, let->expr, dim));
+  }
+  case TN_EXPR_INDEX: return depends_on(kernel, expr->index, dim);
+  case TN_EXPR_LOAD: return load_depends_on(kernel, expr, dim);
   case TN_EXPR_OP:
   case TN_EXPR_FMA:
     for (int i = 0; i < expr->op.n_operands; i++)
-      if (expr_depends_on(expr->op.operands[i], dim)) return true;
+      if (expr_depends_on(kernel, expr->op.operands[i], dim)) return true;
     return false;
   }
   return true;
 }
 
-static bool term_depends_on(const tn_term *term, int dim) {
+static bool load_depends_on(const tn_kernel *kernel, const tn_expr *load, int dim) {
+  if (load->load.buffer >= kernel->n_parameters || kernel->buffers[load->load.buffer].access != TN_BUFFER_IN)
+    return true;
+  for (int d = 0; d < load->load.rank; d++)
+    if (depends_on(kernel, load->load.at[d], dim)) return true;
+  for (int i = 0; i < load->load.n_guards; i++)
+    if (depends_on(kernel, load->load.guards[i].index, dim)) return true;
+  return load->load.fill && expr_depends_on(kernel, load->load.fill, dim);
+}
+
+static bool term_depends_on(const tn_kernel *kernel, const tn_term *term, int dim) {
   switch (term->kind) {
   case TN_TERM_DIM: return term->dim == dim;
   case TN_TERM_QUOTIENT:
-  case TN_TERM_REMAINDER: return depends_on(term->of, dim);
-  case TN_TERM_VALUE: return expr_depends_on(term->value, dim);
+  case TN_TERM_REMAINDER: return depends_on(kernel, term->of, dim);
+  case TN_TERM_VALUE: return expr_depends_on(kernel, term->value, dim);
   }
   return true;
 }
 
-static bool depends_on(const tn_index *index, int dim) {
+static bool depends_on(const tn_kernel *kernel, const tn_index *index, int dim) {
   for (int i = 0; i < index->n_terms; i++)
-    if (term_depends_on(&index->terms[i], dim)) return true;
+    if (term_depends_on(kernel, &index->terms[i], dim)) return true;
   return false;
 }
 
@@ -318,13 +348,13 @@ static int64_t granularity(const tn_index *index, int dim, int64_t step, int64_t
 static bool term_stride(const tn_kernel *kernel, const tn_term *term, int dim, int64_t step,
                         int64_t *stride) {
   *stride = 0;
-  if (!term_depends_on(term, dim)) return true;
+  if (!term_depends_on(kernel, term, dim)) return true;
   if (term->kind == TN_TERM_DIM) return *stride = 1, true;
   if (term->kind == TN_TERM_VALUE) return false;
   int64_t inner;
   for (int i = 0; i < term->of->n_terms; i++) { /* only plain dims may depend on it inside */
     const tn_term *part = &term->of->terms[i];
-    if (part->kind != TN_TERM_DIM && term_depends_on(part, dim)) return false;
+    if (part->kind != TN_TERM_DIM && term_depends_on(kernel, part, dim)) return false;
   }
   if (!tn_index_stride(kernel, term->of, dim, step, &inner)) return false;
   int64_t reach = inner * (step - 1);
