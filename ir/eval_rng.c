@@ -129,17 +129,21 @@ static double parameter_of(const tn_value *value) {
   return lanes.re[0].f;
 }
 
+/* Normal numbers go through functions that others may compute a few bits differently. */
 static void store_float_number(const tn_inst *inst, tn_value *to, int64_t i, double a, double b,
                                const uint32_t bits[4]) {
   tn_type type = tn_value_type(to);
-  double u = fraction(bits[0], bits[1]), number;
+  double u = fraction(bits[0], bits[1]), number, own = 0;
   if (inst->attr.rng.distribution == TN_RNG_NORMAL) {
-    number = a + b * sqrt(-2 * log1p(-u)) * cos(6.283185307179586 * fraction(bits[2], bits[3]));
+    double radius = sqrt(-2 * log1p(-u));
+    number = a + b * radius * cos(6.283185307179586 * fraction(bits[2], bits[3]));
+    own = ldexp(fabs(a) + fabs(b) * radius, -49) + tn_unit_roundoff(type) * fabs(number);
   } else {
     number = tn_round_float(type, a + u * (b - a));
     if (number >= b) number = a; /* rounding may not reach the open end */
   }
   tn_store_float(type, (char *)tn_value_data(to) + (size_t)i * tn_type_bytes(type), number);
+  if (to->literal.bound) tn_value_bound(to)[i] = own;
 }
 
 /* Uniform in [a, b), or normal with mean a and deviation b. */

@@ -445,8 +445,10 @@ static bool is_renaming(const builder *b, const tn_inst *inst) {
   if (!tn_shape_is_array(inst->shape) || !tn_shape_is_array(operand->shape)) return false;
   tn_plan_value *value = b->values[operand->id];
   if (b->buffers.at[value->buffer].shape->layout) return false;
+  int to = tn_type_bits(inst->shape->type), from = tn_type_bits(operand->shape->type);
+  if (inst->op == TN_OP_BITCAST_CONVERT) return to == from || (to >= 8 && from >= 8);
   if (tn_type_bytes(inst->shape->type) != tn_type_bytes(operand->shape->type)) return false;
-  if (inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BITCAST_CONVERT) return true;
+  if (inst->op == TN_OP_RESHAPE) return true;
   return tn_layout_is_row_major(inst->shape) && tn_layout_is_row_major(operand->shape);
 }
 

@@ -112,10 +112,7 @@ static void check_argument(plan_check *c, const tn_kernel *kernel, int parameter
   const tn_kernel_buffer *p = &kernel->buffers[parameter];
   const tn_buffer *b = buffer_at(c, buffer);
   const tn_shape *shape = tn_shape_of_parts(c->arena, b->shape);
-  if (tn_type_bytes(p->shape->type) != tn_type_bytes(shape->type))
-    fault(c, "run %s: %s is %s, %s is %s", kernel->name, p->name, tn_type_name(p->shape->type), b->name,
-          tn_type_name(b->shape->type));
-  else if (tn_layout_bytes(p->shape) != b->bytes)
+  if (tn_layout_bytes(p->shape) != b->bytes)
     fault(c, "run %s: %s has %lld bytes, %s has %lld", kernel->name, p->name,
           (long long)tn_layout_bytes(p->shape), b->name, (long long)b->bytes);
   else if (!same_layout(p->shape, shape))
