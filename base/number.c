@@ -36,6 +36,11 @@ int tn_float_least_exponent(tn_type type) {
   return format->kind == TN_FLOAT_POWER ? -format->bias : 1 - format->bias - format->fraction_bits;
 }
 
+double tn_float_largest(tn_type type) {
+  const tn_float_format *format = &formats[type];
+  return format->kind == TN_FLOAT_IEEE ? __builtin_inf() : tn_float_from_bits(type, format->largest);
+}
+
 uint64_t tn_float_round(const tn_float_format *format, uint64_t significand, int64_t exponent, bool sticky) {
   int zeros = __builtin_clzll(significand);
   significand <<= zeros;

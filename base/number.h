@@ -23,6 +23,7 @@ uint64_t tn_float_to_bits(tn_type type, double value);
  * positive value (f32: -149).                                                       */
 int tn_float_precision(tn_type type);
 int tn_float_least_exponent(tn_type type);
+double tn_float_largest(tn_type type); /* infinity where there is one */
 
 float tn_f16_to_f32(uint16_t bits);
 uint16_t tn_f32_to_f16(float value);

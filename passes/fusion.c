@@ -56,8 +56,7 @@ int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero)
 /* ---- what may be fused ---- */
 
 static bool is_native(tn_type type) {
-  if (type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64) return true;
-  return tn_type_is_integer(type) && tn_type_bits(type) >= 8;
+  return type == TN_PRED || tn_type_is_float(type) || tn_type_is_integer(type);
 }
 
 static bool is_native_array(const tn_inst *inst) {
@@ -72,8 +71,7 @@ static bool are_native(const tn_inst *inst) {
 }
 
 bool tn_fusible_elementwise(const tn_inst *inst) {
-  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || inst->op == TN_OP_STOCHASTIC_CONVERT) return false;
-  return are_native(inst);
+  return tn_op_is(inst->op, TN_OP_ELEMENTWISE) && are_native(inst);
 }
 
 static bool is_movement(tn_op op) {

@@ -10,7 +10,7 @@
  *   emit_transpose.c  loads across the vector dim
  *   emit_index.c   indices: values, ranges, strides
  *   emit_op.c      elementwise opcodes
- *   emit_types.c   memory <-> register, conversions, rounding
+ *   emit_types.c   memory <-> register, conversions, rounding; emit_small.c under 16 bits
  *   emit_math.c    base/math's bitcode
  *   entry.c        NAME_run; signature.c NAME_signature; constants.c their bytes
  *   object.c       the ELF file; header.c the C header; load.c an object in this process
@@ -170,7 +170,7 @@ bool tn_check_names(tn_unit *u); /* of the target's cpu and features */
 
 /* ---- emit_types.c ---- */
 bool tn_type_emits(tn_type type);                       /* has a register form here */
-LLVMTypeRef tn_register_type(tn_unit *u, tn_type type); /* i1; iN; float for f16 and bf16; double */
+LLVMTypeRef tn_register_type(tn_unit *u, tn_type type); /* i1; iN from i8; float up to f32; double */
 LLVMTypeRef tn_memory_type(tn_unit *u, tn_type type);
 LLVMTypeRef tn_shaped(LLVMTypeRef element, int lanes);      /* lanes 0: scalar */
 int tn_lanes_of(LLVMValueRef value);                        /* 0: scalar */
@@ -179,8 +179,8 @@ LLVMValueRef tn_float_like(LLVMTypeRef type, double value);
 LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element); /* same lanes */
 LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
-LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type,
-                              LLVMValueRef value); /* f16, bf16: float -> float */
+/* After an operation: floats of at most 16 bits are rounded, integers under 8 wrapped. */
+LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value);
 LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits); /* scalar */
 LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
@@ -188,6 +188,18 @@ LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value
 LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
                           int count);
 LLVMValueRef tn_select(tn_emitter *e, LLVMValueRef condition, LLVMValueRef a, LLVMValueRef b);
+
+/* ---- emit_small.c ---- */
+/* Floats of at most 8 bits: i8 <-> float, exact; float -> the type's nearest value, as HLO's
+ * convert has it.                                                                        */
+LLVMValueRef tn_small_decode(tn_emitter *e, tn_type type, LLVMValueRef byte);
+LLVMValueRef tn_small_encode(tn_emitter *e, tn_type type, LLVMValueRef value);
+LLVMValueRef tn_small_round(tn_emitter *e, tn_type type, LLVMValueRef value);
+LLVMValueRef tn_small_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
+                                       int mantissa_bits);
+/* Integers under 8 bits, in i8, to their type: by its low bits, by its range. Others stay. */
+LLVMValueRef tn_small_wrap(tn_emitter *e, tn_type type, LLVMValueRef value);
+LLVMValueRef tn_small_clamp(tn_emitter *e, tn_type type, LLVMValueRef value);
 
 /* ---- emit_math.c ---- */
 /* A call of base/math's function, or NULL if there is none. Operands in register form. */

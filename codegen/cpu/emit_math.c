@@ -1,8 +1,8 @@
 /* base/math in kernels: calls of its functions, and its bitcode linked in.
  *
  * A kernel's vectors of L lanes are cut into the widest functions that there are (16, 8,
- * 4, 1), such that one call fills a register of the target. Functions on f16 and bf16
- * that have no row of their own are the f32 ones, rounded.
+ * 4, 1), such that one call fills a register of the target. Functions on floats of at most
+ * 16 bits that have no row of their own are the f32 ones, rounded.
  *
  * The bitcode names no CPU: linked functions get the attributes of ours, without which
  * they could not be inlined, and are internal.
@@ -84,7 +84,7 @@ static LLVMValueRef call_wide(tn_emitter *e, const tn_math_function *row, int la
 LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, LLVMValueRef *operands,
                           int count) {
   const tn_math_function *row = tn_math_find_part(tn_ops[op].name, part, type);
-  bool by_f32 = !row && (type == TN_F16 || type == TN_BF16);
+  bool by_f32 = !row && tn_type_is_float(type) && tn_type_bits(type) < 32;
   if (by_f32) row = tn_math_find(tn_ops[op].name, TN_F32);
   if (!row || row->arity != count || count > MAX_ARITY) return NULL;
   LLVMValueRef x[MAX_ARITY];

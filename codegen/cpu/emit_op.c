@@ -44,14 +44,28 @@ static LLVMValueRef integer_divide(tn_emitter *e, tn_type type, LLVMValueRef a, 
   return tn_select(e, by_zero, remainder ? a : ones, value);
 }
 
+/* The type's own bits, zeros above them. */
+static LLVMValueRef plain_bits(tn_emitter *e, tn_type type, LLVMValueRef x) {
+  if (tn_type_bits(type) >= 8) return x;
+  return LLVMBuildAnd(e->b, x, tn_int_like(LLVMTypeOf(x), (UINT64_C(1) << tn_type_bits(type)) - 1), "");
+}
+
+/* The type's own bits, the highest of them above them. */
+static LLVMValueRef extended_bits(tn_emitter *e, tn_type type, LLVMValueRef x) {
+  int unused = 8 * (int)tn_type_bytes(type) - tn_type_bits(type);
+  if (!unused || is_signed(type)) return x;
+  LLVMValueRef by = tn_int_like(LLVMTypeOf(x), (uint64_t)unused);
+  return LLVMBuildAShr(e->b, LLVMBuildShl(e->b, x, by, ""), by, "");
+}
+
 static LLVMValueRef shift(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef a, LLVMValueRef b) {
   LLVMTypeRef t = LLVMTypeOf(a);
   uint64_t bits = (uint64_t)tn_type_bits(type);
   LLVMValueRef fits = LLVMBuildICmp(e->b, LLVMIntULT, b, tn_int_like(t, bits), "");
   LLVMValueRef amount = tn_select(e, fits, b, tn_int_like(t, bits - 1));
-  if (op == TN_OP_SHIFT_RIGHT_ARITHMETIC) return LLVMBuildAShr(e->b, a, amount, "");
-  LLVMValueRef value =
-      op == TN_OP_SHIFT_LEFT ? LLVMBuildShl(e->b, a, amount, "") : LLVMBuildLShr(e->b, a, amount, "");
+  if (op == TN_OP_SHIFT_RIGHT_ARITHMETIC) return LLVMBuildAShr(e->b, extended_bits(e, type, a), amount, "");
+  LLVMValueRef value = op == TN_OP_SHIFT_LEFT ? LLVMBuildShl(e->b, a, amount, "")
+                                              : LLVMBuildLShr(e->b, plain_bits(e, type, a), amount, "");
   return tn_select(e, fits, value, tn_int_like(t, 0));
 }
 
@@ -77,8 +91,8 @@ static LLVMValueRef integer_power(tn_emitter *e, tn_type type, LLVMValueRef base
 }
 
 static LLVMValueRef multiply_high(tn_emitter *e, tn_type type, LLVMValueRef a, LLVMValueRef b) {
-  unsigned bits = (unsigned)tn_type_bits(type);
-  LLVMTypeRef t = LLVMTypeOf(a), wide = tn_with_element(t, LLVMIntTypeInContext(e->u->context, 2 * bits));
+  unsigned bits = (unsigned)tn_type_bits(type), width = 2 * 8 * (unsigned)tn_type_bytes(type);
+  LLVMTypeRef t = LLVMTypeOf(a), wide = tn_with_element(t, LLVMIntTypeInContext(e->u->context, width));
   LLVMValueRef x = is_signed(type) ? LLVMBuildSExt(e->b, a, wide, "") : LLVMBuildZExt(e->b, a, wide, "");
   LLVMValueRef y = is_signed(type) ? LLVMBuildSExt(e->b, b, wide, "") : LLVMBuildZExt(e->b, b, wide, "");
   LLVMValueRef product = LLVMBuildMul(e->b, x, y, "");
@@ -214,48 +228,37 @@ static LLVMValueRef compare(tn_emitter *e, const tn_expr *expr, tn_type type, LL
   return LLVMBuildICmp(e->b, predicate, total_order_key(e, a), total_order_key(e, b), "");
 }
 
-/* ---- by class ---- */
+/* ---- by class: one function an opcode or family; operands in register form ---- */
 
-static LLVMValueRef bitcast(tn_emitter *e, const tn_expr *expr, tn_type from, LLVMValueRef x) {
-  if (tn_type_bits(from) != tn_type_bits(expr->type)) return refuse(e, expr, from, x);
-  LLVMValueRef bits = tn_to_memory(e, from, x);
-  LLVMTypeRef type = tn_with_element(LLVMTypeOf(x), tn_memory_type(e->u, expr->type));
-  return tn_from_memory(e, expr->type, LLVMBuildBitCast(e->b, bits, type, ""));
+static tn_type operand_type(const tn_expr *expr) { return expr->op.operands[0]->type; }
+
+/* Of one width; types under a byte have their bits at the bottom of it. */
+static LLVMValueRef emit_bitcast(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  tn_type from = operand_type(expr), to = expr->type;
+  if (tn_type_bytes(from) != tn_type_bytes(to)) return refuse(e, expr, from, x[0]);
+  LLVMValueRef bits = tn_to_memory(e, from, x[0]);
+  LLVMTypeRef type = tn_with_element(LLVMTypeOf(x[0]), tn_memory_type(e->u, to));
+  if (tn_type_is_integer(from) && tn_type_bits(from) < 8)
+    bits = LLVMBuildAnd(e->b, bits, tn_int_like(type, (UINT64_C(1) << tn_type_bits(from)) - 1), "");
+  return tn_small_wrap(e, to, tn_from_memory(e, to, LLVMBuildBitCast(e->b, bits, type, "")));
 }
 
 static LLVMValueRef arithmetic(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef a, LLVMValueRef b) {
   bool real = tn_type_is_float(type), pred = type == TN_PRED;
   if (op == TN_OP_ADD) {
     if (pred) return LLVMBuildOr(e->b, a, b, "");
-    return real ? tn_round_to_type(e, type, LLVMBuildFAdd(e->b, a, b, "")) : LLVMBuildAdd(e->b, a, b, "");
+    return tn_round_to_type(e, type, real ? LLVMBuildFAdd(e->b, a, b, "") : LLVMBuildAdd(e->b, a, b, ""));
   }
   if (op == TN_OP_SUBTRACT) {
     if (pred) return LLVMBuildXor(e->b, a, b, "");
-    return real ? tn_round_to_type(e, type, LLVMBuildFSub(e->b, a, b, "")) : LLVMBuildSub(e->b, a, b, "");
+    return tn_round_to_type(e, type, real ? LLVMBuildFSub(e->b, a, b, "") : LLVMBuildSub(e->b, a, b, ""));
   }
   if (pred) return LLVMBuildAnd(e->b, a, b, "");
-  return real ? tn_round_to_type(e, type, LLVMBuildFMul(e->b, a, b, "")) : LLVMBuildMul(e->b, a, b, "");
+  return tn_round_to_type(e, type, real ? LLVMBuildFMul(e->b, a, b, "") : LLVMBuildMul(e->b, a, b, ""));
 }
 
-static LLVMValueRef divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef a, LLVMValueRef b) {
-  bool remainder = expr->op.op == TN_OP_REMAINDER;
-  if (!tn_type_is_float(expr->type)) return integer_divide(e, expr->type, a, b, remainder);
-  return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, a, b, ""));
-}
-
-static LLVMValueRef rounding(tn_emitter *e, const tn_expr *expr, LLVMValueRef x, const char *name) {
-  if (!tn_type_is_float(expr->type)) return x;
-  return tn_round_to_type(e, expr->type, tn_intrinsic(e, name, LLVMTypeOf(x), &x, 1));
-}
-
-static LLVMValueRef absolute(tn_emitter *e, tn_type type, LLVMValueRef x) {
-  if (tn_type_is_float(type)) return tn_intrinsic(e, "llvm.fabs", LLVMTypeOf(x), &x, 1);
-  return is_signed(type) ? one_with_flag(e, "llvm.abs", x) : x;
-}
-
-static LLVMValueRef is_finite(tn_emitter *e, LLVMValueRef x) {
-  LLVMValueRef size = tn_intrinsic(e, "llvm.fabs", LLVMTypeOf(x), &x, 1);
-  return LLVMBuildFCmp(e->b, LLVMRealOLT, size, tn_float_like(LLVMTypeOf(x), INFINITY), "");
+static LLVMValueRef emit_arithmetic(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return arithmetic(e, expr->op.op, expr->type, x[0], x[1]);
 }
 
 static LLVMValueRef reciprocal_root(tn_emitter *e, const tn_expr *expr, LLVMValueRef x) {
@@ -263,13 +266,155 @@ static LLVMValueRef reciprocal_root(tn_emitter *e, const tn_expr *expr, LLVMValu
   return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, constant_like(e, expr->type, x, 1), root, ""));
 }
 
-static LLVMValueRef math(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef *operands) {
-  LLVMValueRef value = tn_math_emit(e, expr->op.op, expr->op.part, type, operands, expr->op.n_operands);
+/* base/math's function, if there is one. */
+static LLVMValueRef emit_math(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  tn_type type = operand_type(expr);
+  LLVMValueRef value = tn_math_emit(e, expr->op.op, expr->op.part, type, x, expr->op.n_operands);
   if (value) return value;
-  if (expr->op.op == TN_OP_RSQRT && tn_type_is_float(type)) return reciprocal_root(e, expr, operands[0]);
-  if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type))
-    return integer_power(e, type, operands[0], operands[1]);
-  return refuse(e, expr, type, operands[0]);
+  if (expr->op.op == TN_OP_RSQRT && tn_type_is_float(type)) return reciprocal_root(e, expr, x[0]);
+  if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type)) return integer_power(e, type, x[0], x[1]);
+  return refuse(e, expr, type, x[0]);
+}
+
+static LLVMValueRef emit_divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  if (!tn_type_is_float(expr->type)) return integer_divide(e, expr->type, x[0], x[1], false);
+  return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, x[0], x[1], ""));
+}
+
+static LLVMValueRef emit_remainder(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  if (tn_type_is_float(expr->type)) return emit_math(e, expr, x);
+  return integer_divide(e, expr->type, x[0], x[1], true);
+}
+
+static LLVMValueRef emit_extremum(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return extremum(e, expr, x[0], x[1]);
+}
+
+static LLVMValueRef emit_clamp(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return clamp(e, expr, x[0], x[1], x[2]);
+}
+
+static LLVMValueRef emit_and(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)expr;
+  return LLVMBuildAnd(e->b, x[0], x[1], "");
+}
+
+static LLVMValueRef emit_or(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)expr;
+  return LLVMBuildOr(e->b, x[0], x[1], "");
+}
+
+static LLVMValueRef emit_xor(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)expr;
+  return LLVMBuildXor(e->b, x[0], x[1], "");
+}
+
+static LLVMValueRef emit_not(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)expr;
+  return LLVMBuildNot(e->b, x[0], "");
+}
+
+static LLVMValueRef emit_shift(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return shift(e, expr->op.op, expr->type, x[0], x[1]);
+}
+
+/* Exact, but where there is no -0 or no sign. */
+static LLVMValueRef emit_negate(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  if (!tn_type_is_float(expr->type)) return LLVMBuildNeg(e->b, x[0], "");
+  LLVMValueRef value = LLVMBuildFNeg(e->b, x[0], "");
+  return tn_type_bits(expr->type) > 8 ? value : tn_round_to_type(e, expr->type, value);
+}
+
+static LLVMValueRef emit_abs(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  if (tn_type_is_float(expr->type)) return tn_intrinsic(e, "llvm.fabs", LLVMTypeOf(x[0]), x, 1);
+  return is_signed(expr->type) ? one_with_flag(e, "llvm.abs", x[0]) : x[0];
+}
+
+static LLVMValueRef emit_sign(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return sign(e, expr->type, x[0]);
+}
+
+/* floor, ceil, round to even, square root: one instruction each. */
+static LLVMValueRef emit_rounding(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  const char *name = expr->op.op == TN_OP_FLOOR  ? "llvm.floor"
+                     : expr->op.op == TN_OP_CEIL ? "llvm.ceil"
+                     : expr->op.op == TN_OP_SQRT ? "llvm.sqrt"
+                                                 : "llvm.roundeven";
+  if (!tn_type_is_float(expr->type)) return x[0];
+  return tn_round_to_type(e, expr->type, tn_intrinsic(e, name, LLVMTypeOf(x[0]), x, 1));
+}
+
+static LLVMValueRef emit_round_away(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return tn_type_is_float(expr->type) ? tn_round_to_type(e, expr->type, round_away(e, x[0])) : x[0];
+}
+
+static LLVMValueRef emit_is_finite(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  LLVMTypeRef t = LLVMTypeOf(x[0]);
+  if (!tn_type_is_float(operand_type(expr))) return tn_int_like(tn_with_element(t, e->u->i1), 1);
+  LLVMValueRef size = tn_intrinsic(e, "llvm.fabs", t, x, 1);
+  return LLVMBuildFCmp(e->b, LLVMRealOLT, size, tn_float_like(t, INFINITY), "");
+}
+
+static LLVMValueRef emit_compare(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return compare(e, expr, operand_type(expr), x[0], x[1]);
+}
+
+static LLVMValueRef emit_select(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)expr;
+  return tn_select(e, x[0], x[1], x[2]);
+}
+
+static LLVMValueRef emit_convert(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return tn_convert(e, operand_type(expr), expr->type, x[0]);
+}
+
+static LLVMValueRef emit_copy(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  (void)e, (void)expr;
+  return x[0];
+}
+
+static LLVMValueRef emit_imag(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return tn_round_to_type(e, expr->type, tn_float_like(LLVMTypeOf(x[0]), 0));
+}
+
+static LLVMValueRef emit_reduce_precision(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  int exponent = expr->op.exponent_bits, mantissa = expr->op.mantissa_bits;
+  if (tn_type_bits(expr->type) <= 8) return tn_small_reduce_precision(e, expr->type, x[0], exponent, mantissa);
+  return tn_reduce_precision(e, expr->type, x[0], exponent, mantissa);
+}
+
+static LLVMValueRef emit_leading_zeros(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  LLVMTypeRef t = LLVMTypeOf(x[0]);
+  int unused = 8 * (int)tn_type_bytes(expr->type) - tn_type_bits(expr->type);
+  LLVMValueRef count = one_with_flag(e, "llvm.ctlz", plain_bits(e, expr->type, x[0]));
+  return LLVMBuildSub(e->b, count, tn_int_like(t, (uint64_t)unused), "");
+}
+
+static LLVMValueRef emit_popcnt(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  LLVMValueRef bits = plain_bits(e, expr->type, x[0]);
+  return tn_intrinsic(e, "llvm.ctpop", LLVMTypeOf(x[0]), &bits, 1);
+}
+
+static LLVMValueRef emit_mulhi(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  return multiply_high(e, expr->type, x[0], x[1]);
+}
+
+/* One away from zero where the fraction exceeds the random number taken as a fraction.
+ * Both are exact, but a random number of 64 bits, which is rounded to f64.             */
+static LLVMValueRef emit_stochastic(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+  tn_type type = operand_type(expr), random = expr->op.operands[1]->type;
+  bool wide = tn_type_bits(random) >= 32;
+  LLVMValueRef value = wide ? tn_convert(e, type, TN_F64, x[0]) : x[0];
+  LLVMTypeRef t = LLVMTypeOf(value);
+  LLVMValueRef share = LLVMBuildUIToFP(e->b, x[1], t, "");
+  share = LLVMBuildFMul(e->b, share, tn_float_like(t, ldexp(1, -tn_type_bits(random))), "");
+  LLVMValueRef size = tn_intrinsic(e, "llvm.fabs", t, &value, 1);
+  LLVMValueRef whole = tn_intrinsic(e, "llvm.floor", t, &size, 1);
+  LLVMValueRef rest = LLVMBuildFSub(e->b, size, whole, "");
+  LLVMValueRef up = LLVMBuildFCmp(e->b, LLVMRealOGT, rest, share, "");
+  LLVMValueRef more = LLVMBuildFAdd(e->b, whole, tn_float_like(t, 1), "");
+  whole = two(e, "llvm.copysign", tn_select(e, up, more, whole), value);
+  return tn_convert(e, wide ? TN_F64 : TN_F32, expr->type, whole);
 }
 
 static LLVMValueRef fma_or_refuse(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
@@ -280,56 +425,55 @@ static LLVMValueRef fma_or_refuse(tn_emitter *e, const tn_expr *expr, LLVMValueR
   return tn_round_to_type(e, expr->type, tn_intrinsic(e, "llvm.fma", LLVMTypeOf(x[2]), x, 3));
 }
 
+/* What is not here is base/math's. */
+typedef LLVMValueRef emit_function(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x);
+static emit_function *const functions[TN_OP_COUNT] = {
+    [TN_OP_ABS] = emit_abs,
+    [TN_OP_ADD] = emit_arithmetic,
+    [TN_OP_AND] = emit_and,
+    [TN_OP_BITCAST_CONVERT] = emit_bitcast,
+    [TN_OP_CEIL] = emit_rounding,
+    [TN_OP_CLAMP] = emit_clamp,
+    [TN_OP_COMPARE] = emit_compare,
+    [TN_OP_CONVERT] = emit_convert,
+    [TN_OP_COPY] = emit_copy,
+    [TN_OP_COUNT_LEADING_ZEROS] = emit_leading_zeros,
+    [TN_OP_DIVIDE] = emit_divide,
+    [TN_OP_FLOOR] = emit_rounding,
+    [TN_OP_IMAG] = emit_imag,
+    [TN_OP_IS_FINITE] = emit_is_finite,
+    [TN_OP_MAXIMUM] = emit_extremum,
+    [TN_OP_MINIMUM] = emit_extremum,
+    [TN_OP_MULHI] = emit_mulhi,
+    [TN_OP_MULTIPLY] = emit_arithmetic,
+    [TN_OP_NEGATE] = emit_negate,
+    [TN_OP_NOT] = emit_not,
+    [TN_OP_OR] = emit_or,
+    [TN_OP_POPCNT] = emit_popcnt,
+    [TN_OP_REAL] = emit_copy,
+    [TN_OP_REDUCE_PRECISION] = emit_reduce_precision,
+    [TN_OP_REMAINDER] = emit_remainder,
+    [TN_OP_ROUND_NEAREST_AFZ] = emit_round_away,
+    [TN_OP_ROUND_NEAREST_EVEN] = emit_rounding,
+    [TN_OP_SELECT] = emit_select,
+    [TN_OP_SHIFT_LEFT] = emit_shift,
+    [TN_OP_SHIFT_RIGHT_ARITHMETIC] = emit_shift,
+    [TN_OP_SHIFT_RIGHT_LOGICAL] = emit_shift,
+    [TN_OP_SIGN] = emit_sign,
+    [TN_OP_SQRT] = emit_rounding,
+    [TN_OP_STOCHASTIC_CONVERT] = emit_stochastic,
+    [TN_OP_SUBTRACT] = emit_arithmetic,
+    [TN_OP_XOR] = emit_xor,
+};
+
 LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   if (expr->kind == TN_EXPR_FMA) return fma_or_refuse(e, expr, x);
-  tn_type type = expr->op.operands[0]->type;
+  tn_type type = operand_type(expr);
   if (!tn_type_emits(type)) return refuse(e, expr, type, x[0]);
   if (!tn_type_emits(expr->type)) return refuse(e, expr, expr->type, x[0]);
-  if (expr->op.part) return math(e, expr, type, x);
-  LLVMTypeRef t = LLVMTypeOf(x[0]);
-  switch ((int)expr->op.op) {
-  case TN_OP_ADD:
-  case TN_OP_SUBTRACT:
-  case TN_OP_MULTIPLY: return arithmetic(e, expr->op.op, expr->type, x[0], x[1]);
-  case TN_OP_REMAINDER:
-    if (tn_type_is_float(type)) return math(e, expr, type, x);
-    return divide(e, expr, x[0], x[1]);
-  case TN_OP_DIVIDE: return divide(e, expr, x[0], x[1]);
-  case TN_OP_MAXIMUM:
-  case TN_OP_MINIMUM: return extremum(e, expr, x[0], x[1]);
-  case TN_OP_CLAMP: return clamp(e, expr, x[0], x[1], x[2]);
-  case TN_OP_AND: return LLVMBuildAnd(e->b, x[0], x[1], "");
-  case TN_OP_OR: return LLVMBuildOr(e->b, x[0], x[1], "");
-  case TN_OP_XOR: return LLVMBuildXor(e->b, x[0], x[1], "");
-  case TN_OP_NOT: return LLVMBuildNot(e->b, x[0], "");
-  case TN_OP_SHIFT_LEFT:
-  case TN_OP_SHIFT_RIGHT_ARITHMETIC:
-  case TN_OP_SHIFT_RIGHT_LOGICAL: return shift(e, expr->op.op, type, x[0], x[1]);
-  case TN_OP_NEGATE:
-    return tn_type_is_float(type) ? LLVMBuildFNeg(e->b, x[0], "") : LLVMBuildNeg(e->b, x[0], "");
-  case TN_OP_ABS: return absolute(e, type, x[0]);
-  case TN_OP_SIGN: return sign(e, type, x[0]);
-  case TN_OP_FLOOR: return rounding(e, expr, x[0], "llvm.floor");
-  case TN_OP_CEIL: return rounding(e, expr, x[0], "llvm.ceil");
-  case TN_OP_ROUND_NEAREST_EVEN: return rounding(e, expr, x[0], "llvm.roundeven");
-  case TN_OP_ROUND_NEAREST_AFZ: return tn_type_is_float(type) ? round_away(e, x[0]) : x[0];
-  case TN_OP_SQRT: return rounding(e, expr, x[0], "llvm.sqrt");
-  case TN_OP_IS_FINITE:
-    return tn_type_is_float(type) ? is_finite(e, x[0]) : tn_int_like(tn_with_element(t, e->u->i1), 1);
-  case TN_OP_COMPARE: return compare(e, expr, type, x[0], x[1]);
-  case TN_OP_SELECT: return tn_select(e, x[0], x[1], x[2]);
-  case TN_OP_CONVERT: return tn_convert(e, type, expr->type, x[0]);
-  case TN_OP_COPY:
-  case TN_OP_REAL: return x[0];
-  case TN_OP_IMAG: return tn_float_like(t, 0);
-  case TN_OP_BITCAST_CONVERT: return bitcast(e, expr, type, x[0]);
-  case TN_OP_REDUCE_PRECISION:
-    return tn_reduce_precision(e, type, x[0], expr->op.exponent_bits, expr->op.mantissa_bits);
-  case TN_OP_COUNT_LEADING_ZEROS: return one_with_flag(e, "llvm.ctlz", x[0]);
-  case TN_OP_POPCNT: return tn_intrinsic(e, "llvm.ctpop", t, &x[0], 1);
-  case TN_OP_MULHI: return multiply_high(e, type, x[0], x[1]);
-  }
-  return math(e, expr, type, x);
+  emit_function *function = expr->op.part ? NULL : functions[expr->op.op];
+  if (!function) function = emit_math;
+  return tn_small_wrap(e, expr->type, function(e, expr, x));
 }
 
 LLVMValueRef tn_emit_join(tn_emitter *e, tn_join join, tn_type type, LLVMValueRef a, LLVMValueRef b) {

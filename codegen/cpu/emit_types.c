@@ -1,7 +1,8 @@
 /* Types: in memory, in registers, and from one to another.
  *
- * In registers a predicate is i1, f16 and bf16 are float that has been rounded to their
- * type after each operation, everything else is itself. LLVM's half appears only where
+ * In registers a predicate is i1, floats of at most 16 bits are float that has been rounded
+ * to their type after each operation, integers under 8 bits are i8 that has been wrapped,
+ * everything else is itself (emit_small.c has what is under 16 bits). LLVM's half appears only where
  * the CPU converts it in one instruction, and bfloat never: LLVM would call functions
  * of compiler-rt for them. Rounding from f64 and from wide integers happens once, by way
  * of rounding to odd (Boldo and Melquiond, "When double rounding is odd", 2005).
@@ -17,8 +18,8 @@ bool tn_type_emits(tn_type type) {
   switch (tn_type_class_of(type)) {
   case TN_CLASS_PREDICATE: return true;
   case TN_CLASS_SIGNED:
-  case TN_CLASS_UNSIGNED: return tn_type_bits(type) >= 8;
-  case TN_CLASS_FLOAT: return tn_type_bits(type) >= 16;
+  case TN_CLASS_UNSIGNED:
+  case TN_CLASS_FLOAT: return true;
   case TN_CLASS_COMPLEX:
   case TN_CLASS_OTHER: return false;
   }
@@ -27,8 +28,12 @@ bool tn_type_emits(tn_type type) {
 
 static bool is_half(tn_type type) { return type == TN_F16 || type == TN_BF16; }
 
+static bool is_narrow(tn_type type) { return tn_type_is_float(type) && tn_type_bits(type) < 32; }
+
+static bool is_small_float(tn_type type) { return tn_type_is_float(type) && tn_type_bits(type) <= 8; }
+
 static LLVMTypeRef integer_type(tn_unit *u, int bits) {
-  return bits == 8 ? u->i8 : bits == 16 ? u->i16 : bits == 32 ? u->i32 : u->i64;
+  return bits <= 8 ? u->i8 : bits == 16 ? u->i16 : bits == 32 ? u->i32 : u->i64;
 }
 
 LLVMTypeRef tn_register_type(tn_unit *u, tn_type type) {
@@ -38,7 +43,7 @@ LLVMTypeRef tn_register_type(tn_unit *u, tn_type type) {
 }
 
 LLVMTypeRef tn_memory_type(tn_unit *u, tn_type type) {
-  if (type == TN_PRED) return u->i8;
+  if (type == TN_PRED || is_small_float(type)) return u->i8;
   return is_half(type) ? u->i16 : tn_register_type(u, type);
 }
 
@@ -198,26 +203,39 @@ LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
   if (type == TN_PRED) return is(e, LLVMIntNE, value, 0);
   if (type == TN_F16) return f16_widen(e, value);
   if (type == TN_BF16) return bf16_widen(e, value);
-  return value;
+  return is_small_float(type) ? tn_small_decode(e, type, value) : value;
 }
 
 LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
   if (type == TN_PRED) return LLVMBuildZExt(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->i8), "");
   if (type == TN_F16) return f16_narrow(e, value);
   if (type == TN_BF16) return bf16_narrow(e, value);
-  return value;
+  return is_small_float(type) ? tn_small_encode(e, type, value) : value;
 }
 
-LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value) {
+/* float -> float */
+static LLVMValueRef narrowed(tn_emitter *e, tn_type type, LLVMValueRef value) {
   if (type == TN_F16) return f16_widen(e, f16_narrow(e, value));
   if (type == TN_BF16) return as_float(e, bits_and(e, bf16_round_bits(e, value), 0xffff0000), e->u->f32);
-  return value;
+  return is_small_float(type) ? tn_small_round(e, type, value) : value;
+}
+
+/* f4e2m1fn turns NaN into a zero of the other sign; which sign a computed NaN has is not
+ * said, so that it becomes +0 then.                                                    */
+LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value) {
+  if (!tn_type_is_float(type)) return tn_small_wrap(e, type, value);
+  if (type == TN_F4E2M1FN) {
+    LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, "");
+    value = tn_select(e, nan, tn_float_like(LLVMTypeOf(value), 0), value);
+  }
+  return narrowed(e, type, value);
 }
 
 LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {
   LLVMTypeRef t = tn_register_type(e->u, type);
   if (tn_type_is_float(type)) return LLVMConstReal(t, tn_float_from_bits(type, bits));
-  return LLVMConstInt(t, type == TN_PRED ? bits != 0 : bits, false);
+  if (type == TN_PRED) return LLVMConstInt(t, bits != 0, false);
+  return LLVMConstInt(t, (uint64_t)tn_load_integer(type, &bits), false);
 }
 
 /* ---- conversions ---- */
@@ -251,14 +269,14 @@ static LLVMValueRef integer_to_float(tn_emitter *e, tn_type from, tn_type to, LL
   bool is_signed = tn_type_class_of(from) == TN_CLASS_SIGNED;
   LLVMTypeRef type = tn_with_element(LLVMTypeOf(value), tn_register_type(e->u, to));
   LLVMTypeRef f64 = tn_with_element(LLVMTypeOf(value), e->u->f64);
-  if (is_half(to) && tn_type_bits(from) == 64)
-    return tn_round_to_type(e, to, to_odd(e, integer_to_odd_double(e, value, is_signed)));
-  if (is_half(to) && tn_type_bits(from) == 32) {
+  if (is_narrow(to) && tn_type_bits(from) == 64)
+    return narrowed(e, to, to_odd(e, integer_to_odd_double(e, value, is_signed)));
+  if (is_narrow(to) && tn_type_bits(from) == 32) {
     value = is_signed ? LLVMBuildSIToFP(e->b, value, f64, "") : LLVMBuildUIToFP(e->b, value, f64, "");
-    return tn_round_to_type(e, to, to_odd(e, value));
+    return narrowed(e, to, to_odd(e, value));
   }
   value = is_signed ? LLVMBuildSIToFP(e->b, value, type, "") : LLVMBuildUIToFP(e->b, value, type, "");
-  return tn_round_to_type(e, to, value);
+  return narrowed(e, to, value);
 }
 
 static LLVMValueRef float_to_integer(tn_emitter *e, tn_type to, LLVMValueRef value) {
@@ -267,7 +285,8 @@ static LLVMValueRef float_to_integer(tn_emitter *e, tn_type to, LLVMValueRef val
   const char *name = is_signed ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->u->module, id, types, 2);
-  return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->u->context, id, types, 2), function, &value, 1, "");
+  value = LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->u->context, id, types, 2), function, &value, 1, "");
+  return tn_small_clamp(e, to, value);
 }
 
 static LLVMValueRef float_to_float(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value) {
@@ -275,8 +294,8 @@ static LLVMValueRef float_to_float(tn_emitter *e, tn_type from, tn_type to, LLVM
     return from == TN_F64 ? value
                           : LLVMBuildFPExt(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->f64), "");
   }
-  if (from != TN_F64) return from == to ? value : tn_round_to_type(e, to, value);
-  if (is_half(to)) return tn_round_to_type(e, to, to_odd(e, value));
+  if (from != TN_F64) return from == to ? value : narrowed(e, to, value);
+  if (is_narrow(to)) return narrowed(e, to, to_odd(e, value));
   return LLVMBuildFPTrunc(e->b, value, tn_with_element(LLVMTypeOf(value), e->u->f32), "");
 }
 
@@ -291,7 +310,7 @@ LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef va
   if (to_float) return integer_to_float(e, from, to, value);
   LLVMTypeRef type = tn_with_element(LLVMTypeOf(value), tn_register_type(e->u, to));
   bool is_signed = tn_type_class_of(from) == TN_CLASS_SIGNED;
-  return LLVMBuildIntCast2(e->b, value, type, is_signed, "");
+  return tn_small_wrap(e, to, LLVMBuildIntCast2(e->b, value, type, is_signed, ""));
 }
 
 /* ---- reduce-precision ---- */

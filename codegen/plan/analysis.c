@@ -81,7 +81,9 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
       if (stmt->expr && reads_value(kernel, stmt->expr, value)) return TN_JOIN_ORDERED;
   }
   const tn_accumulator *acc = &reduce->accumulators[accumulator];
-  return update_join(kernel, acc->update, acc->value);
+  tn_join join = update_join(kernel, acc->update, acc->value);
+  bool no_zero = acc->update->type == TN_F8E8M0FNU; /* nothing that a sum could begin with */
+  return join == TN_JOIN_ADD && no_zero ? TN_JOIN_ORDERED : join;
 }
 
 bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
@@ -93,11 +95,12 @@ bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
 /* ---- identities ---- */
 
 static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {
+  tn_type part = tn_type_is_complex(type) ? tn_type_part(type) : type;
+  double largest = tn_float_largest(part), smallest = part == TN_F8E8M0FNU ? 0x1p-127 : -largest;
   double identity = join == TN_JOIN_ADD        ? -0.0
                     : join == TN_JOIN_MULTIPLY ? 1.0
-                    : join == TN_JOIN_MINIMUM  ? __builtin_inf()
-                                               : -__builtin_inf();
-  tn_type part = tn_type_is_complex(type) ? tn_type_part(type) : type;
+                    : join == TN_JOIN_MINIMUM  ? largest
+                                               : smallest;
   bits[0] = tn_float_to_bits(part, identity);
   bits[1] = join == TN_JOIN_ADD && part != type ? bits[0] : 0;
 }

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/expr.h"
+#include "codegen/plan/native.h"
 
 #include "base/number.h"
 
@@ -105,7 +106,7 @@ const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t 
 
 tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected) {
   if (kind == TN_EXPR_FMA) return expected;
-  if (op == TN_OP_COMPARE || op == TN_OP_CONVERT || op == TN_OP_IS_FINITE) return TN_TYPE_NONE;
+  if (op == TN_OP_COMPARE || tn_op_names_type(op) || op == TN_OP_IS_FINITE) return TN_TYPE_NONE;
   return op == TN_OP_SELECT && i == 0 ? TN_PRED : expected;
 }
 

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/interpret.h"
+#include "codegen/plan/native.h"
 
 typedef struct {
   const tn_stmt *stmt;
@@ -26,7 +27,7 @@ typedef struct {
 /* ---- preparation ---- */
 
 static bool uses_math(const tn_expr *expr) {
-  return expr->kind == TN_EXPR_OP && expr->op.op != TN_OP_CONVERT &&
+  return expr->kind == TN_EXPR_OP && !tn_op_names_type(expr->op.op) &&
          tn_form_of(expr->type) != TN_FORM_INTEGER;
 }
 
@@ -65,7 +66,7 @@ static void prepare_operation(tn_machine *m, tn_machine_node *n) {
   n->operands = TN_NEW_ARRAY(m->arena, tn_machine_node *, expr->op.n_operands);
   for (int i = 0; i < expr->op.n_operands; i++) n->operands[i] = prepare_expr(m, expr->op.operands[i]);
   n->op.operand_type = expr->op.operands[0]->type;
-  if (!uses_math(expr)) return; /* f16 and bf16 compute in f32 */
+  if (!uses_math(expr)) return; /* floats of at most 16 bits compute in f32 */
   tn_type type = tn_form_of(expr->type) == TN_FORM_SINGLE ? TN_F32 : TN_F64;
   const tn_math_function *function = tn_math_find_part(tn_ops[expr->op.op].name, expr->op.part, type);
   if (function) n->op.math = tn_math_scalar(function, m->target->fma);

@@ -1,7 +1,7 @@
 /* Elementwise operations on lanes: the meaning of expressions in plans.
  *
  * Each is IEEE's operation, base/math's function, or an integer operation with HLO's
- * edge cases. f16 and bf16 compute in f32 and round to their type.
+ * edge cases. Floats of at most 16 bits compute in f32 and round to their type.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -31,6 +31,11 @@ void tn_plan_lanes_load(tn_type type, tn_lanes *to, const void *from, int count)
   }
   if (type == TN_F64) {
     COPY_FROM(double, d);
+  }
+  if (tn_type_is_float(type) && tn_type_bits(type) <= 8) {
+    const uint8_t *bits = from;
+    for (int i = 0; i < count; i++) to->f[i] = (float)tn_float_from_bits(type, bits[i]);
+    return;
   }
   if (tn_type_is_float(type)) {
     const uint16_t *bits = from;
@@ -66,6 +71,11 @@ void tn_plan_lanes_store(tn_type type, void *to, const tn_lanes *from, int count
   if (type == TN_F64) {
     COPY_TO(double, d);
   }
+  if (tn_type_is_float(type) && tn_type_bits(type) <= 8) {
+    uint8_t *bits = to;
+    for (int i = 0; i < count; i++) bits[i] = (uint8_t)tn_float_to_bits(type, (double)from->f[i]);
+    return;
+  }
   if (tn_type_is_float(type)) {
     uint16_t *bits = to;
     for (int i = 0; i < count; i++)
@@ -91,8 +101,16 @@ static int64_t wrap(tn_type type, int64_t value) {
   return tn_type_class_of(type) == TN_CLASS_SIGNED ? (int64_t)high >> shift : (int64_t)(high >> shift);
 }
 
+/* f4e2m1fn: of a NaN that was computed nobody knows the sign, so it becomes +0. */
+static float to_small(tn_type type, float value) {
+  if (type == TN_F4E2M1FN && isnan(value)) return 0;
+  return (float)tn_float_from_bits(type, tn_float_to_bits(type, (double)value));
+}
+
 static void settle(tn_type type, tn_lanes *lanes, int count) {
-  if (type == TN_F16)
+  if (tn_type_is_float(type) && tn_type_bits(type) <= 8)
+    for (int i = 0; i < count; i++) lanes->f[i] = to_small(type, lanes->f[i]);
+  else if (type == TN_F16)
     for (int i = 0; i < count; i++) lanes->f[i] = tn_f16_to_f32(tn_f32_to_f16(lanes->f[i]));
   else if (type == TN_BF16)
     for (int i = 0; i < count; i++) lanes->f[i] = tn_bf16_to_f32(tn_f32_to_bf16(lanes->f[i]));
@@ -361,6 +379,30 @@ static void convert(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, in
   tn_plan_lanes_load(to, r, out, count);
 }
 
+/* The same bytes; types under a byte have their bits at the bottom of it. */
+static void bitcast(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, int count) {
+  unsigned char bytes[TN_STRIP * 8] = {0};
+  int bits = tn_type_bits(from);
+  tn_plan_lanes_store(from, bytes, a, count);
+  for (int i = 0; i < count && bits < 8; i++) bytes[i] &= (unsigned char)((1u << bits) - 1);
+  tn_plan_lanes_load(to, r, bytes, count);
+}
+
+/* One away from zero where the fraction exceeds the random number as a fraction. */
+static void stochastic_convert(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+  int bits = tn_type_bits(op->operand_type);
+  bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
+  double rounded[TN_STRIP];
+  for (int i = 0; i < count; i++) {
+    double x = single ? a->f[i] : a->d[i], whole = floor(fabs(x));
+    bool up = fabs(x) - whole > ldexp((double)(uint64_t)b->i[i], -bits);
+    rounded[i] = isfinite(x) ? copysign(whole + up, x) : x;
+  }
+  unsigned char out[TN_STRIP * 8];
+  tn_convert_elements(op->expr->type, out, TN_F64, rounded, (size_t)count);
+  tn_plan_lanes_load(op->expr->type, r, out, count);
+}
+
 static void select_lanes(tn_type type, tn_lanes *r, const tn_lanes *p, const tn_lanes *a, const tn_lanes *b,
                          int count) {
   tn_form form = tn_form_of(type);
@@ -408,7 +450,34 @@ static uint64_t reduce_precision(float_bits from, uint64_t x, int e, int m) {
   return exponent <= bias - reduced_bias ? x & sign : result;
 }
 
+/* The same for formats of at most 8 bits, on values: as if they were IEEE's, which not all
+ * are, with e <= own exponent bits. `least` is the exponent of the smallest normal number.  */
+static double reduce_small(double x, int own, int e, int m) {
+  int bias = (1 << ((e < own ? e : own) - 1)) - 1, least = 1 - bias, exponent;
+  if (!isfinite(x) || x == 0) return x;
+  frexp(x, &exponent);
+  exponent--;
+  int last = (e >= own && exponent < least ? least : exponent) - m;
+  double units = ldexp(fabs(x), -last), whole = rint(units);
+  if (m == 0 && units == 1.5) whole = exponent & 1 ? 1 : 2; /* ties leave an odd biased exponent */
+  double result = ldexp(whole, last);
+  if (e < own && result >= ldexp(1, bias + 1)) result = INFINITY;
+  if (e < own && result < ldexp(1, least)) result = 0;
+  return copysign(result, x);
+}
+
+static void reduce_small_lanes(const tn_expr *expr, tn_lanes *r, const tn_lanes *a, int count) {
+  bool power = expr->type == TN_F8E8M0FNU;
+  int own = power ? 8 : tn_type_bits(expr->type) - tn_float_precision(expr->type);
+  for (int i = 0; i < count; i++)
+    r->f[i] = (float)reduce_small(a->f[i], own, expr->op.exponent_bits, expr->op.mantissa_bits);
+}
+
 static void reduce_precision_lanes(const tn_expr *expr, tn_lanes *r, const tn_lanes *a, int count) {
+  if (tn_type_bits(expr->type) <= 8) {
+    reduce_small_lanes(expr, r, a, count);
+    return;
+  }
   unsigned char packed[TN_STRIP * 8];
   size_t bytes = tn_type_bytes(expr->type);
   tn_plan_lanes_store(expr->type, packed, a, count);
@@ -457,6 +526,11 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *cons
   } else if (expr->op.op == TN_OP_CONVERT) {
     convert(type, r, from, o[0], count);
     return;
+  } else if (expr->op.op == TN_OP_STOCHASTIC_CONVERT) {
+    stochastic_convert(op, r, o[0], o[1], count);
+    return;
+  } else if (expr->op.op == TN_OP_BITCAST_CONVERT) {
+    bitcast(type, r, from, o[0], count);
   } else if (expr->op.op == TN_OP_COMPARE) {
     for (int i = 0; i < count; i++) r->i[i] = compare_one(op, o[0], o[1], i);
     return;

@@ -14,8 +14,7 @@ static tn_type accumulator_type(const tn_inst *inst) {
   tn_type type = inst->shape->type;
   bool wide = inst->operands[0]->shape->type == TN_F64 || inst->operands[1]->shape->type == TN_F64;
   if (tn_type_is_float(type) && wide) return TN_F64;
-  bool narrow = type == TN_F16 || type == TN_BF16;
-  return narrow ? TN_F32 : type;
+  return tn_type_is_float(type) && tn_type_bits(type) < 32 ? TN_F32 : type;
 }
 
 /* s + a*b in the accumulator's type. */

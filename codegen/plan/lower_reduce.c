@@ -1,6 +1,6 @@
 /* reduce and reduce-window.
  *
- * Sums of f16 and bf16 accumulate in f32: the accumulator says so. A window that
+ * Sums of floats of at most 16 bits accumulate in f32: the accumulator says so. A window that
  * reaches into the padding, or between elements that base dilation has spread, meets
  * the initial value there, as HLO defines it.
  *
@@ -24,8 +24,8 @@ static bool describe(tn_lowering *l, tn_inst *inst, reduction *r) {
   r->sum = r->count == 1 && tn_comp_is_binary(inst->called[0], &op) && op == TN_OP_ADD;
   for (int i = 0; i < r->count; i++) {
     r->element[i] = inst->operands[i]->shape->type;
-    bool half = r->element[i] == TN_F16 || r->element[i] == TN_BF16;
-    r->accumulator[i] = r->sum && half ? TN_F32 : inst->operands[r->count + i]->shape->type;
+    bool narrow = tn_type_is_float(r->element[i]) && tn_type_bits(r->element[i]) < 32;
+    r->accumulator[i] = r->sum && narrow ? TN_F32 : inst->operands[r->count + i]->shape->type;
   }
   return true;
 }

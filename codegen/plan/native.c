@@ -2,15 +2,18 @@
  *
  * Additions and their like are IEEE's or the integers' own; everything transcendental
  * is a function of base/math, and what has no row there for a type has no native form
- * in it. f16 and bf16 compute in f32, so f32's rows serve them.
+ * in it. Floats of at most 16 bits compute in f32, so f32's rows serve them.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/native.h"
 
 bool tn_type_is_native(tn_type type) {
-  return type == TN_PRED || type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64 ||
-         (tn_type_is_integer(type) && tn_type_bits(type) >= 8);
+  return type == TN_PRED || tn_type_is_float(type) || tn_type_is_integer(type);
+}
+
+bool tn_op_names_type(tn_op op) {
+  return op == TN_OP_CONVERT || op == TN_OP_BITCAST_CONVERT || op == TN_OP_STOCHASTIC_CONVERT;
 }
 
 bool tn_type_lowers(tn_type type) { return tn_type_is_native(type) || tn_type_is_complex(type); }
@@ -60,8 +63,15 @@ static unsigned set_of(tn_type type) {
   return tn_type_is_float(type) ? FLOATS : type == TN_PRED ? PREDICATES : INTEGERS;
 }
 
+/* pred and the types of 8 bits: a byte each. */
+static bool is_byte(tn_type a, tn_type b) {
+  return (a == TN_PRED && tn_type_bits(b) == 8) || (b == TN_PRED && tn_type_bits(a) == 8);
+}
+
 bool tn_op_is_native(tn_op op, tn_type result, tn_type operand) {
   if (!tn_type_is_native(result) || !tn_type_is_native(operand)) return false;
+  if (op == TN_OP_BITCAST_CONVERT) return tn_type_bits(result) == tn_type_bits(operand) || is_byte(result, operand);
+  if (op == TN_OP_STOCHASTIC_CONVERT) return tn_type_is_float(operand) && tn_type_is_integer(result);
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
     if (rules[i].op == op && rules[i].types & set_of(operand)) return true;
   if (!tn_type_is_float(operand)) return false;

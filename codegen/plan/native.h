@@ -8,8 +8,10 @@
 #include "base/math/math.h"
 #include "ir/module.h"
 
-/* pred, s8…s64, u8…u64, f16, bf16, f32, f64. */
+/* Predicates, integers and real floats of every width. */
 bool tn_type_is_native(tn_type type);
+/* convert, bitcast-convert, stochastic-convert: the result's type is the operation's own. */
+bool tn_op_names_type(tn_op op);
 
 /* Those, and complex numbers: what kernels are lowered from. */
 bool tn_type_lowers(tn_type type);

@@ -7,6 +7,7 @@
  */
 #include "base/number.h"
 #include "codegen/plan/expr.h"
+#include "codegen/plan/native.h"
 #include "codegen/plan/plan.h"
 
 typedef struct {
@@ -135,7 +136,7 @@ static void print_op_name(printer *p, const tn_expr *expr) {
   if (expr->op.op == TN_OP_COMPARE)
     tn_text_printf(p->out, "<%s%s>", direction_name(expr->op.direction),
                    expr->op.total_order ? ", total" : "");
-  if (expr->op.op == TN_OP_CONVERT) tn_text_printf(p->out, "<%s>", tn_type_name(expr->type));
+  if (tn_op_names_type(expr->op.op)) tn_text_printf(p->out, "<%s>", tn_type_name(expr->type));
   if (expr->op.op == TN_OP_REDUCE_PRECISION)
     tn_text_printf(p->out, "<%d, %d>", expr->op.exponent_bits, expr->op.mantissa_bits);
   if (expr->op.part) tn_text_put(p->out, expr->op.part == TN_PART_REAL ? "<real>" : "<imag>");

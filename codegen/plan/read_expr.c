@@ -237,12 +237,12 @@ static bool read_part(tn_kernel_reader *k, tn_expr *expr) {
 static bool read_parameters(tn_kernel_reader *k, tn_expr *expr) {
   int64_t bits[2];
   tn_op op = expr->op.op;
-  bool needed = op == TN_OP_COMPARE || op == TN_OP_CONVERT || op == TN_OP_REDUCE_PRECISION;
+  bool needed = op == TN_OP_COMPARE || tn_op_names_type(op) || op == TN_OP_REDUCE_PRECISION;
   if (!needed && tn_read_accept(k->r, '<')) return read_part(k, expr);
   if (!needed) return true;
   if (!tn_read_expect(k->r, '<', "after the operation's name")) return false;
   if (op == TN_OP_COMPARE && !read_direction(k, expr)) return false;
-  if (op == TN_OP_CONVERT && !tn_read_type(k->r, &expr->type)) return false;
+  if (tn_op_names_type(op) && !tn_read_type(k->r, &expr->type)) return false;
   if (op == TN_OP_REDUCE_PRECISION) {
     if (!tn_read_integer(k->r, "exponent bits", 1, 64, &bits[0]) ||
         !tn_read_expect(k->r, ',', "between the exponent's and the mantissa's bits") ||
@@ -267,7 +267,7 @@ static bool read_operands(tn_kernel_reader *k, tn_expr *expr, tn_type expected) 
   expr->op.operands = tn_arena_copy(k->r->arena, operands, sizeof *operands * (size_t)wanted);
   if (expr->kind == TN_EXPR_FMA)
     expr->type = operands[2]->type;
-  else if (expr->op.op != TN_OP_CONVERT)
+  else if (!tn_op_names_type(expr->op.op))
     expr->type = result_type(expr->op.op, wanted, operands);
   return tn_read_expect(k->r, ')', "after the operands");
 }
@@ -277,8 +277,8 @@ static bool find_op(tn_str name, tn_op *op) {
   char text[64];
   if (name.length >= sizeof text) return false;
   for (size_t i = 0; i < name.length; i++) text[i] = name.at[i] == '_' ? '-' : name.at[i];
-  return tn_op_from_name((tn_str){text, name.length}, op) && tn_op_is(*op, TN_OP_ELEMENTWISE) &&
-         tn_ops[*op].arity >= 1 && tn_ops[*op].arity <= 3;
+  return tn_op_from_name((tn_str){text, name.length}, op) &&
+         (tn_op_is(*op, TN_OP_ELEMENTWISE) || *op == TN_OP_BITCAST_CONVERT) && tn_ops[*op].arity >= 1 && tn_ops[*op].arity <= 3;
 }
 
 static bool read_operation(tn_kernel_reader *k, tn_type expected, const tn_expr **out) {

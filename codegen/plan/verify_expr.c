@@ -116,6 +116,14 @@ static void check_part(tn_kernel_check *c, const tn_expr *expr) {
   same_types(c, expr, name, type, 0);
 }
 
+/* stochastic-convert: an unsigned number of as many bits. */
+static void check_random(tn_kernel_check *c, const tn_expr *expr) {
+  tn_type type = expr->op.operands[0]->type, random = expr->op.operands[1]->type;
+  if (tn_type_class_of(random) != TN_CLASS_UNSIGNED || tn_type_bits(random) != tn_type_bits(type))
+    tn_kernel_fault(c, "stochastic-convert: %s takes an unsigned integer of %d bits, operand 1 is %s",
+                    tn_type_name(type), tn_type_bits(type), tn_type_name(random));
+}
+
 static void check_op(tn_kernel_check *c, const tn_expr *expr) {
   tn_op op = expr->op.op;
   const char *name = tn_ops[op].name;
@@ -123,13 +131,14 @@ static void check_op(tn_kernel_check *c, const tn_expr *expr) {
     check_part(c, expr);
     return;
   }
-  if (!tn_op_is(op, TN_OP_ELEMENTWISE) || tn_ops[op].arity != expr->op.n_operands || !expr->op.n_operands) {
+  bool known = tn_op_is(op, TN_OP_ELEMENTWISE) || op == TN_OP_BITCAST_CONVERT;
+  if (!known || tn_ops[op].arity != expr->op.n_operands || !expr->op.n_operands) {
     tn_kernel_fault(c, "%s: %d operands", name, expr->op.n_operands);
     return;
   }
   bool select = op == TN_OP_SELECT, test = op == TN_OP_COMPARE || op == TN_OP_IS_FINITE;
   tn_type first = expr->op.operands[select || op == TN_OP_CLAMP]->type;
-  tn_type result = test ? TN_PRED : op == TN_OP_CONVERT ? expr->type : first;
+  tn_type result = test ? TN_PRED : tn_op_names_type(op) ? expr->type : first;
   if (!tn_op_is_native(op, expr->type, first))
     tn_kernel_fault(c, "%s: no native form for %s", name, tn_type_name(first));
   if (expr->type != result)
@@ -137,7 +146,10 @@ static void check_op(tn_kernel_check *c, const tn_expr *expr) {
                     tn_type_name(expr->type));
   if (select && expr->op.operands[0]->type != TN_PRED)
     tn_kernel_fault(c, "select: operand 0 is %s, pred expected", tn_type_name(expr->op.operands[0]->type));
-  same_types(c, expr, name, first, select);
+  if (op == TN_OP_STOCHASTIC_CONVERT)
+    check_random(c, expr);
+  else
+    same_types(c, expr, name, first, select);
 }
 
 void tn_check_expr(tn_kernel_check *c, const tn_expr *expr) {
