@@ -244,7 +244,8 @@ int tn_expr_cost(const tn_expr *expr);
 
 /* ---- emit_access.c ---- */
 LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current point */
-void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value);
+/* condition: NULL, one for all lanes, or one a lane. */
+void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition);
 /* Neighbouring elements from the current point (and lane) on. */
 LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int lanes);
 int tn_active_lanes(const tn_emitter *e);             /* at the current point */

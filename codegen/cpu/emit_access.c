@@ -274,11 +274,31 @@ static void scalar_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value
   LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
 }
 
-static void scattered_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+/* Opens the block where the condition holds; returns the one behind it. NULL: always. */
+static LLVMBasicBlockRef open_condition(tn_emitter *e, LLVMValueRef condition) {
+  if (!condition) return NULL;
+  LLVMBasicBlockRef holds = LLVMAppendBasicBlockInContext(e->u->context, e->function, "");
+  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->u->context, e->function, "");
+  LLVMBuildCondBr(e->b, condition, holds, after);
+  LLVMPositionBuilderAtEnd(e->b, holds);
+  return after;
+}
+
+static void close_condition(tn_emitter *e, LLVMBasicBlockRef after) {
+  if (!after) return;
+  LLVMBuildBr(e->b, after);
+  LLVMPositionBuilderAtEnd(e->b, after);
+}
+
+/* condition: NULL, or one a lane. */
+static void scattered_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition) {
   int active = tn_active_lanes(e);
   for (e->lane = 0; e->lane < active; e->lane++) {
     LLVMValueRef lane = LLVMConstInt(e->u->i32, (uint64_t)e->lane, false);
+    LLVMValueRef holds = condition ? LLVMBuildExtractElement(e->b, condition, lane, "") : NULL;
+    LLVMBasicBlockRef after = open_condition(e, holds);
     scalar_store(e, store, LLVMBuildExtractElement(e->b, value, lane, ""));
+    close_condition(e, after);
   }
   e->lane = -1;
 }
@@ -295,24 +315,42 @@ static void tail_store(tn_emitter *e, tn_type type, LLVMValueRef value, LLVMValu
   }
 }
 
-/* value: in register form, a vector inside a vector dim. */
-void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+static void vector_store(tn_emitter *e, const tn_stmt *store, const tn_index *offset, LLVMValueRef value) {
   tn_type type = e->k->buffers[store->buffer].shape->type;
-  value = tn_to_memory(e, type, value);
-  if (!tn_lanes_of(value)) {
-    scalar_store(e, store, value);
-    return;
-  }
-  int64_t stride, wanted = e->local_lanes[store->buffer] > 1 ? 0 : 1;
-  const tn_index *offset = tn_offset_of(e, store, store->buffer, store->at);
-  if (!tn_lane_stride(e, offset, &stride) || stride != wanted) {
-    scattered_store(e, store, value);
-    return;
-  }
   int active = tn_active_lanes(e);
   LLVMValueRef pointer = address(e, store->buffer, offset, NULL);
   if (active == e->lanes)
     LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
   else
     tail_store(e, type, value, pointer, active);
+}
+
+/* Lanes where the condition holds. */
+static void masked_store(tn_emitter *e, const tn_stmt *store, const tn_index *offset, LLVMValueRef value,
+                         LLVMValueRef mask) {
+  tn_type type = e->k->buffers[store->buffer].shape->type;
+  int active = tn_active_lanes(e);
+  if (active < e->lanes) mask = LLVMBuildAnd(e->b, mask, tn_lane_mask(e, active), "");
+  LLVMValueRef align = LLVMConstInt(e->u->i32, tn_type_bytes(type), false);
+  LLVMValueRef arguments[4] = {value, address(e, store->buffer, offset, NULL), align, mask};
+  masked(e, "llvm.masked.store", LLVMTypeOf(value), arguments);
+}
+
+/* value: in register form, a vector inside a vector dim. */
+void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition) {
+  int64_t stride, wanted = e->local_lanes[store->buffer] > 1 ? 0 : 1;
+  const tn_index *offset = tn_offset_of(e, store, store->buffer, store->at);
+  value = tn_to_memory(e, e->k->buffers[store->buffer].shape->type, value);
+  bool vector = tn_lanes_of(value) > 0, lane_wise = condition && tn_lanes_of(condition) > 0;
+  bool neighbours = vector && tn_lane_stride(e, offset, &stride) && stride == wanted;
+  LLVMBasicBlockRef after = open_condition(e, lane_wise ? NULL : condition);
+  if (!vector)
+    scalar_store(e, store, value);
+  else if (!neighbours)
+    scattered_store(e, store, value, lane_wise ? condition : NULL);
+  else if (lane_wise)
+    masked_store(e, store, offset, value, condition);
+  else
+    vector_store(e, store, offset, value);
+  close_condition(e, after);
 }

@@ -18,7 +18,8 @@
 
 static int leaf_cost(const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce) {
   int cost = 0;
-  for (const tn_stmt *s = first; s != end; s = s->next) cost += tn_expr_cost(s->expr);
+  for (const tn_stmt *s = first; s != end; s = s->next)
+    cost += tn_expr_cost(s->expr) + (s->condition ? tn_expr_cost(s->condition) : 0);
   for (int i = 0; reduce && i < reduce->n_accumulators; i++)
     cost += tn_expr_cost(reduce->accumulators[i].update);
   return cost;
@@ -91,11 +92,14 @@ static void emit_store(tn_emitter *e, const tn_stmt *store) {
   const tn_shape *shape = e->k->buffers[store->buffer].shape;
   uint64_t dims = tn_expr_dims(e, store->expr) | e->buffer_dims[store->buffer];
   for (int i = 0; i < shape->rank; i++) dims |= tn_index_dims(e, store->at[i]);
+  if (store->condition) dims |= tn_expr_dims(e, store->condition);
   if (!first_for(e, dims)) return;
   tn_values *values = tn_emit_values(e, store->expr);
+  tn_values *conditions = store->condition ? tn_emit_values(e, store->condition) : NULL;
   for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
     LLVMValueRef value = tn_value_at(e, values, is_vector(e, dims));
-    tn_emit_store(e, store, tn_convert(e, store->expr->type, shape->type, value));
+    LLVMValueRef condition = conditions ? tn_value_at(e, conditions, conditions->vector) : NULL;
+    tn_emit_store(e, store, tn_convert(e, store->expr->type, shape->type, value), condition);
   }
 }
 
@@ -305,6 +309,7 @@ static double work_of(const tn_kernel *k, const tn_stmt *first, double around) {
       inside *= (double)k->dims[s->dims[i]].size / (d && d->lanes ? d->lanes : 1);
     }
     if (s->expr) work += inside * (1 + tn_expr_cost(s->expr));
+    if (s->condition) work += inside * (1 + tn_expr_cost(s->condition));
     for (int i = 0; i < s->n_accumulators; i++) work += inside * tn_expr_cost(s->accumulators[i].update);
     work += work_of(k, s->body, inside);
   }

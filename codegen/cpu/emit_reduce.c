@@ -37,10 +37,9 @@ static bool check(tn_emitter *e, const reduction *r) {
     if (s->tiles[i] % wide)
       return tn_unit_fail(e->u, TN_UNSUPPORTED, "kernel %s: vector %s: a tile of %lld is no multiple of %d",
                           e->k->name, dim, (long long)s->tiles[i], wide);
-  for (int i = 0; i < r->reduce->n_accumulators; i++)
-    if (tn_reduce_join(e->k, r->reduce, i) == TN_JOIN_ORDERED)
-      return tn_unit_fail(e->u, TN_INVALID, "kernel %s: vector %s: the reduce has no join and runs in order",
-                          e->k->name, dim);
+  if (!tn_reduce_splits(e->k, r->reduce))
+    return tn_unit_fail(e->u, TN_INVALID, "kernel %s: vector %s: the reduce has no join and runs in order",
+                        e->k->name, dim);
   return true;
 }
 

@@ -9,7 +9,7 @@
  *               … body …                             what depends on i alone goes before it
  *               last block: if next < end goto header
  *
- * Reduced dims with `unroll` repeat their inside in order; parallel ones, and vector dims,
+ * Reduced and carried dims with `unroll` repeat their inside in order; parallel ones, and vector dims,
  * are jammed: statements see all their points at once.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -37,10 +37,10 @@ static const tn_dim_schedule *schedule_of(const tn_emitter *e, int dim) {
 
 static int64_t unroll_of(const tn_emitter *e, int dim) {
   int unroll = schedule_of(e, dim)->unroll;
-  return unroll > 1 && e->k->dims[dim].kind != TN_DIM_CARRIED ? unroll : 1;
+  return unroll > 1 ? unroll : 1;
 }
 
-static bool is_reduced(const tn_emitter *e, int dim) { return e->k->dims[dim].kind == TN_DIM_REDUCED; }
+static bool in_order(const tn_emitter *e, int dim) { return e->k->dims[dim].kind != TN_DIM_PARALLEL; }
 
 static int even_segments(int64_t size, int64_t step, segment *out) {
   int count = 0;
@@ -65,7 +65,7 @@ static int shape_segments(const tn_emitter *e, tn_loop_ref loop, int64_t size, s
   if (s->lanes) return even_segments(size, (int64_t)s->lanes * s->vectors, out);
   int64_t unroll = unroll_of(e, loop.dim);
   if (unroll == 1) return even_segments(size, 1, out);
-  return is_reduced(e, loop.dim) ? even_segments(size, unroll, out) : balanced_segments(size, unroll, out);
+  return in_order(e, loop.dim) ? even_segments(size, unroll, out) : balanced_segments(size, unroll, out);
 }
 
 /* Does the guard hold in steps first … count - last of the segment, whatever is inside? */
@@ -219,7 +219,7 @@ static nest inside(nest n) {
   return n;
 }
 
-/* Steps of a reduced dim, one after the other. */
+/* Steps of a reduced or carried dim, one after the other. */
 static void emit_in_order(tn_emitter *e, nest n, int64_t steps) {
   tn_dim_state *d = &e->dims[n.loops->dim], saved = *d;
   for (int64_t i = 0; i < steps; i++) {
@@ -274,7 +274,7 @@ static void emit_step(tn_emitter *e, nest n, const segment *s, int variants) {
   } else if (schedule->lanes) {
     int points = (int)((s->extent + schedule->lanes - 1) / schedule->lanes);
     emit_jammed(e, n, points, (int)(s->extent - (int64_t)(points - 1) * schedule->lanes));
-  } else if (is_reduced(e, dim)) {
+  } else if (in_order(e, dim)) {
     emit_in_order(e, n, s->extent);
   } else {
     emit_jammed(e, n, (int)s->extent, 0);

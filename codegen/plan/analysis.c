@@ -41,6 +41,15 @@ static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value)
   return true;
 }
 
+static bool stmt_reads_value(const tn_kernel *kernel, const tn_stmt *stmt, int value) {
+  if (stmt->expr && reads_value(kernel, stmt->expr, value)) return true;
+  if (stmt->condition && reads_value(kernel, stmt->condition, value)) return true;
+  int rank = stmt->kind == TN_STMT_STORE ? kernel->buffers[stmt->buffer].shape->rank : 0;
+  for (int i = 0; i < rank; i++)
+    if (index_reads_value(kernel, stmt->at[i], value)) return true;
+  return false;
+}
+
 static bool is_value(const tn_expr *expr, int value) {
   return expr->kind == TN_EXPR_VALUE && expr->value == value;
 }
@@ -78,7 +87,7 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
     for (int j = 0; j < reduce->n_accumulators; j++) /* each on its own */
       if (j != i && reads_value(kernel, reduce->accumulators[j].update, value)) return TN_JOIN_ORDERED;
     for (const tn_stmt *stmt = reduce->body; stmt; stmt = stmt->next)
-      if (stmt->expr && reads_value(kernel, stmt->expr, value)) return TN_JOIN_ORDERED;
+      if (stmt_reads_value(kernel, stmt, value)) return TN_JOIN_ORDERED;
   }
   const tn_accumulator *acc = &reduce->accumulators[accumulator];
   tn_join join = update_join(kernel, acc->update, acc->value);
@@ -87,6 +96,8 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
 }
 
 bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
+  int dim, buffer;
+  if (!tn_iterations_apart(kernel, reduce, &dim, &buffer)) return false;
   for (int i = 0; i < reduce->n_accumulators; i++)
     if (tn_reduce_join(kernel, reduce, i) == TN_JOIN_ORDERED) return false;
   return true;

@@ -115,6 +115,7 @@ static bool has_complex(const tn_expr *expr) {
 static bool body_has_complex(const tn_kernel *kernel, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->expr && has_complex(stmt->expr)) return true;
+    if (stmt->condition && has_complex(stmt->condition)) return true;
     for (int i = 0; i < stmt->n_accumulators; i++)
       if (has_complex(stmt->accumulators[i].initial) || has_complex(stmt->accumulators[i].update))
         return true;
@@ -148,7 +149,7 @@ static bool stores_alike(const tn_kernel *kernel) {
   for (const tn_stmt *stmt = kernel->body->body; stmt; stmt = stmt->next) {
     if (stmt->kind != TN_STMT_LET && stmt->kind != TN_STMT_STORE) return false;
     if (stmt->kind == TN_STMT_STORE && !is_complex(stmt->expr)) return false;
-    if (!is_alike(stmt->expr)) return false;
+    if (!is_alike(stmt->expr) || (stmt->condition && has_complex(stmt->condition))) return false;
   }
   return true;
 }
@@ -411,15 +412,29 @@ static void split_let(splitter *s, tn_stmt *let) {
   let->next = second;
 }
 
+static bool loads_from(const tn_expr *expr, int buffer) {
+  if (expr->kind == TN_EXPR_LOAD)
+    return expr->load.buffer == buffer || (expr->load.fill && loads_from(expr->load.fill, buffer));
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return false;
+  for (int i = 0; i < expr->op.n_operands; i++)
+    if (loads_from(expr->op.operands[i], buffer)) return true;
+  return false;
+}
+
 static void split_store(splitter *s, tn_stmt *store, int rank) {
   const tn_index *const *at = store->at;
+  bool reads_itself = !s->alike && loads_from(store->expr, store->buffer);
+  if (store->condition) {
+    reads_itself = reads_itself || (!s->alike && loads_from(store->condition, store->buffer));
+    store->condition = real_expr(s, store->condition);
+    if (reads_itself) store->condition = named(s, store->condition);
+  }
   if (!is_complex(store->expr)) {
     store->expr = real_expr(s, store->expr);
     store->at = new_access(s, store->buffer, rank, at, NULL);
     return;
   }
   pair p = split(s, store->expr);
-  bool reads_itself = s->kernel->buffers[store->buffer].access == TN_BUFFER_INOUT && !s->alike;
   if (reads_itself) p = (pair){{named(s, p.part[0]), named(s, p.part[1])}};
   store->expr = p.part[0];
   store->at = new_access(s, store->buffer, rank, at, part_index(s, 0));

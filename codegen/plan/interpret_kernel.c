@@ -13,6 +13,7 @@
 typedef struct {
   const tn_stmt *stmt;
   tn_machine_node *node;               /* LET, STORE */
+  tn_machine_node *condition;          /* STORE; NULL: always */
   tn_machine_node **initial, **update; /* REDUCE */
   tn_machine_index *offset;            /* STORE */
 } prepared;
@@ -94,6 +95,7 @@ static void prepare_body(runner *r, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     prepared p = {.stmt = stmt};
     if (stmt->expr) p.node = prepare_expr(&r->m, stmt->expr);
+    if (stmt->condition) p.condition = prepare_expr(&r->m, stmt->condition);
     if (stmt->kind == TN_STMT_STORE)
       p.offset = prepare_index(&r->m, tn_access_offset(r->m.arena, r->m.kernel, stmt->buffer, stmt->at));
     p.initial = TN_NEW_ARRAY(r->m.arena, tn_machine_node *, stmt->n_accumulators);
@@ -124,8 +126,10 @@ static void store(tn_machine *m, const prepared *p) {
   tn_type type = m->kernel->buffers[stmt->buffer].shape->type;
   size_t bytes = tn_type_bytes(type);
   tn_plan_lanes_store(type, packed, tn_machine_evaluate(m, p->node), m->lanes);
+  const tn_lanes *condition = p->condition ? tn_machine_evaluate(m, p->condition) : NULL;
   tn_machine_lanes(m, p->offset, at);
   for (int i = 0; i < m->lanes; i++) {
+    if (condition && !condition->i[i]) continue;
     if (!tn_machine_check(m, stmt->buffer, at[i])) return;
     memcpy(tn_machine_lane(m, stmt->buffer, i) + (size_t)at[i] * bytes, packed + (size_t)i * bytes, bytes);
   }

@@ -119,11 +119,11 @@ struct tn_expr {
 
 /* ---- statements ---- */
 typedef enum {
-  TN_STMT_LOOP,   /* loop dims { body } */
+  TN_STMT_LOOP,   /* loop dims { body }; scan dims { body } where the dims are carried */
   TN_STMT_REDUCE, /* reduce dims { body; accumulators } */
   TN_STMT_LOCAL,  /* local e: f32[128]: alive to the end of the body it stands in */
   TN_STMT_LET,    /* let v: f32 = expr */
-  TN_STMT_STORE   /* y[…] = expr */
+  TN_STMT_STORE   /* y[…] = expr, y[…] = expr if condition */
 } tn_stmt_kind;
 
 /* acc: type from initial = update. `update` reads accumulators through VALUE nodes;
@@ -145,7 +145,8 @@ struct tn_stmt {
   const tn_accumulator *accumulators;
   /* LOCAL, STORE */
   int buffer;                /* of the kernel */
-  const tn_index *const *at; /* STORE: one a dim; inside, and every element once */
+  const tn_index *const *at; /* STORE: one a dim; inside, whatever the condition says */
+  const tn_expr *condition;  /* STORE: a pred; where it is false nothing is touched. NULL: always */
   /* LET, STORE */
   int value; /* LET */
   const tn_expr *expr;
@@ -161,8 +162,12 @@ typedef enum { TN_BUFFER_IN, TN_BUFFER_OUT, TN_BUFFER_INOUT, TN_BUFFER_LOCAL } t
 
 /* A kernel's parameter or local. The shape's layout says where elements lie (none:
  * row-major): f32[768,3072]{1,0:T(768,64)} is packed in 64-column panels. Only
- * parameters have layouts. INOUT: written in place over what is read (the verifier
- * checks that each element is read only by the iteration that writes it).           */
+ * parameters have layouts.
+ *
+ * OUT and LOCAL hold nothing at first: their first access is a store that covers them,
+ * every element once. INOUT holds something from the start. What holds something may be
+ * stored to and loaded from any number of times; different iterations of a parallel loop
+ * touch different elements of all that it stores to (tn_iterations_apart).            */
 typedef struct {
   const char *name;
   const tn_shape *shape;
@@ -244,8 +249,30 @@ const tn_shape *tn_shape_of_parts(tn_arena *arena, const tn_shape *shape);
 /* ---- questions that both back ends ask (codegen/plan/analysis.c) ---- */
 /* Of one accumulator. */
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator);
-/* Into partial results: no accumulator is ORDERED. */
+/* Into partial results: no accumulator is ORDERED, and what it stores to lies apart. */
 bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce);
+/* One read or write of a buffer under some statement. */
+typedef struct {
+  int buffer;
+  const tn_index *const *at;
+  const tn_stmt *stmt; /* that holds it */
+  const tn_stmt *nest; /* the innermost whose dims are open; NULL: none that was walked into */
+  bool is_store;
+} tn_touch;
+/* All under `stmt` and, if `siblings`, under those that follow it; in order of execution. */
+typedef struct {
+  tn_touch *at;
+  int count, capacity;
+} tn_touches;
+void tn_find_touches(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *stmt, bool siblings,
+                     tn_touches *out);
+/* Do iterations of the nest that differ in `dim`, one of its dims, touch different elements of
+ * the buffer? apart.c says what is proved.                                              */
+bool tn_dim_is_apart(tn_arena *scratch, const tn_kernel *kernel, const tn_stmt *nest, int dim, int buffer);
+/* All dims of the nest, all buffers that it stores to; its own locals are no matter. If not, who. */
+bool tn_iterations_apart(const tn_kernel *kernel, const tn_stmt *nest, int *dim, int *buffer);
+/* A LOOP whose iterations run in order. */
+bool tn_is_scan(const tn_kernel *kernel, const tn_stmt *stmt);
 /* Of a computation that is this one binary operation. */
 tn_join tn_join_of_op(tn_op op);
 /* The join's identity in the accumulator's type: -0 for a float add. */

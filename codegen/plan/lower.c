@@ -581,6 +581,7 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
  * twice; a number that is final already stays.                                      */
 typedef struct {
   int roots, locals;
+  const tn_kernel_buffer *buffers; /* by their final numbers */
 } numbering;
 
 static int renumber(numbering n, int buffer) {
@@ -597,10 +598,15 @@ static void renumber_index(numbering n, const tn_index *index) {
   }
 }
 
+static void renumber_access(numbering n, int buffer, const tn_index *const *at) {
+  for (int i = 0; i < n.buffers[buffer].shape->rank; i++) renumber_index(n, at[i]);
+}
+
 static void renumber_load(numbering n, tn_expr *load) {
   for (int i = 0; i < load->load.n_guards; i++) renumber_index(n, load->load.guards[i].index);
   if (load->load.fill) renumber_expr(n, (tn_expr *)load->load.fill);
   load->load.buffer = renumber(n, load->load.buffer);
+  renumber_access(n, load->load.buffer, load->load.at);
 }
 
 static void renumber_expr(numbering n, tn_expr *expr) {
@@ -619,7 +625,9 @@ static void renumber_expr(numbering n, tn_expr *expr) {
 static void renumber_body(numbering n, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->kind == TN_STMT_LOCAL || stmt->kind == TN_STMT_STORE) stmt->buffer = renumber(n, stmt->buffer);
+    if (stmt->kind == TN_STMT_STORE) renumber_access(n, stmt->buffer, stmt->at);
     if (stmt->expr) renumber_expr(n, (tn_expr *)stmt->expr);
+    if (stmt->condition) renumber_expr(n, (tn_expr *)stmt->condition);
     for (int i = 0; i < stmt->n_accumulators; i++) {
       renumber_expr(n, (tn_expr *)stmt->accumulators[i].initial);
       renumber_expr(n, (tn_expr *)stmt->accumulators[i].update);
@@ -635,8 +643,9 @@ static void finish(tn_lowering *l) {
     TN_PUSH(l->arena, &l->buffers,
             ((tn_kernel_buffer){name, group->root_shape(group->user, i), TN_BUFFER_OUT}));
   }
-  numbering n = {l->leaves.count, l->buffers.count};
+  numbering n = {l->leaves.count, l->buffers.count, NULL};
   for (int i = 0; i < l->locals.count; i++) TN_PUSH(l->arena, &l->buffers, l->locals.at[i]);
+  n.buffers = l->buffers.at;
   renumber_body(n, l->kernel->body);
   l->kernel->n_parameters = n.locals;
   l->kernel->n_buffers = l->buffers.count;

@@ -5,8 +5,8 @@
  *   loop n:25088 c:64       { y[n,c] = maximum(x[n,c] + b[c], 0) }
  *
  * Why: longer inner loops vectorise, fewer loops cost less, and equal kernels of
- * different ranks become the same. The order of reduced elements is kept, so that no
- * result changes.
+ * different ranks become the same. The order of reduced elements and of a scan's
+ * iterations is kept, so that no result changes.
  * Cost: the square of the number of dims, times the kernel's size.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -85,6 +85,7 @@ static void find_expr(squeeze *s, const tn_expr *expr) {
 static void find_body(squeeze *s, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->expr) find_expr(s, stmt->expr);
+    if (stmt->condition) find_expr(s, stmt->condition);
     if (stmt->kind == TN_STMT_STORE) find_access(s, stmt->buffer, stmt->at);
     for (int i = 0; i < stmt->n_accumulators; i++) {
       find_expr(s, stmt->accumulators[i].initial);
@@ -177,6 +178,7 @@ static bool expr_allows(merge *m, const tn_expr *expr) {
 static bool body_allows(merge *m, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->expr && !expr_allows(m, stmt->expr)) return false;
+    if (stmt->condition && !expr_allows(m, stmt->condition)) return false;
     if (stmt->kind == TN_STMT_STORE && !access_allows(m, stmt->buffer, stmt->at)) return false;
     for (int i = 0; i < stmt->n_accumulators; i++)
       if (!expr_allows(m, stmt->accumulators[i].update) || !expr_allows(m, stmt->accumulators[i].initial))

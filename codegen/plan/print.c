@@ -197,8 +197,8 @@ static void print_accumulators(printer *p, const tn_stmt *reduce) {
 }
 
 static void print_nest(printer *p, const tn_stmt *stmt) {
-  bool carried = stmt->n_dims && p->kernel->dims[stmt->dims[0]].kind == TN_DIM_CARRIED;
-  tn_text_put(p->out, stmt->kind == TN_STMT_REDUCE ? "reduce" : carried ? "scan" : "loop");
+  bool reduce = stmt->kind == TN_STMT_REDUCE;
+  tn_text_put(p->out, reduce ? "reduce" : tn_is_scan(p->kernel, stmt) ? "scan" : "loop");
   print_dims(p, stmt);
   tn_text_put(p->out, " {");
   p->indent++;
@@ -228,6 +228,9 @@ static void print_stmt(printer *p, const tn_stmt *stmt) {
     print_access(p, stmt->buffer, stmt->at);
     tn_text_put(p->out, " = ");
     print_expr(p, stmt->expr, kernel->buffers[stmt->buffer].shape->type);
+    if (!stmt->condition) return;
+    tn_text_put(p->out, " if ");
+    print_expr(p, stmt->condition, TN_PRED);
     return;
   }
 }

@@ -22,9 +22,10 @@ static int roll(dice *d, int n) {
   return (int)((z ^ (z >> 31)) % (uint64_t)n);
 }
 
-static bool has_loops(const tn_stmt *stmt) {
+/* Parallel loops: they are vectors and unrolled bodies themselves. */
+static bool has_loops(const tn_kernel *kernel, const tn_stmt *stmt) {
   for (const tn_stmt *child = stmt->body; child; child = child->next)
-    if (child->kind == TN_STMT_LOOP) return true;
+    if (child->kind == TN_STMT_LOOP && (!tn_is_scan(kernel, child) || has_loops(kernel, child))) return true;
   return false;
 }
 
@@ -36,9 +37,18 @@ static void draw_vector(dice *d, const tn_stmt *stmt) {
   dim->unroll = 1;
 }
 
-/* Joins that run in order: the loops as they stand. */
+/* What runs in order: the loops as they stand; a scan's may be unrolled and tiled. */
 static void keep_in_order(dice *d, const tn_stmt *stmt) {
-  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(d->arena, &d->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  for (int i = 0; i < stmt->n_dims; i++) {
+    tn_dim_schedule *dim = &d->dims[stmt->dims[i]];
+    TN_PUSH(d->arena, &d->order, ((tn_loop_ref){stmt->dims[i], 0}));
+    if (!tn_is_scan(d->kernel, stmt) || roll(d, 3)) continue;
+    dim->unroll = 1 + roll(d, 3);
+    if (roll(d, 2)) continue;
+    dim->n_tiles = 1;
+    dim->tiles[0] = (int64_t)dim->unroll * (1 + roll(d, 3));
+    TN_PUSH(d->arena, &d->order, ((tn_loop_ref){stmt->dims[i], 1}));
+  }
 }
 
 /* Draws for the dims of one statement; `vector`: a dim of it may become vectors.
@@ -49,7 +59,7 @@ static bool draw(dice *d, const tn_stmt *stmt, bool vector) {
     int j = roll(d, i + 1);
     order[i] = order[j];
     order[j] = stmt->dims[i];
-    d->dims[stmt->dims[i]].unroll = has_loops(stmt) ? 1 : 1 + roll(d, 4) * (roll(d, 2));
+    d->dims[stmt->dims[i]].unroll = has_loops(d->kernel, stmt) ? 1 : 1 + roll(d, 4) * (roll(d, 2));
   }
   bool drawn = vector && stmt->n_dims && roll(d, 4);
   if (drawn) draw_vector(d, stmt);
@@ -68,9 +78,10 @@ static bool draw(dice *d, const tn_stmt *stmt, bool vector) {
 
 static void draw_tree(dice *d, const tn_stmt *stmt, bool vector) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
-  bool may = vector && (reduce ? tn_reduce_splits(d->kernel, stmt) : !has_loops(stmt));
+  bool in_order = reduce ? !tn_reduce_splits(d->kernel, stmt) : tn_is_scan(d->kernel, stmt);
+  bool may = vector && (reduce || !has_loops(d->kernel, stmt));
   bool drawn = false;
-  if (reduce && !tn_reduce_splits(d->kernel, stmt))
+  if (in_order)
     keep_in_order(d, stmt);
   else
     drawn = draw(d, stmt, may && (reduce || roll(d, 2)));
@@ -84,5 +95,5 @@ void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target
   for (int i = 0; i < kernel->n_dims; i++) d.dims[i].unroll = 1;
   draw_tree(&d, kernel->body, true);
   kernel->schedule = (tn_schedule){.dims = d.dims, .n_order = d.order.count, .order = d.order.at};
-  kernel->schedule.n_threads = roll(&d, kernel->body->n_dims + 1);
+  if (!tn_is_scan(kernel, kernel->body)) kernel->schedule.n_threads = roll(&d, kernel->body->n_dims + 1);
 }

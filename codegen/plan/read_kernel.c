@@ -154,8 +154,10 @@ static bool read_let(tn_kernel_reader *k, tn_stmt *stmt) {
 }
 
 static bool read_store(tn_kernel_reader *k, tn_stmt *stmt) {
-  return tn_read_access(k, &stmt->buffer, &stmt->at) && tn_read_expect(k->r, '=', "after what is written") &&
-         tn_read_expr(k, k->buffers.at[stmt->buffer].shape->type, &stmt->expr);
+  if (!tn_read_access(k, &stmt->buffer, &stmt->at) || !tn_read_expect(k->r, '=', "after what is written") ||
+      !tn_read_expr(k, k->buffers.at[stmt->buffer].shape->type, &stmt->expr))
+    return false;
+  return !tn_read_accept_word(k->r, "if") || tn_read_expr(k, TN_PRED, &stmt->condition);
 }
 
 static bool read_stmt(tn_kernel_reader *k, tn_stmt *stmt) {

@@ -72,6 +72,7 @@ static void rewrite_body(tn_rewrite *r, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     int rank;
     if (stmt->expr) stmt->expr = rewrite_expr(r, stmt->expr);
+    if (stmt->condition) stmt->condition = rewrite_expr(r, stmt->condition);
     if (stmt->kind == TN_STMT_STORE) stmt->at = rewrite_access(r, stmt->buffer, stmt->at, &rank);
     tn_accumulator *accumulators = TN_NEW_ARRAY(r->arena, tn_accumulator, stmt->n_accumulators);
     for (int i = 0; i < stmt->n_accumulators; i++) {

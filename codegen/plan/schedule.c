@@ -44,6 +44,7 @@ static void collect_expr(tn_arena *arena, const tn_kernel *kernel, const tn_expr
 void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->expr) collect_expr(arena, kernel, stmt->expr, out);
+    if (stmt->condition) collect_expr(arena, kernel, stmt->condition, out);
     if (stmt->kind == TN_STMT_STORE) {
       const tn_index *offset = tn_access_offset(arena, kernel, stmt->buffer, stmt->at);
       TN_PUSH(arena, out, ((tn_access_info){stmt->buffer, offset, stmt->at, true, false}));
@@ -90,6 +91,8 @@ static size_t widest_in(const tn_kernel *kernel, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     size_t one = stmt->expr ? widest(kernel, stmt->expr) : 1;
     if (one > bytes) bytes = one;
+    one = stmt->condition ? widest(kernel, stmt->condition) : 1;
+    if (one > bytes) bytes = one;
     for (int i = 0; i < stmt->n_accumulators; i++) {
       one = widest(kernel, stmt->accumulators[i].update);
       if (one > bytes) bytes = one;
@@ -110,6 +113,7 @@ typedef struct {
   const tn_cpu *target;
   tn_dim_schedule *dims;
   TN_VEC(tn_loop_ref) order;
+  bool is_vector; /* some loop around runs in vectors */
 } tree;
 
 static bool is_leaf_nest(const tn_stmt *stmt) {
@@ -124,7 +128,7 @@ static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims
   int best = -1;
   *score = 0;
   for (int i = n - 1; i >= 0; i--) {
-    if (t->kernel->dims[dims[i]].size < 2) continue;
+    if (t->kernel->dims[dims[i]].size < 2 || t->kernel->dims[dims[i]].kind == TN_DIM_CARRIED) continue;
     int one = vector_score(t->kernel, accesses, dims[i], lanes);
     if (one > *score) {
       *score = one;
@@ -156,9 +160,9 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
   only.next = NULL;
   tn_collect_accesses(t->arena, t->kernel, &only, &accesses);
   int inner_score = 0, outer_score = 0, inner = -1, outer = -1;
-  bool taken = false;
+  bool taken = t->is_vector;
   for (int i = 0; i < around->n_dims; i++) taken = taken || t->dims[around->dims[i]].lanes;
-  if (tn_reduce_splits(t->kernel, reduce) && reduce->n_dims)
+  if (!taken && tn_reduce_splits(t->kernel, reduce) && reduce->n_dims)
     inner = best_vector_dim(t, &accesses, reduce->dims + reduce->n_dims - 1, 1, lanes, &inner_score);
   bool alone = true; /* other nests in the loop want its dims scalar */
   for (const tn_stmt *s = around->body; s; s = s->next)
@@ -219,8 +223,48 @@ static void schedule_leaf(tree *t, const tn_stmt *stmt) {
   if (dim >= 0) set_vector(t, dim, lanes, 4);
 }
 
+/* ---- scans ---- */
+
+static bool holds_scan(const tn_kernel *kernel, const tn_stmt *stmt) {
+  for (const tn_stmt *child = stmt->body; child; child = child->next)
+    if (tn_is_scan(kernel, child) || holds_scan(kernel, child)) return true;
+  return false;
+}
+
+/* Would some nest below become vectors along a dim of its own? */
+static bool vectorises_inside(tree *t, const tn_stmt *stmt) {
+  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+  for (const tn_stmt *child = stmt->body; child; child = child->next) {
+    bool reduce = child->kind == TN_STMT_REDUCE;
+    if (child->kind != TN_STMT_LOOP && !reduce) continue;
+    tn_accesses accesses = {0};
+    tn_stmt only = *child;
+    only.next = NULL;
+    tn_collect_accesses(t->arena, t->kernel, &only, &accesses);
+    bool leaf = reduce ? child->n_dims && tn_reduce_splits(t->kernel, child) : is_leaf_nest(child);
+    int first = reduce && leaf ? child->n_dims - 1 : 0;
+    if (leaf && best_vector_dim(t, &accesses, child->dims + first, child->n_dims - first, lanes, &score) >= 0)
+      return true;
+    if (vectorises_inside(t, child)) return true;
+  }
+  return false;
+}
+
+/* Scans give no vectors: where nothing inside does, a dim of a parallel loop around them is
+ * taken, if all accesses below vectorise along it.                                        */
+static bool vector_around_scans(tree *t, const tn_stmt *stmt) {
+  if (t->is_vector || !holds_scan(t->kernel, stmt) || vectorises_inside(t, stmt)) return false;
+  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+  tn_accesses accesses = {0};
+  tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
+  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
+  if (dim >= 0) set_vector(t, dim, lanes, 2);
+  return dim >= 0;
+}
+
 static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
-  if (stmt->kind == TN_STMT_LOOP && is_leaf_nest(stmt)) {
+  bool scan = tn_is_scan(t->kernel, stmt);
+  if (stmt->kind == TN_STMT_LOOP && !scan && !t->is_vector && is_leaf_nest(stmt)) {
     schedule_leaf(t, stmt);
     return;
   }
@@ -229,8 +273,11 @@ static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
     schedule_reduce(t, stmt, around);
     return;
   }
+  bool chosen = vector_around_scans(t, stmt);
+  t->is_vector = t->is_vector || chosen;
   for (const tn_stmt *child = stmt->body; child; child = child->next)
     if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) schedule_nest(t, child, stmt);
+  if (chosen) t->is_vector = false;
 }
 
 /* Two rows side by side where each goes through several loops: the end of one loop waits
@@ -240,7 +287,7 @@ static void interleave_rows(tree *t) {
   int nests = 0;
   for (const tn_stmt *child = rows->body; child; child = child->next)
     nests += child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE;
-  if (nests < 2 || !rows->n_dims) return;
+  if (nests < 2 || !rows->n_dims || tn_is_scan(t->kernel, rows)) return;
   int row = rows->dims[rows->n_dims - 1];
   if (!t->dims[row].lanes && t->kernel->dims[row].size > 1) t->dims[row].unroll = 2;
 }
@@ -249,6 +296,7 @@ static void interleave_rows(tree *t) {
 static int outer_loops(const tree *t) {
   const tn_stmt *body = t->kernel->body;
   int count = 0;
+  if (tn_is_scan(t->kernel, body)) return 0;
   for (int i = 0; i < t->order.count; i++)
     for (int d = 0; d < body->n_dims; d++) count += t->order.at[i].dim == body->dims[d];
   return count;

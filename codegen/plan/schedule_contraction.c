@@ -61,8 +61,10 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
 bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target,
                          tn_contraction *out) {
   *out = (tn_contraction){.loop = kernel->body, .n = -1, .weights = -1};
+  if (tn_is_scan(kernel, kernel->body)) return false;
   if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators != 1) return false;
-  if (out->reduce->body && out->reduce->body->kind == TN_STMT_STORE) return false;
+  for (const tn_stmt *s = out->reduce->body; s; s = s->next)
+    if (s->kind == TN_STMT_STORE) return false;
   if (!is_product_sum(out->reduce->accumulators[0].update)) return false;
   out->n = result_dim(arena, kernel, kernel->body);
   if (out->n < 0) return false;

@@ -7,12 +7,6 @@
 
 #include "codegen/plan/plan.h"
 
-/* What stands open around a statement, innermost first. */
-typedef struct tn_nest {
-  const struct tn_nest *outer;
-  const tn_stmt *stmt;
-} tn_nest;
-
 typedef struct {
   const tn_kernel *kernel;
   const tn_cpu *target;
@@ -20,9 +14,7 @@ typedef struct {
   tn_diagnostics *sink;
   int errors;
   bool *dim_open, *value_open, *local_open; /* in scope */
-  bool *dim_used, *value_used, *written;    /* by some statement so far */
-  uint64_t *parts_written;                  /* of buffers: constants of the last dim */
-  const tn_nest **home;                     /* of locals: the nest that holds them */
+  bool *dim_used, *value_used;              /* by some statement so far */
 } tn_kernel_check;
 
 /* Reports "kernel NAME: …" and returns false. */
@@ -38,6 +30,9 @@ void tn_check_index(tn_kernel_check *c, const tn_index *index, bool guarded);
 bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *scratch, tn_diagnostics *sink);
 /* Some dim that is open has no iterations. */
 bool tn_check_never_runs(const tn_kernel_check *c);
+
+/* verify_stores.c: of a kernel that is right otherwise. */
+void tn_check_stores(tn_kernel_check *c);
 
 /* verify_schedule.c */
 void tn_check_schedule(tn_kernel_check *c);

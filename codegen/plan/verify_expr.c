@@ -61,11 +61,8 @@ static void check_load(tn_kernel_check *c, const tn_expr *expr) {
   if (expr->type != b->shape->type)
     tn_kernel_fault(c, "a load of %s is %s, the buffer is %s", b->name, tn_type_name(expr->type),
                     tn_type_name(b->shape->type));
-  if (b->access == TN_BUFFER_OUT) tn_kernel_fault(c, "%s is written only, and read", b->name);
   if (b->access == TN_BUFFER_LOCAL && !c->local_open[buffer])
     tn_kernel_fault(c, "%s is read outside its body", b->name);
-  else if (b->access == TN_BUFFER_LOCAL && !c->written[buffer])
-    tn_kernel_fault(c, "%s is read before it is written", b->name);
   for (int d = 0; d < b->shape->rank; d++) tn_check_index(c, expr->load.at[d], expr->load.fill != NULL);
   for (int i = 0; i < expr->load.n_guards; i++) tn_check_index(c, expr->load.guards[i].index, true);
   if (!expr->load.fill) {

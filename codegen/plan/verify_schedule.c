@@ -102,9 +102,21 @@ static void check_nesting(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
     span_below(c, child, &from, &to);
     if (from >= 0 && from < before) tn_kernel_fault(c, "order: loops of sibling statements are mixed");
     before = to > before ? to : before;
-    bool free = child->kind == TN_STMT_REDUCE && nests == 1;
+    bool free = child->kind == TN_STMT_REDUCE && nests == 1 && !tn_is_scan(c->kernel, stmt);
     check_nesting(c, child, free ? outer : last > outer ? last : outer);
   }
+}
+
+/* A scan's iterations come as written: all loops of a dim stand outside those of the next. */
+static void check_scans(tn_kernel_check *c, const tn_stmt *stmt) {
+  const tn_schedule *s = &c->kernel->schedule;
+  for (int i = 1; i < stmt->n_dims && tn_is_scan(c->kernel, stmt); i++) {
+    int dim = stmt->dims[i], outer = stmt->dims[i - 1];
+    if (place_of(s, outer, s->dims[outer].n_tiles) > place_of(s, dim, 0))
+      tn_kernel_fault(c, "order: %s stands outside a loop of %s, the scan runs in order", dim_name(c, dim),
+                      dim_name(c, outer));
+  }
+  for (const tn_stmt *child = stmt->body; child; child = child->next) check_scans(c, child);
 }
 
 /* ---- vectors ---- */
@@ -151,6 +163,7 @@ void tn_check_schedule(tn_kernel_check *c) {
   check_complete(c);
   if (c->errors) return;
   check_nesting(c, c->kernel->body, 0);
+  check_scans(c, c->kernel->body);
   check_vectors(c, c->kernel->body, -1);
   check_threads(c);
 }

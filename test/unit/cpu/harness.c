@@ -145,6 +145,36 @@ void check_plan(const char *name, tn_plan *(*make)(tn_arena *arena, const tn_cpu
   }
 }
 
+/* seed < 0: no schedule is chosen. */
+static void check_text(const char *text, const tn_cpu *cpu, const char *target, int seed) {
+  compiled c = {.sink = {.callback = collect, .user = &c}};
+  c.plan = tn_plan_parse((tn_str){text, strlen(text)}, &(tn_plan_text_options){.file = "test"}, &c.sink);
+  cr_assert(c.plan, "%s", c.messages);
+  c.plan->target = cpu;
+  tn_plan_options options = {.target = cpu, .level = 2, .schedule_seed = seed < 0 ? 0 : (uint64_t)seed};
+  if (seed >= 0) tn_plan_schedule(c.plan, &options, &c.sink);
+  tn_plan_place_buffers(c.plan);
+  bool ok = tn_plan_verify(c.plan, &c.sink);
+  cr_assert(ok, "target %s seed %d: %s", target, seed, c.messages);
+  ok = tn_cpu_compile(c.plan, &(tn_cpu_options){.name = "test", .optimisation = 2}, &c.object, &c.sink);
+  cr_assert(ok, "target %s seed %d: %s", target, seed, c.messages);
+  c.image = tn_cpu_load(&c.object, &c.sink);
+  check_compiled(&c, text, target, (uint64_t)seed);
+  tn_image_unload(c.image);
+  tn_plan_destroy(c.plan);
+}
+
+void check_plan_text(const char *text, int seeds) {
+  tn_arena *arena = tn_arena_create();
+  for (const char *const *name = tn_cpu_names(); *name; name++) {
+    tn_diagnostics sink = {0};
+    const tn_cpu *cpu = tn_cpu_find(arena, &sink, *name, NULL, NULL);
+    if (!cpu || !tn_cpu_runs_here(cpu)) continue;
+    for (int seed = -1; seed <= seeds; seed++) check_text(text, cpu, *name, seed);
+  }
+  tn_arena_destroy(arena);
+}
+
 static void check_targets(const char *text, int seeds, void (*alter)(tn_plan *plan)) {
   tn_arena *arena = tn_arena_create();
   for (const char *const *name = tn_cpu_names(); *name; name++) {

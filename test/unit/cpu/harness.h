@@ -36,5 +36,8 @@ void check_equal(const char *text, int seeds);
 void check_altered(const char *text, void (*alter)(tn_plan *plan));
 /* The same for plans made by hand, one a target. */
 void check_plan(const char *name, tn_plan *(*make)(tn_arena *arena, const tn_cpu *cpu));
+/* The same for a plan's text (the target that it names is left out of account): kernels without
+ * a schedule get the chosen one and `seeds` random ones, and run as written too.               */
+void check_plan_text(const char *text, int seeds);
 
 #endif
