@@ -1,7 +1,8 @@
 /* The way from a plan to machine code.
  *
  * One LLVM module a plan: its kernels as internal functions, base/math's functions that
- * they use, the entry and the signature. No optimisation passes run but the inlining of
+ * they use, the entry and the signature; of large plans the kernels are in modules of their
+ * own (parts.c). No optimisation passes run but the inlining of
  * base/math: kernels come out of the emitter in their final shape and the code generator
  * alone does the rest (its own cleaning, scheduling and register allocation).
  * Everything of LLVM is released before these functions return, on every way out but a
@@ -98,8 +99,10 @@ static void take_diagnostic(LLVMDiagnosticInfoRef info, void *unit) {
 
 /* ---- the module ---- */
 
-static bool open_unit(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, tn_diagnostics *sink) {
-  *u = (tn_unit){.arena = plan->arena, .plan = plan, .options = options, .sink = sink, .cpu = plan->target};
+bool tn_unit_open(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, tn_arena *arena,
+                  tn_diagnostics *sink) {
+  *u = (tn_unit){.arena = arena, .plan = plan, .options = options, .sink = sink, .cpu = plan->target};
+  u->kernel_linkage = LLVMInternalLinkage;
   if (!tn_check_names(u) || !open_machine(u)) return false;
   LLVMContextRef c = u->context = LLVMContextCreate();
   LLVMContextSetDiagnosticHandler(c, take_diagnostic, u);
@@ -121,7 +124,7 @@ static bool open_unit(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, 
   return true;
 }
 
-static void close_unit(tn_unit *u) {
+void tn_unit_close(tn_unit *u) {
   if (u->builder) LLVMDisposeBuilder(u->builder);
   if (u->module) LLVMDisposeModule(u->module);
   if (u->context) LLVMContextDispose(u->context);
@@ -131,7 +134,7 @@ static void close_unit(tn_unit *u) {
   if (u->features) LLVMDisposeMessage(u->features);
 }
 
-static bool verify(tn_unit *u) {
+bool tn_unit_verify(tn_unit *u) {
   char *message = NULL;
   bool broken = LLVMVerifyModule(u->module, LLVMReturnStatusAction, &message);
   if (broken) tn_unit_fail(u, TN_BUG, "code generation: %.400s", message);
@@ -139,17 +142,18 @@ static bool verify(tn_unit *u) {
   return !broken;
 }
 
-static bool emit_module(tn_unit *u) {
+/* Kernels that are there already are only called. */
+static bool emit_module(tn_unit *u, bool kernels) {
   tn_place_constants(u);
   tn_make_side_file(u);
-  for (int i = 0; i < u->plan->n_kernels; i++)
+  for (int i = 0; kernels && i < u->plan->n_kernels; i++)
     if (!tn_emit_kernel(u, i)) return false;
   tn_emit_entry(u);
   tn_emit_signature(u);
-  return !u->failed && verify(u) && tn_math_link(u);
+  return !u->failed && tn_unit_verify(u) && tn_math_link(u);
 }
 
-static LLVMMemoryBufferRef generate(tn_unit *u, LLVMCodeGenFileType form) {
+LLVMMemoryBufferRef tn_unit_generate(tn_unit *u, LLVMCodeGenFileType form) {
   LLVMMemoryBufferRef code = NULL;
   char *message = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(u->machine, u->module, form, &message, &code)) {
@@ -164,22 +168,30 @@ static LLVMMemoryBufferRef generate(tn_unit *u, LLVMCodeGenFileType form) {
 
 bool tn_cpu_compile(tn_plan *plan, const tn_cpu_options *options, tn_object *object, tn_diagnostics *sink) {
   tn_unit unit = {0};
+  tn_str *objects;
   *object = (tn_object){0};
-  if (open_unit(&unit, plan, options, sink) && emit_module(&unit)) {
-    LLVMMemoryBufferRef code = generate(&unit, LLVMObjectFile);
+  if (tn_unit_open(&unit, plan, options, plan->arena, sink)) {
+    int parts = tn_emit_parts(&unit, &objects);
+    LLVMMemoryBufferRef code =
+        !unit.failed && emit_module(&unit, !parts) ? tn_unit_generate(&unit, LLVMObjectFile) : NULL;
     if (code) {
-      tn_make_object(&unit, code, object);
+      tn_str bytes = {LLVMGetBufferStart(code), LLVMGetBufferSize(code)};
+      if (parts) {
+        objects[parts] = bytes;
+        bytes = tn_join_objects(&unit, objects, parts + 1);
+      }
+      tn_make_object(&unit, bytes, object);
       LLVMDisposeMemoryBuffer(code);
     }
   }
-  close_unit(&unit);
+  tn_unit_close(&unit);
   return !unit.failed;
 }
 
 bool tn_cpu_assembly(tn_plan *plan, const tn_cpu_options *options, tn_text *out, tn_diagnostics *sink) {
   tn_unit unit = {0};
-  if (open_unit(&unit, plan, options, sink) && emit_module(&unit)) {
-    LLVMMemoryBufferRef code = generate(&unit, LLVMAssemblyFile);
+  if (tn_unit_open(&unit, plan, options, plan->arena, sink) && emit_module(&unit, true)) {
+    LLVMMemoryBufferRef code = tn_unit_generate(&unit, LLVMAssemblyFile);
     if (code) {
       tn_text_put_n(out, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
       if (unit.n_constants && !unit.side_file)
@@ -188,17 +200,17 @@ bool tn_cpu_assembly(tn_plan *plan, const tn_cpu_options *options, tn_text *out,
       LLVMDisposeMemoryBuffer(code);
     }
   }
-  close_unit(&unit);
+  tn_unit_close(&unit);
   return !unit.failed;
 }
 
 bool tn_cpu_llvm(tn_plan *plan, const tn_cpu_options *options, tn_text *out, tn_diagnostics *sink) {
   tn_unit unit = {0};
-  if (open_unit(&unit, plan, options, sink) && emit_module(&unit)) {
+  if (tn_unit_open(&unit, plan, options, plan->arena, sink) && emit_module(&unit, true)) {
     char *text = LLVMPrintModuleToString(unit.module);
     tn_text_put(out, text);
     LLVMDisposeMessage(text);
   }
-  close_unit(&unit);
+  tn_unit_close(&unit);
   return !unit.failed;
 }

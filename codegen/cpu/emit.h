@@ -1,6 +1,7 @@
 /* Private to codegen/cpu: what its files share.
  *
  *   compile.c      the way through: plan -> LLVM module -> machine code -> object
+ *   parts.c        kernels of large plans side by side; join.c one object of theirs
  *   emit_kernel.c  a kernel's function; statements
  *   emit_tree.c    loops: every loop is cut into segments of one static shape
  *   emit_reduce.c  accumulators, partial results, their join
@@ -37,7 +38,7 @@ typedef struct {
 } tn_kernel_code;
 
 typedef struct {
-  tn_arena *arena; /* the plan's: what outlives the compilation */
+  tn_arena *arena; /* the plan's, for what outlives the compilation; of a part its own */
   tn_plan *plan;
   const tn_cpu_options *options;
   tn_diagnostics *sink;
@@ -49,7 +50,8 @@ typedef struct {
   LLVMTargetDataRef layout;
   char *cpu_name, *features; /* LLVM's, resolved; malloc'ed by LLVM */
   LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, nothing;
-  tn_kernel_code *kernels;  /* one a kernel of the plan */
+  LLVMLinkage kernel_linkage; /* internal; of parts external, and hidden */
+  tn_kernel_code *kernels;    /* one a kernel of the plan */
   int64_t scratch;          /* the largest of the kernels', a multiple of 64 */
   int64_t *constant_offset; /* of each plan buffer in the constants, or -1 */
   int *constant_order;      /* buffers in the order of the section, each different once */
@@ -164,6 +166,20 @@ bool tn_unit_fail(tn_unit *u, tn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void tn_function_attributes(tn_unit *u, LLVMValueRef function);
+bool tn_unit_open(tn_unit *u, tn_plan *plan, const tn_cpu_options *options, tn_arena *arena,
+                  tn_diagnostics *sink);
+bool tn_unit_verify(tn_unit *u);
+LLVMMemoryBufferRef tn_unit_generate(tn_unit *u, LLVMCodeGenFileType form); /* NULL after a failure */
+void tn_unit_close(tn_unit *u); /* after a failed tn_unit_open, too */
+
+/* ---- parts.c ---- */
+/* The kernels of a large plan as objects of their own, and room for one more behind them;
+ * u declares them. Returns how many: 0 where the plan is not worth it.                  */
+int tn_emit_parts(tn_unit *u, tn_str **objects);
+
+/* ---- join.c ---- */
+/* One relocatable object of several; what is hidden in them becomes local. */
+tn_str tn_join_objects(tn_unit *u, const tn_str *objects, int count);
 
 /* ---- names.c ---- */
 bool tn_check_names(tn_unit *u); /* of the target's cpu and features */
@@ -265,6 +281,7 @@ void tn_emit_statements(tn_emitter *e, const tn_stmt *first);
 /* Lets and stores from first up to end, then the accumulators' updates of `reduce` (or NULL). */
 void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce);
 bool tn_emit_kernel(tn_unit *u, int number);
+LLVMValueRef tn_declare_kernel(tn_unit *u, int number); /* the function alone */
 
 /* ---- emit_reduce.c ---- */
 void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce);
@@ -296,6 +313,6 @@ bool tn_emit_entry(tn_unit *u);
 void tn_emit_signature(tn_unit *u);
 
 /* ---- object.c ---- */
-bool tn_make_object(tn_unit *u, LLVMMemoryBufferRef code, tn_object *object);
+bool tn_make_object(tn_unit *u, tn_str code, tn_object *object);
 
 #endif

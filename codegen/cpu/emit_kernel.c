@@ -219,10 +219,17 @@ void tn_emit_statements(tn_emitter *e, const tn_stmt *first) {
 
 /* ---- the function ---- */
 
-static LLVMValueRef new_function(tn_unit *u, const char *name) {
+LLVMValueRef tn_declare_kernel(tn_unit *u, int number) {
   LLVMTypeRef parameters[4] = {u->ptr, u->i64, u->i64, u->i32};
-  LLVMValueRef f = LLVMAddFunction(u->module, name, LLVMFunctionType(u->nothing, parameters, 4, false));
-  LLVMSetLinkage(f, LLVMInternalLinkage);
+  LLVMTypeRef type = LLVMFunctionType(u->nothing, parameters, 4, false);
+  LLVMValueRef f = LLVMAddFunction(u->module, u->plan->kernels[number]->name, type);
+  LLVMSetVisibility(f, LLVMHiddenVisibility);
+  return f;
+}
+
+static LLVMValueRef new_function(tn_unit *u, int number) {
+  LLVMValueRef f = tn_declare_kernel(u, number);
+  LLVMSetLinkage(f, u->kernel_linkage);
   tn_function_attributes(u, f);
   return f;
 }
@@ -324,7 +331,7 @@ bool tn_emit_kernel(tn_unit *u, int number) {
   *e = (tn_emitter){.u = u, .b = u->builder, .k = u->plan->kernels[number], .arena = scratch};
   if (check_kernel(u, e->k)) {
     init_emitter(e);
-    e->function = code->function = new_function(u, e->k->name);
+    e->function = code->function = new_function(u, number);
     open_function(e);
     const tn_stmt *root = e->k->body;
     int count;

@@ -25,11 +25,11 @@ typedef struct {
   const char *section_names;
 } elf;
 
-static bool open_elf(elf *f, tn_unit *u, LLVMMemoryBufferRef code) {
+static bool open_elf(elf *f, tn_unit *u, tn_str code) {
   f->u = u;
-  f->size = LLVMGetBufferSize(code);
+  f->size = code.length;
   f->bytes = tn_arena_alloc_raw(u->arena, (f->size + 63) / 64 * 64);
-  memcpy(f->bytes, LLVMGetBufferStart(code), f->size);
+  memcpy(f->bytes, code.at, f->size);
   memset(f->bytes + f->size, 0, (f->size + 63) / 64 * 64 - f->size);
   f->header = (Elf64_Ehdr *)f->bytes;
   if (f->size < sizeof *f->header || memcmp(f->header->e_ident, ELFMAG, SELFMAG) || !f->header->e_shnum)
@@ -124,9 +124,9 @@ static int64_t text_bytes(const elf *f) {
   return bytes;
 }
 
-bool tn_make_object(tn_unit *u, LLVMMemoryBufferRef code, tn_object *object) {
+bool tn_make_object(tn_unit *u, tn_str code, tn_object *object) {
   elf f = {0};
-  if (!open_elf(&f, u, code)) return false;
+  if (u->failed || !open_elf(&f, u, code)) return false;
   object->text_bytes = text_bytes(&f);
   object->constant_bytes = u->constant_bytes;
   object->stack_bytes = u->entry_frame + u->kernel_frame;
