@@ -41,8 +41,38 @@ typedef struct {
   bool failed;
 } builder;
 
+/* ---- build_value.c ---- */
+tn_plan_value *tn_plan_array_value(builder *b, const tn_shape *shape, int buffer);
+tn_plan_value *tn_plan_tuple_value(builder *b, int count);
+tn_plan_value *tn_plan_no_value(builder *b); /* of tokens and contexts: without memory */
+tn_plan_value *tn_plan_constant_value(builder *b, const tn_literal *literal);
+static inline tn_plan_value *tn_plan_value_of(const builder *b, const tn_inst *inst) {
+  return b->values[inst->id];
+}
+int tn_plan_new_buffer(builder *b, tn_buffer buffer);
+int tn_plan_new_temp(builder *b, const tn_shape *shape); /* row-major, whatever layout the module wrote */
+int tn_plan_constant_buffer(builder *b, const tn_literal *literal);
+tn_step *tn_plan_new_step(builder *b, tn_step_kind kind); /* at b->tail */
+bool tn_plan_unsupported(builder *b, const tn_inst *inst);
+/* to = from, element for element; a kernel where the layouts differ. */
+void tn_plan_copy_buffer(builder *b, int to, int from, const tn_shape *seen);
+/* Leaves of a value tree, left to right; values without memory are left out. */
+void tn_plan_leaves(builder *b, tn_plan_value *value, value_list *out);
+/* A tree of the same form in fresh temps. */
+tn_plan_value *tn_plan_temps_like(builder *b, tn_plan_value *value);
+/* to[i] = from[i] for all i at once. */
+void tn_plan_copy_leaves(builder *b, const value_list *to, const value_list *from);
 /* A step that copies between buffers of different layouts. */
 void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen);
+
+/* ---- build.c, build_control.c, build_entry.c ---- */
+bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *arguments, tn_plan_value **result);
+bool tn_plan_build_while(builder *b, tn_inst *inst);
+bool tn_plan_build_conditional(builder *b, tn_inst *inst);
+bool tn_plan_build_entry(builder *b);
+
+/* Equal kernels are kept once (share.c). */
+void tn_plan_share_kernels(tn_plan *plan);
 
 /* Complex numbers become pairs of real ones (complex.c). */
 void tn_kernel_split_complex(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
