@@ -14,6 +14,7 @@
  *   - reductions over the same dims of operands of the same shape, with everything
  *     between them, and what they are broadcast back into: softmax, layer norm, RMS
  *     norm, L2 norm;
+ *   - a reduction of several operands alone, such as arg-max;
  *   - elementwise and movement producers, at the index where they are used: always by
  *     one user, by several where computing again costs less than storing and loading.
  *
@@ -49,7 +50,8 @@ void tn_fuser_join(tn_fuser *f, tn_inst *inst, int group, tn_fused_place place, 
 int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero) {
   TN_PUSH(f->scratch, &f->groups, ((tn_group_plan){kind, root, hero, 0}));
   tn_fuser_node(f, root)->is_root = true;
-  tn_fuser_join(f, root, f->groups.count - 1, TN_PLACE_STORE, (double)tn_shape_elements(root->shape));
+  const tn_shape *shape = tn_shape_is_tuple(root->shape) ? root->shape->elements[0] : root->shape;
+  tn_fuser_join(f, root, f->groups.count - 1, TN_PLACE_STORE, (double)tn_shape_elements(shape));
   return f->groups.count - 1;
 }
 
@@ -59,14 +61,14 @@ static bool is_native(tn_type type) {
   return type == TN_PRED || tn_type_is_float(type) || tn_type_is_integer(type);
 }
 
-static bool is_native_array(const tn_inst *inst) {
+bool tn_fusible_array(const tn_inst *inst) {
   return tn_shape_is_plain(inst->shape) && is_native(inst->shape->type) && tn_shape_elements(inst->shape) > 0;
 }
 
 static bool are_native(const tn_inst *inst) {
-  if (!is_native_array(inst) || !tn_rewrite_is_free_to_move(inst)) return false;
+  if (!tn_fusible_array(inst) || !tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < inst->n_operands; i++)
-    if (!is_native_array(inst->operands[i])) return false;
+    if (!tn_fusible_array(inst->operands[i])) return false;
   return true;
 }
 
@@ -85,7 +87,7 @@ bool tn_fusible(const tn_inst *inst) {
 }
 
 bool tn_fusible_constant(const tn_inst *inst) {
-  return inst->op == TN_OP_CONSTANT && is_native_array(inst) && tn_shape_elements(inst->shape) == 1;
+  return inst->op == TN_OP_CONSTANT && tn_fusible_array(inst) && tn_shape_elements(inst->shape) == 1;
 }
 
 double tn_fusion_work(const tn_inst *inst) {

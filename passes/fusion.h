@@ -66,6 +66,8 @@ const tn_membership *tn_fuser_membership(const tn_fuser *f, const tn_inst *inst,
 /* An opcode, type and shape that a kernel can compute where it is used. */
 bool tn_fusible(const tn_inst *inst);
 bool tn_fusible_elementwise(const tn_inst *inst);
+/* An array of a type that kernels compute in, with elements. */
+bool tn_fusible_array(const tn_inst *inst);
 /* A constant small enough to be written into the kernel. */
 bool tn_fusible_constant(const tn_inst *inst);
 /* Work for one element, a simple vector operation being 1. */

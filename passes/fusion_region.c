@@ -277,8 +277,24 @@ static void claim_rows(tn_fuser *f, region *r) {
   }
 }
 
+/* ---- reductions of several operands ---- */
+
+static bool is_wide_reduce(const tn_inst *inst) {
+  if (inst->op != TN_OP_REDUCE || inst->n_operands == 2 || !tn_rewrite_is_free_to_move(inst)) return false;
+  for (int i = 0; i < inst->n_operands; i++)
+    if (!tn_fusible_array(inst->operands[i])) return false;
+  return true;
+}
+
+static void claim_wide_reduces(tn_fuser *f) {
+  for (int i = 0; i < f->n_nodes; i++)
+    if (is_wide_reduce(f->nodes[i].inst))
+      tn_fuser_open(f, TN_FUSED_REDUCE, f->nodes[i].inst, f->nodes[i].inst);
+}
+
 void tn_fusion_claim(tn_fuser *f) {
   region *r = TN_NEW(f->scratch, region);
   claim_contractions(f, r);
   claim_rows(f, r);
+  claim_wide_reduces(f);
 }

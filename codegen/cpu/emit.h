@@ -227,6 +227,9 @@ bool tn_math_link(tn_unit *u); /* after all kernels */
 /* Operands in register form, of one shape (all scalars or all vectors). */
 LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *operands);
 LLVMValueRef tn_emit_join(tn_emitter *e, tn_join join, tn_type type, LLVMValueRef a, LLVMValueRef b);
+/* Of arg-min and arg-max: values a[0], b[0] of types[0], indices a[1], b[1] of types[1]; into a. */
+void tn_emit_arg_join(tn_emitter *e, tn_join join, const tn_type types[2], LLVMValueRef a[2],
+                      const LLVMValueRef b[2]);
 
 /* ---- emit_index.c ---- */
 uint64_t tn_expr_dims(tn_emitter *e, const tn_expr *expr);

@@ -487,7 +487,36 @@ LLVMValueRef tn_emit_join(tn_emitter *e, tn_join join, tn_type type, LLVMValueRe
   case TN_JOIN_AND: return LLVMBuildAnd(e->b, a, b, "");
   case TN_JOIN_OR: return LLVMBuildOr(e->b, a, b, "");
   case TN_JOIN_XOR: return LLVMBuildXor(e->b, a, b, "");
+  case TN_JOIN_ARG_MINIMUM: /* two at a time */
+  case TN_JOIN_ARG_MAXIMUM:
+  case TN_JOIN_ARG_INDEX:
   case TN_JOIN_ORDERED: break;
   }
   return a;
+}
+
+static LLVMValueRef compared(tn_emitter *e, tn_direction direction, tn_type type, LLVMValueRef a,
+                             LLVMValueRef b) {
+  tn_expr operand = {.kind = TN_EXPR_CONSTANT, .type = type};
+  const tn_expr *operands[2] = {&operand, &operand};
+  tn_expr expr = {.kind = TN_EXPR_OP, .type = TN_PRED, .op = {.op = TN_OP_COMPARE, .direction = direction}};
+  expr.op.n_operands = 2;
+  expr.op.operands = operands;
+  return tn_emit_op(e, &expr, (LLVMValueRef[]){a, b});
+}
+
+void tn_emit_arg_join(tn_emitter *e, tn_join join, const tn_type types[2], LLVMValueRef a[2],
+                      const LLVMValueRef b[2]) {
+  LLVMValueRef keep = compared(e, join == TN_JOIN_ARG_MAXIMUM ? TN_GT : TN_LT, types[0], a[0], b[0]);
+  LLVMValueRef equal = compared(e, TN_EQ, types[0], a[0], b[0]);
+  LLVMValueRef before = compared(e, TN_LT, types[1], a[1], b[1]),
+               after = compared(e, TN_GT, types[1], a[1], b[1]);
+  if (tn_type_is_float(types[0])) {
+    LLVMValueRef number = compared(e, TN_EQ, types[0], b[0], b[0]);
+    LLVMValueRef wins = LLVMBuildAnd(e->b, compared(e, TN_NE, types[0], a[0], a[0]),
+                                     LLVMBuildOr(e->b, number, before, ""), "");
+    keep = LLVMBuildOr(e->b, keep, wins, "");
+  }
+  a[0] = tn_select(e, LLVMBuildOr(e->b, keep, LLVMBuildAnd(e->b, equal, after, ""), ""), a[0], b[0]);
+  a[1] = tn_select(e, LLVMBuildOr(e->b, keep, LLVMBuildAnd(e->b, equal, before, ""), ""), a[1], b[1]);
 }

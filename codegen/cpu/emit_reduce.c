@@ -95,6 +95,10 @@ static LLVMValueRef lower_half(tn_emitter *e, LLVMValueRef value, int lanes) {
                                 LLVMConstVector(order, (unsigned)(lanes / 2)), "");
 }
 
+static LLVMValueRef first_lane(tn_emitter *e, LLVMValueRef value) {
+  return LLVMBuildExtractElement(e->b, value, LLVMConstInt(e->u->i32, 0, false), "");
+}
+
 static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_type type,
                          LLVMValueRef *partial) {
   for (int half = r->slots / 2; half; half /= 2)
@@ -102,10 +106,59 @@ static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_typ
   LLVMValueRef value = partial[0];
   for (int lanes = r->lanes; lanes > 1; lanes /= 2)
     value = tn_emit_join(e, join, type, lower_half(e, value, lanes), upper_half(e, value, lanes));
-  return LLVMBuildExtractElement(e->b, value, LLVMConstInt(e->u->i32, 0, false), "");
+  return first_lane(e, value);
+}
+
+/* partial[a][u] of arg-min and arg-max: the value and the index go together. */
+static void fold_pair(tn_emitter *e, const reduction *r, tn_join join, const tn_type types[2],
+                      LLVMValueRef *const partial[2], LLVMValueRef result[2]) {
+  for (int half = r->slots / 2; half; half /= 2)
+    for (int u = 0; u < half; u++) {
+      LLVMValueRef low[2] = {partial[0][u], partial[1][u]};
+      tn_emit_arg_join(e, join, types, low, (LLVMValueRef[]){partial[0][u + half], partial[1][u + half]});
+      for (int a = 0; a < 2; a++) partial[a][u] = low[a];
+    }
+  LLVMValueRef all[2] = {partial[0][0], partial[1][0]};
+  for (int lanes = r->lanes; lanes > 1; lanes /= 2) {
+    LLVMValueRef low[2], high[2];
+    for (int a = 0; a < 2; a++) {
+      low[a] = lower_half(e, all[a], lanes);
+      high[a] = upper_half(e, all[a], lanes);
+    }
+    tn_emit_arg_join(e, join, types, low, high);
+    for (int a = 0; a < 2; a++) all[a] = low[a];
+  }
+  for (int a = 0; a < 2; a++) all[a] = first_lane(e, all[a]);
+  tn_emit_arg_join(e, join, types, result, all);
+}
+
+/* The index may vary over more points than the value, whose partial results are then met again. */
+static void fold_pairs(tn_emitter *e, const reduction *r, tn_values **initial) {
+  const tn_accumulator *acc = r->reduce->accumulators;
+  tn_join join = tn_reduce_arg_join(e->k, r->reduce);
+  tn_type types[2] = {e->k->values[acc[0].value].type, e->k->values[acc[1].value].type};
+  tn_values *whole[2] = {tn_new_values(e, initial[0]->dims, initial[0]->vector),
+                         tn_new_values(e, initial[1]->dims, initial[1]->vector)};
+  uint64_t dims = initial[0]->dims | initial[1]->dims;
+  for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
+    LLVMValueRef result[2], *slots[2];
+    for (int a = 0; a < 2; a++) {
+      int number = tn_point_number(e, initial[a]->dims);
+      result[a] = initial[a]->at[number];
+      slots[a] = tn_arena_copy(e->arena, &e->values[acc[a].value].at[number * r->slots],
+                               sizeof(LLVMValueRef) * (size_t)r->slots);
+    }
+    fold_pair(e, r, join, types, slots, result);
+    for (int a = 0; a < 2; a++) whole[a]->at[tn_point_number(e, initial[a]->dims)] = result[a];
+  }
+  for (int a = 0; a < 2; a++) e->values[acc[a].value] = *whole[a];
 }
 
 static void fold_all(tn_emitter *e, const reduction *r, tn_values **initial) {
+  if (tn_reduce_arg_join(e->k, r->reduce) != TN_JOIN_ORDERED) {
+    fold_pairs(e, r, initial);
+    return;
+  }
   for (int i = 0; i < r->reduce->n_accumulators; i++) {
     int value = r->reduce->accumulators[i].value;
     tn_type type = e->k->values[value].type;

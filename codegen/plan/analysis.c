@@ -82,6 +82,8 @@ static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int a
 }
 
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator) {
+  tn_join arg = tn_reduce_arg_join(kernel, reduce);
+  if (arg != TN_JOIN_ORDERED) return accumulator ? TN_JOIN_ARG_INDEX : arg;
   for (int i = 0; i < reduce->n_accumulators; i++) {
     int value = reduce->accumulators[i].value;
     for (int j = 0; j < reduce->n_accumulators; j++) /* each on its own */
@@ -110,8 +112,8 @@ static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   double largest = tn_float_largest(part), smallest = part == TN_F8E8M0FNU ? 0x1p-127 : -largest;
   double identity = join == TN_JOIN_ADD        ? -0.0
                     : join == TN_JOIN_MULTIPLY ? 1.0
-                    : join == TN_JOIN_MINIMUM  ? largest
-                                               : smallest;
+                    : join == TN_JOIN_MINIMUM || join == TN_JOIN_ARG_MINIMUM ? largest
+                                                                             : smallest;
   bits[0] = tn_float_to_bits(part, identity);
   bits[1] = join == TN_JOIN_ADD && part != type ? bits[0] : 0;
 }
@@ -136,7 +138,10 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   case TN_JOIN_ORDERED: return;
   case TN_JOIN_MULTIPLY: bits[0] = 1; return;
   case TN_JOIN_AND: bits[0] = type == TN_PRED ? 1 : UINT64_MAX; return;
+  case TN_JOIN_ARG_INDEX: /* behind every real one */
+  case TN_JOIN_ARG_MINIMUM:
   case TN_JOIN_MINIMUM: bits[0] = integer_extreme(type, true); return;
+  case TN_JOIN_ARG_MAXIMUM:
   case TN_JOIN_MAXIMUM: bits[0] = integer_extreme(type, false); return;
   }
 }

@@ -126,6 +126,7 @@ static bool build_call(builder *b, tn_inst *inst) {
 /* All results of the same dims: what one loop nest can store. */
 static bool roots_agree(const tn_inst *root) {
   if (!tn_shape_is_tuple(root->shape)) return tn_shape_is_array(root->shape);
+  if (root->op == TN_OP_REDUCE) return true;
   if (root->op != TN_OP_TUPLE || !root->n_operands) return false;
   for (int i = 0; i < root->n_operands; i++) {
     const tn_shape *shape = root->operands[i]->shape;
@@ -143,12 +144,14 @@ static bool operands_are_arrays(const tn_inst *inst) {
 static bool build_fusion(builder *b, tn_inst *inst) {
   tn_comp *comp = inst->called[0];
   if (!roots_agree(comp->root) || !operands_are_arrays(inst)) return build_call(b, inst);
-  tn_inst *const *roots = comp->root->op == TN_OP_TUPLE ? comp->root->operands : &comp->root;
+  bool tuple = comp->root->op == TN_OP_TUPLE;
   for (int i = 0; i < comp->parameters.count; i++)
     b->values[comp->parameters.at[i]->id] = tn_plan_value_of(b, inst->operands[i]);
   int buffers = b->buffers.count, temps = b->next_temp;
   open_outputs(b, inst);
   if (is_empty(b)) return true;
+  tn_inst **roots = TN_NEW_ARRAY(b->arena, tn_inst *, b->n_outputs);
+  for (int i = 0; i < b->n_outputs; i++) roots[i] = tuple ? comp->root->operands[i] : comp->root;
   tn_group group = {b->arena, b->target, roots, b->n_outputs, true, leaf_shape, output_shape, b};
   tn_lowered lowered;
   if (tn_lower_group(&group, &lowered)) return run_kernel(b, inst, &lowered, inst->operands);

@@ -40,6 +40,9 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *result, const tn_lanes 
 /* result = join(a, b), one element each, in the accumulator's type. */
 void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_lanes *a, const tn_lanes *b,
                         int count);
+/* The same of arg-min and arg-max: values a[0], b[0] of types[0], indices a[1], b[1] of types[1]. */
+void tn_plan_lanes_arg_join(tn_join join, const tn_type types[2], tn_lanes *const result[2],
+                            const tn_lanes *const a[2], const tn_lanes *const b[2], int count);
 
 /* ---- inside (interpret_load.c) ---- */
 

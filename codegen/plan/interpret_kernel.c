@@ -204,9 +204,40 @@ static void reduce_loops(reduction *red, int depth) {
 }
 
 /* partial i joins i + half, until one is left; then it joins the initial value. */
+static void fold_pair(reduction *red, tn_join join) {
+  tn_machine *m = &red->r->m;
+  const tn_stmt *stmt = red->p->stmt;
+  tn_lanes joined[2], *partials[2] = {red->partials, red->partials + red->n_partials};
+  tn_lanes *out[2] = {&joined[0], &joined[1]}, *values[2];
+  const tn_lanes *initial[2];
+  tn_type types[2];
+  for (int a = 0; a < 2; a++) {
+    types[a] = value_type(m, stmt->accumulators[a].value);
+    values[a] = &red->r->storage[stmt->accumulators[a].value];
+    initial[a] = tn_machine_evaluate(m, red->p->initial[a]);
+  }
+  for (int half = red->n_partials / 2; half; half /= 2)
+    for (int i = 0; i < half; i++) {
+      const tn_lanes *low[2] = {partials[0] + i, partials[1] + i};
+      const tn_lanes *high[2] = {partials[0] + i + half, partials[1] + i + half};
+      tn_plan_lanes_arg_join(join, types, out, low, high, m->lanes);
+      for (int a = 0; a < 2; a++) partials[a][i] = joined[a];
+    }
+  tn_plan_lanes_arg_join(join, types, out, initial, (const tn_lanes *[]){partials[0], partials[1]}, m->lanes);
+  for (int a = 0; a < 2; a++) {
+    *values[a] = joined[a];
+    m->values[stmt->accumulators[a].value] = values[a];
+  }
+}
+
 static void fold(reduction *red) {
   tn_machine *m = &red->r->m;
   const tn_stmt *stmt = red->p->stmt;
+  tn_join pair = tn_reduce_arg_join(m->kernel, stmt);
+  if (pair != TN_JOIN_ORDERED) {
+    fold_pair(red, pair);
+    return;
+  }
   for (int a = 0; a < stmt->n_accumulators; a++) {
     const tn_accumulator *acc = &stmt->accumulators[a];
     tn_type type = m->kernel->values[acc->value].type;

@@ -564,3 +564,29 @@ void tn_plan_lanes_join(tn_join join, tn_type type, tn_lanes *result, const tn_l
   tn_lane_op op = {&expr, type, NULL};
   tn_plan_lanes_apply(&op, result, (const tn_lanes *[]){a, b}, count);
 }
+
+static void compare_lanes(tn_direction direction, tn_type type, tn_lanes *r, const tn_lanes *a,
+                          const tn_lanes *b, int count) {
+  tn_expr expr = {.kind = TN_EXPR_OP, .type = TN_PRED, .op = {.op = TN_OP_COMPARE, .direction = direction}};
+  expr.op.n_operands = 2;
+  tn_lane_op op = {&expr, type, NULL};
+  tn_plan_lanes_apply(&op, r, (const tn_lanes *[]){a, b}, count);
+}
+
+void tn_plan_lanes_arg_join(tn_join join, const tn_type types[2], tn_lanes *const result[2],
+                            const tn_lanes *const a[2], const tn_lanes *const b[2], int count) {
+  tn_lanes beyond, equal, nan, number, before, after, first, second;
+  compare_lanes(join == TN_JOIN_ARG_MAXIMUM ? TN_GT : TN_LT, types[0], &beyond, a[0], b[0], count);
+  compare_lanes(TN_EQ, types[0], &equal, a[0], b[0], count);
+  compare_lanes(TN_NE, types[0], &nan, a[0], a[0], count);
+  compare_lanes(TN_EQ, types[0], &number, b[0], b[0], count);
+  compare_lanes(TN_LT, types[1], &before, a[1], b[1], count);
+  compare_lanes(TN_GT, types[1], &after, a[1], b[1], count);
+  for (int i = 0; i < count; i++) {
+    int64_t keep = beyond.i[i] | (nan.i[i] & (number.i[i] | before.i[i]));
+    first.i[i] = keep | (equal.i[i] & after.i[i]);
+    second.i[i] = keep | (equal.i[i] & before.i[i]);
+  }
+  select_lanes(types[0], result[0], &first, a[0], b[0], count);
+  select_lanes(types[1], result[1], &second, a[1], b[1], count);
+}

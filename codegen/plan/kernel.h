@@ -184,7 +184,11 @@ typedef enum {
   TN_JOIN_MAXIMUM,
   TN_JOIN_AND,
   TN_JOIN_OR,
-  TN_JOIN_XOR
+  TN_JOIN_XOR,
+  /* Of a reduce of two: the extreme value and, in the other accumulator, where it is first. */
+  TN_JOIN_ARG_MINIMUM,
+  TN_JOIN_ARG_MAXIMUM,
+  TN_JOIN_ARG_INDEX
 } tn_join;
 
 /* ---- schedules ---- */
@@ -273,6 +277,8 @@ bool tn_dim_is_apart(tn_arena *scratch, const tn_kernel *kernel, const tn_stmt *
 bool tn_iterations_apart(const tn_kernel *kernel, const tn_stmt *nest, int *dim, int *buffer);
 /* A LOOP whose iterations run in order. */
 bool tn_is_scan(const tn_kernel *kernel, const tn_stmt *stmt);
+/* ARG_MINIMUM or ARG_MAXIMUM if the reduce is one, else ORDERED; see arg_join.c. */
+tn_join tn_reduce_arg_join(const tn_kernel *kernel, const tn_stmt *reduce);
 /* Of a computation that is this one binary operation. */
 tn_join tn_join_of_op(tn_op op);
 /* The join's identity in the accumulator's type: -0 for a float add. */
