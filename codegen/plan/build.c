@@ -115,7 +115,7 @@ static bool build_single(builder *b, tn_inst *inst) {
   if (!tn_lower_group(&group, &lowered))
     return tn_plan_unsupported(b, lowered.culprit ? lowered.culprit : inst);
   return run_kernel(b, inst, &lowered, NULL);
-bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *arguments, tn_plan_value **result);
+}
 
 static bool build_call(builder *b, tn_inst *inst) {
   tn_plan_value **arguments = TN_NEW_ARRAY(b->arena, tn_plan_value *, inst->n_operands);
