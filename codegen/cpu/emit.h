@@ -10,7 +10,7 @@
  *   emit_access.c  loads, stores, fills, masks
  *   emit_transpose.c  loads across the vector dim
  *   emit_index.c   indices: values, ranges, strides
- *   emit_op.c      elementwise opcodes
+ *   emit_op.c      elementwise opcodes; emit_divide.c integer divisions
  *   emit_types.c   memory <-> register, conversions, rounding; emit_small.c under 16 bits
  *   emit_math.c    base/math's bitcode
  *   entry.c        NAME_run; signature.c NAME_signature; constants.c their bytes
@@ -230,6 +230,11 @@ LLVMValueRef tn_emit_join(tn_emitter *e, tn_join join, tn_type type, LLVMValueRe
 /* Of arg-min and arg-max: values a[0], b[0] of types[0], indices a[1], b[1] of types[1]; into a. */
 void tn_emit_arg_join(tn_emitter *e, tn_join join, const tn_type types[2], LLVMValueRef a[2],
                       const LLVMValueRef b[2]);
+
+/* ---- emit_divide.c ---- */
+/* Operands as of tn_emit_op. */
+LLVMValueRef tn_emit_integer_division(tn_emitter *e, tn_type type, LLVMValueRef a, LLVMValueRef b,
+                                      bool remainder);
 
 /* ---- emit_index.c ---- */
 uint64_t tn_expr_dims(tn_emitter *e, const tn_expr *expr);

@@ -27,23 +27,6 @@ static LLVMValueRef refuse(tn_emitter *e, const tn_expr *expr, tn_type type, LLV
 
 /* ---- integers ---- */
 
-static LLVMValueRef integer_divide(tn_emitter *e, tn_type type, LLVMValueRef a, LLVMValueRef b,
-                                   bool remainder) {
-  LLVMTypeRef t = LLVMTypeOf(a);
-  LLVMValueRef zero = tn_int_like(t, 0), one = tn_int_like(t, 1), ones = tn_int_like(t, UINT64_MAX);
-  LLVMValueRef by_zero = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
-  if (!is_signed(type)) {
-    LLVMValueRef safe = tn_select(e, by_zero, one, b);
-    LLVMValueRef value = remainder ? LLVMBuildURem(e->b, a, safe, "") : LLVMBuildUDiv(e->b, a, safe, "");
-    return tn_select(e, by_zero, remainder ? a : ones, value);
-  }
-  LLVMValueRef by_minus_one = LLVMBuildICmp(e->b, LLVMIntEQ, b, ones, "");
-  LLVMValueRef safe = tn_select(e, LLVMBuildOr(e->b, by_zero, by_minus_one, ""), one, b);
-  LLVMValueRef value = remainder ? LLVMBuildSRem(e->b, a, safe, "") : LLVMBuildSDiv(e->b, a, safe, "");
-  value = tn_select(e, by_minus_one, remainder ? zero : LLVMBuildNeg(e->b, a, ""), value);
-  return tn_select(e, by_zero, remainder ? a : ones, value);
-}
-
 /* The type's own bits, zeros above them. */
 static LLVMValueRef plain_bits(tn_emitter *e, tn_type type, LLVMValueRef x) {
   if (tn_type_bits(type) >= 8) return x;
@@ -277,13 +260,13 @@ static LLVMValueRef emit_math(tn_emitter *e, const tn_expr *expr, LLVMValueRef *
 }
 
 static LLVMValueRef emit_divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
-  if (!tn_type_is_float(expr->type)) return integer_divide(e, expr->type, x[0], x[1], false);
+  if (!tn_type_is_float(expr->type)) return tn_emit_integer_division(e, expr->type, x[0], x[1], false);
   return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, x[0], x[1], ""));
 }
 
 static LLVMValueRef emit_remainder(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   if (tn_type_is_float(expr->type)) return emit_math(e, expr, x);
-  return integer_divide(e, expr->type, x[0], x[1], true);
+  return tn_emit_integer_division(e, expr->type, x[0], x[1], true);
 }
 
 static LLVMValueRef emit_extremum(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
