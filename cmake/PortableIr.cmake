@@ -4,7 +4,7 @@
 #   cmake -DFROM=x.ll -DTO=y.ll -P PortableIr.cmake
 file(READ "${FROM}" text)
 string(REGEX REPLACE "(^|\n)(; ModuleID|source_filename|target |!)[^\n]*" "" text "${text}")
-string(REGEX REPLACE ", !llvm.loop ![0-9]+" "" text "${text}")
+string(REGEX REPLACE ", !(llvm.loop|noalias|alias.scope) ![0-9]+" "" text "${text}")
 string(REGEX REPLACE " \"[a-z-]+\"=\"[^\"]*\"" "" text "${text}")
 string(REGEX REPLACE " (dso_local|hidden|spir_func|local_unnamed_addr)" "" text "${text}")
 if(text MATCHES "[^\n]*(spir|addrspace|byval|sret|\n@|!)[^\n]*")

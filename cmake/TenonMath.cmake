@@ -1,8 +1,10 @@
-# Compiling base/math/math.c, which only clang can (math.c says why and how).
+# Compiling base/math/math.c, which only clang can (math.c says why and how), and other C
+# that compiled kernels carry.
 #
 #   tn_math_lanes(OUT NAME WIDTH FMA flags…)     math.c as functions over memory, called
 #       tn_math_…_NAME: OUT is the path of the assembly
 #   tn_math_bitcode(OUT SYMBOL WIDTH FMA)        as bitcode without a target: OUT is its path
+#   tn_bitcode(OUT SYMBOL SOURCE [FLAGS flags…] [DEPENDS files…])    the same of any source
 llvmc_ask(llvm_bin --bindir)
 find_program(TENON_CLANG NAMES clang HINTS ${llvm_bin} NO_DEFAULT_PATH REQUIRED DOC "LLVM's clang, for base/math")
 find_program(TENON_LLVM_AS NAMES llvm-as HINTS ${llvm_bin} NO_DEFAULT_PATH REQUIRED DOC "LLVM's llvm-as, for base/math")
@@ -26,14 +28,21 @@ function(tn_math_lanes result name width fma)
   set(${result} ${out} PARENT_SCOPE)
 endfunction()
 
-function(tn_math_bitcode result symbol width fma)
+# SOURCE as bitcode without a target. DEPENDS: what it includes.
+function(tn_bitcode result symbol source)
+  cmake_parse_arguments(PARSE_ARGV 3 bitcode "" "" "FLAGS;DEPENDS")
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${symbol})
   set(portable ${PROJECT_SOURCE_DIR}/cmake/PortableIr.cmake)
   add_custom_command(OUTPUT ${out}.bc
-    COMMAND ${TENON_CLANG} --target=spir64 ${math_flags} -DTN_MATH_WIDTH=${width} -DTN_MATH_FMA=${fma}
-            -S -emit-llvm ${math_source} -o ${out}.spir.ll
+    COMMAND ${TENON_CLANG} --target=spir64 ${math_flags} ${bitcode_FLAGS} -S -emit-llvm ${source} -o ${out}.spir.ll
     COMMAND ${CMAKE_COMMAND} -DFROM=${out}.spir.ll -DTO=${out}.ll -P ${portable}
     COMMAND ${TENON_LLVM_AS} ${out}.ll -o ${out}.bc
-    DEPENDS ${math_sources} ${portable} COMMENT "math ${symbol}" VERBATIM)
+    DEPENDS ${source} ${bitcode_DEPENDS} ${portable} COMMENT "bitcode ${symbol}" VERBATIM)
   set(${result} ${out}.bc PARENT_SCOPE)
+endfunction()
+
+function(tn_math_bitcode result symbol width fma)
+  tn_bitcode(out ${symbol} ${math_source} FLAGS -DTN_MATH_WIDTH=${width} -DTN_MATH_FMA=${fma}
+             DEPENDS ${math_sources})
+  set(${result} ${out} PARENT_SCOPE)
 endfunction()

@@ -41,6 +41,7 @@ static int64_t operations(const tn_kernel *kernel, const tn_stmt *stmt) {
       break;
     case TN_STMT_LET:
     case TN_STMT_STORE: inside = expr_operations(stmt->expr); break;
+    case TN_STMT_SORT: /* not known how often it compares */
     case TN_STMT_LOCAL: break;
     }
     count += iterations * inside;

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "ir/custom_call.h"
 #include "ir/eval_internal.h"
 
 #include <math.h>
@@ -191,24 +192,10 @@ tn_value *tn_eval_topk(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
 
 /* ---- custom calls ---- */
 
-/* Marks for partitioners and memory placement: the value itself for one participant. */
-static bool is_identity(const char *target) {
-  static const char *const names[] = {
-      "Sharding",   "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement",
-      "MoveToHost", "MoveToDevice"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (!strcmp(target, names[i])) return true;
-  return false;
-}
-
 tn_value *tn_eval_custom_call(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  const char *target = inst->attr.custom_call.target;
-  if (is_identity(target) && inst->n_operands == 1 && tn_shape_equal(inst->shape, operands[0]->literal.shape))
-    return tn_value_retain(operands[0]);
-  const tn_inst *root = inst->n_called == 1 ? inst->called[0]->root : NULL;
-  if (!strcmp(target, "TopK") && inst->n_operands == 1 && root && root->op == TN_OP_COMPARE &&
-      tn_shape_is_tuple(inst->shape) && inst->shape->rank == 2)
-    return top(eval, inst->shape, operands[0],
-               root->attr.compare.direction == TN_GT || root->attr.compare.direction == TN_GE);
-  tn_eval_stop(eval, TN_UNSUPPORTED, "custom-call: target \"%s\" has no meaning here", target);
+  bool largest;
+  if (tn_custom_call_is_identity(inst)) return tn_value_retain(operands[0]);
+  if (tn_custom_call_is_topk(inst, &largest)) return top(eval, inst->shape, operands[0], largest);
+  tn_eval_stop(eval, TN_UNSUPPORTED, "custom-call: target \"%s\" has no meaning here",
+               inst->attr.custom_call.target);
 }

@@ -3,7 +3,7 @@
  * One LLVM module a plan: its kernels as internal functions, base/math's functions that
  * they use, the entry and the signature; of large plans the kernels are in modules of their
  * own (parts.c). No optimisation passes run but the inlining of
- * base/math: kernels come out of the emitter in their final shape and the code generator
+ * base/math and base/sort: kernels come out of the emitter in their final shape and the code generator
  * alone does the rest (its own cleaning, scheduling and register allocation).
  * Everything of LLVM is released before these functions return, on every way out but a
  * failed allocation of the plan's arena, whose guard leaves the context behind.
@@ -150,7 +150,7 @@ static bool emit_module(tn_unit *u, bool kernels) {
     if (!tn_emit_kernel(u, i)) return false;
   tn_emit_entry(u);
   tn_emit_signature(u);
-  return !u->failed && tn_unit_verify(u) && tn_math_link(u);
+  return !u->failed && tn_unit_verify(u) && tn_bitcode_link(u);
 }
 
 LLVMMemoryBufferRef tn_unit_generate(tn_unit *u, LLVMCodeGenFileType form) {

@@ -11,6 +11,7 @@
  *   emit_transpose.c  loads across the vector dim
  *   emit_index.c   indices: values, ranges, strides
  *   emit_op.c      elementwise opcodes; emit_divide.c integer divisions
+ *   emit_sort.c    sort statements; base/sort's functions
  *   emit_types.c   memory <-> register, conversions, rounding; emit_small.c under 16 bits
  *   emit_math.c    base/math's bitcode
  *   entry.c        NAME_run; signature.c NAME_signature; constants.c their bytes
@@ -61,6 +62,7 @@ typedef struct {
   uint64_t constant_hash[2];
   tn_str side_bytes;
   unsigned math_widths;              /* of base/math's functions that are called: 1, 4, 8, 16 added up */
+  bool sorts;                        /* base/sort's are */
   int64_t entry_frame, kernel_frame; /* the largest that LLVM told of */
   bool failed;                       /* a diagnostic was reported; the module is abandoned */
 } tn_unit;
@@ -221,7 +223,7 @@ LLVMValueRef tn_small_clamp(tn_emitter *e, tn_type type, LLVMValueRef value);
 /* A call of base/math's function, or NULL if there is none. Operands in register form. */
 LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, LLVMValueRef *operands,
                           int count);
-bool tn_math_link(tn_unit *u); /* after all kernels */
+bool tn_bitcode_link(tn_unit *u); /* after all kernels: base/math's and base/sort's functions */
 
 /* ---- emit_op.c ---- */
 /* Operands in register form, of one shape (all scalars or all vectors). */
@@ -290,6 +292,7 @@ void tn_emit_statements(tn_emitter *e, const tn_stmt *first);
 void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce);
 bool tn_emit_kernel(tn_unit *u, int number);
 LLVMValueRef tn_declare_kernel(tn_unit *u, int number); /* the function alone */
+void tn_init_emitter(tn_emitter *e); /* u, b, k and arena are set */
 
 /* ---- emit_reduce.c ---- */
 void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce);
@@ -298,6 +301,9 @@ tn_values *tn_initial_values(tn_emitter *e, const tn_accumulator *acc);
 /* Given loops alone; the accumulators have their values. No partial results. */
 void tn_emit_reduce_loops(tn_emitter *e, const tn_stmt *reduce, const tn_loop_ref *loops, int count);
 int tn_value_slots(tn_emitter *e, uint64_t dims); /* of the jammed dims in `dims` */
+
+/* ---- emit_sort.c ---- */
+void tn_emit_sort(tn_emitter *e, const tn_stmt *sort);
 
 /* ---- emit_transpose.c ---- */
 bool tn_emit_transposed(tn_emitter *e, tn_values *values);

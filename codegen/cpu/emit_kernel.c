@@ -207,6 +207,7 @@ void tn_emit_statements(tn_emitter *e, const tn_stmt *first) {
     case TN_STMT_LOCAL: emit_local(e, s); break;
     case TN_STMT_LOOP: emit_loop(e, s); break;
     case TN_STMT_REDUCE: tn_emit_reduce(e, s); break;
+    case TN_STMT_SORT: tn_emit_sort(e, s); break;
     case TN_STMT_LET:
     case TN_STMT_STORE:
       while (end && is_leaf(end)) end = end->next;
@@ -258,7 +259,7 @@ static void open_function(tn_emitter *e) {
   LLVMPositionBuilderAtEnd(e->b, body);
 }
 
-static void init_emitter(tn_emitter *e) {
+void tn_init_emitter(tn_emitter *e) {
   const tn_kernel *k = e->k;
   e->buffers = TN_NEW_ARRAY(e->arena, LLVMValueRef, k->n_buffers);
   e->local_slot = TN_NEW_ARRAY(e->arena, LLVMValueRef, k->n_buffers);
@@ -306,6 +307,9 @@ static bool check_kernel(tn_unit *u, const tn_kernel *k) {
   return true;
 }
 
+/* Of an element, in vector operations. */
+enum { SORT_WORK = 4 };
+
 /* Vector operations of the whole kernel, roughly: what threads are worth. */
 static double work_of(const tn_kernel *k, const tn_stmt *first, double around) {
   double work = 0;
@@ -315,6 +319,7 @@ static double work_of(const tn_kernel *k, const tn_stmt *first, double around) {
       const tn_dim_schedule *d = k->schedule.dims ? &k->schedule.dims[s->dims[i]] : NULL;
       inside *= (double)k->dims[s->dims[i]].size / (d && d->lanes ? d->lanes : 1);
     }
+    if (s->kind == TN_STMT_SORT) inside *= SORT_WORK * (double)k->buffers[s->sorted[0]].shape->dims[0];
     if (s->expr) work += inside * (1 + tn_expr_cost(s->expr));
     if (s->condition) work += inside * (1 + tn_expr_cost(s->condition));
     for (int i = 0; i < s->n_accumulators; i++) work += inside * tn_expr_cost(s->accumulators[i].update);
@@ -330,7 +335,7 @@ bool tn_emit_kernel(tn_unit *u, int number) {
   tn_loop_ref loops[TN_MAX_LOOPS];
   *e = (tn_emitter){.u = u, .b = u->builder, .k = u->plan->kernels[number], .arena = scratch};
   if (check_kernel(u, e->k)) {
-    init_emitter(e);
+    tn_init_emitter(e);
     e->function = code->function = new_function(u, number);
     open_function(e);
     const tn_stmt *root = e->k->body;

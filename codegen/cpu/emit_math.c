@@ -1,4 +1,4 @@
-/* base/math in kernels: calls of its functions, and its bitcode linked in.
+/* base/math in kernels: calls of its functions; its bitcode, and base/sort's, linked in.
  *
  * A kernel's vectors of L lanes are cut into the widest functions that there are (16, 8,
  * 4, 1), such that one call fills a register of the target. Functions on floats of at most
@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/math/math.h"
+#include "base/sort/sort.h"
 #include "codegen/cpu/emit.h"
 
 #include <llvm-c/BitReader.h>
@@ -95,11 +96,8 @@ LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, L
 
 /* ---- linking ---- */
 
-static LLVMModuleRef read_bitcode(tn_unit *u, int width) {
-  size_t size;
-  const unsigned char *bytes = tn_math_bitcode(width, u->cpu->fma, &size);
-  LLVMMemoryBufferRef buffer =
-      LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "math", false);
+static LLVMModuleRef read_bitcode(tn_unit *u, const unsigned char *bytes, size_t size) {
+  LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "base", false);
   LLVMModuleRef module;
   if (LLVMParseBitcodeInContext2(u->context, buffer, &module)) module = NULL;
   LLVMDisposeMemoryBuffer(buffer);
@@ -107,9 +105,9 @@ static LLVMModuleRef read_bitcode(tn_unit *u, int width) {
 }
 
 /* Only what is called is worth linking: the rest goes before it is copied. */
-static void keep_called(tn_unit *u, LLVMModuleRef math) {
+static void keep_called(tn_unit *u, LLVMModuleRef base) {
   LLVMValueRef next;
-  for (LLVMValueRef f = LLVMGetFirstFunction(math); f; f = next) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(base); f; f = next) {
     size_t length;
     next = LLVMGetNextFunction(f);
     if (LLVMIsDeclaration(f) || LLVMGetFirstUse(f)) continue;
@@ -117,33 +115,42 @@ static void keep_called(tn_unit *u, LLVMModuleRef math) {
   }
 }
 
-static bool link_width(tn_unit *u, int width) {
-  LLVMModuleRef math = read_bitcode(u, width);
-  if (!math) return tn_unit_fail(u, TN_BUG, "code generation: base/math's bitcode is broken");
-  keep_called(u, math);
-  LLVMSetTarget(math, LLVMGetTarget(u->module));
-  LLVMSetDataLayout(math, LLVMGetDataLayoutStr(u->module));
-  return !LLVMLinkModules2(u->module, math) ||
-         tn_unit_fail(u, TN_BUG, "code generation: base/math does not link");
+static bool link_module(tn_unit *u, const unsigned char *bytes, size_t size) {
+  LLVMModuleRef base = read_bitcode(u, bytes, size);
+  if (!base) return tn_unit_fail(u, TN_BUG, "code generation: the bitcode of base is broken");
+  keep_called(u, base);
+  LLVMSetTarget(base, LLVMGetTarget(u->module));
+  LLVMSetDataLayout(base, LLVMGetDataLayoutStr(u->module));
+  return !LLVMLinkModules2(u->module, base) ||
+         tn_unit_fail(u, TN_BUG, "code generation: the bitcode of base does not link");
 }
 
 static void adopt_functions(tn_unit *u) {
   for (LLVMValueRef f = LLVMGetFirstFunction(u->module); f; f = LLVMGetNextFunction(f)) {
     size_t length;
     const char *name = LLVMGetValueName2(f, &length);
-    if (LLVMIsDeclaration(f) || strncmp(name, "tn_math_", 8)) continue;
+    if (LLVMIsDeclaration(f) || (strncmp(name, "tn_math_", 8) && strncmp(name, "tn_sort_", 8))) continue;
     LLVMSetLinkage(f, LLVMInternalLinkage);
     tn_function_attributes(u, f);
   }
 }
 
-bool tn_math_link(tn_unit *u) {
-  if (!u->math_widths) return true;
-  for (int width = 1; width <= 16; width *= 2)
-    if ((u->math_widths & (unsigned)width) && !link_width(u, width)) return false;
+bool tn_bitcode_link(tn_unit *u) {
+  size_t size;
+  const unsigned char *bytes;
+  if (!u->math_widths && !u->sorts) return true;
+  for (int width = 1; width <= 16; width *= 2) {
+    if (!(u->math_widths & (unsigned)width)) continue;
+    bytes = tn_math_bitcode(width, u->cpu->fma, &size);
+    if (!link_module(u, bytes, size)) return false;
+  }
+  bytes = tn_sort_bitcode(&size);
+  if (u->sorts && !link_module(u, bytes, size)) return false;
   adopt_functions(u);
+  /* Comparators are called by what is inlined first. */
+  const char *passes = u->sorts ? "always-inline,always-inline,globaldce" : "always-inline,globaldce";
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef error = LLVMRunPasses(u->module, "always-inline,globaldce", u->machine, options);
+  LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!error) return true;
   char *message = LLVMGetErrorMessage(error);

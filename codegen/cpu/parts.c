@@ -118,7 +118,7 @@ static void make_part(work *w, int number) {
     bool done = true;
     for (int k = 0; done && k < whole->plan->n_kernels; k++)
       if (w->part_of[k] == number) done = tn_emit_kernel(&p->unit, k);
-    if (done && tn_unit_verify(&p->unit) && tn_math_link(&p->unit))
+    if (done && tn_unit_verify(&p->unit) && tn_bitcode_link(&p->unit))
       p->code = tn_unit_generate(&p->unit, LLVMObjectFile);
   }
   tn_unit_close(&p->unit);

@@ -67,13 +67,17 @@ static void find_expr(finder *f, const tn_expr *expr) {
   }
 }
 
+/* A sort reads all of what it writes, which belongs to its body: as an access, that is one
+ * of an element. */
 static void find_body(finder f, const tn_stmt *first, bool siblings) {
+  const tn_index *const whole[] = {tn_index_constant(f.arena, 0)};
   for (const tn_stmt *s = first; s; s = siblings ? s->next : NULL) {
     f.stmt = s;
     for (int i = 0; i < s->n_accumulators; i++) find_expr(&f, s->accumulators[i].initial);
     if (s->expr) find_expr(&f, s->expr);
     if (s->condition) find_expr(&f, s->condition);
     if (s->kind == TN_STMT_STORE) find_access(&f, s->buffer, s->at, true);
+    for (int i = 0; i < s->n_sorted; i++) find_access(&f, s->sorted[i], whole, false);
     finder below = f;
     below.nest = s;
     find_body(below, s->body, true);

@@ -12,6 +12,7 @@
 #include "codegen/plan/build.h"
 
 #include "codegen/plan/native.h"
+#include "ir/custom_call.h"
 
 /* ---- kernels ---- */
 
@@ -265,6 +266,15 @@ static bool build_get_dimension_size(builder *b, tn_inst *inst) {
   return true;
 }
 
+static bool build_custom_call(builder *b, tn_inst *inst) {
+  bool largest;
+  if (tn_custom_call_is_identity(inst)) return b->values[inst->id] = tn_plan_value_of(b, inst->operands[0]), true;
+  if (tn_custom_call_is_topk(inst, &largest)) return build_single(b, inst);
+  b->failed = true;
+  return tn_error(b->sink, TN_UNSUPPORTED, inst->location, "custom-call: target \"%s\" has no meaning here",
+                  inst->attr.custom_call.target);
+}
+
 static bool build_inst(builder *b, tn_inst *inst) {
   if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO)
     return tn_plan_unsupported(b, inst);
@@ -290,6 +300,7 @@ static bool build_inst(builder *b, tn_inst *inst) {
     return true;
   }
   if (inst->op == TN_OP_GET_DIMENSION_SIZE) return build_get_dimension_size(b, inst);
+  if (inst->op == TN_OP_CUSTOM_CALL) return build_custom_call(b, inst);
   return build_single(b, inst);
 }
 

@@ -479,6 +479,14 @@ static void split_reduce(splitter *s, tn_stmt *reduce) {
   reduce->n_accumulators = count;
 }
 
+/* What is sorted is real: only the comparator's expressions can be complex. */
+static void split_sort(splitter *s, tn_stmt *sort) {
+  split_body(s, &sort->body);
+  s->before = &sort->body; /* what the result shares stands at the end of the body */
+  while (*s->before) s->before = &(*s->before)->next;
+  sort->expr = real_expr(s, sort->expr);
+}
+
 static void split_body(splitter *s, tn_stmt **place) {
   while (*place) {
     tn_stmt *stmt = *place, *next = stmt->next;
@@ -487,6 +495,7 @@ static void split_body(splitter *s, tn_stmt **place) {
     case TN_STMT_LOOP: split_body(s, &stmt->body); break;
     case TN_STMT_REDUCE: split_reduce(s, stmt); break;
     case TN_STMT_LOCAL: break;
+    case TN_STMT_SORT: split_sort(s, stmt); break;
     case TN_STMT_LET: split_let(s, stmt); break;
     case TN_STMT_STORE: {
       const tn_kernel_buffer *b = &s->kernel->buffers[stmt->buffer];

@@ -97,6 +97,9 @@ char *tn_machine_lane(const tn_machine *m, int buffer, int lane);
 /* Lane 0 into all others. */
 void tn_machine_splat(tn_type type, tn_lanes *out, int count);
 
+/* interpret_sort.c: `lets` are the nodes of the body's. */
+void tn_machine_sort(tn_machine *m, const tn_stmt *sort, tn_machine_node *const *lets, tn_machine_node *less);
+
 /* Runs one kernel; memory[i] is the storage of its i-th parameter, in its layout. */
 bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *memory, tn_diagnostics *sink);
 

@@ -318,11 +318,26 @@ static void run_reduce(runner *r, const prepared *p) {
 
 /* ---- loops ---- */
 
+/* Rows are sorted one by one. */
+static bool holds_sort(const tn_stmt *stmt) {
+  for (const tn_stmt *child = stmt->body; child; child = child->next)
+    if (child->kind == TN_STMT_SORT || holds_sort(child)) return true;
+  return false;
+}
+
+static void run_sort(runner *r, const prepared *p) {
+  tn_arena *scratch = tn_arena_create();
+  TN_VEC(tn_machine_node *) lets = {0};
+  for (const tn_stmt *let = p->stmt->body; let; let = let->next) TN_PUSH(scratch, &lets, find(r, let)->node);
+  tn_machine_sort(&r->m, p->stmt, lets.at, p->node);
+  tn_arena_destroy(scratch);
+}
+
 /* The dim that fills the lanes best; the inner of equals, whose elements lie together. */
 static int strip_of(const tn_kernel *kernel, const tn_stmt *loop) {
   int best = -1;
   int64_t most = 0;
-  for (int i = loop->n_dims - 1; i >= 0; i--) {
+  for (int i = holds_sort(loop) ? -1 : loop->n_dims - 1; i >= 0; i--) {
     const tn_dim *dim = &kernel->dims[loop->dims[i]];
     int64_t filled = dim->size < TN_STRIP / 2 ? dim->size : TN_STRIP / 2;
     if (dim->kind != TN_DIM_PARALLEL || filled <= most) continue;
@@ -376,8 +391,19 @@ static void run_body(runner *r, const tn_stmt *body) {
     case TN_STMT_LOCAL: r->m.one_copy[stmt->buffer] = r->m.strip < 0; break;
     case TN_STMT_LET: run_let(&r->m, p); break;
     case TN_STMT_STORE: store(&r->m, p); break;
+    case TN_STMT_SORT: run_sort(r, p); break;
     }
   }
+}
+
+/* Of a buffer's memory: a local has one for each lane, a sorted one is never in lanes. */
+static size_t copies(const tn_stmt *body, int buffer) {
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    for (int i = 0; i < stmt->n_sorted; i++)
+      if (stmt->sorted[i] == buffer) return 1;
+    if (copies(stmt->body, buffer) == 1) return 1;
+  }
+  return TN_STRIP;
 }
 
 bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *memory, tn_diagnostics *sink) {
@@ -398,7 +424,7 @@ bool tn_kernel_run(const tn_kernel *kernel, const tn_cpu *target, void *const *m
     m->elements[i] = tn_layout_bytes(buffer->shape) / (int64_t)bytes;
     m->memory[i] = i < kernel->n_parameters
                        ? memory[i]
-                       : tn_arena_alloc(arena, (size_t)m->elements[i] * bytes * TN_STRIP);
+                       : tn_arena_alloc(arena, (size_t)m->elements[i] * bytes * copies(kernel->body, i));
   }
   prepare_body(&r, kernel->body);
   run_body(&r, kernel->body);

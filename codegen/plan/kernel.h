@@ -123,7 +123,8 @@ typedef enum {
   TN_STMT_REDUCE, /* reduce dims { body; accumulators } */
   TN_STMT_LOCAL,  /* local e: f32[128]: alive to the end of the body it stands in */
   TN_STMT_LET,    /* let v: f32 = expr */
-  TN_STMT_STORE   /* y[…] = expr, y[…] = expr if condition */
+  TN_STMT_STORE,  /* y[…] = expr, y[…] = expr if condition */
+  TN_STMT_SORT    /* sort e0, e1 keep n by (a0: f32, b0: f32, …) { body } less expr */
 } tn_stmt_kind;
 
 /* acc: type from initial = update. `update` reads accumulators through VALUE nodes;
@@ -147,9 +148,16 @@ struct tn_stmt {
   int buffer;                /* of the kernel */
   const tn_index *const *at; /* STORE: one a dim; inside, whatever the condition says */
   const tn_expr *condition;  /* STORE: a pred; where it is false nothing is touched. NULL: always */
-  /* LET, STORE */
+  /* LET, STORE, SORT */
   int value; /* LET */
   const tn_expr *expr;
+  /* SORT: locals of one dim and one size, whose elements move together; body: lets. expr:
+   * does element a come before element b? It reads its values and lets alone. Stable;
+   * base/sort/sort.h defines what other orders than strict weak ones give.            */
+  int n_sorted;
+  const int *sorted;        /* buffers */
+  const int *sorted_values; /* two a buffer: of a, of b */
+  int64_t keep;             /* 1 … size: so many are there afterwards */
 };
 
 /* A let or an accumulator. */

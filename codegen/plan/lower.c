@@ -18,6 +18,7 @@
  */
 #include "codegen/plan/lower.h"
 #include "codegen/plan/native.h"
+#include "ir/custom_call.h"
 
 #include <assert.h>
 
@@ -50,6 +51,15 @@ typedef struct {
   int frame, value;
 } shared;
 
+/* A row that a sort statement has sorted. */
+typedef struct {
+  const tn_inst *inst;
+  int output;
+  tn_position row;
+  int frame; /* known while it is open */
+  int local;
+} sorted;
+
 enum { MAX_FRAMES = 8 };
 
 struct tn_lowering {
@@ -65,10 +75,12 @@ struct tn_lowering {
   TN_VEC(int) value_frame;
   TN_VEC(tn_kernel_buffer) buffers; /* leaves; then roots; then locals, kept apart until the end */
   TN_VEC(tn_kernel_buffer) locals;
+  TN_VEC(int) local_frame; /* that holds the local */
   TN_VEC(tn_inst *) leaves;
   TN_VEC(memo) memos;
   TN_VEC(cached) caches;
   TN_VEC(shared) lets;
+  TN_VEC(sorted) sorts;
   TN_VEC(tn_guard_range) guards;
   uint64_t reduced_on; /* root dims that a reduction's result depends on */
   bool has_reduce;
@@ -169,9 +181,7 @@ static int position_depth(const tn_lowering *l, tn_position at, int rank) {
 /* Where a local was filled is where its row is known; later reads are as deep as their
  * indices, but never outside the frame that holds the local.                        */
 static int local_depth(const tn_lowering *l, int buffer) {
-  for (int i = 0; i < l->caches.count; i++)
-    if (l->caches.at[i].buffer == buffer) return max_int(0, depth_of(l, l->caches.at[i].frame));
-  return 0;
+  return max_int(0, depth_of(l, l->local_frame.at[buffer - LOCAL_BASE]));
 }
 
 static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
@@ -336,6 +346,17 @@ static bool runs_over(const tn_lowering *l, const tn_index *at, int64_t size) {
          l->dims.at[term->dim].size == size;
 }
 
+/* Declared at the end of the frame's body so far. */
+static int new_local(tn_lowering *l, const tn_shape *shape, frame *f) {
+  tn_stmt *local = tn_stmt_new(l->arena, TN_STMT_LOCAL);
+  local->buffer = LOCAL_BASE + l->locals.count;
+  const char *name = tn_arena_printf(l->arena, "e%d", l->locals.count);
+  TN_PUSH(l->arena, &l->locals, ((tn_kernel_buffer){name, shape, TN_BUFFER_LOCAL}));
+  TN_PUSH(l->arena, &l->local_frame, f->id);
+  append(f, local);
+  return local->buffer;
+}
+
 enum { LARGEST_LOCAL = 64 * 1024 };
 
 /* Inside a reduce: keep `expr`, the element of inst, if it is worth it and possible. */
@@ -359,16 +380,12 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
   }
   if (!n_kept || n_kept != inner->owner->n_dims || bytes > LARGEST_LOCAL) return expr;
   frame *outer = &l->frames[l->n_frames - 2];
-  int buffer = LOCAL_BASE + l->locals.count;
-  tn_stmt *local = tn_stmt_new(l->arena, TN_STMT_LOCAL), *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-  const char *name = tn_arena_printf(l->arena, "e%d", l->locals.count);
-  const tn_shape *shape = tn_shape_array(l->arena, inst->shape->type, n_kept, sizes);
-  TN_PUSH(l->arena, &l->locals, ((tn_kernel_buffer){name, shape, TN_BUFFER_LOCAL}));
-  local->buffer = store->buffer = buffer;
+  tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
+  int buffer = new_local(l, tn_shape_array(l->arena, inst->shape->type, n_kept, sizes), outer);
+  store->buffer = buffer;
   store->at = stored;
   const tn_expr *value = let_at(l, expr, l->n_frames - 1);
   store->expr = value;
-  append(outer, local);
   append(inner, store);
   TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, inner->id, buffer, false}));
   return value;
@@ -397,6 +414,12 @@ static const tn_expr *lower_map(tn_lowering *l, tn_inst *inst, tn_position at) {
   return tn_lower_scalars(l, inst->called[0], operands, &result) ? result : NULL;
 }
 
+/* topk has a custom call of the same meaning. */
+static bool is_sort(const tn_inst *inst) {
+  bool largest;
+  return inst->op == TN_OP_SORT || inst->op == TN_OP_TOPK || tn_custom_call_is_topk(inst, &largest);
+}
+
 /* Which result of a reduce with several a get-tuple-element takes. */
 static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_inst *tuple = inst->operands[0];
@@ -404,6 +427,7 @@ static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_posi
   if (is_leaf(l, tuple)) return tn_lower_fail(l, inst, true);
   if (tuple->op == TN_OP_REDUCE) return tn_lower_reduce(l, tuple, at, index);
   if (tuple->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, tuple, at, index);
+  if (is_sort(tuple)) return tn_lower_sort(l, tuple, at, index);
   if (tuple->op == TN_OP_TUPLE) return tn_lower_element(l, tuple->operands[index], at);
   return tn_lower_fail(l, inst, true);
 }
@@ -414,6 +438,7 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (inst->op == TN_OP_MAP) return lower_map(l, inst, at);
   if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, 0);
   if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, 0);
+  if (inst->op == TN_OP_SORT) return tn_lower_sort(l, inst, at, 0);
   if (inst->op == TN_OP_DOT) return tn_lower_dot(l, inst, at);
   if (inst->op == TN_OP_CONVOLUTION) return tn_lower_convolution(l, inst, at);
   if (inst->op == TN_OP_GET_TUPLE_ELEMENT) return lower_tuple_element(l, inst, at);
@@ -457,20 +482,31 @@ static uint64_t root_dims_of(const tn_lowering *l, const tn_index *index) {
   return mask;
 }
 
-bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
-                          const char *const *names, int n_accumulators, const tn_type *types,
-                          tn_inst *const *initial, tn_open_reduce *reduce) {
+bool tn_lower_hide(tn_lowering *l, tn_inst *inst, tn_position at, tn_hidden *hidden) {
   int rank = element_rank(inst), parent = position_depth(l, at, rank);
-  if (l->guards.count || n_accumulators > 16 || n_dims > 16) return tn_lower_fail(l, inst, true), false;
+  if (l->guards.count) return tn_lower_fail(l, inst, true), false;
   for (int i = 0; i <= parent; i++)
     if (l->frames[i].owner->kind == TN_STMT_REDUCE) return tn_lower_fail(l, inst, true), false;
   l->has_reduce = true;
   for (int i = 0; i < rank; i++) l->reduced_on |= root_dims_of(l, at[i]);
-  *reduce = (tn_open_reduce){.n_dims = n_dims, .n_accumulators = n_accumulators};
-  /* The bodies further in are closed meanwhile: nothing of theirs may be used here. */
-  reduce->n_hidden = l->n_frames - (parent + 1);
-  reduce->hidden = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(frame) * (size_t)reduce->n_hidden);
+  hidden->count = l->n_frames - (parent + 1);
+  hidden->frames = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(frame) * (size_t)hidden->count);
   l->n_frames = parent + 1;
+  return true;
+}
+
+void tn_lower_reveal(tn_lowering *l, const tn_hidden *hidden) {
+  memcpy(l->frames + l->n_frames, hidden->frames, sizeof(frame) * (size_t)hidden->count);
+  l->n_frames += hidden->count;
+}
+
+bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
+                          const char *const *names, int n_accumulators, const tn_type *types,
+                          tn_inst *const *initial, tn_open_reduce *reduce) {
+  if (n_accumulators > 16 || n_dims > 16) return tn_lower_fail(l, inst, true), false;
+  *reduce = (tn_open_reduce){.n_dims = n_dims, .n_accumulators = n_accumulators};
+  if (!tn_lower_hide(l, inst, at, &reduce->hidden)) return false;
+  int parent = l->n_frames - 1;
   for (int i = 0; i < n_accumulators; i++) {
     const tn_expr *value =
         initial[i] ? tn_lower_element(l, initial[i], NULL) : tn_expr_number(l->arena, types[i], 0);
@@ -502,8 +538,61 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
   pop_frame(l);
   for (int i = 0; i < reduce->n_accumulators; i++)
     l->value_frame.at[reduce->values[i]] = l->frames[l->n_frames - 1].id;
-  memcpy(l->frames + l->n_frames, reduce->hidden, sizeof(frame) * (size_t)reduce->n_hidden);
-  l->n_frames += reduce->n_hidden;
+  tn_lower_reveal(l, &reduce->hidden);
+}
+
+/* ---- for sorts ---- */
+
+bool tn_lower_open(tn_lowering *l, tn_inst *inst, tn_stmt *stmt) {
+  return push_frame(l, stmt) || (tn_lower_fail(l, inst, true), false);
+}
+
+void tn_lower_close(tn_lowering *l) { pop_frame(l); }
+void tn_lower_drop(tn_lowering *l) { l->n_frames--; }
+void tn_lower_append(tn_lowering *l, tn_stmt *stmt) { append(&l->frames[l->n_frames - 1], stmt); }
+
+int tn_lower_dim(tn_lowering *l, const char *prefix, int64_t size) {
+  const char *name = tn_arena_printf(l->arena, "%s%d", prefix, l->dims.count);
+  return new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[l->n_frames - 1].id);
+}
+
+int tn_lower_n_values(const tn_lowering *l) { return l->values.count; }
+
+int tn_lower_value(tn_lowering *l, const char *prefix, tn_type type) {
+  return new_value(l, prefix, type, l->frames[l->n_frames - 1].id);
+}
+
+int tn_lower_local(tn_lowering *l, tn_type type, int64_t size, int outward) {
+  return new_local(l, tn_shape_array(l->arena, type, 1, &size), &l->frames[l->n_frames - 1 - outward]);
+}
+
+const tn_expr *tn_lower_load_local(tn_lowering *l, int local, const tn_index *at) {
+  tn_expr *load = TN_NEW(l->arena, tn_expr);
+  *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = buffer_shape(l, local)->type};
+  load->load.buffer = local;
+  load->load.at = tn_arena_copy(l->arena, &at, sizeof at);
+  load->load.rank = 1;
+  return load;
+}
+
+const tn_expr *tn_lower_let_of(const tn_lowering *l, int value) {
+  for (int i = l->lets.count - 1; i >= 0; i--)
+    if (l->lets.at[i].value == value) return l->lets.at[i].expr;
+  return NULL;
+}
+
+int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row) {
+  for (int i = 0; i < l->sorts.count; i++) {
+    const sorted *s = &l->sorts.at[i];
+    if (s->inst == inst && s->output == output && depth_of(l, s->frame) >= 0 &&
+        same_position(s->row, row, element_rank(inst)))
+      return s->local;
+  }
+  return -1;
+}
+
+void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local) {
+  TN_PUSH(l->arena, &l->sorts, ((sorted){inst, output, row, l->frames[l->n_frames - 1].id, local}));
 }
 
 const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at) {
@@ -526,6 +615,7 @@ static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
   if (!tn_shape_is_tuple(inst->shape)) return tn_lower_element(l, inst, at);
   if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, root);
   if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, root);
+  if (is_sort(inst)) return tn_lower_sort(l, inst, at, root);
   return tn_lower_fail(l, inst, false);
 }
 
@@ -626,6 +716,7 @@ static void renumber_body(numbering n, tn_stmt *body) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->kind == TN_STMT_LOCAL || stmt->kind == TN_STMT_STORE) stmt->buffer = renumber(n, stmt->buffer);
     if (stmt->kind == TN_STMT_STORE) renumber_access(n, stmt->buffer, stmt->at);
+    for (int i = 0; i < stmt->n_sorted; i++) ((int *)stmt->sorted)[i] = renumber(n, stmt->sorted[i]);
     if (stmt->expr) renumber_expr(n, (tn_expr *)stmt->expr);
     if (stmt->condition) renumber_expr(n, (tn_expr *)stmt->condition);
     for (int i = 0; i < stmt->n_accumulators; i++) {

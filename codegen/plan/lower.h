@@ -55,6 +55,15 @@ void tn_lower_pop_guards(tn_lowering *l, int count);
 const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position from,
                                 const tn_guard_range *guards, int n_guards, const tn_expr *fill);
 
+/* The bodies further in than where `at` is known are closed until they are revealed:
+ * nothing of theirs may be used meanwhile. False after a failure.                     */
+typedef struct {
+  void *frames;
+  int count;
+} tn_hidden;
+bool tn_lower_hide(tn_lowering *l, tn_inst *inst, tn_position at, tn_hidden *hidden);
+void tn_lower_reveal(tn_lowering *l, const tn_hidden *hidden);
+
 /* A reduce over new dims for inst's element `at`: opened where `at` is known, which is
  * the outermost body possible. Between open and close elements are lowered inside;
  * `updates` may read the accumulators' values. initial[i] is a scalar instruction, or
@@ -66,8 +75,7 @@ typedef struct {
   int values[16]; /* the accumulators */
   const tn_expr *initial[16];
   tn_stmt *stmt;
-  void *hidden; /* the bodies further in, closed meanwhile */
-  int n_hidden;
+  tn_hidden hidden;
 } tn_open_reduce;
 bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_dims, const int64_t *sizes,
                           const char *const *names, int n_accumulators, const tn_type *types,
@@ -85,10 +93,28 @@ const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *
 bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters,
                       const tn_expr **results);
 
+/* A body of its own, for stmt; close: stmt joins the body around, drop: it does not yet. */
+bool tn_lower_open(tn_lowering *l, tn_inst *inst, tn_stmt *stmt);
+void tn_lower_close(tn_lowering *l);
+void tn_lower_drop(tn_lowering *l);
+void tn_lower_append(tn_lowering *l, tn_stmt *stmt);
+/* Of the innermost body; named after the prefix. */
+int tn_lower_dim(tn_lowering *l, const char *prefix, int64_t size);
+int tn_lower_n_values(const tn_lowering *l);
+int tn_lower_value(tn_lowering *l, const char *prefix, tn_type type);
+/* Declares it, so many bodies further out. */
+int tn_lower_local(tn_lowering *l, tn_type type, int64_t size, int outward);
+const tn_expr *tn_lower_load_local(tn_lowering *l, int local, const tn_index *at);
+const tn_expr *tn_lower_let_of(const tn_lowering *l, int value); /* NULL: it is no let */
+/* The local with the sorted row of an output; -1: it has not been sorted here. */
+int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row);
+void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local);
+
 /* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
+const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output); /* topk too */
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at);
 

@@ -43,6 +43,7 @@ static void number_body(numbers *n, const tn_stmt *body) {
     if (stmt->kind == TN_STMT_LET) number_value(n, stmt->value);
     for (int i = 0; i < stmt->n_accumulators; i++) number_value(n, stmt->accumulators[i].value);
     for (int i = 0; i < stmt->n_dims; i++) number_dim(n, stmt->dims[i]);
+    for (int i = 0; i < 2 * stmt->n_sorted; i++) number_value(n, stmt->sorted_values[i]);
     number_body(n, stmt->body);
   }
 }
@@ -54,6 +55,9 @@ static void renumber_body(const numbers *n, tn_stmt *body) {
         tn_arena_copy(n->arena, stmt->accumulators, sizeof *accumulators * (size_t)stmt->n_accumulators);
     for (int i = 0; i < stmt->n_accumulators; i++) accumulators[i].value = n->value_to[accumulators[i].value];
     stmt->accumulators = accumulators;
+    int *sorted = tn_arena_copy(n->arena, stmt->sorted_values, sizeof *sorted * 2 * (size_t)stmt->n_sorted);
+    for (int i = 0; i < 2 * stmt->n_sorted; i++) sorted[i] = n->value_to[sorted[i]];
+    stmt->sorted_values = sorted;
     int *dims = tn_arena_copy(n->arena, stmt->dims, sizeof *dims * (size_t)stmt->n_dims);
     for (int i = 0; i < stmt->n_dims; i++) dims[i] = n->dim_to[dims[i]];
     stmt->dims = dims;

@@ -209,6 +209,29 @@ static void print_nest(printer *p, const tn_stmt *stmt) {
   tn_text_put_char(p->out, '}');
 }
 
+static void print_sort(printer *p, const tn_stmt *sort) {
+  const tn_kernel *kernel = p->kernel;
+  int64_t size = kernel->buffers[sort->sorted[0]].shape->dims[0];
+  for (int i = 0; i < sort->n_sorted; i++)
+    tn_text_printf(p->out, "%s%s", i ? ", " : "sort ", kernel->buffers[sort->sorted[i]].name);
+  if (sort->keep < size) tn_text_printf(p->out, " keep %lld", (long long)sort->keep);
+  tn_text_put(p->out, " by (");
+  for (int i = 0; i < 2 * sort->n_sorted; i++) {
+    const tn_kernel_value *value = &kernel->values[sort->sorted_values[i]];
+    tn_text_printf(p->out, "%s%s: %s", i ? ", " : "", value->name, tn_type_name(value->type));
+  }
+  tn_text_put(p->out, ") {");
+  p->indent++;
+  print_body(p, sort->body);
+  p->indent--;
+  if (sort->body)
+    line(p);
+  else
+    tn_text_put_char(p->out, ' ');
+  tn_text_put(p->out, "} less ");
+  print_expr(p, sort->expr, TN_PRED);
+}
+
 static void print_stmt(printer *p, const tn_stmt *stmt) {
   const tn_kernel *kernel = p->kernel;
   switch (stmt->kind) {
@@ -232,6 +255,7 @@ static void print_stmt(printer *p, const tn_stmt *stmt) {
     tn_text_put(p->out, " if ");
     print_expr(p, stmt->condition, TN_PRED);
     return;
+  case TN_STMT_SORT: print_sort(p, stmt); return;
   }
 }
 

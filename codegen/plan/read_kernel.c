@@ -160,6 +160,50 @@ static bool read_store(tn_kernel_reader *k, tn_stmt *stmt) {
   return !tn_read_accept_word(k->r, "if") || tn_read_expr(k, TN_PRED, &stmt->condition);
 }
 
+/* e0, e1 [keep 5] by ( */
+static bool read_sorted(tn_kernel_reader *k, tn_stmt *stmt) {
+  TN_VEC(int) buffers = {0};
+  int64_t size = INT64_C(1) << 40;
+  do {
+    int buffer;
+    if (!tn_read_known(k, TN_NAME_BUFFER, &buffer)) return false;
+    const tn_shape *shape = k->buffers.at[buffer].shape;
+    if (shape->rank != 1)
+      return tn_read_fail(k->r, k->r->at, "sort: '%s' has %d dims, not one", k->buffers.at[buffer].name,
+                          shape->rank);
+    if (!buffers.count) stmt->keep = size = shape->dims[0];
+    TN_PUSH(k->r->arena, &buffers, buffer);
+  } while (tn_read_accept(k->r, ','));
+  stmt->sorted = buffers.at;
+  stmt->n_sorted = buffers.count;
+  if (tn_read_accept_word(k->r, "keep") && !tn_read_integer(k->r, "keep", 1, size, &stmt->keep)) return false;
+  return tn_read_expect_word(k->r, "by", "after what is sorted") &&
+         tn_read_expect(k->r, '(', "before the comparator's values");
+}
+
+/* a0: f32, b0: f32) { lets } less expr */
+static bool read_sort(tn_kernel_reader *k, tn_stmt *stmt) {
+  if (!read_sorted(k, stmt)) return false;
+  int mark = k->names.count, first = k->values.count;
+  int *values = TN_NEW_ARRAY(k->r->arena, int, 2 * stmt->n_sorted);
+  for (int i = 0; i < 2 * stmt->n_sorted; i++) {
+    values[i] = first + i;
+    if (i && !tn_read_expect(k->r, ',', "between the comparator's values, two for each buffer")) return false;
+    if (!new_value(k)) return false;
+  }
+  stmt->sorted_values = values;
+  if (!tn_read_expect(k->r, ')', "after the comparator's values") ||
+      !tn_read_expect(k->r, '{', "before the comparator's lets") || !tn_read_enter(k->r) ||
+      !read_body(k, stmt) || !tn_read_expect(k->r, '}', "after the comparator's lets"))
+    return false;
+  tn_read_leave(k->r);
+  if (!tn_read_expect_word(k->r, "less", "before the comparator's result") ||
+      !tn_read_expr(k, TN_PRED, &stmt->expr))
+    return false;
+  close_scope(k, mark);
+  return true;
+}
+
 static bool read_stmt(tn_kernel_reader *k, tn_stmt *stmt) {
   static const struct {
     const char *word;
@@ -177,6 +221,10 @@ static bool read_stmt(tn_kernel_reader *k, tn_stmt *stmt) {
     stmt->kind = TN_STMT_LOCAL;
     stmt->buffer = k->buffers.count;
     return new_buffer(k, TN_BUFFER_LOCAL);
+  }
+  if (tn_read_accept_word(k->r, "sort")) {
+    stmt->kind = TN_STMT_SORT;
+    return read_sort(k, stmt);
   }
   stmt->kind = tn_read_accept_word(k->r, "let") ? TN_STMT_LET : TN_STMT_STORE;
   return stmt->kind == TN_STMT_LET ? read_let(k, stmt) : read_store(k, stmt);

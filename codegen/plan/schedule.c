@@ -118,7 +118,8 @@ typedef struct {
 
 static bool is_leaf_nest(const tn_stmt *stmt) {
   for (const tn_stmt *child = stmt->body; child; child = child->next)
-    if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) return false;
+    if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE || child->kind == TN_STMT_SORT)
+      return false;
   return true;
 }
 
@@ -285,6 +286,8 @@ static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
 static void interleave_rows(tree *t) {
   const tn_stmt *rows = t->kernel->body;
   int nests = 0;
+  for (const tn_stmt *child = rows->body; child; child = child->next)
+    if (child->kind == TN_STMT_SORT) return;
   for (const tn_stmt *child = rows->body; child; child = child->next)
     nests += child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE;
   if (nests < 2 || !rows->n_dims || tn_is_scan(t->kernel, rows)) return;

@@ -65,6 +65,7 @@ static void check_load(tn_kernel_check *c, const tn_expr *expr) {
     tn_kernel_fault(c, "%s is read outside its body", b->name);
   for (int d = 0; d < b->shape->rank; d++) tn_check_index(c, expr->load.at[d], expr->load.fill != NULL);
   for (int i = 0; i < expr->load.n_guards; i++) tn_check_index(c, expr->load.guards[i].index, true);
+  if (c->kept[buffer] != INT64_MAX) tn_check_kept(c, buffer, expr->load.at[0]);
   if (!expr->load.fill) {
     tn_check_inside(c, "load", buffer, expr->load.at);
     return;

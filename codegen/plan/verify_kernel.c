@@ -42,7 +42,7 @@ static void check_store(tn_kernel_check *c, const tn_stmt *stmt) {
 
 /* ---- nests ---- */
 
-static void check_body(tn_kernel_check *c, const tn_stmt *body);
+static void check_body(tn_kernel_check *c, const tn_stmt *nest);
 
 static void open_dims(tn_kernel_check *c, const tn_stmt *stmt) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
@@ -65,14 +65,14 @@ static void close_dims(tn_kernel_check *c, const tn_stmt *stmt) {
   for (int i = 0; i < stmt->n_dims; i++) c->dim_open[stmt->dims[i]] = false;
 }
 
-static void set_value(tn_kernel_check *c, int value, const tn_expr *expr, const char *what) {
+void tn_check_value(tn_kernel_check *c, int value, const tn_expr *expr, const char *what) {
   const tn_kernel_value *v = &c->kernel->values[value];
   if (expr->type != v->type)
     tn_kernel_fault(c, "%s is %s, its %s is %s", v->name, tn_type_name(v->type), what,
                     tn_type_name(expr->type));
 }
 
-static void define(tn_kernel_check *c, int value) {
+void tn_check_define(tn_kernel_check *c, int value) {
   if (c->value_used[value]) tn_kernel_fault(c, "%s is set by two statements", c->kernel->values[value].name);
   c->value_used[value] = c->value_open[value] = true;
 }
@@ -83,16 +83,16 @@ static void check_reduce(tn_kernel_check *c, const tn_stmt *stmt) {
       tn_kernel_fault(c, "only lets and stores stand in a reduce");
   for (int i = 0; i < stmt->n_accumulators; i++) {
     tn_check_expr(c, stmt->accumulators[i].initial); /* outside: its dims are not open */
-    set_value(c, stmt->accumulators[i].value, stmt->accumulators[i].initial, "initial value");
+    tn_check_value(c, stmt->accumulators[i].value, stmt->accumulators[i].initial, "initial value");
   }
-  for (int i = 0; i < stmt->n_accumulators; i++) define(c, stmt->accumulators[i].value);
+  for (int i = 0; i < stmt->n_accumulators; i++) tn_check_define(c, stmt->accumulators[i].value);
   open_dims(c, stmt);
-  check_body(c, stmt->body);
+  check_body(c, stmt);
   for (const tn_stmt *s = stmt->body; s; s = s->next)
     if (s->kind == TN_STMT_LET) c->value_open[s->value] = true; /* for the updates */
   for (int i = 0; i < stmt->n_accumulators; i++) {
     tn_check_expr(c, stmt->accumulators[i].update);
-    set_value(c, stmt->accumulators[i].value, stmt->accumulators[i].update, "update");
+    tn_check_value(c, stmt->accumulators[i].value, stmt->accumulators[i].update, "update");
   }
   for (const tn_stmt *s = stmt->body; s; s = s->next)
     if (s->kind == TN_STMT_LET) c->value_open[s->value] = false;
@@ -101,34 +101,37 @@ static void check_reduce(tn_kernel_check *c, const tn_stmt *stmt) {
 
 static void check_loop(tn_kernel_check *c, const tn_stmt *stmt) {
   open_dims(c, stmt);
-  check_body(c, stmt->body);
+  check_body(c, stmt);
   close_dims(c, stmt);
 }
 
-static void open_local(tn_kernel_check *c, const tn_stmt *stmt) {
+static void open_local(tn_kernel_check *c, const tn_stmt *stmt, const tn_stmt *nest) {
   const tn_kernel_buffer *b = &c->kernel->buffers[stmt->buffer];
   if (b->access != TN_BUFFER_LOCAL) tn_kernel_fault(c, "%s is a parameter, and declared as a local", b->name);
   if (b->shape->layout) tn_kernel_fault(c, "%s is a local, and has a layout", b->name);
   c->local_open[stmt->buffer] = true;
+  c->home[stmt->buffer] = nest;
 }
 
-static void check_stmt(tn_kernel_check *c, const tn_stmt *stmt) {
+/* nest: the statement whose body it stands in. */
+static void check_stmt(tn_kernel_check *c, const tn_stmt *stmt, const tn_stmt *nest) {
   switch (stmt->kind) {
   case TN_STMT_LOOP: check_loop(c, stmt); return;
   case TN_STMT_REDUCE: check_reduce(c, stmt); return;
-  case TN_STMT_LOCAL: open_local(c, stmt); return;
+  case TN_STMT_LOCAL: open_local(c, stmt, nest); return;
   case TN_STMT_LET:
     tn_check_expr(c, stmt->expr);
-    set_value(c, stmt->value, stmt->expr, "expression");
-    define(c, stmt->value);
+    tn_check_value(c, stmt->value, stmt->expr, "expression");
+    tn_check_define(c, stmt->value);
     return;
   case TN_STMT_STORE: check_store(c, stmt); return;
+  case TN_STMT_SORT: tn_check_sort(c, stmt, nest); return;
   }
 }
 
-static void check_body(tn_kernel_check *c, const tn_stmt *body) {
-  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) check_stmt(c, stmt);
-  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) { /* what the body declared ends here */
+static void check_body(tn_kernel_check *c, const tn_stmt *nest) {
+  for (const tn_stmt *stmt = nest->body; stmt; stmt = stmt->next) check_stmt(c, stmt, nest);
+  for (const tn_stmt *stmt = nest->body; stmt; stmt = stmt->next) { /* what the body declared ends here */
     if (stmt->kind == TN_STMT_LET) c->value_open[stmt->value] = false;
     if (stmt->kind == TN_STMT_LOCAL) c->local_open[stmt->buffer] = false;
     for (int i = 0; i < stmt->n_accumulators; i++) c->value_open[stmt->accumulators[i].value] = false;
@@ -169,11 +172,14 @@ bool tn_kernel_verify(const tn_kernel *kernel, const tn_cpu *target, tn_arena *s
   c.value_open = TN_NEW_ARRAY(scratch, bool, kernel->n_values);
   c.value_used = TN_NEW_ARRAY(scratch, bool, kernel->n_values);
   c.local_open = TN_NEW_ARRAY(scratch, bool, kernel->n_buffers);
+  c.home = TN_NEW_ARRAY(scratch, const tn_stmt *, kernel->n_buffers);
+  c.kept = TN_NEW_ARRAY(scratch, int64_t, kernel->n_buffers);
+  for (int i = 0; i < kernel->n_buffers; i++) c.kept[i] = INT64_MAX;
   check_parameters(&c);
   if (!kernel->body || kernel->body->kind != TN_STMT_LOOP || kernel->body->next)
     return tn_kernel_fault(&c, "a kernel is one loop");
   if (c.errors) return false;
-  check_stmt(&c, kernel->body);
+  check_stmt(&c, kernel->body, NULL);
   check_names(&c);
   if (!c.errors) tn_check_stores(&c);
   if (!c.errors && kernel->schedule.dims) tn_check_schedule(&c);

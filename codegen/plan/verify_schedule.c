@@ -166,4 +166,5 @@ void tn_check_schedule(tn_kernel_check *c) {
   check_scans(c, c->kernel->body);
   check_vectors(c, c->kernel->body, -1);
   check_threads(c);
+  tn_check_sort_schedule(c, c->kernel->body);
 }
