@@ -44,6 +44,12 @@ tn_inst *tn_make_integer(const tn_site *site, tn_type type, int64_t value) {
                                       tn_literal_scalar_integer(arena_of(site), type, value)));
 }
 
+tn_inst *tn_make_zero(const tn_site *site, tn_type type) {
+  tn_arena *arena = arena_of(site);
+  return made(site, tn_build_constant(site->comp, site->before,
+                                      tn_literal_zero(arena, tn_shape_scalar(arena, type))));
+}
+
 tn_inst *tn_make_array(const tn_site *site, const tn_shape *shape, const void *data) {
   return made(site,
               tn_build_constant(site->comp, site->before, tn_literal_array(arena_of(site), shape, data)));
@@ -81,6 +87,13 @@ tn_inst *tn_make_binary(const tn_site *site, tn_op op, tn_inst *lhs, tn_inst *rh
 
 tn_inst *tn_make_by_scalar(const tn_site *site, tn_op op, tn_inst *lhs, tn_inst *scalar) {
   return tn_make_binary(site, op, lhs, tn_make_spread(site, scalar, lhs->shape));
+}
+
+tn_inst *tn_make_complex(const tn_site *site, tn_inst *re, tn_inst *im) {
+  tn_type type = re->shape->type == TN_F64 ? TN_C128 : TN_C64;
+  const tn_shape *shape =
+      tn_shape_with_type(arena_of(site), tn_shape_without_layout(arena_of(site), re->shape), type);
+  return create(site, TN_OP_COMPLEX, shape, 2, (tn_inst *[]){re, im});
 }
 
 tn_inst *tn_make_compare(const tn_site *site, tn_direction direction, tn_inst *lhs, tn_inst *rhs) {

@@ -23,6 +23,7 @@ static inline tn_site tn_site_of(tn_inst *inst) { return (tn_site){inst->parent,
 /* ---- values ---- */
 tn_inst *tn_make_float(const tn_site *site, tn_type type, double value);
 tn_inst *tn_make_integer(const tn_site *site, tn_type type, int64_t value);
+tn_inst *tn_make_zero(const tn_site *site, tn_type type);
 /* A constant of `shape` with the data given, which is kept. */
 tn_inst *tn_make_array(const tn_site *site, const tn_shape *shape, const void *data);
 tn_inst *tn_make_iota(const tn_site *site, const tn_shape *shape, int dim);
@@ -36,6 +37,7 @@ tn_inst *tn_make_unary(const tn_site *site, tn_op op, tn_inst *operand);
 tn_inst *tn_make_binary(const tn_site *site, tn_op op, tn_inst *lhs, tn_inst *rhs);
 /* The right side is a scalar. */
 tn_inst *tn_make_by_scalar(const tn_site *site, tn_op op, tn_inst *lhs, tn_inst *scalar);
+tn_inst *tn_make_complex(const tn_site *site, tn_inst *re, tn_inst *im);
 tn_inst *tn_make_compare(const tn_site *site, tn_direction direction, tn_inst *lhs, tn_inst *rhs);
 tn_inst *tn_make_select(const tn_site *site, tn_inst *pred, tn_inst *on_true, tn_inst *on_false);
 tn_inst *tn_make_convert(const tn_site *site, tn_inst *operand,

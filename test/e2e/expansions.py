@@ -68,5 +68,44 @@ def uniform_numbers(folder):
     compare(folder, lines, results, [])
 
 
+def transform(kind, number, batch, lengths, wide=False):
+    """(line, result) of a transform of an iota that is made complex or real."""
+    real, both = ("f64", "c128") if wide else ("f32", "c64")
+    half = lengths[:-1] + [lengths[-1] // 2 + 1]
+    given, got = {"FFT": (lengths, lengths), "IFFT": (lengths, lengths), "RFFT": (lengths, half),
+                  "IRFFT": (half, lengths)}[kind]
+    def shape(element, dims):
+        return f"{element}[{','.join(map(str, batch + dims))}]"
+    x, y = (real if kind == "RFFT" else both), (real if kind == "IRFFT" else both)
+    line = f"r{number} = {shape(y, got)} fft(p{number}), fft_type={kind}, fft_length={{{','.join(map(str, lengths))}}}"
+    return line, (f"r{number}", shape(y, got)), shape(x, given)
+
+
+def transforms(folder, cases, variants):
+    made = [transform(kind, number, *case) for number, (kind, *case) in enumerate(cases)]
+    compare(folder, [line for line, _, _ in made], [result for _, result, _ in made], [given for _, _, given in made],
+            variants)
+
+
+KINDS = ["FFT", "IFFT", "RFFT", "IRFFT"]
+
+
+def transforms_of_all_small_lengths(folder):
+    for kind in KINDS:
+        transforms(folder, [(kind, [2], [n]) for n in range(1, 17)], [[]])
+
+
+def transforms_of_larger_lengths(folder):
+    for kind in KINDS:
+        transforms(folder, [(kind, [], [n]) for n in (37, 64, 67, 77, 210, 512)], [[]])
+    transforms(folder, [(kind, [], [n], True) for n in (12, 67) for kind in KINDS[:2]], [["--target=x86-64-v2", "--threads=3"]])
+
+
+def transforms_of_several_dims(folder):
+    cases = [([], [4, 6]), ([2], [3, 4, 5]), ([2, 2], [1, 8]), ([0], [4, 4]), ([2], [1]), ([], [13, 1, 2])]
+    transforms(folder, [(kind, *case) for case in cases for kind in KINDS], [[], ["-O0", "--schedule-seed=1"]])
+
+
 if __name__ == "__main__":
-    run_tests([random_bits, counters_carry, uniform_numbers])
+    run_tests([random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
+               transforms_of_larger_lengths, transforms_of_several_dims])
