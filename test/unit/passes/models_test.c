@@ -29,13 +29,15 @@ static bool within_bounds(const tn_literal *a, const tn_literal *b) {
     return true;
   }
   if (!tn_shape_is_array(a->shape) || tn_literal_compare(a, b, 0, 0).holds) return true;
-  if (!tn_type_is_float(a->shape->type) || !a->bound || !b->bound) return false;
-  size_t bytes = tn_type_bytes(a->shape->type);
-  for (int64_t i = 0; i < tn_shape_elements(a->shape); i++) {
-    double x = tn_load_float(a->shape->type, (const char *)a->data + (size_t)i * bytes);
-    double y = tn_load_float(b->shape->type, (const char *)b->data + (size_t)i * bytes);
+  bool complex = tn_type_is_complex(a->shape->type);
+  tn_type type = complex ? tn_type_part(a->shape->type) : a->shape->type;
+  if (!tn_type_is_float(type) || !a->bound || !b->bound) return false;
+  int64_t count = tn_shape_elements(a->shape), parts = complex ? 2 : 1;
+  for (int64_t i = 0; i < count * parts; i++) { /* a complex number's bound is that of both parts */
+    double x = tn_load_float(type, (const char *)a->data + (size_t)i * tn_type_bytes(type));
+    double y = tn_load_float(type, (const char *)b->data + (size_t)i * tn_type_bytes(type));
     if (isnan(x) && isnan(y)) continue;
-    if (!(fabs(x - y) <= 4 * (a->bound[i] + b->bound[i]))) return false;
+    if (!(fabs(x - y) <= 4 * (a->bound[i / parts] + b->bound[i / parts]))) return false;
   }
   return true;
 }
