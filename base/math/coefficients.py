@@ -15,7 +15,8 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import sys
 
-from mpmath import mp, mpf, matrix, lu_solve, log, exp, sqrt, erf, erfc, sin, cos, atan, sinh, tanh, expm1, log1p, pi, factorial
+from mpmath import (mp, mpf, matrix, lu_solve, log, exp, sqrt, erf, erfc, sin, cos, asin, atan, sinh, tanh, expm1, log1p,
+                    pi, factorial)
 
 mp.dps = 60
 LN2 = log(mpf(2))
@@ -111,6 +112,15 @@ def split(name, exact, bits, kept):
     low = rounded(exact - high, bits)
     define(name + "_HI", [literal(high, bits)])
     define(name + "_LO", [literal(low, bits)])
+
+
+def parts(name, exact, kept):
+    """NAME_1, NAME_2, …: the first ones with few bits."""
+    for i, bits in enumerate(kept):
+        with mp.workprec(bits):
+            part = +exact
+        exact -= part
+        define("%s_%d" % (name, i + 1), [literal(part, 53)])
 
 
 def taylor_safe(function, series, near):
@@ -212,6 +222,73 @@ def main():
                     power_series(lambda k: 1 / factorial(2 * k + 3)), mpf(10) ** -6)
     w = lambda y: sinh(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
     polynomial("SINH_D", p, w, 0, 1, 3, 53)
+
+    doubles()
+
+
+def words(name, text, value, count, bits):
+    """The first `count` * `bits` bits after the point."""
+    with mp.workdps(450):
+        whole = int(mp.floor(value() * mpf(2) ** (count * bits)))
+    print("/* %s, most significant word first. */" % text)
+    form = "0x%%0%dx%s" % (bits // 4, "u" if bits == 32 else "ul")
+    define(name, [form % ((whole >> (bits * (count - 1 - i))) & (2**bits - 1)) for i in range(count)])
+
+
+def doubles():
+    """What functions of f64 need, with f64's accuracy."""
+    split("LN2_W", LN2, 53, 42)
+    parts("PI_2_B31", pi / 2, (31, 53))
+    parts("PI_2_B38", pi / 2, (38, 38, 53))
+    for name, exact in (("PI_4_W", pi / 4), ("PI_2_W", pi / 2), ("PI_W", +pi)):
+        split(name, exact, 53, 53)
+    define("TWO_OVER_PI_D", [literal(2 / pi, 53)])
+    words("TWO_OVER_PI_W", "2/pi, 19 words of 64 bits after 39 zeros", lambda: 2 / mp.pi / mpf(2) ** 39, 19, 64)
+
+    near = mpf(10) ** -3
+    reach = mpf("0.3468")
+    q = taylor_safe(lambda r: (expm1(r) - r) / r**2, power_series(lambda k: 1 / factorial(k + 2), 20), near)
+    w = lambda r: abs(expm1(r)) / r**2 if abs(r) > mpf("0.02") else mpf(50)
+    polynomial("EXP_W", q, w, -reach, reach, 10, 53)
+
+    # log((1 + s) / (1 - s)) = 2s + s^3 p(s^2); and with two terms kept apart
+    z = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * (1 + mpf(2)**-30)
+    series = lambda first: power_series(lambda k: mpf(2) / (2 * (k + first) + 1), 40)
+    p, all_of = series(1), series(0)
+    polynomial("LOG_W", p, lambda y: all_of(y) / y if y > mpf("0.0005") else mpf(4000), 0, z, 6, 53)
+    p = series(2)
+    polynomial("LOG_WW", p, lambda y: all_of(y) / y**2 if y > mpf("0.0005") else mpf(8000000), 0, z, 7, 53)
+
+    top = (pi / 4) ** 2 * (1 + mpf(2)**-20)
+    p = power_series(lambda k: mpf((-1) ** (k + 1)) / factorial(2 * k + 3), 24)
+    polynomial("SIN_W", p, lambda y: sin(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100), 0, top, 5, 53)
+    p = power_series(lambda k: mpf((-1) ** k) / factorial(2 * k + 4), 24)
+    polynomial("COS_W", p, lambda y: cos(sqrt(y)) / y**2 if y > mpf("0.01") else mpf(10000), 0, top, 5, 53)
+
+    # atan(t) = t + t^3 p(t^2) up to tan(pi/8)
+    define("TAN_PI_8_D", [literal(sqrt(mpf(2)) - 1, 53)])
+    p = taylor_safe(lambda y: (atan(sqrt(y)) - sqrt(y)) / sqrt(y)**3,
+                    power_series(lambda k: mpf((-1) ** (k + 1)) / (2 * k + 3), 30), mpf("0.01"))
+    w = lambda y: atan(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
+    polynomial("ATAN_W", p, w, 0, (sqrt(mpf(2)) - 1) ** 2 * (1 + mpf(2)**-30), 10, 53)
+
+    # asin(s) = s + s^3 p(s^2) up to 1/2
+    series = power_series(lambda k: factorial(2 * k + 2) / (4 ** (k + 1) * factorial(k + 1) ** 2 * (2 * k + 3)), 30)
+    p = taylor_safe(lambda y: (asin(sqrt(y)) - sqrt(y)) / sqrt(y)**3, series, mpf("0.01"))
+    w = lambda y: asin(sqrt(y)) / sqrt(y)**3 if y > mpf("0.01") else mpf(100)
+    polynomial("ASIN_W", p, w, 0, mpf("0.25"), 12, 53)
+
+    # erf as for f32, up to where it is 1
+    join = mpf("1")
+    define("ERF_SPLIT_W", [literal(join, 53)])
+    c = 2 / sqrt(pi)
+    e = power_series(lambda k: c * (-1) ** k / (factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0), 45)
+    polynomial("ERF_W", e, lambda y: e(y) + 1, 0, join**2, 11, 53)
+    w = lambda t: max(erf(t + join) / erfc(t + join), mpf(1))
+    polynomial("ERFC_W", lambda t: log(erfc(t + join)), w, 0, mpf("5") - mpf(2)**-4, 18, 53)
+
+    # m^(-1/3) on [1, 2], a start for iterations
+    polynomial("CBRT_W", lambda t: (t + 1) ** (-1 / mpf(3)), lambda t: (t + 1) ** (-1 / mpf(3)), 0, 1, 4, 53)
 
 
 main()

@@ -48,6 +48,9 @@ typedef VECTOR(u64) vu64;
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Before a loop over an array that must vanish: wide vectors else seem too dear to unroll. */
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
 /* a*b + c of either float type, rounded once or twice as the variant says. */
 #if TN_MATH_FMA
 #define FMA(a, b, c) __builtin_elementwise_fma(a, b, c)
@@ -67,6 +70,10 @@ INLINE vf32 narrow(vf64 x) { return __builtin_convertvector(x, vf32); }
 INLINE vs64 widen_mask(vs32 mask) { return __builtin_convertvector(mask, vs64); }
 INLINE vs32 narrow_mask(vs64 mask) { return __builtin_convertvector(mask, vs32); }
 
+/* Whether a mask is set in any lane: for what is rare, dear and picked by lanes afterwards,
+ * so that a lane's bits do not depend on the others.                                 */
+INLINE int any(vs64 mask) { return __builtin_reduce_or(mask) != 0; }
+
 /* The smaller of x and limit; NaN stays NaN. */
 INLINE vf32 at_most(vf32 x, f32 limit) { return pick(x > limit, (vf32)(limit), x); }
 INLINE vf32 at_least(vf32 x, f32 limit) { return pick(x < limit, (vf32)(limit), x); }
@@ -82,9 +89,10 @@ INLINE vu32 sign_of(vf32 x) { return (vu32)x & SIGN_BIT; }
 INLINE vf32 with_sign(vf32 x, vu32 sign) { return (vf32)((vu32)x | sign); }
 INLINE vf64 with_sign_d(vf64 x, vf64 sign) { return (vf64)((vu64)x | ((vu64)sign & SIGN_BIT_D)); }
 
-#define INFINITE     __builtin_inff()
-#define INFINITE_D   __builtin_inf()
-#define NOT_A_NUMBER __builtin_nanf("")
+#define INFINITE       __builtin_inff()
+#define INFINITE_D     __builtin_inf()
+#define NOT_A_NUMBER   __builtin_nanf("")
+#define NOT_A_NUMBER_D __builtin_nan("")
 
 /* c[0] + c[1] x + … by Horner: fewest operations; kernels interleave vectors, so that
  * its latency does not matter.                                                      */

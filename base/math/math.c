@@ -18,10 +18,12 @@
 #include "base/math/complex.h"
 #include "base/math/convert.h"
 #include "base/math/exponential.h"
+#include "base/math/exponential_f64.h"
 #include "base/math/hyperbolic.h"
 #include "base/math/integer.h"
 #include "base/math/rounding.h"
 #include "base/math/trigonometric.h"
+#include "base/math/trigonometric_f64.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)

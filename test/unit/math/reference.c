@@ -42,7 +42,12 @@ static double logistic(double x) {
   double e = exp(-fabs(x));
   return (x < 0 ? e : 1) / (1 + e);
 }
+static long double logisticl(long double x) {
+  long double e = expl(-fabsl(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
 static double rsqrt(double x) { return 1 / sqrt(x); }
+static long double rsqrtl(long double x) { return 1 / sqrtl(x); }
 
 /* Outside of their domains the library's functions also report errors, slowly. */
 static double asin_(double x) { return fabs(x) <= 1 ? asin(x) : NAN; }
@@ -50,19 +55,22 @@ static double acos_(double x) { return fabs(x) <= 1 ? acos(x) : NAN; }
 static double acosh_(double x) { return x >= 1 ? acosh(x) : NAN; }
 static double atanh_(double x) { return fabs(x) <= 1 ? atanh(x) : NAN; }
 
+#define UNARY(opcode, name, exact)  {opcode, name, NULL, name##l, NULL, exact}
+#define DOMAIN(opcode, name, exact) {opcode, name##_, NULL, name##l, NULL, exact}
+#define BINARY(opcode, name, exact) {opcode, NULL, name, NULL, name##l, exact}
 static const reference known[] = {
-    {"exponential", exp, NULL, EXP}, {"exponential-minus-one", expm1, NULL, EXPM1},
-    {"log", log, NULL, LOG},         {"log-plus-one", log1p, NULL, LOG1P},
-    {"tanh", tanh, NULL, TANH},      {"logistic", logistic, NULL, LOGISTIC},
-    {"erf", erf, NULL, ERF},         {"sqrt", sqrt, NULL, SQRT},
-    {"rsqrt", rsqrt, NULL, RSQRT},   {"power", NULL, pow, POWER},
-    {"sine", sin, NULL, SIN},        {"cosine", cos, NULL, COS},
-    {"tan", tan, NULL, TAN},         {"cbrt", cbrt, NULL, CBRT},
-    {"asin", asin_, NULL, ASIN},     {"acos", acos_, NULL, ACOS},
-    {"atan", atan, NULL, ATAN},      {"atan2", NULL, atan2, ATAN2},
-    {"sinh", sinh, NULL, SINH},      {"cosh", cosh, NULL, COSH},
-    {"asinh", asinh, NULL, ASINH},   {"acosh", acosh_, NULL, ACOSH},
-    {"atanh", atanh_, NULL, ATANH},  {"remainder", NULL, fmod, REMAINDER},
+    UNARY("exponential", exp, EXP), UNARY("exponential-minus-one", expm1, EXPM1),
+    UNARY("log", log, LOG),         UNARY("log-plus-one", log1p, LOG1P),
+    UNARY("tanh", tanh, TANH),      UNARY("logistic", logistic, LOGISTIC),
+    UNARY("erf", erf, ERF),         UNARY("sqrt", sqrt, SQRT),
+    UNARY("rsqrt", rsqrt, RSQRT),   BINARY("power", pow, POWER),
+    UNARY("sine", sin, SIN),        UNARY("cosine", cos, COS),
+    UNARY("tan", tan, TAN),         UNARY("cbrt", cbrt, CBRT),
+    DOMAIN("asin", asin, ASIN),     DOMAIN("acos", acos, ACOS),
+    UNARY("atan", atan, ATAN),      BINARY("atan2", atan2, ATAN2),
+    UNARY("sinh", sinh, SINH),      UNARY("cosh", cosh, COSH),
+    UNARY("asinh", asinh, ASINH),   DOMAIN("acosh", acosh, ACOSH),
+    DOMAIN("atanh", atanh, ATANH),  BINARY("remainder", fmod, REMAINDER),
 };
 
 const reference *reference_find(const char *opcode) {
@@ -142,6 +150,16 @@ double reference_quick_error(const reference *r, float x, float y, float result)
   return error_of(right, (double)result - right, result);
 }
 
+/* f(x, y) in MPFR, to nearest, and `result` less it. */
+static void compute_exactly(const reference *r, double x, double y, double result, mpfr_t right,
+                            mpfr_t difference) {
+  mpfr_set_d(right, x, MPFR_RNDN);
+  mpfr_set_d(difference, y, MPFR_RNDN);
+  exact(r->exact, right, difference);
+  mpfr_set_d(difference, result, MPFR_RNDN);
+  mpfr_sub(difference, difference, right, MPFR_RNDN);
+}
+
 double reference_exact_error(const reference *r, float x, float y, float result) {
   /* MPFR has no limits of the exponent that a float's power could reach; 1/sqrt(-0) is
    * the one value where it and IEEE's operations part: +inf there, -inf here.          */
@@ -149,17 +167,49 @@ double reference_exact_error(const reference *r, float x, float y, float result)
   mpfr_t a, b;
   mpfr_init2(a, PRECISION);
   mpfr_init2(b, PRECISION);
-  mpfr_set_flt(a, x, MPFR_RNDN);
-  mpfr_set_flt(b, y, MPFR_RNDN);
-  exact(r->exact, a, b);
+  compute_exactly(r, (double)x, (double)y, (double)result, a, b);
+  double difference = isfinite(result) && mpfr_number_p(a) ? mpfr_get_d(b, MPFR_RNDN) : 0;
   double right = mpfr_get_d(a, MPFR_RNDN);
-  double difference = 0;
-  if (isfinite(result) && mpfr_number_p(a)) {
-    mpfr_set_flt(b, result, MPFR_RNDN);
-    mpfr_sub(b, b, a, MPFR_RNDN);
-    difference = mpfr_get_d(b, MPFR_RNDN);
-  }
   mpfr_clear(a);
   mpfr_clear(b);
   return error_of(right, difference, result);
+}
+
+/* ---- f64 ---- */
+
+/* The last place of a double near `value`, without limit above. */
+static long double last_place(long double value) {
+  int exponent;
+  frexpl(value, &exponent);
+  if (exponent < -1021) exponent = -1021;
+  return ldexpl(1, exponent - 53);
+}
+
+static double error_of_double(long double right, long double difference, double result) {
+  if (isnan(right) || isnan(result)) return isnan(right) && isnan(result) ? 0 : INFINITY;
+  bool overflows = fabsl(right) >= (long double)DBL_MAX + 0x1p970L;
+  if (isinf(result) && overflows) return (result < 0) == (right < 0) ? 0 : INFINITY;
+  if (isinf(right)) return INFINITY;
+  if (isinf(result)) /* as if it were the next double after the largest */
+    return (double)(fabsl(copysignl(0x1p1024L, (long double)result) - right) / 0x1p971L);
+  if (right == 0 && result == 0 && !signbit(right) != !signbit(result)) return INFINITY;
+  return right == 0 && result == 0 ? 0 : (double)(fabsl(difference) / last_place(right));
+}
+
+double reference_quick_error_f64(const reference *r, double x, double y, double result) {
+  long double right = r->unary ? r->unary_f64((long double)x) : r->binary_f64((long double)x, (long double)y);
+  return error_of_double(right, (long double)result - right, result);
+}
+
+double reference_exact_error_f64(const reference *r, double x, double y, double result) {
+  if (r->exact == RSQRT && x == 0) return reference_quick_error_f64(r, x, y, result);
+  mpfr_t a, b;
+  mpfr_init2(a, PRECISION);
+  mpfr_init2(b, PRECISION);
+  compute_exactly(r, x, y, result, a, b);
+  long double difference = isfinite(result) && mpfr_number_p(a) ? mpfr_get_ld(b, MPFR_RNDN) : 0;
+  long double right = mpfr_get_ld(a, MPFR_RNDN);
+  mpfr_clear(a);
+  mpfr_clear(b);
+  return error_of_double(right, difference, result);
 }

@@ -1,6 +1,6 @@
 /* What the functions of base/math are measured against.
  *
- * Two oracles: the C library in double, quick enough for every float, and MPFR in 200
+ * Two oracles: the C library in a wider type, quick enough for every float, and MPFR in 200
  * bits, which has the last word: whatever the quick one calls the worst is measured
  * again.
  *
@@ -17,6 +17,8 @@ typedef struct {
   const char *opcode;
   double (*unary)(double x); /* one of the two is NULL */
   double (*binary)(double x, double y);
+  long double (*unary_f64)(long double x); /* the same for f64 */
+  long double (*binary_f64)(long double x, long double y);
   int exact; /* what reference_exact computes */
 } reference;
 
@@ -28,12 +30,30 @@ const reference *reference_find(const char *opcode);
 double reference_quick_error(const reference *r, float x, float y, float result);
 double reference_exact_error(const reference *r, float x, float y, float result);
 
+/* The same for f64; `quick` is by the C library's functions of 64 bits of fraction. */
+double reference_quick_error_f64(const reference *r, double x, double y, double result);
+double reference_exact_error_f64(const reference *r, double x, double y, double result);
+
 static inline float float_of(uint32_t bits) {
   union {
     uint32_t bits;
     float value;
   } u = {bits};
   return u.value;
+}
+static inline double double_of(uint64_t bits) {
+  union {
+    uint64_t bits;
+    double value;
+  } u = {bits};
+  return u.value;
+}
+static inline uint64_t bits_of_double(double value) {
+  union {
+    double value;
+    uint64_t bits;
+  } u = {value};
+  return u.bits;
 }
 static inline uint32_t bits_of(float value) {
   union {
