@@ -199,6 +199,8 @@ LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value);
 /* After an operation: floats of at most 16 bits are rounded, integers under 8 wrapped. */
 LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value);
+/* The same after an operation that `op` was; it matters where there is no zero. */
+LLVMValueRef tn_round_result(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value);
 LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits); /* scalar */
 LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,

@@ -91,7 +91,7 @@ LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, L
   LLVMValueRef x[MAX_ARITY];
   for (int i = 0; i < count; i++) x[i] = by_f32 ? operands[i] : tn_to_memory(e, type, operands[i]);
   LLVMValueRef value = call_wide(e, row, tn_lanes_of(operands[0]), x);
-  return by_f32 ? tn_round_to_type(e, type, value) : tn_from_memory(e, row->result, value);
+  return by_f32 ? tn_round_result(e, op, type, value) : tn_from_memory(e, row->result, value);
 }
 
 /* ---- linking ---- */

@@ -237,7 +237,8 @@ static LLVMValueRef arithmetic(tn_emitter *e, tn_op op, tn_type type, LLVMValueR
     return tn_round_to_type(e, type, real ? LLVMBuildFSub(e->b, a, b, "") : LLVMBuildSub(e->b, a, b, ""));
   }
   if (pred) return LLVMBuildAnd(e->b, a, b, "");
-  return tn_round_to_type(e, type, real ? LLVMBuildFMul(e->b, a, b, "") : LLVMBuildMul(e->b, a, b, ""));
+  if (!real) return tn_small_wrap(e, type, LLVMBuildMul(e->b, a, b, ""));
+  return tn_round_result(e, op, type, LLVMBuildFMul(e->b, a, b, ""));
 }
 
 static LLVMValueRef emit_arithmetic(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
@@ -261,7 +262,7 @@ static LLVMValueRef emit_math(tn_emitter *e, const tn_expr *expr, LLVMValueRef *
 
 static LLVMValueRef emit_divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   if (!tn_type_is_float(expr->type)) return tn_emit_integer_division(e, expr->type, x[0], x[1], false);
-  return tn_round_to_type(e, expr->type, LLVMBuildFDiv(e->b, x[0], x[1], ""));
+  return tn_round_result(e, TN_OP_DIVIDE, expr->type, LLVMBuildFDiv(e->b, x[0], x[1], ""));
 }
 
 static LLVMValueRef emit_remainder(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {

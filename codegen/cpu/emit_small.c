@@ -70,8 +70,8 @@ static LLVMValueRef magnitude_decode(tn_emitter *e, const tn_float_format *f, LL
   LLVMValueRef bits = tn_select(e, is_small, as(e, small, e->u->i32), normal);
   if (f->kind == TN_FLOAT_FN) return choose(e, is(e, LLVMIntEQ, m, f->nan), QUIET, bits);
   if (f->kind != TN_FLOAT_IEEE) return bits;
-  LLVMValueRef special = LLVMBuildOr(e->b, shifted, tn_int_like(LLVMTypeOf(m), INFINITE), "");
-  return tn_select(e, is(e, LLVMIntUGE, m, f->overflow), special, bits);
+  bits = choose(e, is(e, LLVMIntEQ, m, f->overflow), INFINITE, bits);
+  return choose(e, is(e, LLVMIntUGT, m, f->overflow), QUIET, bits);
 }
 
 LLVMValueRef tn_small_decode(tn_emitter *e, tn_type type, LLVMValueRef byte) {
@@ -118,8 +118,8 @@ LLVMValueRef tn_small_encode(tn_emitter *e, tn_type type, LLVMValueRef value) {
 static LLVMValueRef power_round(tn_emitter *e, LLVMValueRef bits) {
   LLVMTypeRef type = LLVMTypeOf(bits);
   LLVMValueRef rounded = masked(e, plus(e, bits, 0x00400000), INFINITE);
-  LLVMValueRef least =
-      tn_select(e, is(e, LLVMIntUGE, bits, 0x00600000), tn_int_like(type, 0x00800000), tn_int_like(type, 0x00400000));
+  LLVMValueRef least = tn_select(e, is(e, LLVMIntUGE, bits, 0x00600000), tn_int_like(type, 0x00800000),
+                                 tn_int_like(type, 0x00400000));
   rounded = tn_select(e, is(e, LLVMIntULT, bits, 0x00800000), least, rounded);
   /* 0, negative numbers, what is too large, NaN */
   LLVMValueRef outside = is(e, LLVMIntUGE, plus(e, bits, UINT64_MAX), 0x7f400000 - 1);
@@ -222,7 +222,7 @@ LLVMValueRef tn_small_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef
     LLVMValueRef zero = tn_int_like(LLVMTypeOf(bits), 0);
     bits = tn_select(e, is(e, LLVMIntULT, bits, (uint64_t)(128 - bias) << 23), zero, bits);
     bits = choose(e, is(e, LLVMIntUGE, bits, (uint64_t)(128 + bias) << 23), INFINITE, bits);
-  } else if (f->kind != TN_FLOAT_POWER && mantissa_bits < f->fraction_bits) {
+  } else if (1 - bias - mantissa_bits > tn_float_least_exponent(type)) {
     LLVMValueRef x = as(e, size, e->u->f32);
     LLVMValueRef magic = tn_float_like(LLVMTypeOf(x), ldexp(1, 1 - bias - mantissa_bits + 23));
     LLVMValueRef small = LLVMBuildFSub(e->b, LLVMBuildFAdd(e->b, x, magic, ""), magic, "");

@@ -11,6 +11,7 @@
  */
 #include "base/number.h"
 #include "codegen/cpu/emit.h"
+#include "codegen/plan/native.h"
 
 #include <assert.h>
 
@@ -229,6 +230,15 @@ LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value) {
     value = tn_select(e, nan, tn_float_like(LLVMTypeOf(value), 0), value);
   }
   return narrowed(e, type, value);
+}
+
+LLVMValueRef tn_round_result(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef value) {
+  if (type == TN_F8E8M0FNU && tn_op_is_never_zero(op)) {
+    LLVMTypeRef t = LLVMTypeOf(value);
+    LLVMValueRef lost = LLVMBuildFCmp(e->b, LLVMRealOEQ, value, tn_float_like(t, 0), "");
+    value = tn_select(e, lost, tn_float_like(t, 0x1p-149), value);
+  }
+  return tn_round_to_type(e, type, value);
 }
 
 LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {

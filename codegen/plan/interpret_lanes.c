@@ -7,6 +7,7 @@
  */
 #include "base/number.h"
 #include "codegen/plan/interpret.h"
+#include "codegen/plan/native.h"
 
 #include <assert.h>
 #include <math.h>
@@ -551,6 +552,8 @@ void tn_plan_lanes_apply(const tn_lane_op *op, tn_lanes *r, const tn_lanes *cons
     assert(known && "tn_plan_build refuses what has no native form");
     (void)known;
   }
+  if (type == TN_F8E8M0FNU && expr->kind == TN_EXPR_OP && tn_op_is_never_zero(expr->op.op))
+    for (int i = 0; i < count; i++) r->f[i] = r->f[i] == 0 ? 0x1p-149f : r->f[i];
   settle(type, r, count);
 }
 

@@ -18,6 +18,10 @@ bool tn_op_names_type(tn_op op) {
 
 bool tn_type_lowers(tn_type type) { return tn_type_is_native(type) || tn_type_is_complex(type); }
 
+bool tn_op_is_never_zero(tn_op op) {
+  return op == TN_OP_MULTIPLY || op == TN_OP_DIVIDE || op == TN_OP_POWER || op == TN_OP_ATAN2;
+}
+
 enum { FLOATS = 1, INTEGERS = 2, PREDICATES = 4, ALL = 7 };
 
 /* Of the operation's operand type; what is not listed needs a row of base/math. */

@@ -16,6 +16,10 @@ bool tn_op_names_type(tn_op op);
 /* Those, and complex numbers: what kernels are lowered from. */
 bool tn_type_lowers(tn_type type);
 
+/* Of positive operands a positive number: in f8e8m0fnu, which is computed in f32 and has
+ * no zero, a 0 of such an operation is what was too small for f32.                     */
+bool tn_op_is_never_zero(tn_op op);
+
 /* An elementwise `op` on operands of type `operand` (of select: the second's). */
 bool tn_op_is_native(tn_op op, tn_type result, tn_type operand);
 
