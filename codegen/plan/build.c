@@ -225,6 +225,16 @@ static bool build_async_start(builder *b, tn_inst *inst) {
   return true;
 }
 
+/* May the buffer's bytes be taken as elements of `to`? Wider ones want more alignment than
+ * the caller of a compiled function has promised for its arrays; bytes other than 0 and 1
+ * are no predicates.                                                                     */
+static bool is_view(const tn_buffer *buffer, tn_type from, tn_type to) {
+  if (from == to) return true;
+  if ((tn_type_bits(from) < 8 && from != TN_PRED) || tn_type_bits(to) < 8) return false;
+  bool ours = buffer->memory == TN_MEMORY_TEMP || buffer->memory == TN_MEMORY_CONSTANT;
+  return ours || tn_type_bytes(tn_type_part(to)) <= tn_type_bytes(tn_type_part(buffer->shape->type));
+}
+
 /* A reshape or bitcast of row-major bytes: the same buffer seen with another shape. */
 static bool is_renaming(const builder *b, const tn_inst *inst) {
   if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BITCAST && inst->op != TN_OP_BITCAST_CONVERT)
@@ -232,9 +242,9 @@ static bool is_renaming(const builder *b, const tn_inst *inst) {
   const tn_inst *operand = inst->operands[0];
   if (!tn_shape_is_array(inst->shape) || !tn_shape_is_array(operand->shape)) return false;
   tn_plan_value *value = b->values[operand->id];
-  if (b->buffers.at[value->buffer].shape->layout) return false;
-  int to = tn_type_bits(inst->shape->type), from = tn_type_bits(operand->shape->type);
-  if (inst->op == TN_OP_BITCAST_CONVERT) return to == from || (to >= 8 && from >= 8);
+  const tn_buffer *buffer = &b->buffers.at[value->buffer];
+  if (buffer->shape->layout) return false;
+  if (inst->op == TN_OP_BITCAST_CONVERT) return is_view(buffer, operand->shape->type, inst->shape->type);
   if (tn_type_bytes(inst->shape->type) != tn_type_bytes(operand->shape->type)) return false;
   if (inst->op == TN_OP_RESHAPE) return true;
   return tn_layout_is_row_major(inst->shape) && tn_layout_is_row_major(operand->shape);

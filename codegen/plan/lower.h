@@ -110,8 +110,9 @@ const tn_expr *tn_lower_let_of(const tn_lowering *l, int value); /* NULL: it is 
 int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row);
 void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local);
 
-/* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
+/* By family: lower_movement.c, lower_bits.c, lower_reduce.c, lower_contraction.c. */
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_bitcast_convert(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output); /* topk too */

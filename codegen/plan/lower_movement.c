@@ -259,6 +259,7 @@ const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at) 
   if (inst->op == TN_OP_TRANSPOSE) return lower_transpose(l, inst, at);
   if (inst->op == TN_OP_RESHAPE) return lower_reshape(l, inst, at);
   if (inst->op == TN_OP_BITCAST) return lower_bitcast(l, inst, at);
+  if (inst->op == TN_OP_BITCAST_CONVERT) return tn_lower_bitcast_convert(l, inst, at);
   if (inst->op == TN_OP_COPY) return tn_lower_element(l, inst->operands[0], at);
   if (inst->op == TN_OP_SLICE) return lower_slice(l, inst, at);
   if (inst->op == TN_OP_REVERSE) return lower_reverse(l, inst, at);

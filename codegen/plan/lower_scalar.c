@@ -82,7 +82,7 @@ static bool lower_one(scalars *s, tn_inst *inst, const tn_expr *const *parameter
     return out[0] = tn_expr_element(tn_lower_arena(s->l), inst->attr.constant.literal, 0), true;
   for (int i = 0; i < inst->n_operands; i++) operands[i] = parts_of(s, inst->operands[i])[0];
   if (renames(inst->op)) return out[0] = operands[0], true;
-  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return fail(s, inst);
+  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) && inst->op != TN_OP_BITCAST_CONVERT) return fail(s, inst);
   return (out[0] = tn_lower_operation(s->l, inst, operands)) != NULL;
 }
 

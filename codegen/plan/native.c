@@ -108,7 +108,7 @@ static const struct {
 } forms[] = {
     {TN_OP_ASYNC_START, TN_NATIVE_SCHEDULE},
     {TN_OP_BITCAST, TN_NATIVE_KERNEL},
-    {TN_OP_BITCAST_CONVERT, TN_NATIVE_SCHEDULE}, /* of whole bytes: another view of them */
+    {TN_OP_BITCAST_CONVERT, TN_NATIVE_KERNEL}, /* of whole bytes mostly another view of them */
     {TN_OP_BROADCAST, TN_NATIVE_KERNEL},
     {TN_OP_CALL, TN_NATIVE_SCHEDULE},
     {TN_OP_CONCATENATE, TN_NATIVE_KERNEL},

@@ -52,7 +52,7 @@ static void print_native(tn_op op) {
   case TN_NATIVE_SCALARS: print_types(op); return;
   case TN_NATIVE_KERNEL: printf(" yes"); return;
   case TN_NATIVE_SCHEDULE:
-    printf(op == TN_OP_BITCAST_CONVERT ? " equal widths" : tn_op_is(op, TN_OP_COLLECTIVE) ? " one participant" : " no kernel");
+    printf(tn_op_is(op, TN_OP_COLLECTIVE) ? " one participant" : " no kernel");
     return;
   }
 }
