@@ -261,25 +261,28 @@ tn_value *tn_eval_bitcast(tn_eval *eval, const tn_inst *inst, tn_value *const *o
 
 /* ---- bits ---- */
 
+/* A predicate is a byte, true unless it is 0. */
+static int bits_of(tn_type type) { return type == TN_PRED ? 8 : tn_type_bits(type); }
+
 static uint64_t load_bits(tn_type type, const void *data, int64_t index) {
   uint64_t bits = 0;
   size_t item = tn_type_bytes(type);
   memcpy(&bits, (const char *)data + (size_t)index * item, item);
-  return bits & (~UINT64_C(0) >> (64 - tn_type_bits(type)));
+  return bits & (~UINT64_C(0) >> (64 - bits_of(type)));
 }
 
 static void store_bits(tn_type type, void *data, int64_t index, uint64_t bits) {
   size_t item = tn_type_bytes(type);
-  bits &= ~UINT64_C(0) >> (64 - tn_type_bits(type));
-  int64_t value =
-      tn_type_class_of(type) == TN_CLASS_SIGNED ? tn_integer_wrap(type, (int64_t)bits) : (int64_t)bits;
+  bits &= ~UINT64_C(0) >> (64 - bits_of(type));
+  bool wraps = type == TN_PRED || tn_type_class_of(type) == TN_CLASS_SIGNED;
+  int64_t value = wraps ? tn_integer_wrap(type, (int64_t)bits) : (int64_t)bits;
   memcpy((char *)data + (size_t)index * item, &value, item);
 }
 
 /* Types under a byte lie one a byte in memory, but their bits count packed: the first of
  * several narrow elements is the low part of the wide one.                              */
 static void convert_narrow_bits(const tn_shape *to, void *out, const tn_shape *from, const void *data) {
-  int to_bits = tn_type_bits(to->type), from_bits = tn_type_bits(from->type);
+  int to_bits = bits_of(to->type), from_bits = bits_of(from->type);
   int64_t narrow = to_bits < from_bits ? tn_shape_elements(to) : tn_shape_elements(from);
   int part = to_bits < from_bits ? to_bits : from_bits;
   int64_t ratio = (to_bits < from_bits ? from_bits : to_bits) / part;
