@@ -39,6 +39,8 @@ typedef uint64_t ALIASING word64;
 typedef struct {
   uint64_t key, place;
 } ALIASING wide_word;
+typedef uint8_t bytes16 __attribute__((vector_size(STEP), aligned(1), may_alias));
+typedef uint16_t halves16 __attribute__((vector_size(2 * STEP), aligned(2), may_alias));
 typedef uint32_t keys16 __attribute__((vector_size(4 * STEP), aligned(4), may_alias));
 typedef uint64_t wide_keys8 __attribute__((vector_size(64), aligned(8), may_alias));
 typedef uint64_t wide_keys16 __attribute__((vector_size(8 * STEP), aligned(8), may_alias));
@@ -74,36 +76,44 @@ static key_form form_of(const tn_sort_key *key) {
 static inline uint64_t key_of(const key_form *form, uint64_t bits, uint64_t *nan) {
   uint64_t magnitude = bits & form->magnitude;
   *nan |= magnitude > form->infinity;
-  bits = magnitude ? bits : bits & form->zero;
+  bits &= form->zero | (0 - (uint64_t)(magnitude != 0));
   return bits ^ form->flip ^ (form->negative & (0 - (bits >> form->top & 1)));
 }
 
-#define EACH_KEY(TYPE, DO)                                                                                   \
-  for (int64_t i = 0; i < count; i++) {                                                                      \
-    uint64_t at = order ? order[i] : (uint64_t)i, word = key_of(&form, ((const TYPE *)data)[at], &nan);      \
-    DO;                                                                                                      \
-  }                                                                                                          \
+/* The same of STEP elements of up to 4 bytes. */
+static inline keys16 keys_of(const key_form *form, keys16 bits, keys16 *nan) {
+  keys16 magnitude = bits & (uint32_t)form->magnitude, none = {0};
+  *nan |= (keys16)(magnitude > (uint32_t)form->infinity);
+  bits &= (uint32_t)form->zero | (keys16)(magnitude != none);
+  return bits ^ (uint32_t)form->flip ^ ((uint32_t)form->negative & (none - (bits >> form->top & 1)));
+}
+
+#define EXTRACT(TYPE, VECTOR)                                                                                \
+  for (; i + STEP <= count; i += STEP)                                                                       \
+    *(keys16 *)(keys + i) =                                                                                  \
+        keys_of(&form, __builtin_convertvector(*(const VECTOR *)((const TYPE *)data + i), keys16), &nans);   \
+  for (; i < count; i++) keys[i] = (uint32_t)key_of(&form, ((const TYPE *)data)[i], &nan);                   \
   break;
 
-/* words[i] = key of the i-th element in order << 32 | i. Not 0: some is a NaN. */
-static uint64_t pack(const tn_sort_key *key, const char *data, const word32 *order, word64 *words, int64_t count) {
+/* Not 0: some is a NaN. */
+static uint64_t extract(const tn_sort_key *key, const char *data, word32 *keys, int64_t count) {
   key_form form = form_of(key);
   uint64_t nan = 0;
+  keys16 nans = {0};
+  int64_t i = 0;
   switch (key->bytes) {
-  case 1: EACH_KEY(word8, words[i] = word << 32 | (uint64_t)i)
-  case 2: EACH_KEY(word16, words[i] = word << 32 | (uint64_t)i)
-  case 4: EACH_KEY(word32, words[i] = word << 32 | (uint64_t)i)
+  case 1: EXTRACT(word8, bytes16)
+  case 2: EXTRACT(word16, halves16)
+  case 4: EXTRACT(word32, keys16)
   }
+  for (int j = 0; j < STEP; j++) nan |= nans[j];
   return nan;
 }
 
-static uint64_t pack_wide(const tn_sort_key *key, const char *data, const word32 *order, wide_word *words,
-                          int64_t count) {
+static uint64_t extract_wide(const tn_sort_key *key, const word64 *data, word64 *keys, int64_t count) {
   key_form form = form_of(key);
   uint64_t nan = 0;
-  do {
-    EACH_KEY(word64, words[i].key = word; words[i].place = (uint64_t)i)
-  } while (0);
+  for (int64_t i = 0; i < count; i++) keys[i] = key_of(&form, data[i], &nan);
   return nan;
 }
 
@@ -266,52 +276,55 @@ static void pick_wide(const word64 *keys, word32 *order, int64_t count, int64_t 
 
 static uint32_t sort_few(const tn_sort_row *row, const char *data, word32 *order, char *work) {
   const tn_sort_key *key = &row->keys[0];
-  const word32 *const order_now = NULL;
-  int64_t count = row->count;
-  key_form form = form_of(key);
-  uint64_t nan = 0;
-  {
-    const word32 *order = order_now;
-    word32 *keys = (word32 *)work;
-    switch (key->bytes) {
-    case 1: EACH_KEY(word8, keys[i] = (uint32_t)word)
-    case 2: EACH_KEY(word16, keys[i] = (uint32_t)word)
-    case 4: EACH_KEY(word32, keys[i] = (uint32_t)word)
-    case 8: EACH_KEY(word64, ((word64 *)work)[i] = word)
-    }
+  if (key->bytes == 8) {
+    if (extract_wide(key, (const word64 *)data, (word64 *)work, row->count)) return 0;
+    pick_wide((const word64 *)work, order, row->count, row->keep);
+  } else {
+    if (extract(key, data, (word32 *)work, row->count)) return 0;
+    pick((const word32 *)work, order, row->count, row->keep);
   }
-  if (nan) return 0;
-  if (key->bytes == 8)
-    pick_wide((const word64 *)work, order, count, row->keep);
-  else
-    pick((const word32 *)work, order, count, row->keep);
   return 1;
 }
 
 /* ---- by keys ---- */
 
+static void pack(const word32 *keys, const word32 *order, word64 *words, int64_t count) {
+  if (order)
+    for (int64_t i = 0; i < count; i++) words[i] = (uint64_t)keys[order[i]] << 32 | (uint64_t)i;
+  else
+    for (int64_t i = 0; i < count; i++) words[i] = (uint64_t)keys[i] << 32 | (uint64_t)i;
+}
+
+static void pack_wide(const word64 *keys, const word32 *order, wide_word *words, int64_t count) {
+  for (int64_t i = 0; i < count; i++) words[i] = (wide_word){keys[order ? order[i] : i], (uint64_t)i};
+}
+
 /* Sorts `order` by one key, stably; first: it is 0, 1, 2, … and not there yet. 0: a NaN. */
 static uint32_t sort_by(const tn_sort_key *key, const char *data, word32 *order, char *work, int64_t count,
                         int first) {
   const word32 *from = first ? NULL : order;
-  if (key->bytes == 8) {
-    wide_word *words = (wide_word *)work, *spare = words + count;
-    if (pack_wide(key, data, from, words, count)) return 0;
-    const wide_word *sorted =
-        count < SHORT_ROW ? merge_sort_wide(words, spare, count) : radix_sort_wide(words, spare, count);
-    word32 *before = (word32 *)(sorted == words ? spare : words);
-    for (int64_t i = 0; !first && i < count; i++) before[i] = order[i];
-    for (int64_t i = 0; i < count; i++)
-      order[i] = first ? (uint32_t)sorted[i].place : before[sorted[i].place];
-    return 1;
-  }
   word64 *words = (word64 *)work, *spare = words + count;
-  if (pack(key, data, from, words, count)) return 0;
+  if (extract(key, data, (word32 *)spare, count)) return 0;
+  pack((word32 *)spare, from, words, count);
   const word64 *sorted =
       count < SHORT_ROW ? merge_sort(words, spare, count) : radix_sort(words, spare, count, key->bytes);
   word32 *before = (word32 *)(sorted == words ? spare : words);
   for (int64_t i = 0; !first && i < count; i++) before[i] = order[i];
   for (int64_t i = 0; i < count; i++) order[i] = first ? (uint32_t)sorted[i] : before[(uint32_t)sorted[i]];
+  return 1;
+}
+
+static uint32_t sort_by_wide(const tn_sort_key *key, const char *data, word32 *order, char *work, int64_t count,
+                             int first) {
+  wide_word *words = (wide_word *)work, *spare = words + count;
+  if (extract_wide(key, (const word64 *)data, (word64 *)spare, count)) return 0;
+  pack_wide((word64 *)spare, first ? NULL : order, words, count);
+  const wide_word *sorted =
+      count < SHORT_ROW ? merge_sort_wide(words, spare, count) : radix_sort_wide(words, spare, count);
+  word32 *before = (word32 *)(sorted == words ? spare : words);
+  for (int64_t i = 0; !first && i < count; i++) before[i] = order[i];
+  for (int64_t i = 0; i < count; i++)
+    order[i] = first ? (uint32_t)sorted[i].place : before[sorted[i].place];
   return 1;
 }
 
@@ -321,9 +334,14 @@ uint32_t tn_sort_by_keys(const tn_sort_row *row, void *const *buffers, char *scr
   if (!row->n_keys) return 0;
   if (row->n_keys == 1 && row->keep <= FEW && row->keep <= row->count / 8)
     return sort_few(row, buffers[row->keys[0].buffer], order, work);
-  for (int64_t k = row->n_keys - 1; k >= 0; k--)
-    if (!sort_by(&row->keys[k], buffers[row->keys[k].buffer], order, work, row->count, k == row->n_keys - 1))
+  for (int64_t k = row->n_keys - 1; k >= 0; k--) {
+    const tn_sort_key *key = &row->keys[k];
+    const char *data = buffers[key->buffer];
+    int first = k == row->n_keys - 1;
+    if (!(key->bytes == 8 ? sort_by_wide(key, data, order, work, row->count, first)
+                          : sort_by(key, data, order, work, row->count, first)))
       return 0;
+  }
   return 1;
 }
 
