@@ -252,12 +252,24 @@ static void emit_conditional(entry *n, const tn_step *step) {
   LLVMPositionBuilderAtEnd(n->b, after);
 }
 
+/* What the caller passed as one pointer needs no copy. */
+static void copy_unless_same(entry *n, LLVMValueRef target, LLVMValueRef source, LLVMValueRef bytes) {
+  LLVMBasicBlockRef apart = block(n), after = block(n);
+  LLVMBuildCondBr(n->b, LLVMBuildICmp(n->b, LLVMIntEQ, target, source, ""), after, apart);
+  LLVMPositionBuilderAtEnd(n->b, apart);
+  LLVMBuildMemMove(n->b, target, 1, source, 1, bytes);
+  LLVMBuildBr(n->b, after);
+  LLVMPositionBuilderAtEnd(n->b, after);
+}
+
 /* memmove where the caller may have passed one pointer twice. */
 static void emit_copy(entry *n, const tn_step *step) {
   const tn_buffer *to = &n->u->plan->buffers[step->to], *from = &n->u->plan->buffers[step->from];
   LLVMValueRef bytes = number(n, to->bytes), target = n->buffers[step->to], source = n->buffers[step->from];
   if (!to->bytes) return;
-  if (to->memory == TN_MEMORY_RESULT && from->memory == TN_MEMORY_PARAMETER)
+  if (to->alias == step->from)
+    copy_unless_same(n, target, source, bytes);
+  else if (to->memory == TN_MEMORY_RESULT && from->memory == TN_MEMORY_PARAMETER)
     LLVMBuildMemMove(n->b, target, 1, source, 1, bytes);
   else
     LLVMBuildMemCpy(n->b, target, 1, source, 1, bytes);

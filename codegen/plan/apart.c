@@ -95,7 +95,8 @@ void tn_find_touches(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *st
 typedef struct {
   tn_arena *arena;
   const tn_kernel *kernel;
-  bool *dim, *value, *stored, *own; /* dims and values of statements inside, buffers stored to, its locals */
+  bool *dim, *value, *stored, *own; /* dims of statements inside, values that change, buffers stored
+                                       to, its locals */
   bool *mine;                       /* the nest's own dims */
   tn_touches touches;
 } inside;
@@ -103,10 +104,17 @@ typedef struct {
 static void mark(inside *in, const tn_stmt *s) {
   for (int i = 0; i < s->n_dims; i++) in->dim[s->dims[i]] = true;
   for (int i = 0; i < s->n_accumulators; i++) in->value[s->accumulators[i].value] = true;
-  if (s->kind == TN_STMT_LET) in->value[s->value] = true;
   if (s->kind == TN_STMT_STORE) in->stored[s->buffer] = true;
   if (s->kind == TN_STMT_LOCAL) in->own[s->buffer] = true;
   for (const tn_stmt *child = s->body; child; child = child->next) mark(in, child);
+}
+
+static bool expr_changes(const inside *in, const tn_expr *expr);
+
+/* A let inside is outer if all that it is made from is. */
+static void mark_lets(inside *in, const tn_stmt *s) {
+  if (s->kind == TN_STMT_LET) in->value[s->value] = expr_changes(in, s->expr);
+  for (const tn_stmt *child = s->body; child; child = child->next) mark_lets(in, child);
 }
 
 static inside look_inside(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *nest) {
@@ -117,6 +125,7 @@ static inside look_inside(tn_arena *arena, const tn_kernel *kernel, const tn_stm
   in.stored = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);
   in.own = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);
   mark(&in, nest);
+  mark_lets(&in, nest);
   for (int i = 0; i < nest->n_dims; i++) in.mine[nest->dims[i]] = true;
   tn_find_touches(arena, kernel, nest, false, &in.touches);
   return in;
@@ -272,3 +281,15 @@ bool tn_iterations_apart(const tn_kernel *kernel, const tn_stmt *nest, int *dim,
   tn_arena_destroy(scratch);
   return apart;
 }
+
+static bool loops_apart(const tn_kernel *kernel, const tn_stmt *body) {
+  int dim, buffer;
+  for (const tn_stmt *s = body; s; s = s->next) {
+    bool parallel = s->kind == TN_STMT_LOOP && !tn_is_scan(kernel, s);
+    if (parallel && !tn_iterations_apart(kernel, s, &dim, &buffer)) return false;
+    if (!loops_apart(kernel, s->body)) return false;
+  }
+  return true;
+}
+
+bool tn_kernel_is_apart(const tn_kernel *kernel) { return loops_apart(kernel, kernel->body); }

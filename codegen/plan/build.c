@@ -33,7 +33,8 @@ static const tn_shape *output_shape(void *user, int root) {
 /* Where output `leaf` of inst goes: a result that waits for it, or a new temp. */
 static int destination(builder *b, const tn_inst *inst, int leaf, const tn_shape *shape) {
   int result = b->claims[inst->id] ? b->claims[inst->id][leaf] : -1;
-  return result >= 0 ? result : tn_plan_new_temp(b, shape);
+  bool is_parameter = result >= 0 && b->buffers.at[result].alias >= 0;
+  return result >= 0 && !is_parameter ? result : tn_plan_new_temp(b, shape);
 }
 
 static const char *kernel_name(builder *b, const tn_inst *inst, const tn_inst *root) {
@@ -55,8 +56,19 @@ static const char *source_of(builder *b, const tn_inst *inst) {
   return tn_arena_printf(b->arena, "%s line %u", op, inst->location.line);
 }
 
-static bool run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
-                       tn_inst *const *arguments) {
+tn_group tn_plan_group(builder *b, tn_inst *const *roots, bool whole) {
+  return (tn_group){.arena = b->arena,
+                    .target = b->target,
+                    .roots = roots,
+                    .n_roots = b->n_outputs,
+                    .whole = whole,
+                    .leaf_shape = leaf_shape,
+                    .root_shape = output_shape,
+                    .user = b};
+}
+
+bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
+                        tn_inst *const *arguments) {
   tn_step *step = tn_plan_new_step(b, TN_STEP_RUN);
   int *buffers = TN_NEW_ARRAY(b->arena, int, lowered->n_leaves + b->n_outputs), n = 0;
   for (int i = 0; i < lowered->n_leaves; i++) {
@@ -111,11 +123,11 @@ static bool build_single(builder *b, tn_inst *inst) {
   if (is_empty(b)) return true;
   tn_inst **roots = TN_NEW_ARRAY(b->arena, tn_inst *, b->n_outputs);
   for (int i = 0; i < b->n_outputs; i++) roots[i] = inst;
-  tn_group group = {b->arena, b->target, roots, b->n_outputs, false, leaf_shape, output_shape, b};
+  tn_group group = tn_plan_group(b, roots, false);
   tn_lowered lowered;
   if (!tn_lower_group(&group, &lowered))
     return tn_plan_unsupported(b, lowered.culprit ? lowered.culprit : inst);
-  return run_kernel(b, inst, &lowered, NULL);
+  return tn_plan_run_kernel(b, inst, &lowered, NULL);
 }
 
 static bool build_call(builder *b, tn_inst *inst) {
@@ -153,9 +165,9 @@ static bool build_fusion(builder *b, tn_inst *inst) {
   if (is_empty(b)) return true;
   tn_inst **roots = TN_NEW_ARRAY(b->arena, tn_inst *, b->n_outputs);
   for (int i = 0; i < b->n_outputs; i++) roots[i] = tuple ? comp->root->operands[i] : comp->root;
-  tn_group group = {b->arena, b->target, roots, b->n_outputs, true, leaf_shape, output_shape, b};
+  tn_group group = tn_plan_group(b, roots, true);
   tn_lowered lowered;
-  if (tn_lower_group(&group, &lowered)) return run_kernel(b, inst, &lowered, inst->operands);
+  if (tn_lower_group(&group, &lowered)) return tn_plan_run_kernel(b, inst, &lowered, inst->operands);
   b->buffers.count = buffers; /* taken apart: what fails there says why */
   b->next_temp = temps;
   return build_call(b, inst);
@@ -302,6 +314,7 @@ static bool build_inst(builder *b, tn_inst *inst) {
   if (inst->op == TN_OP_WHILE) return tn_plan_build_while(b, inst);
   if (inst->op == TN_OP_CONDITIONAL) return tn_plan_build_conditional(b, inst);
   if (inst->op == TN_OP_CALL) return build_call(b, inst);
+  if (tn_plan_is_update(inst)) return tn_plan_build_update(b, inst) || (!b->failed && build_call(b, inst));
   if (inst->op == TN_OP_FUSION) return build_fusion(b, inst);
   if (inst->op == TN_OP_ASYNC_START) return build_async_start(b, inst);
   if (inst->op == TN_OP_COPY_START) {
@@ -317,15 +330,22 @@ static bool build_inst(builder *b, tn_inst *inst) {
 /* Constants that only kernels' expressions use need no buffer; others get theirs when
  * something reads them.                                                              */
 bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *arguments, tn_plan_value **result) {
-  tn_inst **order;
-  int count = tn_comp_post_order(comp, b->arena, &order);
-  for (int i = 0; i < count; i++) {
-    tn_inst *inst = order[i];
+  tn_plan_visit visit = {.comp = comp, .live = b->live};
+  int depth = b->visits.count;
+  visit.count = tn_comp_post_order(comp, b->arena, &visit.order);
+  tn_plan_sink_updates(visit.order, visit.count);
+  for (int i = 0; i < visit.count; i++) b->values[visit.order[i]->id] = NULL;
+  b->live = NULL;
+  TN_PUSH(b->arena, &b->visits, visit);
+  for (int i = 0; i < visit.count; i++) {
+    tn_inst *inst = visit.order[i];
+    b->visits.at[depth].position = i;
     if (inst->op == TN_OP_PARAMETER)
       b->values[inst->id] = arguments[inst->attr.parameter.number];
     else if (!build_inst(b, inst))
       return false;
   }
+  b->visits.count = depth;
   *result = tn_plan_value_of(b, comp->root);
   return true;
 }

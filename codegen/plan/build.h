@@ -19,13 +19,24 @@ struct tn_plan_value {
 
 typedef TN_VEC(tn_plan_value *) value_list;
 
+/* A computation whose instructions are being visited. */
+typedef struct {
+  tn_inst **order;
+  int count, position;
+  const tn_comp *comp;
+  tn_plan_value *live; /* needed when it has run, beside its root; or NULL */
+} tn_plan_visit;
+
 typedef struct {
   tn_arena *arena;
   tn_plan *plan;
   tn_module *module;
   const tn_cpu *target;
   tn_diagnostics *sink;
-  tn_plan_value **values; /* by instruction id; of the current visit of its computation */
+  tn_plan_value **values; /* by instruction id; of the current visit of its computation, as
+                             far as it has come */
+  TN_VEC(tn_plan_visit) visits; /* outermost first */
+  tn_plan_value *live;          /* of the next visit */
   int **claims;           /* by instruction id: for each leaf the result buffer, or -1 */
   tn_step **tail;         /* where the next step goes */
   TN_VEC(tn_buffer) buffers;
@@ -70,6 +81,23 @@ bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *argumen
 bool tn_plan_build_while(builder *b, tn_inst *inst);
 bool tn_plan_build_conditional(builder *b, tn_inst *inst);
 bool tn_plan_build_entry(builder *b);
+/* A kernel from roots to b->outputs; whole: of a fusion's computation. */
+tn_group tn_plan_group(builder *b, tn_inst *const *roots, bool whole);
+/* arguments: of a fusion; else NULL. */
+bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered, tn_inst *const *arguments);
+
+/* ---- build_update.c ---- */
+/* Will a later step read what the buffer holds now? */
+bool tn_plan_is_read_later(const builder *b, int buffer);
+/* May what is there be written over, because nobody needs it any more? */
+bool tn_plan_may_overwrite(const builder *b, int buffer);
+/* The result that leaf `leaf` of inst is to be computed into, in place over `source`; -1: none. */
+int tn_plan_claimed(const builder *b, const tn_inst *inst, int leaf, int source);
+/* A dynamic-update-slice, or a fusion that ends in such: writes the update alone. */
+bool tn_plan_is_update(const tn_inst *inst);
+bool tn_plan_build_update(builder *b, tn_inst *inst);
+/* Updates come as late as they can: when everybody else has read what they write over. */
+void tn_plan_sink_updates(tn_inst **order, int count);
 
 /* Equal kernels are kept once (share.c). */
 void tn_plan_share_kernels(tn_plan *plan);

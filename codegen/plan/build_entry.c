@@ -77,6 +77,16 @@ static void mark_aliases(builder *b) {
   }
 }
 
+/* The value that leaf `leaf` of inst is made from in place, or NULL. */
+static tn_inst *updated_by(const tn_inst *inst, int leaf) {
+  if (inst->op == TN_OP_WHILE) return inst->operands[0];
+  if (!tn_plan_is_update(inst)) return NULL;
+  if (inst->op != TN_OP_FUSION) return inst->operands[0];
+  const tn_inst *root = inst->called[0]->root;
+  if (root->op == TN_OP_TUPLE) root = root->operands[leaf];
+  return inst->operands[root->operands[0]->attr.parameter.number];
+}
+
 /* Leaves of inst from `first` on are computed into results from `result` on, as far as
  * nobody else has them already.                                                       */
 static void claim(builder *b, tn_inst *inst, int leaf, int result) {
@@ -98,7 +108,7 @@ static void claim(builder *b, tn_inst *inst, int leaf, int result) {
   bool renames = inst->op == TN_OP_RESHAPE || inst->op == TN_OP_OPT_BARRIER;
   if (renames && !buffer->shape->layout) return claim(b, inst->operands[0], leaf, result);
   if (inst->op == TN_OP_CALL) return claim(b, inst->called[0]->root, leaf, result);
-  bool region = inst->op == TN_OP_WHILE || inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_ASYNC_START;
+  bool region = inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_ASYNC_START;
   if (!kernel || region || inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT) return;
   if (inst->parent != b->module->entry && inst->parent->callers.count != 1) return;
   if (!b->claims[inst->id]) {
@@ -107,6 +117,8 @@ static void claim(builder *b, tn_inst *inst, int leaf, int result) {
     for (int i = 0; i < count; i++) b->claims[inst->id][i] = -1;
   }
   if (b->claims[inst->id][leaf] < 0) b->claims[inst->id][leaf] = b->results.at[result];
+  tn_inst *before = updated_by(inst, leaf); /* what is updated there is there before */
+  if (before && before->users.count == 1) claim(b, before, inst->op == TN_OP_WHILE ? leaf : 0, result);
 }
 
 /* What was not computed in place is copied, now that all parameters have been read; a
@@ -162,8 +174,7 @@ bool tn_plan_build_entry(builder *b) {
   if (!lies_densely(result)) return refuse_layout(b, entry->root, "result");
   result_buffers(b, result);
   mark_aliases(b);
-  for (int i = 0; i < b->results.count; i++)
-    if (b->buffers.at[b->results.at[i]].alias < 0) claim(b, entry->root, i, i);
+  for (int i = 0; i < b->results.count; i++) claim(b, entry->root, i, i);
   if (!tn_plan_build_comp(b, entry, arguments, &root)) return false;
   copy_results(b, root);
   return true;

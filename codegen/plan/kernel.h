@@ -283,6 +283,8 @@ void tn_find_touches(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *st
 bool tn_dim_is_apart(tn_arena *scratch, const tn_kernel *kernel, const tn_stmt *nest, int dim, int buffer);
 /* All dims of the nest, all buffers that it stores to; its own locals are no matter. If not, who. */
 bool tn_iterations_apart(const tn_kernel *kernel, const tn_stmt *nest, int *dim, int *buffer);
+/* The same of all parallel loops of the kernel. */
+bool tn_kernel_is_apart(const tn_kernel *kernel);
 /* A LOOP whose iterations run in order. */
 bool tn_is_scan(const tn_kernel *kernel, const tn_stmt *stmt);
 /* ARG_MINIMUM or ARG_MAXIMUM if the reduce is one, else ORDERED; see arg_join.c. */

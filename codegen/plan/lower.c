@@ -169,6 +169,7 @@ static int index_depth(const tn_lowering *l, const tn_index *index) {
 
 static const tn_shape *buffer_shape(const tn_lowering *l, int buffer) {
   if (buffer >= LOCAL_BASE) return l->locals.at[buffer - LOCAL_BASE].shape;
+  if (buffer >= ROOT_BASE) return l->group->root_shape(l->group->user, buffer - ROOT_BASE);
   return l->buffers.at[buffer].shape;
 }
 
@@ -277,15 +278,21 @@ static bool is_leaf(const tn_lowering *l, const tn_inst *inst) {
   return l->group->whole ? inst->op == TN_OP_PARAMETER : inst != l->group->roots[0];
 }
 
-static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) {
+static int leaf_buffer(tn_lowering *l, tn_inst *inst) {
+  for (int i = 0; i < l->group->n_roots && l->group->shares; i++)
+    if (l->group->roots[i]->operands[0] == inst) return ROOT_BASE + i;
   int buffer = 0;
   while (buffer < l->leaves.count && l->leaves.at[buffer] != inst) buffer++;
-  if (buffer == l->leaves.count) {
-    const tn_shape *shape = l->group->leaf_shape(l->group->user, inst);
-    const char *name = tn_arena_printf(l->arena, "a%d", buffer);
-    TN_PUSH(l->arena, &l->leaves, inst);
-    TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, shape, TN_BUFFER_IN}));
-  }
+  if (buffer < l->leaves.count) return buffer;
+  const tn_shape *shape = l->group->leaf_shape(l->group->user, inst);
+  const char *name = tn_arena_printf(l->arena, "a%d", buffer);
+  TN_PUSH(l->arena, &l->leaves, inst);
+  TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, shape, TN_BUFFER_IN}));
+  return buffer;
+}
+
+static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) {
+  int buffer = leaf_buffer(l, inst);
   tn_expr *load = TN_NEW(l->arena, tn_expr);
   load->kind = TN_EXPR_LOAD;
   load->type = inst->shape->type;
@@ -610,6 +617,11 @@ static const tn_shape *root_shape(const tn_group *group, int root) {
   return tn_shape_is_tuple(shape) ? shape->elements[root] : shape;
 }
 
+/* What the kernel's loops run over. */
+static const tn_shape *loop_shape(const tn_group *group) {
+  return group->in_place ? group->roots[0]->operands[1]->shape : root_shape(group, 0);
+}
+
 static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
   tn_inst *inst = l->group->roots[root];
   if (!tn_shape_is_tuple(inst->shape)) return tn_lower_element(l, inst, at);
@@ -619,14 +631,36 @@ static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
   return tn_lower_fail(l, inst, false);
 }
 
+static void store_at(tn_lowering *l, int root, tn_position at, const tn_expr *value) {
+  tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
+  store->buffer = ROOT_BASE + root;
+  store->at = at;
+  store->expr = value;
+  append(&l->frames[l->n_frames - 1], store);
+}
+
+/* In place: all values are there before the first store, which they may read. */
+static void store_updates(tn_lowering *l, tn_position at) {
+  int count = l->group->n_roots;
+  const tn_expr **values = TN_NEW_ARRAY(l->arena, const tn_expr *, count);
+  tn_position *to = TN_NEW_ARRAY(l->arena, tn_position, count);
+  for (int i = 0; i < count && !l->failed; i++) {
+    tn_inst *root = l->group->roots[i];
+    to[i] = tn_lower_from_starts(l, root, 2, root->shape, root->operands[1]->shape, at, 1);
+    values[i] = to[i] ? tn_lower_element(l, root->operands[1], at) : NULL;
+    if (values[i] && count > 1 && !is_trivial(values[i])) values[i] = let_at(l, values[i], l->n_frames - 1);
+  }
+  for (int i = 0; i < count && !l->failed; i++) store_at(l, i, to[i], values[i]);
+}
+
 static void store_roots(tn_lowering *l, tn_position at) {
+  if (l->group->in_place) {
+    store_updates(l, at);
+    return;
+  }
   for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
     const tn_expr *value = lower_root(l, i, at);
-    tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-    store->buffer = ROOT_BASE + i;
-    store->at = at;
-    store->expr = value;
-    if (value) append(&l->frames[l->n_frames - 1], store);
+    if (value) store_at(l, i, at, value);
   }
 }
 
@@ -643,7 +677,7 @@ static void lower_inner(tn_lowering *l, tn_stmt *loop, tn_position at) {
 }
 
 static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
-  const tn_shape *shape = root_shape(l->group, 0);
+  const tn_shape *shape = loop_shape(l->group);
   tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
   const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
   int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
@@ -732,7 +766,8 @@ static void finish(tn_lowering *l) {
   for (int i = 0; i < group->n_roots; i++) {
     const char *name = tn_arena_printf(l->arena, group->n_roots > 1 ? "y%d" : "y", i);
     TN_PUSH(l->arena, &l->buffers,
-            ((tn_kernel_buffer){name, group->root_shape(group->user, i), TN_BUFFER_OUT}));
+            ((tn_kernel_buffer){name, group->root_shape(group->user, i),
+                                group->in_place ? TN_BUFFER_INOUT : TN_BUFFER_OUT}));
   }
   numbering n = {l->leaves.count, l->buffers.count, NULL};
   for (int i = 0; i < l->locals.count; i++) TN_PUSH(l->arena, &l->buffers, l->locals.at[i]);
@@ -751,7 +786,7 @@ static void finish(tn_lowering *l) {
 /* Runs twice: what the reductions depend on decides the loops they stand in. */
 bool tn_lower_group(const tn_group *group, tn_lowered *out) {
   *out = (tn_lowered){0};
-  int rank = root_shape(group, 0)->rank;
+  int rank = loop_shape(group)->rank;
   if (rank > 60) return out->culprit = group->roots[0], false;
   uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = all;
   for (int run = 0; run < 2; run++) {

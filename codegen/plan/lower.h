@@ -20,6 +20,9 @@ typedef struct {
   int n_roots;
   bool whole; /* a fusion's computation: leaves are its parameters and large
                              constants; else the operands of the only root */
+  bool in_place; /* the roots are dynamic-update-slices with updates of the same dims: each
+                             writes its update alone over what its buffer holds, its operand 0 */
+  bool shares;   /* in place: operand 0, where it is read, is read from the root's buffer */
   /* The shape of a leaf with the layout its bytes have. */
   const tn_shape *(*leaf_shape)(void *user, tn_inst *leaf);
   const tn_shape *(*root_shape)(void *user, int root);
@@ -84,6 +87,10 @@ bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_d
 const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at);
 void tn_lower_remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr);
 void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr *const *updates);
+/* start + at, where operand first + i of inst, or element i of operand `first`, is the start
+ * along dim i: clamped so that `size` fits into `whole`. NULL after a failure.            */
+const tn_index **tn_lower_from_starts(tn_lowering *l, tn_inst *inst, int first, const tn_shape *whole,
+                                      const tn_shape *size, tn_position at, int64_t scale);
 /* A named value for an expression that is used more than once. */
 const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
 

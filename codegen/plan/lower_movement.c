@@ -204,20 +204,42 @@ static const tn_index *start_index(tn_lowering *l, const tn_expr *value, int64_t
   return tn_index_value(arena, tn_lower_share(l, value), limit);
 }
 
-static const tn_expr *lower_dynamic_slice(tn_lowering *l, tn_inst *inst, tn_position at) {
+/* The old form has its starts in one tensor. */
+static const tn_expr *start_value(tn_lowering *l, tn_inst *inst, int first, int i) {
+  if (inst->operands[first]->shape->rank == 0) return tn_lower_element(l, inst->operands[first + i], NULL);
+  const tn_index **where = new_position(l, 1);
+  where[0] = tn_index_constant(tn_lower_arena(l), i);
+  return tn_lower_element(l, inst->operands[first], where);
+}
+
+const tn_index **tn_lower_from_starts(tn_lowering *l, tn_inst *inst, int first, const tn_shape *whole,
+                                      const tn_shape *size, tn_position at, int64_t scale) {
   tn_arena *arena = tn_lower_arena(l);
-  tn_inst *operand = inst->operands[0];
-  int rank = inst->shape->rank;
-  const tn_index **from = new_position(l, rank);
-  bool vector = inst->n_operands == 2 && rank != 1 && inst->operands[1]->shape->rank == 1;
-  if (vector) return tn_lower_fail(l, inst, false); /* the old form: starts in one tensor */
-  for (int i = 0; i < rank; i++) {
-    const tn_expr *start = tn_lower_element(l, inst->operands[1 + i], at);
+  const tn_index **from = new_position(l, whole->rank);
+  for (int i = 0; i < whole->rank; i++) {
+    const tn_expr *start = start_value(l, inst, first, i);
     if (!start) return NULL;
-    int64_t limit = operand->shape->dims[i] - inst->shape->dims[i];
-    from[i] = tn_index_add(arena, at[i], start_index(l, start, limit));
+    const tn_index *clamped = start_index(l, start, whole->dims[i] - size->dims[i]);
+    from[i] = tn_index_add(arena, at[i], tn_index_scale(arena, clamped, scale));
   }
-  return tn_lower_element(l, operand, from);
+  return from;
+}
+
+static const tn_expr *lower_dynamic_slice(tn_lowering *l, tn_inst *inst, tn_position at) {
+  tn_inst *operand = inst->operands[0];
+  const tn_index **from = tn_lower_from_starts(l, inst, 1, operand->shape, inst->shape, at, 1);
+  return from ? tn_lower_element(l, operand, from) : NULL;
+}
+
+/* As a value: the update where it lies, else the operand. (In place: lower.c.) */
+static const tn_expr *lower_dynamic_update_slice(tn_lowering *l, tn_inst *inst, tn_position at) {
+  tn_inst *update = inst->operands[1];
+  int rank = inst->shape->rank, n_guards = 0;
+  const tn_index **from = tn_lower_from_starts(l, inst, 2, inst->shape, update->shape, at, -1);
+  const tn_expr *fill = from ? tn_lower_element(l, inst->operands[0], at) : NULL;
+  tn_guard_range *guards = TN_NEW_ARRAY(tn_lower_arena(l), tn_guard_range, rank);
+  for (int i = 0; i < rank && fill; i++) add_guard(l, guards, &n_guards, from[i], 0, update->shape->dims[i]);
+  return fill ? tn_lower_guarded(l, update, from, guards, n_guards, fill) : NULL;
 }
 
 /* result[batch…, offset…] = operand[start(batch) + offset]. The start vector lies along
@@ -267,6 +289,7 @@ const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at) 
   if (inst->op == TN_OP_PAD) return lower_pad(l, inst, at);
   if (inst->op == TN_OP_CONCATENATE) return lower_concatenate(l, inst, at);
   if (inst->op == TN_OP_DYNAMIC_SLICE) return lower_dynamic_slice(l, inst, at);
+  if (inst->op == TN_OP_DYNAMIC_UPDATE_SLICE) return lower_dynamic_update_slice(l, inst, at);
   if (inst->op == TN_OP_GATHER) return lower_gather(l, inst, at);
   return tn_lower_fail(l, inst, false);
 }
