@@ -134,8 +134,6 @@ INLINE vf64 exp_d(vf64 x) {
 }
 
 #define SQRT_HALF_BITS_D 0x3fe6a09e667f3bcdul
-#define ONE_BITS_D       0x3ff0000000000000ul
-#define MANTISSA_D       0x000ffffffffffffful
 
 /* log x in f64, 2^-44 relative to itself, for positive normal finite x; anything else
  * gives arbitrary numbers. The exponent, biased, becomes a double by its bits: vector

@@ -41,17 +41,17 @@ INLINE vf64 exp_clamped_d(vf64 x) {
 
 INLINE vf64 exponential_f64(vf64 x) { return exp_clamped_d(at_least_d(at_most_d(x, 710.0), -746.0)); }
 
-/* (e^x - 1) / 2 for x in [-40, 710] or NaN, 2^(n-1) ((e^r - 1) + (1 - 2^-n)). Below 2^-54
- * halving would round subnormals: callers take x there.                               */
-INLINE vf64 half_exp_minus_one_d(vf64 x) {
+/* (e^x - 1) / 4 for x in [-40, 710.6] or NaN, 2^(n-2) ((e^r - 1) + (1 - 2^-n)): a quarter,
+ * so that 2^n may be beyond the largest double. Tiny x would lose bits: callers take x.  */
+INLINE vf64 quarter_exp_minus_one_d(vf64 x) {
   vu64 u;
-  vf64 p = exp_reduced_d(x, 1022, &u);
-  vf64 half = (vf64)(u << 52);
-  return FMA(half, p, half - 0.5);
+  vf64 p = exp_reduced_d(x, 1021, &u);
+  vf64 quarter = (vf64)(u << 52);
+  return FMA(quarter, p, quarter - 0.25);
 }
 
 INLINE vf64 exponential_minus_one_f64(vf64 x) {
-  vf64 y = half_exp_minus_one_d(at_least_d(at_most_d(x, 710.0), -40.0)) * 2.0;
+  vf64 y = quarter_exp_minus_one_d(at_least_d(at_most_d(x, 710.0), -40.0)) * 4.0;
   return pick_d(magnitude_d(x) < 0x1p-54, x, y);
 }
 
@@ -108,14 +108,24 @@ INLINE vf64 log_plus_one_f64(vf64 x) {
 /* (e^2|x| - 1) / (e^2|x| + 1) */
 INLINE vf64 tanh_f64(vf64 x) {
   vf64 a = magnitude_d(x);
-  vf64 h = half_exp_minus_one_d(at_most_d(a, 20.0) * 2.0);
-  return with_sign_d(pick_d(a < 0x1p-30, a, h / (h + 1.0)), x);
+  vf64 q = quarter_exp_minus_one_d(at_most_d(a, 20.0) * 2.0);
+  return with_sign_d(pick_d(a < 0x1p-28, a, q / (q + 0.5)), x);
 }
 
 /* e^-|x| never overflows and keeps the left tail, down to subnormals. */
 INLINE vf64 logistic_f64(vf64 x) {
   vf64 e = exp_clamped_d(at_least_d(-magnitude_d(x), -746.0));
   return pick_d(x < 0.0, e, (vf64)(1.0)) / (1.0 + e);
+}
+
+/* An odd polynomial near 0, 1 - exp(polynomial) outside; from 5.94 on the result is 1. */
+INLINE vf64 erf_f64(vf64 x) {
+  vf64 a = magnitude_d(x);
+  vf64 near = FMA(a, POLYNOMIAL_D(a * a, ERF_W), a);
+  vu64 u;
+  vf64 p = exp_reduced_d(POLYNOMIAL_D(at_most_d(a, 5.9375) - ERF_SPLIT_W, ERFC_W), 1023, &u) + 1.0;
+  vf64 far = 1.0 - p * (vf64)(u << 52);
+  return with_sign_d(pick_d(a < ERF_SPLIT_W, near, far), x);
 }
 
 #endif

@@ -82,6 +82,8 @@ INLINE vf64 at_least_d(vf64 x, f64 limit) { return pick_d(x < limit, (vf64)(limi
 
 #define SIGN_BIT   0x80000000u
 #define SIGN_BIT_D 0x8000000000000000ul
+#define ONE_BITS_D 0x3ff0000000000000ul
+#define MANTISSA_D 0x000ffffffffffffful
 INLINE vf32 magnitude(vf32 x) { return (vf32)((vu32)x & ~SIGN_BIT); }
 INLINE vf64 magnitude_d(vf64 x) { return (vf64)((vu64)x & ~SIGN_BIT_D); }
 INLINE vu32 sign_of(vf32 x) { return (vu32)x & SIGN_BIT; }

@@ -5,6 +5,7 @@
 #ifndef TN_BASE_MATH_ROUNDING_H
 #define TN_BASE_MATH_ROUNDING_H
 
+#include "base/math/double_double.h"
 #include "base/math/lanes.h"
 
 #define ROUNDINGS(type)                                                                                      \
@@ -48,30 +49,44 @@ INLINE vf32 remainder_f32(vf32 x, vf32 y) {
   return pick(defined, result, (vf32)(NOT_A_NUMBER));
 }
 
-/* The same with 53-bit integers and the machine's division, eleven doublings at once. How
- * often is up to the operands: up to 187 times, once if the quotient is under 2^11.    */
+/* A positive finite x as m 2^(e - 1075) with an integer m in [2^52, 2^53), as f64; 0 and what
+ * is no number give any m and e.                                                      */
+INLINE vf64 integer_and_exponent(vf64 x, vs64 *e) {
+  vs64 small = x < 0x1p-1022;
+  vu64 bits = (vu64)pick_d(small, x * 0x1p54, x);
+  *e = (vs64)(bits >> 52) - (small & 54);
+  return (vf64)((bits & MANTISSA_D) | ((1023ul + 52) << 52));
+}
+
+/* m - q n for integers below 2^102 and 2^53, of which the result, below 2^53, is exact. */
+INLINE vf64 less_product(vf64 m, vf64 q, vf64 n) {
+  wide p = exact_product(q, n);
+  return (m - p.high) - p.low;
+}
+
+/* The same with 53-bit integers and 49 doublings at once: a quotient under 2^50 by way of the
+ * inverse is wrong by less than 1, so m stays within (-2n, 2n) and both are integers that
+ * f64 holds. One step if the quotient is below 2^49, 43 at most.                        */
 INLINE vf64 remainder_f64(vf64 x, vf64 y) {
-  const u64 fraction = 0x000ffffffffffffful;
-  vu64 a = (vu64)magnitude_d(x), b = (vu64)magnitude_d(y);
-  vu64 m = (a & fraction) | pick_ul(a > fraction, (vu64)(fraction + 1), (vu64)(0));
-  vu64 n = (b & fraction) | pick_ul(b > fraction, (vu64)(fraction + 1), (vu64)(0));
-  n = pick_ul(n == 0, (vu64)(1), n);
-  vs64 e = (vs64)pick_ul(a > fraction, a >> 52, (vu64)(1));
-  vs64 f = (vs64)pick_ul(b > fraction, b >> 52, (vu64)(1));
+  vs64 e, f;
+  vf64 m = integer_and_exponent(magnitude_d(x), &e), n = integer_and_exponent(magnitude_d(y), &f);
   vs64 doublings = (e - f) & (e > f);
-  m = m % n;
+  vf64 inverse = 1.0 / n;
+  m = pick_d(m >= n, m - n, m);
   while (__builtin_reduce_max(doublings) > 0) {
-    vs64 now = (vs64)pick_ul(doublings > 11, (vu64)(11), (vu64)doublings);
+    vs64 now = (vs64)pick_ul(doublings > 49, (vu64)(49), (vu64)doublings);
     doublings -= now;
-    m = (m << (vu64)now) % n;
+    m = m * (vf64)((vu64)(now + 1023) << 52);
+    m = less_product(m, m * inverse + ROUNDER_D - ROUNDER_D, n);
+    m = pick_d(m < 0.0, m + n, m);
+    m = pick_d(m >= n, m - n, m);
   }
   /* times 2^(f - 1075) in two steps, of which the first keeps clear of subnormals */
   vs64 power = f - 1075, half = power >> 1;
-  vf64 rest = __builtin_convertvector((vs64)m, vf64) * (vf64)((vu64)(half + 1023) << 52);
-  rest = rest * (vf64)((vu64)(power - half + 1023) << 52);
+  vf64 rest = m * (vf64)((vu64)(half + 1023) << 52) * (vf64)((vu64)(power - half + 1023) << 52);
   vf64 result = pick_d(magnitude_d(x) < magnitude_d(y), x, with_sign_d(rest, x));
   vs64 defined = (magnitude_d(x) < INFINITE_D) & (y == y) & (y != 0.0);
-  return pick_d(defined, result, (vf64)(__builtin_nan("")));
+  return pick_d(defined, result, (vf64)(NOT_A_NUMBER_D));
 }
 
 #endif
