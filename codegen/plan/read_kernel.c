@@ -166,10 +166,12 @@ static bool read_sorted(tn_kernel_reader *k, tn_stmt *stmt) {
   int64_t size = INT64_C(1) << 40;
   do {
     int buffer;
+    tn_read_skip(k->r);
+    const char *from = k->r->at;
     if (!tn_read_known(k, TN_NAME_BUFFER, &buffer)) return false;
     const tn_shape *shape = k->buffers.at[buffer].shape;
     if (shape->rank != 1)
-      return tn_read_fail(k->r, k->r->at, "sort: '%s' has %d dims, not one", k->buffers.at[buffer].name,
+      return tn_read_fail(k->r, from, "sort: '%s' has %d dims, not one", k->buffers.at[buffer].name,
                           shape->rank);
     if (!buffers.count) stmt->keep = size = shape->dims[0];
     TN_PUSH(k->r->arena, &buffers, buffer);
