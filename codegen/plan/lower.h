@@ -41,6 +41,12 @@ typedef struct {
 bool tn_lower_group(const tn_group *group, tn_lowered *out);
 
 /* ---- inside (lower.c, lower_*.c) ---- */
+/* Buffers are numbered leaves, roots, locals in the end; while lowering, roots and
+ * locals carry these offsets, because the number of leaves is not known yet.       */
+enum { TN_LOWER_ROOT_BASE = 1 << 20, TN_LOWER_LOCAL_BASE = 1 << 21 };
+/* lower_renumber.c: the final numbers, of which `buffers` are. */
+void tn_lower_renumber(tn_stmt *body, int first_root, int first_local, const tn_kernel_buffer *buffers);
+
 typedef struct tn_lowering tn_lowering;
 typedef const tn_index *const *tn_position; /* one index a dim */
 
