@@ -72,7 +72,7 @@ INLINE vs32 narrow_mask(vs64 mask) { return __builtin_convertvector(mask, vs32);
 
 /* Whether a mask is set in any lane: for what is rare, dear and picked by lanes afterwards,
  * so that a lane's bits do not depend on the others.                                 */
-INLINE int any(vs64 mask) { return __builtin_reduce_or(mask) != 0; }
+#define ANY(mask) (__builtin_reduce_or(mask) != 0)
 
 /* The smaller of x and limit; NaN stays NaN. */
 INLINE vf32 at_most(vf32 x, f32 limit) { return pick(x > limit, (vf32)(limit), x); }

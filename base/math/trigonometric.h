@@ -1,9 +1,10 @@
 /* Trigonometric functions of f32 and their inverses, for every float.
  *
- * Arguments are reduced exactly, in the manner of Payne and Hanek ("Radian reduction for
+ * Below 2^22 arguments are reduced in f64 by two parts of pi/2 (W. J. Cody and W. Waite,
+ * "Software manual for the elementary functions", 1980): five operations. If any lane is
+ * larger, it is reduced in the manner of Payne and Hanek ("Radian reduction for
  * trigonometric functions", SIGNUM 18, 1983): of 2/pi only the bits matter that neither
- * give whole turns nor lie below the result. One path for all magnitudes: branch-free,
- * about 60 vector operations, without a table in memory.
+ * give whole turns nor lie below the result; about 60 operations, no table in memory.
  * The inverses and tan are computed in f64.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,9 +29,8 @@ INLINE void two_over_pi_words(vs32 index, vu32 words[4]) {
  * |x| = m 2^e with a 24-bit m. Bits of 2/pi that m 2^e lifts to 4 and above vanish modulo
  * 4; from there on 96 bits are taken, so that the product's low 64 bits are
  * (|x| 2/pi) modulo 4, scaled by 2^62. Its top two bits, rounded, are q; the rest, as a
- * signed number, is r. Below pi/4, r is x itself. x must be finite, else the result is
- * any number.                                                                          */
-INLINE vf64 reduce_angle(vf32 a, vu32 *quadrant) {
+ * signed number, is r. x must be 1/2 at least and finite, else the result is any number.  */
+INLINE vf64 reduce_large_angle(vf32 a, vu32 *quadrant) {
   vs32 exponent = (vs32)a >> 23;
   exponent = pick_i(exponent < 126, (vs32)(126), exponent);
   vu32 m = ((vu32)a & 0x7fffff) | 0x800000;
@@ -43,14 +43,30 @@ INLINE vf64 reduce_angle(vf32 a, vu32 *quadrant) {
   vu64 product =
       (WIDE(m * window[0]) << 32) + WIDE(m) * WIDE(window[1]) + ((WIDE(m) * WIDE(window[2])) >> 32);
 #undef WIDE
-  vs32 small = a < 0x1.921fb4p-1f;
   vu32 top = __builtin_convertvector(product >> 32, vu32);
-  *quadrant = pick_u(small, (vu32)(0), (top + 0x20000000u) >> 30);
+  *quadrant = (top + 0x20000000u) >> 30;
   vs64 rest = (vs64)(product << 2);
   vf64 high = __builtin_convertvector(__builtin_convertvector(rest >> 32, vs32), vf64);
   vf64 low = __builtin_convertvector(__builtin_convertvector(((vu64)rest & 0xffffffff) >> 1, vs32), vf64);
-  vf64 r = FMA(low, (vf64)(0x1p-31), high) * (PI_2_D * 0x1p-32);
-  return pick_d(widen_mask(small), widen(a), r);
+  return FMA(low, (vf64)(0x1p-31), high) * (PI_2_D * 0x1p-32);
+}
+
+/* The same for every |x|, NaN and infinity giving any number. n times the first part of
+ * pi/2 is exact for n < 2^22; what the second leaves out is 2^-64, and no such float is
+ * nearer than 2^-30 to a multiple of pi/2.                                             */
+INLINE vf64 reduce_angle(vf32 a, vu32 *quadrant) {
+  vf64 wide_a = widen(a);
+  vf64 rounded = FMA(wide_a, (vf64)(TWO_OVER_PI_D), (vf64)(ROUNDER_D));
+  vf64 n = rounded - ROUNDER_D;
+  vf64 r = FMA(n, (vf64)(-PI_2_B31_2), FMA(n, (vf64)(-PI_2_B31_1), wide_a));
+  *quadrant = __builtin_convertvector((vu64)rounded & 3, vu32);
+  vs32 large = a >= 0x1p22f;
+  if (ANY(large)) {
+    vu32 other;
+    r = pick_d(widen_mask(large), reduce_large_angle(a, &other), r);
+    *quadrant = pick_u(large, other, *quadrant);
+  }
+  return r;
 }
 
 /* Both on [-pi/4, pi/4]. */

@@ -48,7 +48,7 @@ INLINE vf64 fraction_of(vu64 bits, f64 unit) { return ((vf64)(bits | 0x433000000
  * 4; from there on 192 bits are taken, so that the product's low 192 bits are
  * (|x| 2/pi) modulo 4, scaled by 2^190. Its top two bits, rounded, are q; the next 128,
  * as a signed number, give r: no double is nearer than 2^-62 to a multiple of pi/2.    */
-INLINE wide reduce_large_angle(vf64 a, vu64 *quadrant) {
+INLINE wide reduce_large_angle_d(vf64 a, vu64 *quadrant) {
   vu64 m = ((vu64)a & MANTISSA_D) | (MANTISSA_D + 1);
   vu64 position = (((vu64)a >> 52) - 1038) & 1023;
   vu64 window[3];
@@ -83,9 +83,9 @@ INLINE wide reduce_angle_d(vf64 a, vu64 *quadrant) {
   wide r = fast_sum(second.high, FMA(n, (vf64)(-PI_2_B38_3), second.low));
   *quadrant = (vu64)rounded & 3;
   vs64 large = a >= 0x1p15;
-  if (any(large)) {
+  if (ANY(large)) {
     vu64 other_quadrant;
-    wide other = reduce_large_angle(a, &other_quadrant);
+    wide other = reduce_large_angle_d(a, &other_quadrant);
     r.high = pick_d(large, other.high, r.high);
     r.low = pick_d(large, other.low, r.low);
     *quadrant = pick_ul(large, other_quadrant, *quadrant);
