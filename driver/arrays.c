@@ -113,6 +113,11 @@ const tn_shape *tn_driver_value_shape(tn_arena *arena, const tn_value *value) {
   for (int i = 0; i < value->rank; i++) order[i] = value->minor_to_major[i];
   tn_layout *layout = TN_NEW(arena, tn_layout);
   *layout = (tn_layout){.minor_to_major = {order, value->rank}, .tail_alignment = 1};
+  int bits = tn_type_bits(type), per_byte = bits && bits < 8 ? 8 / bits : 1;
+  int64_t elements = tn_shape_elements(shape);
+  /* Fewer bytes than elements: as many share a byte as their bits allow. */
+  bool shared = elements > value->bytes && value->bytes == (elements + per_byte - 1) / per_byte;
+  if (shared) layout->element_bits = bits;
   return tn_shape_with_layout(arena, shape, layout);
 }
 

@@ -29,10 +29,4 @@ void tn_axes_free(tn_axes *axes);
 /* Positions in all: elements, padding of tiles included. */
 int64_t tn_axes_positions(const tn_axes *axes);
 
-/* Elements that a physical byte holds: 2 with E(4). */
-int tn_layout_packing(const tn_shape *shape);
-
-/* Elements in physical order, padding of tiles and of the tail included. */
-int64_t tn_layout_elements(const tn_shape *shape);
-
 #endif

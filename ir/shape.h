@@ -101,6 +101,10 @@ bool tn_layout_is_row_major(const tn_shape *shape); /* and untiled, E(0), or non
 int tn_shape_leaves(const tn_shape *shape);
 /* Bytes that an array takes in its layout: tiles padded, E(4) packed two a byte. */
 int64_t tn_layout_bytes(const tn_shape *shape);
+/* Elements that a byte holds: 2 with E(4), 1 where an element has bytes of its own. */
+int tn_layout_packing(const tn_shape *shape);
+/* Elements in physical order, padding of tiles and of the tail included. */
+int64_t tn_layout_elements(const tn_shape *shape);
 /* The element offset of logical position `index` in the layout (tiles included). */
 int64_t tn_layout_offset(const tn_shape *shape, const int64_t *index);
 /* Between row-major logical order (one sub-byte element a byte) and the layout's

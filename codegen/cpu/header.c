@@ -144,7 +144,9 @@ static void put_prototype(const naming *n, const char *name, bool side_file, tn_
   tn_text_printf(out, "int %s_run(", name);
   for (int i = 0; i < count; i++) {
     const char *qualifier = i < n->plan->n_parameters ? "const " : "";
-    tn_text_printf(out, "%s%s *%s, ", qualifier, c_type(array(n->plan, i)->shape->type), n->names[i]);
+    const tn_shape *shape = array(n->plan, i)->shape; /* where elements share bytes: those */
+    const char *type = tn_layout_packing(shape) > 1 ? "uint8_t" : c_type(shape->type);
+    tn_text_printf(out, "%s%s *%s, ", qualifier, type, n->names[i]);
   }
   if (side_file) tn_text_put(out, "const void *constants, ");
   tn_text_put(out, "void *arena, size_t arena_size, const tn_exec *exec);\n");

@@ -76,6 +76,12 @@ void tn_plan_copy_leaves(builder *b, const value_list *to, const value_list *fro
 /* A step that copies between buffers of different layouts. */
 void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen);
 
+/* ---- build_pack.c ---- */
+/* Layouts with E(4), E(2), E(1), where several elements share a byte. */
+const tn_shape *tn_plan_unpacked_shape(builder *b, const tn_shape *shape); /* the same without */
+int tn_plan_unpack(builder *b, int from);                                  /* into a new temp */
+void tn_plan_pack(builder *b, int to, int from, const tn_shape *seen);
+
 /* ---- build.c, build_control.c, build_entry.c ---- */
 bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *arguments, tn_plan_value **result);
 bool tn_plan_build_while(builder *b, tn_inst *inst);

@@ -37,6 +37,7 @@ static tn_plan_value *parameter_value(builder *b, const tn_shape *shape, const c
                                                  .number = b->parameters.count});
   TN_PUSH(b->arena, &b->parameters, buffer);
   TN_PUSH(b->arena, &b->parameter_names, name);
+  if (tn_layout_packing(shape) > 1) buffer = tn_plan_unpack(b, buffer);
   return tn_plan_array_value(b, tn_shape_without_layout(b->arena, shape), buffer);
 }
 
@@ -141,7 +142,7 @@ static void copy_results(builder *b, tn_plan_value *root) {
   tn_plan_copy_leaves(b, &to, &from);
 }
 
-/* Order and tiles are all that the plan's offsets know of a layout. */
+/* Order, tiles and elements that share a byte are all that the plan's offsets know of a layout. */
 static bool lies_densely(const tn_shape *shape) {
   const tn_layout *layout = shape->layout;
   if (tn_shape_is_tuple(shape)) {
@@ -152,7 +153,10 @@ static bool lies_densely(const tn_shape *shape) {
   if (!layout) return true;
   for (int i = 0; layout->levels && i < layout->minor_to_major.count; i++)
     if (layout->levels[i].kind != TN_LEVEL_DENSE) return false;
-  return !layout->n_splits && !layout->physical && !layout->metadata_bytes && layout->element_bits % 8 == 0;
+  int packing = tn_layout_packing(shape), room = 8 / packing, bits = tn_type_bits(shape->type);
+  bool fits = packing == 1 ? layout->element_bits % 8 == 0
+                           : bits == room || (bits < room && !tn_type_is_float(shape->type));
+  return !layout->n_splits && !layout->physical && !layout->metadata_bytes && fits;
 }
 
 static bool refuse_layout(builder *b, const tn_inst *inst, const char *what) {
@@ -174,7 +178,8 @@ bool tn_plan_build_entry(builder *b) {
   if (!lies_densely(result)) return refuse_layout(b, entry->root, "result");
   result_buffers(b, result);
   mark_aliases(b);
-  for (int i = 0; i < b->results.count; i++) claim(b, entry->root, i, i);
+  for (int i = 0; i < b->results.count; i++)
+    if (tn_layout_packing(b->buffers.at[b->results.at[i]].shape) == 1) claim(b, entry->root, i, i);
   if (!tn_plan_build_comp(b, entry, arguments, &root)) return false;
   copy_results(b, root);
   return true;

@@ -84,6 +84,10 @@ static bool same_layout(const tn_shape *a, const tn_shape *b) {
 /* to = from, element for element; a kernel where the layouts differ. */
 void tn_plan_copy_buffer(builder *b, int to, int from, const tn_shape *seen) {
   if (b->buffers.at[to].bytes == 0) return;
+  if (tn_layout_packing(b->buffers.at[to].shape) > 1) {
+    tn_plan_pack(b, to, from, seen);
+    return;
+  }
   if (same_layout(b->buffers.at[to].shape, b->buffers.at[from].shape)) {
     tn_step *step = tn_plan_new_step(b, TN_STEP_COPY);
     step->to = to;

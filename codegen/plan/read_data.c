@@ -72,11 +72,13 @@ static bool in_parentheses(tn_reader *r, const char *what, int64_t *value) {
 }
 
 static bool layout_parts(tn_reader *r, tn_layout *layout) {
-  int64_t space = 0;
+  int64_t space = 0, bits = 0;
   if (tn_read_accept_word(r, "T") && !tiles(r, layout)) return false;
   if (tn_read_accept_word(r, "L") && !in_parentheses(r, "tail alignment", &layout->tail_alignment))
     return false;
+  if (tn_read_accept_word(r, "E") && !in_parentheses(r, "bits of an element", &bits)) return false;
   if (tn_read_accept_word(r, "S") && !in_parentheses(r, "memory space", &space)) return false;
+  layout->element_bits = (int)bits;
   layout->memory_space = (int)space;
   return true;
 }

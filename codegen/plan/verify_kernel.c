@@ -159,6 +159,9 @@ static void check_parameters(tn_kernel_check *c) {
     const tn_kernel_buffer *b = &c->kernel->buffers[i];
     if (!tn_shape_is_array(b->shape) || !tn_type_is_native(b->shape->type) || tn_shape_is_dynamic(b->shape))
       tn_kernel_fault(c, "%s: kernels have no %s", b->name, tn_shape_text(c->arena, b->shape));
+    else if (tn_layout_packing(b->shape) > 1)
+      tn_kernel_fault(c, "%s: several elements of %s share a byte: it is passed as bytes", b->name,
+                      tn_shape_text(c->arena, b->shape));
     else if ((b->access == TN_BUFFER_LOCAL) != (i >= c->kernel->n_parameters))
       tn_kernel_fault(c, "%s is neither parameter nor local", b->name);
   }

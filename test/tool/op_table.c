@@ -38,7 +38,7 @@ static void print_types(tn_op op) {
   static const struct {
     tn_type type;
     const char *name;
-  } sets[] = {{TN_PRED, "pred"}, {TN_S32, "integers"}, {TN_F32, "f16, bf16, f32"}, {TN_F64, "f64"}};
+  } sets[] = {{TN_PRED, "pred"}, {TN_S32, "integers"}, {TN_F32, "floats to f32"}, {TN_F64, "f64"}};
   int count = 0;
   for (int i = 0; i < 4; i++)
     if (tn_op_is_native(op, sets[i].type, sets[i].type)) printf("%s %s", count++ ? "," : "", sets[i].name);
