@@ -168,14 +168,21 @@ static bool is_exact(const tn_inst *inst, const tn_lanes *out, const tn_lanes *i
   return sum == r && lost == 0;
 }
 
+/* The modulus; where one part is infinite or no number, the other's. */
+static double size_of(const tn_lanes *out, int i) {
+  if (!out->im) return out->re[i].f;
+  double re = out->re[i].f, im = out->im[i];
+  if (!isfinite(re)) return im;
+  return isfinite(im) ? hypot(re, im) : re;
+}
+
 static void add_own(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   tn_type part = out->im ? tn_type_part(out->type) : out->type;
   double factor =
       in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
   if (factor == 0) return;
   for (int i = 0; i < count; i++)
-    if (!is_exact(inst, out, in, i))
-      out->bound[i] += factor * tn_half_ulp(part, out->im ? hypot(out->re[i].f, out->im[i]) : out->re[i].f);
+    if (!is_exact(inst, out, in, i)) out->bound[i] += factor * tn_half_ulp(part, size_of(out, i));
 }
 
 /* ---- functions of one operand ---- */
@@ -314,7 +321,7 @@ static void apply_two(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, in
 static void give_up_at_infinities(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   bool is_float = tn_type_is_float(out->type) || out->im;
   for (int i = 0; i < count; i++) {
-    bool finite = !is_float || (isfinite(out->re[i].f) && (!out->im || isfinite(out->im[i])));
+    bool finite = !is_float || isfinite(out->re[i].f) || (out->im && isfinite(out->im[i]));
     if (isnan(out->bound[i]) || (!finite && out->bound[i] > 0)) out->bound[i] = INFINITY;
     if (!finite && largest_error(inst, in, i) == 0) out->bound[i] = 0;
   }

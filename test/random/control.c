@@ -5,10 +5,9 @@
 #include "base/number.h"
 #include "test/random/generate.h"
 
-enum { DEEPEST = 2 };
+enum { DEEPEST = 3 };
 
-/* Takes a call that did not come to be apart: its computations go too. */
-static tn_inst *keep_or_remove(generator *g, tn_inst *inst, int count, tn_comp *const *comps) {
+tn_inst *keep_or_remove(generator *g, tn_inst *inst, int count, tn_comp *const *comps) {
   inst = keep(g, inst);
   for (int i = 0; !inst && i < count; i++) tn_comp_remove(comps[i]);
   return inst;
@@ -32,7 +31,7 @@ static tn_inst *several_results(generator *g) {
   return tn_build_tuple(g->comp, NULL, count, results);
 }
 
-static void take_apart(generator *g, tn_inst *inst) {
+void take_apart(generator *g, tn_inst *inst) {
   node tuple = {inst, value_of(g, inst)};
   for (int i = 0; tn_shape_is_tuple(inst->shape) && i < inst->shape->rank; i++) {
     tn_inst *element = begin(g, TN_OP_GET_TUPLE_ELEMENT, inst->shape->elements[i], 1, &tuple);

@@ -18,7 +18,6 @@ static const tn_op exact_unary[] = {TN_OP_ABS,
                                     TN_OP_ROUND_NEAREST_AFZ,
                                     TN_OP_SQRT};
 static const tn_op rounded_unary[] = {TN_OP_SQRT, TN_OP_RSQRT, TN_OP_ABS, TN_OP_NEGATE};
-/* base/math has them in f32; f16 and bf16 go through it. */
 static const tn_op transcendental[] = {TN_OP_EXPONENTIAL, TN_OP_EXPONENTIAL_MINUS_ONE,
                                        TN_OP_LOG,         TN_OP_LOG_PLUS_ONE,
                                        TN_OP_TANH,        TN_OP_LOGISTIC,
@@ -53,15 +52,28 @@ static const tn_op float_binary[] = {TN_OP_ADD,     TN_OP_SUBTRACT, TN_OP_MULTIP
                                      TN_OP_MAXIMUM, TN_OP_MINIMUM,  TN_OP_REMAINDER, TN_OP_ADD};
 static const tn_op transcendental_binary[] = {TN_OP_POWER, TN_OP_ATAN2};
 
+static const tn_op complex_exact[] = {TN_OP_NEGATE, TN_OP_REAL, TN_OP_IMAG};
+static const tn_op complex_unary[] = {
+    TN_OP_ABS,   TN_OP_NEGATE, TN_OP_SIGN,  TN_OP_EXPONENTIAL,  TN_OP_EXPONENTIAL_MINUS_ONE,
+    TN_OP_LOG,   TN_OP_SQRT,   TN_OP_RSQRT, TN_OP_LOG_PLUS_ONE, TN_OP_CBRT,
+    TN_OP_TANH,  TN_OP_SINE,   TN_OP_TAN,   TN_OP_LOGISTIC,     TN_OP_COSINE,
+    TN_OP_ASIN,  TN_OP_ACOS,   TN_OP_ATAN,  TN_OP_SINH,         TN_OP_COSH,
+    TN_OP_ASINH, TN_OP_ACOSH,  TN_OP_ATANH, TN_OP_REAL,         TN_OP_IMAG};
+static const tn_op complex_exact_binary[] = {TN_OP_ADD, TN_OP_SUBTRACT, TN_OP_MULTIPLY};
+static const tn_op complex_binary[] = {TN_OP_ADD,    TN_OP_SUBTRACT, TN_OP_MULTIPLY,
+                                       TN_OP_DIVIDE, TN_OP_POWER,    TN_OP_ATAN2};
+
 static tn_inst *unary(generator *g) {
   node x = pick(g, ANY_CLASS, 0);
   tn_type type = x.inst->shape->type;
   tn_op op = TN_OP_NOT;
   if (class_of(type) == INTEGERS) op = ANY_OF(g, integer_unary);
+  if (class_of(type) == COMPLEXES)
+    op = g->integers && chance(g->dice, 80) ? ANY_OF(g, complex_exact) : ANY_OF(g, complex_unary);
   if (class_of(type) == FLOATS) {
     if (g->integers && chance(g->dice, 80))
       op = ANY_OF(g, exact_unary);
-    else if (chance(g->dice, 70) && type != TN_F64)
+    else if (chance(g->dice, type == TN_F64 ? 30 : 70))
       op = ANY_OF(g, transcendental);
     else
       op = chance(g->dice, 50) ? ANY_OF(g, rounded_unary) : ANY_OF(g, exact_unary);
@@ -77,9 +89,11 @@ static tn_inst *binary(generator *g) {
     op = ANY_OF(g, pred_binary);
   else if (class_of(type) == INTEGERS)
     op = ANY_OF(g, integer_binary);
+  else if (class_of(type) == COMPLEXES)
+    op = g->integers && chance(g->dice, 85) ? ANY_OF(g, complex_exact_binary) : ANY_OF(g, complex_binary);
   else if (g->integers && chance(g->dice, 90))
     op = ANY_OF(g, exact_binary);
-  else if (type != TN_F64 && chance(g->dice, 15))
+  else if (chance(g->dice, type == TN_F64 ? 8 : 15))
     op = ANY_OF(g, transcendental_binary);
   else
     op = ANY_OF(g, float_binary);
@@ -90,7 +104,8 @@ static tn_inst *binary(generator *g) {
 static tn_inst *compare(generator *g) {
   node x = pick(g, ANY_CLASS, 0), operands[2] = {x, pick_like(g, x.inst->shape)};
   tn_inst *inst = begin(g, TN_OP_COMPARE, NULL, 2, operands);
-  inst->attr.compare.direction = (tn_direction)roll(g->dice, 6);
+  bool unordered = class_of(x.inst->shape->type) == COMPLEXES;
+  inst->attr.compare.direction = (tn_direction)roll(g->dice, unordered ? 2 : 6); /* EQ, NE, … */
   if (class_of(x.inst->shape->type) == FLOATS && chance(g->dice, 15)) {
     /* A computed NaN's sign may not be seen. */
     bool given = operands[0].inst->n_operands == 0 && operands[1].inst->n_operands == 0;
@@ -108,7 +123,7 @@ static tn_inst *select_one(generator *g) {
 }
 
 static tn_inst *clamp(generator *g) {
-  node x = pick(g, NUMBERS, 0);
+  node x = pick(g, PREDS | ORDERED_CLASS, 0);
   const tn_shape *shape = x.inst->shape;
   node low = chance(g->dice, 50) ? pick_scalar(g, shape->type) : pick_like(g, shape);
   node high = low.inst->shape->rank == 0 ? pick_scalar(g, shape->type) : pick_like(g, shape);
@@ -129,13 +144,43 @@ static tn_inst *is_finite(generator *g) {
 static tn_inst *reduce_precision(generator *g) {
   node x = pick(g, FLOATS, 0);
   tn_inst *inst = begin(g, TN_OP_REDUCE_PRECISION, NULL, 1, &x);
-  inst->attr.reduce_precision.exponent_bits = between(g->dice, 2, 11);
-  inst->attr.reduce_precision.mantissa_bits = between(g->dice, 1, 23);
+  inst->attr.reduce_precision.exponent_bits = between(g->dice, 1, 12);
+  inst->attr.reduce_precision.mantissa_bits = between(g->dice, 0, 25);
   return keep(g, inst);
+}
+
+static tn_inst *from_parts(generator *g) {
+  node x = pick(g, FLOATS, 0);
+  tn_type type = x.inst->shape->type;
+  if (type != TN_F32 && type != TN_F64) return NULL;
+  return keep(g, begin(g, TN_OP_COMPLEX, NULL, 2, (node[]){x, pick_like(g, x.inst->shape)}));
+}
+
+static tn_type bits_of(tn_type type) {
+  static const tn_type of[] = {[4] = TN_U4, [8] = TN_U8, [16] = TN_U16, [32] = TN_U32, [64] = TN_U64};
+  return of[tn_type_bits(type)];
+}
+
+static tn_inst *stochastic_convert(generator *g) {
+  node x = pick(g, FLOATS, 0);
+  const tn_shape *shape = x.inst->shape;
+  node random = new_input(g, tn_shape_with_type(g->module->arena, shape, bits_of(shape->type)));
+  tn_type to = random_type(g, ORDERED_CLASS);
+  return keep(g, begin(g, TN_OP_STOCHASTIC_CONVERT, tn_shape_with_type(g->module->arena, shape, to), 2,
+                       (node[]){x, random}));
+}
+
+/* Rarely what the common types have none of. */
+static tn_inst *special(generator *g) {
+  bool complex = false;
+  for (int i = 0; i < g->theme->n_types; i++) complex = complex || class_of(g->theme->types[i]) == COMPLEXES;
+  if (complex && chance(g->dice, 80)) return from_parts(g);
+  return g->theme->families & BITS ? stochastic_convert(g) : NULL;
 }
 
 tn_inst *make_elementwise(generator *g) {
   static const weighted_rule rules[] = {{unary, 26}, {binary, 36},  {compare, 8},   {select_one, 8},
-                                        {clamp, 4},  {convert, 14}, {is_finite, 2}, {reduce_precision, 2}};
+                                        {clamp, 4},  {convert, 14}, {is_finite, 2}, {reduce_precision, 2},
+                                        {special, 4}};
   return apply_rule(g, rules, COUNT(rules));
 }

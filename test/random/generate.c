@@ -16,19 +16,27 @@
 
 static double bound_at(const tn_literal *value, int64_t i) { return value->bound ? value->bound[i] : 0; }
 
+/* A complex number's size is its modulus. */
+static double size_at(const tn_literal *value, int64_t i) {
+  tn_type type = value->shape->type, part = tn_type_part(type);
+  const char *at = (const char *)value->data + (size_t)i * tn_type_bytes(type);
+  if (type == part) return fabs(tn_load_float(type, at));
+  return hypot(tn_load_float(part, at), tn_load_float(part, at + tn_type_bytes(part)));
+}
+
 /* Exact everywhere, or, of floats, known well enough that a comparison says something. */
 static bool array_is_sound(generator *g, const tn_literal *value) {
   int64_t count = tn_shape_elements(value->shape), loose = 0, inexact = 0;
   if (count > g->max_elements * 4) return false;
-  bool is_float = tn_type_is_float(value->shape->type);
+  tn_type part = tn_type_part(value->shape->type);
+  bool is_float = tn_type_is_float(part);
+  double tolerance = is_float ? fmax(0.1, 3 * ldexp(1, -tn_float_precision(part))) : 0;
   for (int64_t i = 0; i < count; i++) {
     double bound = bound_at(value, i);
     if (bound == 0) continue;
     if (!is_float || isinf(bound) || isnan(bound)) return false;
-    double x = tn_load_float(value->shape->type,
-                             (const char *)value->data + (size_t)i * tn_type_bytes(value->shape->type));
     inexact++;
-    loose += bound > 0.1 * fabs(x);
+    loose += bound > tolerance * size_at(value, i);
   }
   if (g->integers && inexact) return chance(g->dice, 10);
   return loose * 4 <= count;
@@ -100,8 +108,9 @@ node input_of(generator *g, tn_literal *value) {
 
 node new_input(generator *g, const tn_shape *shape) { return input_of(g, random_literal(g, shape)); }
 
-static bool fits(const node *n, unsigned classes, int min_rank) {
+static bool fits(const generator *g, const node *n, unsigned classes, int min_rank) {
   const tn_shape *shape = n->inst->shape;
+  if (tn_shape_is_dynamic(shape) && !(g->theme->families & DYNAMIC)) return false;
   return tn_shape_is_array(shape) && (class_of(shape->type) & classes) && shape->rank >= min_rank;
 }
 
@@ -111,7 +120,7 @@ node pick(generator *g, unsigned classes, int min_rank) {
       int back = roll(g->dice, g->nodes.count);
       if (chance(g->dice, 50)) back = roll(g->dice, back + 1); /* mostly what is new */
       node *n = &g->nodes.at[g->nodes.count - 1 - back];
-      if (fits(n, classes, min_rank)) return *n;
+      if (fits(g, n, classes, min_rank)) return *n;
     }
   for (;;) {
     const tn_shape *shape = random_shape(g, random_type(g, classes));
@@ -129,7 +138,7 @@ static node spread(generator *g, const tn_shape *shape) {
 }
 
 node pick_like(generator *g, const tn_shape *shape) {
-  const tn_shape *plain = tn_shape_without_layout(g->module->arena, shape);
+  const tn_shape *plain = make_shape(g, shape->type, shape->rank, shape->dims);
   int found = -1, seen = 0;
   for (int i = 0; i < g->nodes.count; i++)
     if (tn_shape_equal(g->nodes.at[i].inst->shape, shape) && roll(g->dice, ++seen) == 0) found = i;
@@ -164,13 +173,22 @@ tn_inst *apply_rule(generator *g, const weighted_rule *rules, int count) {
 }
 
 void grow(generator *g, int count) {
-  static const weighted_rule rules[] = {{make_elementwise, 36},  {make_movement, 26},   {make_gather, 3},
+  static const weighted_rule rules[] = {{make_elementwise, 36},  {make_movement, 24},   {make_indexed, 5},
                                         {make_dot, 7},           {make_convolution, 5}, {make_reduce, 9},
                                         {make_reduce_window, 4}, {make_batch_norm, 2},  {make_tuple, 2},
-                                        {make_map, 2},           {make_call, 4},        {make_while, 2},
-                                        {make_conditional, 2},   {make_pattern, 9},     {make_free, 1}};
-  for (int tries = 0, made = 0; tries < 4 * count && made < count; tries++)
-    if (g->scalars_only ? make_elementwise(g) : apply_rule(g, rules, sizeof rules / sizeof *rules)) made++;
+                                        {make_map, 2},           {make_call, 4},        {make_while, 3},
+                                        {make_conditional, 3},   {make_pattern, 9},     {make_free, 1}};
+  static rule *const families[FAMILIES] = {make_indexed, make_ordered, make_linear,
+                                           make_bits,    make_free,    make_dynamic};
+  for (int tries = 0, made = 0; tries < 4 * count && made < count; tries++) {
+    int family = roll(g->dice, FAMILIES);
+    rule *make = NULL;
+    if (g->scalars_only)
+      make = make_elementwise;
+    else if (g->theme->families >> family & 1 && chance(g->dice, 50))
+      make = families[family];
+    if (make ? make(g) : apply_rule(g, rules, sizeof rules / sizeof *rules)) made++;
+  }
 }
 
 generator called_generator(generator *g, tn_comp *comp) {
@@ -180,6 +198,7 @@ generator called_generator(generator *g, tn_comp *comp) {
                      .comp = comp,
                      .integers = g->integers,
                      .depth = g->depth + 1,
+                     .theme = g->theme,
                      .large = g->large,
                      .max_elements = g->max_elements};
   return inner;
@@ -289,11 +308,28 @@ static void tuple_parameter(generator *g) {
   }
 }
 
+/* A third of the programs have nothing special. */
+static theme random_theme(dice *d) {
+  static const tn_type rare[] = {
+      TN_C64,        TN_C64,        TN_C128,          TN_S4,       TN_U4,     TN_S2,     TN_U2,
+      TN_S1,         TN_U1,         TN_F8E4M3FN,      TN_F8E5M2,   TN_F8E3M4, TN_F8E4M3, TN_F4E2M1FN,
+      TN_F8E4M3FNUZ, TN_F8E5M2FNUZ, TN_F8E4M3B11FNUZ, TN_F8E8M0FNU};
+  theme t = {0};
+  if (chance(d, 33)) return t;
+  if (chance(d, 55)) t.n_types = 1 + roll(d, 2);
+  for (int i = 0; i < t.n_types; i++) t.types[i] = rare[roll(d, sizeof rare / sizeof *rare)];
+  if (t.n_types == 0 || chance(d, 40)) t.families = 1u << roll(d, FAMILIES);
+  if (chance(d, 20)) t.families |= 1u << roll(d, FAMILIES);
+  return t;
+}
+
 void program_generate(program *p, uint64_t seed) {
   dice d = {seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
   literals arguments = {0};
   *p = (program){.seed = seed, .module = tn_module_create("random"), .arena = tn_arena_create()};
-  generator g = {.dice = &d, .arena = p->arena, .module = p->module, .arguments = &arguments};
+  theme theme = random_theme(&d);
+  generator g = {
+      .theme = &theme, .dice = &d, .arena = p->arena, .module = p->module, .arguments = &arguments};
   g.integers = seed % 2 == 0;
   g.large = chance(&d, 2);
   g.max_elements = g.large ? 40000 : chance(&d, 10) ? 4096 : 1024;
@@ -326,41 +362,6 @@ void program_print(tn_text *out, const program *p) {
       tn_text_put(out, "...");
     else
       tn_print_literal(out, p->arguments[i]);
-    tn_text_put(out, "\n");
-  }
-}
-
-static const tn_shape *first_array(const tn_shape *shape) {
-  while (tn_shape_is_tuple(shape) && shape->rank) shape = shape->elements[0];
-  return shape;
-}
-
-void coverage_count(coverage *c, const tn_module *module) {
-  bool seen[TN_OP_COUNT][TN_TYPE_COUNT] = {{false}};
-  TN_FOR_EACH_COMP(module, comp)
-  TN_FOR_EACH_IN_COMP(comp, inst) {
-    const tn_shape *shape =
-        inst->op == TN_OP_COMPARE || inst->op == TN_OP_IS_FINITE ? inst->operands[0]->shape : inst->shape;
-    seen[inst->op][first_array(shape)->type] = true;
-  }
-  for (int op = 0; op < TN_OP_COUNT; op++)
-    for (int type = 0; type < TN_TYPE_COUNT; type++) c->programs[op][type] += seen[op][type];
-}
-
-void coverage_print(tn_text *out, const coverage *c) {
-  static const tn_type types[] = {TN_PRED, TN_S8,  TN_S16, TN_S32,  TN_S64, TN_U8, TN_U16,
-                                  TN_U32,  TN_U64, TN_F16, TN_BF16, TN_F32, TN_F64};
-  tn_text_printf(out, "%-24s", "programs with");
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    tn_text_printf(out, "%6s", tn_type_name(types[i]));
-  tn_text_put(out, "\n");
-  for (int op = 0; op < TN_OP_COUNT; op++) {
-    int64_t total = 0;
-    for (int type = 0; type < TN_TYPE_COUNT; type++) total += c->programs[op][type];
-    if (!total) continue;
-    tn_text_printf(out, "%-24s", tn_ops[op].name);
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-      tn_text_printf(out, "%6lld", (long long)c->programs[op][types[i]]);
     tn_text_put(out, "\n");
   }
 }

@@ -19,6 +19,17 @@ typedef struct {
 
 typedef TN_VEC(tn_literal *) literals;
 
+/* Families of instructions that a program has more of than others. */
+enum { INDEXED = 1, ORDERED = 2, LINEAR = 4, BITS = 8, FREE = 16, DYNAMIC = 32, FAMILIES = 6 };
+
+/* What a program is made of beyond the common: programs that mix everything seldom have
+ * two neighbours of the rare kinds (swarm testing: Groce and others, ISSTA 2012).       */
+typedef struct {
+  unsigned families;
+  tn_type types[4];
+  int n_types;
+} theme;
+
 typedef struct generator {
   dice *dice;
   tn_arena *arena; /* of values */
@@ -29,7 +40,8 @@ typedef struct generator {
   bool integers;       /* floats hold small integers: results are exact */
   bool scalars_only;   /* computations of map */
   int depth;           /* of called computations */
-  bool large;        /* now and then: products over the edges of cache blocks */
+  const theme *theme;
+  bool large; /* now and then: products over the edges of cache blocks */
   int64_t max_elements;
 } generator;
 
@@ -40,7 +52,15 @@ typedef struct {
 } weighted_rule;
 
 /* ---- types and shapes ---- */
-enum { PREDS = 1, INTEGERS = 2, FLOATS = 4, NUMBERS = INTEGERS | FLOATS, ANY_CLASS = 7 };
+enum {
+  PREDS = 1,
+  INTEGERS = 2,
+  FLOATS = 4,
+  COMPLEXES = 8,
+  ORDERED_CLASS = INTEGERS | FLOATS,
+  NUMBERS = INTEGERS | FLOATS | COMPLEXES,
+  ANY_CLASS = 15
+};
 unsigned class_of(tn_type type);
 tn_type random_type(generator *g, unsigned classes);
 const tn_shape *random_shape(generator *g, tn_type type);
@@ -82,7 +102,11 @@ node add_parameter(generator *g, const tn_literal *value);
 /* ---- families: one instruction each, or NULL ---- */
 tn_inst *make_elementwise(generator *g);
 tn_inst *make_movement(generator *g);
-tn_inst *make_gather(generator *g);
+tn_inst *make_indexed(generator *g); /* dynamic-slice, gather; dynamic-update-slice, scatter */
+tn_inst *make_ordered(generator *g); /* sort, topk, scan, select-and-scatter, cumulative windows */
+tn_inst *make_linear(generator *g);  /* cholesky, triangular-solve, fft, ragged-dot, scaled-dot */
+tn_inst *make_bits(generator *g);    /* bitcasts, random numbers */
+tn_inst *make_dynamic(generator *g); /* sizes at run time */
 tn_inst *make_dot(generator *g);
 tn_inst *make_convolution(generator *g);
 tn_inst *make_reduce(generator *g);
@@ -94,6 +118,17 @@ tn_inst *make_while(generator *g);
 tn_inst *make_conditional(generator *g);
 tn_inst *make_tuple(generator *g);
 tn_inst *make_pattern(generator *g); /* several instructions */
-tn_inst *make_free(generator *g);
+tn_inst *make_free(generator *g);    /* what moves nothing */
+
+/* ---- parts of families that others use ---- */
+/* Joins (accumulator, element) -> accumulator for elements of these types. */
+tn_comp *random_reducer(generator *g, int count, const tn_type *types);
+/* The value that leaves others alone, mostly; else anything. */
+node initial_value(generator *g, tn_type type, const tn_comp *reducer);
+/* The elements of a new tuple become nodes. */
+void take_apart(generator *g, tn_inst *inst);
+/* Takes a call that did not come to be apart: its computations go too. */
+tn_inst *keep_or_remove(generator *g, tn_inst *inst, int count, tn_comp *const *comps);
+bool has_nan(const tn_literal *value);
 
 #endif

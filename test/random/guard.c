@@ -30,18 +30,25 @@ static void reserve(guarded *g, size_t capacity) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   capacity = (capacity + page - 1) / page * page;
   if (g->base && capacity <= g->capacity) return;
-  if (g->base) munmap(g->base, g->capacity + page);
-  g->base = mmap(NULL, capacity + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (g->base == MAP_FAILED || mprotect(g->base + capacity, page, PROT_NONE)) abort();
+  if (g->base) munmap(g->base - page, g->capacity + 2 * page);
+  unsigned char *all = mmap(NULL, capacity + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED || mprotect(all + page, capacity, PROT_READ | PROT_WRITE)) abort();
+  g->base = all + page;
   g->capacity = capacity;
 }
 
-/*   base … | MARGIN of pattern | bytes | pattern up to the page's end | no access   */
-void *guarded_place(guarded *g, size_t bytes, size_t alignment) {
+/*   no access | base: bytes | pattern …                               | no access    (first)
+ *   no access | base: …         MARGIN of pattern | bytes | pattern   | no access    (last)   */
+void *guarded_place(guarded *g, size_t bytes, size_t alignment, bool first) {
   reserve(g, bytes + MARGIN + alignment);
+  unsigned char *end = g->base + g->capacity;
   g->bytes = bytes;
-  g->at = g->base + (g->capacity - bytes) / alignment * alignment;
-  memset(g->at - MARGIN, PATTERN, (size_t)(g->base + g->capacity - g->at) + MARGIN);
+  g->at = first ? g->base : g->base + (g->capacity - bytes) / alignment * alignment;
+  if (first)
+    memset(g->at + bytes, PATTERN,
+           (size_t)(end - g->at) < bytes + MARGIN ? (size_t)(end - g->at) - bytes : MARGIN);
+  else
+    memset(g->at - MARGIN, PATTERN, (size_t)(end - g->at) + MARGIN);
   return g->at;
 }
 
@@ -52,7 +59,9 @@ static bool is_pattern(const unsigned char *from, const unsigned char *to) {
 }
 
 bool guarded_intact(const guarded *g) {
-  return is_pattern(g->at - MARGIN, g->at) && is_pattern(g->at + g->bytes, g->base + g->capacity);
+  const unsigned char *end = g->base + g->capacity, *behind = g->at + g->bytes;
+  if (g->at == g->base) return is_pattern(behind, end - behind < MARGIN ? end : behind + MARGIN);
+  return is_pattern(g->at - MARGIN, g->at) && is_pattern(behind, end);
 }
 
 /* ---- crashes ---- */

@@ -75,7 +75,8 @@ static bool read_options(options *o, int argc, char **argv) {
       o->seconds = strtod(argv[++i], NULL);
     else if (!strcmp(name, "--keep"))
       o->keep = argv[++i];
-    else if (!strcmp(name, "--hlo")) o->hlo = argv[++i];
+    else if (!strcmp(name, "--hlo"))
+      o->hlo = argv[++i];
     else if (!strcmp(name, "--targets"))
       split_targets(o, argv[++i]);
     else
@@ -101,8 +102,9 @@ static void report(session *s, program *p, verdict *v) {
   tn_text_printf(&text, "// seed %llu: %s\n// before shrinking: %s\n", (unsigned long long)p->seed,
                  verdict_name(v->kind), v->what);
   if (!s->options.no_shrink) program_shrink(p, v, 6);
-  tn_text_printf(&text, "// -O%d, target %s, schedule seed %llu: %s\n", v->way.level,
-                 v->way.target ? v->way.target : "none", (unsigned long long)v->way.schedule, v->what);
+  tn_text_printf(&text, "// -O%d%s, target %s, schedule seed %llu: %s\n", v->way.level,
+                 v->way.unpassed ? " without passes" : "", v->way.target ? v->way.target : "none",
+                 (unsigned long long)v->way.schedule, v->what);
   program_print(&text, p);
   fwrite(text.bytes, 1, text.length, stdout);
   fflush(stdout);
@@ -112,16 +114,20 @@ static void report(session *s, program *p, verdict *v) {
 
 /* ---- one program ---- */
 
-/* The chosen schedule and a random one as native code, two more through the interpreter. */
+/* The chosen schedule or a random one as native code, now and then both; others through
+ * the interpreter, and the module as it is.                                            */
 static int draw_ways(const session *s, uint64_t seed, way *ways) {
+  static const int levels[] = {2, 2, 2, 0, 0, 1, 3};
   dice d = {seed ^ UINT64_C(0x5eed)};
   for (int i = 0; i < 4; i++) {
     const char *target = s->options.targets[roll(&d, s->options.n_targets)];
-    ways[i] =
-        (way){.level = roll(&d, 4), .target = target, .schedule = 1 + draw(&d) % 1000000, .native = i < 2};
+    ways[i] = (way){.level = levels[roll(&d, 7)], .target = target, .schedule = 1 + draw(&d) % 1000000};
   }
-  ways[0].schedule = 0;
-  ways[0].level = 2;
+  ways[0].native = true;
+  ways[1].native = chance(&d, 40);
+  if (chance(&d, 50)) ways[0].schedule = 0;
+  ways[3].unpassed = true;
+  ways[3].level = 0;
   return 4;
 }
 
@@ -134,6 +140,7 @@ static bool run_one(session *s, program *p) {
   for (int i = 0; i < count; i++) {
     check_program(p, &ways[i], &v);
     if (v.kind == REFUSED) {
+      if (ways[i].unpassed) continue; /* passes expand what plans have no form for */
       s->refused++;
       if (s->options.verbose) printf("seed %llu: refused: %s\n", (unsigned long long)p->seed, v.what);
       return true;
@@ -165,14 +172,16 @@ static void read_program(const session *s, program *p, uint64_t seed) {
   p->n_arguments = p->module->entry->parameters.count;
   p->arguments = TN_NEW_ARRAY(p->arena, tn_literal *, p->n_arguments);
   for (int i = 0; i < p->n_arguments; i++)
-    p->arguments[i] =
-        tn_literal_random(p->arena, p->module->entry->parameters.at[i]->shape, seed, (uint64_t)i, seed % 2 == 0);
+    p->arguments[i] = tn_literal_random(p->arena, p->module->entry->parameters.at[i]->shape, seed,
+                                        (uint64_t)i, seed % 2 == 0);
 }
 
 static void run_seed(session *s, uint64_t seed) {
   program p;
-  if (s->options.hlo) read_program(s, &p, seed);
-  else program_generate(&p, seed);
+  if (s->options.hlo)
+    read_program(s, &p, seed);
+  else
+    program_generate(&p, seed);
   s->programs++;
   if (s->options.verbose) {
     printf("seed %llu\n", (unsigned long long)seed);

@@ -1,6 +1,6 @@
 /* What networks are made of, several instructions at once: normalised rows, products
  * with what follows them. Single random instructions seldom meet in these ways, and
- * they are what the plan makes one kernel of. And instructions that move nothing.
+ * they are what the plan makes one kernel of.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -108,31 +108,3 @@ static tn_inst *epilogue(generator *g) {
 }
 
 tn_inst *make_pattern(generator *g) { return chance(g->dice, 45) ? normalise(g) : epilogue(g); }
-
-/* ---- what moves nothing ---- */
-
-static tn_inst *barrier(generator *g) {
-  node x = pick(g, ANY_CLASS, 0);
-  return keep(g, begin(g, TN_OP_OPT_BARRIER, NULL, 1, &x));
-}
-
-static tn_inst *dimension_size(generator *g) {
-  node x = pick(g, ANY_CLASS, 1);
-  int64_t dim = roll(g->dice, x.inst->shape->rank);
-  tn_inst *inst = begin(g, TN_OP_GET_DIMENSION_SIZE, make_shape(g, TN_S32, 0, NULL), 1, &x);
-  inst->attr.dimensions.dims = make_dims(g, 1, &dim);
-  return keep(g, inst);
-}
-
-static tn_inst *all_reduce(generator *g) {
-  node x = pick(g, NUMBERS, 0);
-  tn_comp *comp = tn_build_binary_comp(g->module, TN_OP_ADD, x.inst->shape->type);
-  tn_inst *inst = begin(g, TN_OP_ALL_REDUCE, NULL, 1, &x);
-  tn_inst_set_called(inst, 1, &comp);
-  return keep(g, inst);
-}
-
-tn_inst *make_free(generator *g) {
-  static const weighted_rule rules[] = {{barrier, 3}, {dimension_size, 1}, {all_reduce, 1}};
-  return apply_rule(g, rules, 3);
-}

@@ -40,14 +40,15 @@ void coverage_print(tn_text *out, const coverage *c);
 
 /* ---- memory with edges ---- */
 
-/* Places `bytes` against the end of readable memory, as far as `alignment` lets it:
- * an access beyond faults. What lies around it is filled with a pattern.          */
+/* Places `bytes` between pages without access: against the first, or against the last as
+ * far as `alignment` lets them; an access beyond faults. On the other side stands a
+ * pattern.                                                                              */
 typedef struct {
   unsigned char *base;
   size_t capacity, bytes;
   unsigned char *at;
 } guarded;
-void *guarded_place(guarded *g, size_t bytes, size_t alignment);
+void *guarded_place(guarded *g, size_t bytes, size_t alignment, bool first);
 bool guarded_intact(const guarded *g); /* the pattern is still there */
 
 /* Runs `work`. Returns 0, or the signal that ended it (SIGALRM: it took too long). */
@@ -73,6 +74,7 @@ typedef struct {
   const char *target;
   uint64_t schedule; /* plan's schedule_seed; 0: the chosen schedule */
   bool native;       /* as far as native code, else as far as the interpreter */
+  bool unpassed;     /* the plan of the module as it is */
 } way;
 
 typedef struct {

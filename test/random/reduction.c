@@ -18,6 +18,7 @@ static tn_op monoid(generator *g, tn_type type) {
                                       TN_OP_MINIMUM, TN_OP_AND, TN_OP_OR,       TN_OP_XOR};
   static const tn_op of_preds[] = {TN_OP_AND,     TN_OP_OR,  TN_OP_XOR,     TN_OP_MAXIMUM,
                                    TN_OP_MINIMUM, TN_OP_ADD, TN_OP_MULTIPLY};
+  if (class_of(type) == COMPLEXES) return chance(g->dice, 80) ? TN_OP_ADD : TN_OP_MULTIPLY;
   if (type == TN_PRED) return of_preds[roll(g->dice, COUNT(of_preds))];
   if (class_of(type) == INTEGERS) return of_integers[roll(g->dice, COUNT(of_integers))];
   return of_floats[roll(g->dice, COUNT(of_floats))];
@@ -70,18 +71,23 @@ static tn_comp *one(generator *g, tn_type type) {
   return tn_build_binary_comp(g->module, monoid(g, type), type);
 }
 
-/* The value that leaves others alone, mostly; else anything. */
-static node initial(generator *g, tn_type type, const tn_comp *reducer) {
+tn_comp *random_reducer(generator *g, int count, const tn_type *types) {
+  return count == 1 ? one(g, types[0]) : several(g, count, types);
+}
+
+node initial_value(generator *g, tn_type type, const tn_comp *reducer) {
   tn_op op;
   const tn_shape *shape = make_shape(g, type, 0, NULL);
   if (chance(g->dice, 35) || !tn_comp_is_binary(reducer, &op)) return new_input(g, shape);
   tn_literal *value = random_literal(g, shape);
+  tn_type part = tn_type_part(type);
   double number = op == TN_OP_MULTIPLY ? 1 : 0;
   if (tn_type_is_float(type) && op == TN_OP_MAXIMUM) number = -INFINITY;
   if (tn_type_is_float(type) && op == TN_OP_MINIMUM) number = INFINITY;
-  if (tn_type_is_float(type))
-    tn_store_float(type, (void *)value->data, number);
-  else if (op == TN_OP_ADD || op == TN_OP_MULTIPLY)
+  if (tn_type_is_float(part)) {
+    tn_store_float(part, (void *)value->data, number);
+    if (part != type) tn_store_float(part, (char *)value->data + tn_type_bytes(part), 0);
+  } else if (op == TN_OP_ADD || op == TN_OP_MULTIPLY)
     tn_store_integer(type, (void *)value->data, (int64_t)number);
   return input_of(g, value);
 }
@@ -98,7 +104,7 @@ static bool draw_reduction(generator *g, reduction *r) {
   tn_type types[3] = {x.inst->shape->type};
   r->operands[0] = x;
   r->count = chance(g->dice, 75) ? 1 : 2 + (roll(g->dice, 4) == 0);
-  bool arg = r->count == 2 && class_of(types[0]) != PREDS && chance(g->dice, 50);
+  bool arg = r->count == 2 && (class_of(types[0]) & ORDERED_CLASS) && chance(g->dice, 50);
   for (int i = 1; i < r->count; i++) {
     types[i] = arg ? random_type(g, INTEGERS) : random_type(g, ANY_CLASS);
     const tn_shape *shape = tn_shape_with_type(g->module->arena, x.inst->shape, types[i]);
@@ -110,22 +116,15 @@ static bool draw_reduction(generator *g, reduction *r) {
     } else
       r->operands[i] = pick_like(g, shape);
   }
-  r->comp = r->count == 1 ? one(g, types[0])
-            : arg         ? arg_max(g, types[0], types[1])
-                          : several(g, r->count, types);
-  for (int i = 0; i < r->count; i++) r->operands[r->count + i] = initial(g, types[i], r->comp);
+  r->comp = arg ? arg_max(g, types[0], types[1]) : random_reducer(g, r->count, types);
+  for (int i = 0; i < r->count; i++) r->operands[r->count + i] = initial_value(g, types[i], r->comp);
   return true;
 }
 
 static tn_inst *keep_reduction(generator *g, tn_inst *inst, const reduction *r) {
   inst = keep(g, inst);
   if (!inst && !r->comp->callers.count) tn_comp_remove(r->comp);
-  for (int i = 0; inst && r->count > 1 && i < r->count; i++) {
-    node tuple = {inst, value_of(g, inst)};
-    tn_inst *element = begin(g, TN_OP_GET_TUPLE_ELEMENT, inst->shape->elements[i], 1, &tuple);
-    element->attr.index.index = i;
-    keep(g, element);
-  }
+  if (inst) take_apart(g, inst);
   return inst;
 }
 
@@ -237,11 +236,6 @@ tn_inst *make_batch_norm(generator *g) {
   inst->attr.batch_norm.epsilon = chance(g->dice, 50) ? 1e-3 : 0.5;
   inst->attr.batch_norm.feature_index = feature;
   inst = keep(g, inst);
-  for (int i = 0; inst && tn_shape_is_tuple(inst->shape) && i < inst->shape->rank; i++) {
-    node tuple = {inst, value_of(g, inst)};
-    tn_inst *element = begin(g, TN_OP_GET_TUPLE_ELEMENT, inst->shape->elements[i], 1, &tuple);
-    element->attr.index.index = i;
-    keep(g, element);
-  }
+  if (inst) take_apart(g, inst);
   return inst;
 }

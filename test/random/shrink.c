@@ -344,8 +344,9 @@ static bool plain_argument(shrinking *s, int number, int value) {
   tn_type type = old->shape->type;
   for (int64_t i = 0, n = tn_shape_elements(old->shape); i < n; i++) {
     char *element = (char *)literal->data + (size_t)i * tn_type_bytes(type);
-    if (tn_type_is_float(type))
-      tn_store_float(type, element, value);
+    tn_type part = tn_type_part(type);
+    if (tn_type_is_float(part))
+      tn_store_float(part, element, value);
     else
       tn_store_integer(type, element, value);
   }
