@@ -144,12 +144,14 @@ static bool agree(work *w, verdict_kind kind, const char *where, int number, con
   return true;
 }
 
-static bool has_batch_norm(const tn_module *module) {
+/* Has it an instruction that a pass writes out as others, which round elsewhere? */
+static bool is_written_out(const tn_module *module) {
+  static const tn_op ops[] = {TN_OP_BATCH_NORM_TRAINING, TN_OP_BATCH_NORM_INFERENCE, TN_OP_BATCH_NORM_GRAD,
+                              TN_OP_FFT,                 TN_OP_RAGGED_DOT,           TN_OP_SCALED_DOT};
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst)
-  if (inst->op == TN_OP_BATCH_NORM_TRAINING || inst->op == TN_OP_BATCH_NORM_INFERENCE ||
-      inst->op == TN_OP_BATCH_NORM_GRAD)
-    return true;
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+    if (inst->op == ops[i]) return true;
   return false;
 }
 
@@ -163,7 +165,7 @@ static bool evaluate(work *w) {
   return w->expected || failed(w);
 }
 
-/* Exact, but where batch normalisation becomes what it stands for. */
+/* Exact, but where something becomes what it stands for. */
 static bool run_passes(work *w) {
   w->step = "passes";
   tn_pass_record *records;
@@ -177,7 +179,7 @@ static bool run_passes(work *w) {
   tn_literal *after =
       tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
   if (!after) return failed(w);
-  bool inexact = has_batch_norm(w->program->module);
+  bool inexact = is_written_out(w->program->module);
   for (int i = 0; i < tn_shape_leaves(w->expected->shape); i++)
     if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), tn_literal_leaf(w->expected, i),
                inexact))
@@ -427,4 +429,19 @@ void check_program(const program *p, const way *way, verdict *v) {
   work w = {.program = p, .v = v};
   *v = (verdict){.way = *way};
   run_protected(&w, check);
+}
+
+int draw_ways(uint64_t seed, const char *const *targets, int n_targets, way *ways) {
+  static const int levels[] = {2, 2, 2, 0, 0, 1, 3};
+  dice d = {seed ^ UINT64_C(0x5eed)};
+  for (int i = 0; i < 4; i++) {
+    const char *target = targets[roll(&d, n_targets)];
+    ways[i] = (way){.level = levels[roll(&d, 7)], .target = target, .schedule = 1 + draw(&d) % 1000000};
+  }
+  ways[0].native = true;
+  ways[1].native = chance(&d, 40);
+  if (chance(&d, 50)) ways[0].schedule = 0;
+  ways[3].unpassed = true;
+  ways[3].level = 0;
+  return 4;
 }

@@ -114,29 +114,12 @@ static void report(session *s, program *p, verdict *v) {
 
 /* ---- one program ---- */
 
-/* The chosen schedule or a random one as native code, now and then both; others through
- * the interpreter, and the module as it is.                                            */
-static int draw_ways(const session *s, uint64_t seed, way *ways) {
-  static const int levels[] = {2, 2, 2, 0, 0, 1, 3};
-  dice d = {seed ^ UINT64_C(0x5eed)};
-  for (int i = 0; i < 4; i++) {
-    const char *target = s->options.targets[roll(&d, s->options.n_targets)];
-    ways[i] = (way){.level = levels[roll(&d, 7)], .target = target, .schedule = 1 + draw(&d) % 1000000};
-  }
-  ways[0].native = true;
-  ways[1].native = chance(&d, 40);
-  if (chance(&d, 50)) ways[0].schedule = 0;
-  ways[3].unpassed = true;
-  ways[3].level = 0;
-  return 4;
-}
-
 static bool run_one(session *s, program *p) {
   verdict v;
   way ways[4];
   check_text(p, &v);
   if (v.kind != SAME) return report(s, p, &v), false;
-  int count = draw_ways(s, p->seed, ways);
+  int count = draw_ways(p->seed, s->options.targets, s->options.n_targets, ways);
   for (int i = 0; i < count; i++) {
     check_program(p, &ways[i], &v);
     if (v.kind == REFUSED) {

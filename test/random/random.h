@@ -83,6 +83,10 @@ typedef struct {
   char what[1024]; /* what differs, where, both values; or the message */
 } verdict;
 
+/* The ways that a seed's program goes, 4 at most: the chosen schedule or a random one as
+ * native code, now and then both; others through the interpreter, and the module as it is. */
+int draw_ways(uint64_t seed, const char *const *targets, int n_targets, way *ways);
+
 const char *verdict_name(verdict_kind kind);
 /* Everything that `way` says. */
 void check_program(const program *p, const way *way, verdict *v);
