@@ -97,7 +97,7 @@ void plant_nothing(void) {
 static void plant_maximum(void) { planted.op = TN_OP_MAXIMUM; }
 static void plant_subtract(void) { planted.op = TN_OP_SUBTRACT; }
 static void plant_select(void) { planted.op = TN_OP_SELECT; }
-static void plant_logistic(void) { planted.op = TN_OP_LOGISTIC; }
+static void plant_multiply(void) { planted.op = TN_OP_MULTIPLY; }
 static void plant_join(void) { planted.join = true; }
 static void plant_tail(void) { planted.tail = true; }
 static void plant_identity(void) { planted.identity = true; }
@@ -109,7 +109,7 @@ const planted_fault planted_faults[] = {
     {"emitter: a lane of maximum", plant_maximum},
     {"emitter: a lane of subtract", plant_subtract},
     {"emitter: a lane of select", plant_select},
-    {"emitter: a lane of logistic", plant_logistic},
+    {"emitter: a lane of multiply", plant_multiply},
     {"emitter: the join of sums", plant_join},
     {"schedule: the tail of vector loops", plant_tail},
     {"schedule: ordered reduces are split", plant_order},
