@@ -587,7 +587,7 @@ const tn_expr *tn_lower_let_of(const tn_lowering *l, int value) {
 }
 
 int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row) {
-  for (int i = 0; i < l->sorts.count; i++) {
+  for (int i = 0; i < l->sorts.count && !l->guards.count; i++) {
     const sorted *s = &l->sorts.at[i];
     if (s->inst == inst && s->output == output && depth_of(l, s->frame) >= 0 &&
         same_position(s->row, row, element_rank(inst)))
@@ -597,7 +597,8 @@ int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, 
 }
 
 void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local) {
-  TN_PUSH(l->arena, &l->sorts, ((sorted){inst, output, row, l->frames[l->n_frames - 1].id, local}));
+  int frame = l->local_frame.at[local - LOCAL_BASE];
+  TN_PUSH(l->arena, &l->sorts, ((sorted){inst, output, row, frame, local}));
 }
 
 const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at) {

@@ -119,7 +119,7 @@ int tn_lower_value(tn_lowering *l, const char *prefix, tn_type type);
 int tn_lower_local(tn_lowering *l, tn_type type, int64_t size, int outward);
 const tn_expr *tn_lower_load_local(tn_lowering *l, int local, const tn_index *at);
 const tn_expr *tn_lower_let_of(const tn_lowering *l, int value); /* NULL: it is no let */
-/* The local with the sorted row of an output; -1: it has not been sorted here. */
+/* The local with the whole row of an output of a sort or a running sum; -1: there is none here. */
 int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row);
 void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local);
 

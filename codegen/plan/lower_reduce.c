@@ -153,10 +153,95 @@ static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduc
   }
 }
 
+/* ---- running sums ---- */
+
+static bool is_plain(const tn_window_dim *w) {
+  return w->stride == 1 && w->lhs_dilation == 1 && w->rhs_dilation == 1 && !w->reversal;
+}
+
+/* The dim that the window spans as a whole, so that result i is made of elements 0 … i (or
+ * i … n - 1: from the end); -1: it does not. From the end the order of joins is another
+ * than the window's: only what is one join may run so.                                  */
+static int cumulative_dim(const tn_inst *inst, const reduction *r, bool *from_end) {
+  const tn_shape *shape = inst->operands[0]->shape;
+  int dim = -1;
+  tn_op op;
+  for (int d = 0; d < shape->rank; d++) {
+    const tn_window_dim *w = &inst->attr.window.window.at[d];
+    int64_t n = shape->dims[d], pad = w->pad_low + w->pad_high;
+    if (!is_plain(w)) return -1;
+    if (w->size == 1 && !w->pad_low && !w->pad_high) continue;
+    if (dim >= 0 || n < 2 || w->size != n || pad != n - 1 || (w->pad_low && w->pad_high)) return -1;
+    dim = d;
+    *from_end = w->pad_high > 0;
+  }
+  if (dim < 0 || !*from_end) return dim;
+  bool one = r->count == 1 && tn_comp_is_binary(inst->called[0], &op) && tn_join_of_op(op) != TN_JOIN_ORDERED;
+  return one ? dim : -1;
+}
+
+static void store_row(tn_lowering *l, int local, const tn_index *place, const tn_expr *value) {
+  tn_stmt *store = tn_stmt_new(tn_lower_arena(l), TN_STMT_STORE);
+  store->buffer = local;
+  store->at = tn_arena_copy(tn_lower_arena(l), &place, sizeof place);
+  store->expr = value;
+  tn_lower_append(l, store);
+}
+
+/* reduce k:n { let v = s + x[k]  e[k] = v  s from 0 = v }: in the window's own order, from
+ * the initial value on; n joins for n results.                                            */
+static bool fill_row(tn_lowering *l, tn_inst *inst, const reduction *r, tn_position row, int dim,
+                     bool from_end) {
+  tn_arena *arena = tn_lower_arena(l);
+  const tn_shape *shape = inst->operands[0]->shape;
+  tn_open_reduce reduce;
+  if (!tn_lower_open_reduce(l, inst, row, 1, &shape->dims[dim], NULL, r->count, r->accumulator,
+                            inst->operands + r->count, &reduce))
+    return false;
+  const tn_index **from = tn_arena_copy(arena, row, sizeof *row * (size_t)shape->rank);
+  const tn_index *k = tn_index_dim(arena, reduce.dims[0]);
+  if (from_end)
+    k = tn_index_add(arena, tn_index_constant(arena, shape->dims[dim] - 1), tn_index_scale(arena, k, -1));
+  from[dim] = k;
+  const tn_expr *elements[MAX_RESULTS], *updates[MAX_RESULTS];
+  for (int i = 0; i < r->count; i++) {
+    elements[i] = tn_lower_element(l, inst->operands[i], from);
+    if (!elements[i]) return false;
+  }
+  if (!update(l, inst, r, &reduce, elements, updates)) return false;
+  for (int i = 0; i < r->count; i++) {
+    tn_type type = (tn_shape_is_tuple(inst->shape) ? inst->shape->elements[i] : inst->shape)->type;
+    int local = tn_lower_local(l, type, shape->dims[dim], 1);
+    updates[i] = tn_lower_share(l, updates[i]);
+    store_row(l, local, k, tn_expr_convert(arena, type, updates[i]));
+    tn_lower_remember_sort(l, inst, i, row, local);
+  }
+  tn_lower_close_reduce(l, &reduce, updates);
+  return true;
+}
+
+static const tn_expr *lower_cumulative(tn_lowering *l, tn_inst *inst, const reduction *r, tn_position at,
+                                       int output, int dim, bool from_end) {
+  const tn_index **row =
+      tn_arena_copy(tn_lower_arena(l), at, sizeof *at * (size_t)inst->operands[0]->shape->rank);
+  row[dim] = tn_index_constant(tn_lower_arena(l), 0);
+  int local = tn_lower_recall_sort(l, inst, output, row);
+  if (local < 0) {
+    if (!fill_row(l, inst, r, row, dim, from_end)) return NULL;
+    local = tn_lower_recall_sort(l, inst, output, row);
+  }
+  return tn_lower_load_local(l, local, at[dim]);
+}
+
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output) {
   const tn_expr *known = tn_lower_recall(l, inst, output, at);
   reduction r;
   if (known || !describe(l, inst, &r)) return known;
+  bool from_end;
+  int whole = inst->attr.window.window.count == inst->operands[0]->shape->rank
+                  ? cumulative_dim(inst, &r, &from_end)
+                  : -1;
+  if (whole >= 0) return lower_cumulative(l, inst, &r, at, output, whole, from_end);
   int rank = inst->operands[0]->shape->rank;
   if (inst->attr.window.window.count != rank) return tn_lower_fail(l, inst, false);
   int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, rank);

@@ -226,10 +226,36 @@ static void schedule_leaf(tree *t, const tn_stmt *stmt) {
 
 /* ---- scans ---- */
 
-static bool holds_scan(const tn_kernel *kernel, const tn_stmt *stmt) {
-  for (const tn_stmt *child = stmt->body; child; child = child->next)
-    if (tn_is_scan(kernel, child) || holds_scan(kernel, child)) return true;
+static bool stores(const tn_stmt *body) {
+  for (const tn_stmt *s = body; s; s = s->next)
+    if (s->kind == TN_STMT_STORE) return true;
   return false;
+}
+
+/* Scans, and reduces whose stores make them one. */
+static bool holds_scan(const tn_kernel *kernel, const tn_stmt *stmt) {
+  for (const tn_stmt *child = stmt->body; child; child = child->next) {
+    bool running = child->kind == TN_STMT_REDUCE && stores(child->body) && !tn_reduce_splits(kernel, child);
+    if (running || tn_is_scan(kernel, child) || holds_scan(kernel, child)) return true;
+  }
+  return false;
+}
+
+/* Accesses to what each iteration of `stmt` has for itself are left out: inside a vector dim
+ * those lie side by side. Returns the bytes of one iteration.                             */
+static int64_t drop_own_locals(const tree *t, const tn_stmt *stmt, tn_accesses *accesses) {
+  int64_t bytes = 0;
+  for (const tn_stmt *child = stmt->body; child; child = child->next) {
+    bytes += drop_own_locals(t, child, accesses);
+    if (child->kind != TN_STMT_LOCAL) continue;
+    const tn_shape *shape = t->kernel->buffers[child->buffer].shape;
+    bytes += tn_shape_elements(shape) * (int64_t)tn_type_bytes(shape->type);
+    int kept = 0;
+    for (int i = 0; i < accesses->count; i++)
+      if (accesses->at[i].buffer != child->buffer) accesses->at[kept++] = accesses->at[i];
+    accesses->count = kept;
+  }
+  return bytes;
 }
 
 /* Would some nest below become vectors along a dim of its own? */
@@ -258,9 +284,11 @@ static bool vector_around_scans(tree *t, const tn_stmt *stmt) {
   int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
   tn_accesses accesses = {0};
   tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
+  int64_t bytes = drop_own_locals(t, stmt, &accesses);
   int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
-  if (dim >= 0) set_vector(t, dim, lanes, 2);
-  return dim >= 0;
+  if (dim < 0 || bytes * lanes > t->target->l2_bytes / 2) return false;
+  set_vector(t, dim, lanes, 2 * bytes * lanes > t->target->l2_bytes / 2 ? 1 : 2);
+  return true;
 }
 
 static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {

@@ -22,6 +22,8 @@
  */
 #include "codegen/plan/verify.h"
 
+#include <stdlib.h>
+
 /* Which nest each nest and each local stands in. */
 typedef struct {
   const tn_stmt *stmt, *nest;
@@ -86,19 +88,21 @@ static int dims_around(const stores *s, const tn_stmt *nest, const tn_stmt *home
   return never ? -1 : count;
 }
 
+/* Scales may be negative: a dim that runs from its end. */
 static bool covers(const stores *s, const tn_index *at, const int *dims, int n_dims, int64_t elements) {
-  int64_t reach = 1;
+  int64_t reach = 1, first = 0;
   for (int step = 0; step < n_dims; step++) {
     int next = -1;
     for (int i = 0; i < n_dims; i++)
-      if (scale_of(at, dims[i]) == reach) next = dims[i];
+      if (llabs(scale_of(at, dims[i])) == reach) next = dims[i];
     if (next < 0) return false;
+    if (scale_of(at, next) < 0) first += reach * (s->kernel->dims[next].size - 1);
     reach *= s->kernel->dims[next].size;
   }
   int varying = 0;
   for (int i = 0; i < at->n_terms; i++)
     varying += at->terms[i].kind != TN_TERM_DIM || s->kernel->dims[at->terms[i].dim].size != 1;
-  return reach == elements && at->constant == 0 && varying == n_dims;
+  return reach == elements && at->constant == first && varying == n_dims;
 }
 
 /* The bit of the constant that the store has as its last index, among those of the dim: 0,
