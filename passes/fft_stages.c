@@ -34,36 +34,30 @@ static tn_inst *box(const tn_fft *f, tn_inst *array, const int64_t *starts, cons
   return array;
 }
 
-/* The real (0) or imaginary (1) parts of x[outer, k, m, rest]: [outer, m, rest]. */
+/* x seen as the stage reads it: one array, whose slices are the parts. */
+static tn_signal viewed(const tn_fft *f, tn_signal x, const split *s) {
+  int64_t dims[5] = {2, s->outer, s->r, s->m, s->rest}, pairs[5] = {s->outer, s->r, s->m, 2, s->rest};
+  bool one = x.form == TN_FFT_COMPLEX || x.form == TN_FFT_REAL;
+  const int64_t *at = x.form == TN_FFT_PAIRS ? pairs : one ? dims + 1 : dims;
+  return (tn_signal){tn_make_reshape(&f->site, x.array, one ? 4 : 5, at), x.form};
+}
+
+/* The real (0) or imaginary (1) parts of x[outer, k, m, rest], which is viewed: [outer, m, rest]. */
 static tn_inst *part(const tn_fft *f, tn_signal x, const split *s, int64_t k, int which) {
   const tn_site *site = &f->site;
-  int64_t result[3] = {s->outer, s->m, s->rest};
+  int64_t starts[5] = {which, 0, k, 0, 0}, sizes[5] = {1, s->outer, 1, s->m, s->rest};
+  int64_t pair_starts[5] = {0, k, 0, which, 0}, pair_sizes[5] = {s->outer, 1, s->m, 1, s->rest};
   tn_inst *piece = NULL;
   switch (x.form) {
   case TN_FFT_COMPLEX:
-  case TN_FFT_REAL: {
-    int64_t dims[4] = {s->outer, s->r, s->m, s->rest}, starts[4] = {0, k, 0, 0},
-            sizes[4] = {s->outer, 1, s->m, s->rest};
-    piece = box(f, tn_make_reshape(site, x.array, 4, dims), starts, sizes);
-    if (x.form == TN_FFT_COMPLEX) piece = tn_make_unary(site, which ? TN_OP_IMAG : TN_OP_REAL, piece);
-    if (x.form == TN_FFT_REAL && which)
-      piece = tn_make_spread(site, tn_make_float(site, f->type, 0), piece->shape);
-    break;
+  case TN_FFT_REAL: piece = box(f, x.array, starts + 1, sizes + 1); break;
+  case TN_FFT_PLANES: piece = box(f, x.array, starts, sizes); break;
+  case TN_FFT_PAIRS: piece = box(f, x.array, pair_starts, pair_sizes); break;
   }
-  case TN_FFT_PLANES: {
-    int64_t dims[5] = {2, s->outer, s->r, s->m, s->rest}, starts[5] = {which, 0, k, 0, 0};
-    int64_t sizes[5] = {1, s->outer, 1, s->m, s->rest};
-    piece = box(f, tn_make_reshape(site, x.array, 5, dims), starts, sizes);
-    break;
-  }
-  case TN_FFT_PAIRS: {
-    int64_t dims[5] = {s->outer, s->r, s->m, 2, s->rest}, starts[5] = {0, k, 0, which, 0};
-    int64_t sizes[5] = {s->outer, 1, s->m, 1, s->rest};
-    piece = box(f, tn_make_reshape(site, x.array, 5, dims), starts, sizes);
-    break;
-  }
-  }
-  return tn_make_reshape(site, piece, 3, result);
+  if (x.form == TN_FFT_COMPLEX) piece = tn_make_unary(site, which ? TN_OP_IMAG : TN_OP_REAL, piece);
+  if (x.form == TN_FFT_REAL && which)
+    piece = tn_make_spread(site, tn_make_float(site, f->type, 0), piece->shape);
+  return tn_make_reshape(site, piece, 3, (int64_t[]){s->outer, s->m, s->rest});
 }
 
 static tn_parts parts_at(const tn_fft *f, tn_signal x, const split *s, int64_t k) {
@@ -73,7 +67,7 @@ static tn_parts parts_at(const tn_fft *f, tn_signal x, const split *s, int64_t k
 
 tn_parts tn_fft_parts(const tn_fft *f, tn_signal x, const tn_fft_dim *dim) {
   split whole = {dim->outer, 1, dim->length, dim->inner};
-  return parts_at(f, x, &whole, 0);
+  return parts_at(f, viewed(f, x, &whole), &whole, 0);
 }
 
 /* `count` pieces of [outer, m, rest] side by side: [outer, m, count, rest]. */
@@ -147,6 +141,7 @@ static tn_point *twiddles(const tn_fft *f, const tn_roots *roots, int64_t j, int
 }
 
 static void butterfly_stage(const tn_fft *f, tn_signal x, const split *s, tn_parts *y) {
+  x = viewed(f, x, s);
   for (int64_t k = 0; k < s->r; k++) y[k] = parts_at(f, x, s, k);
   tn_parts_butterfly(f, (int)s->r, y);
   tn_roots roots = tn_roots_of(f->scratch, s->r * s->m);

@@ -48,7 +48,7 @@ void tn_fuser_join(tn_fuser *f, tn_inst *inst, int group, tn_fused_place place, 
 }
 
 int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero) {
-  TN_PUSH(f->scratch, &f->groups, ((tn_group_plan){kind, root, hero, 0}));
+  TN_PUSH(f->scratch, &f->groups, ((tn_group_plan){.kind = kind, .root = root, .hero = hero}));
   tn_fuser_node(f, root)->is_root = true;
   const tn_shape *shape = tn_shape_is_tuple(root->shape) ? root->shape->elements[0] : root->shape;
   tn_fuser_join(f, root, f->groups.count - 1, TN_PLACE_STORE, (double)tn_shape_elements(shape));
@@ -58,7 +58,7 @@ int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero)
 /* ---- what may be fused ---- */
 
 static bool is_native(tn_type type) {
-  return type == TN_PRED || tn_type_is_float(type) || tn_type_is_integer(type);
+  return type == TN_PRED || tn_type_is_float(type) || tn_type_is_integer(type) || tn_type_is_complex(type);
 }
 
 bool tn_fusible_array(const tn_inst *inst) {
@@ -88,6 +88,27 @@ bool tn_fusible(const tn_inst *inst) {
 
 bool tn_fusible_constant(const tn_inst *inst) {
   return inst->op == TN_OP_CONSTANT && tn_fusible_array(inst) && tn_shape_elements(inst->shape) == 1;
+}
+
+/* Computed by elementwise operations on what others compute: a chain of two at least. */
+static bool is_chain(const tn_fuser *f, const tn_inst *inst, int length) {
+  while (inst->op == TN_OP_RESHAPE || (length == 1 && is_movement(inst->op) && inst->n_operands))
+    inst = inst->operands[0];
+  if (tn_fuser_node(f, inst)->is_root || !tn_fusible_elementwise(inst)) return false;
+  for (int i = 0; i < inst->n_operands && length < 2; i++)
+    if (is_chain(f, inst->operands[i], length + 1)) return true;
+  return length == 2;
+}
+
+bool tn_fusible_parts(const tn_fuser *f, const tn_inst *inst) {
+  if (inst->op != TN_OP_CONCATENATE || !tn_fusible(inst)) return false;
+  for (int i = 0; i < inst->n_operands; i++) {
+    const tn_inst *part = inst->operands[i];
+    if (!tn_shape_same_dims(part->shape, inst->operands[0]->shape)) return false;
+    while (part->op == TN_OP_RESHAPE) part = part->operands[0];
+    if (!tn_fusible_parts(f, part) && !is_chain(f, part, 1)) return false;
+  }
+  return true;
 }
 
 double tn_fusion_work(const tn_inst *inst) {

@@ -43,6 +43,7 @@ typedef struct {
   tn_inst *root;
   tn_inst *hero; /* the operation that the group is about */
   int size;      /* members, the root among them */
+  bool parts;    /* the root is a concatenation whose parts are stored each in its place */
 } tn_group_plan;
 
 typedef struct {
@@ -55,7 +56,10 @@ typedef struct {
   TN_VEC(tn_group_plan) groups;
 } tn_fuser;
 
-enum { TN_LARGEST_GROUP = 96 };
+enum {
+  TN_LARGEST_GROUP = 96, /* around a contraction or reduction */
+  TN_LARGEST_LOOP = 512
+};
 
 tn_node *tn_fuser_node(const tn_fuser *f, const tn_inst *inst);
 /* Opens a group whose only member is `root`. */
@@ -70,6 +74,9 @@ bool tn_fusible_elementwise(const tn_inst *inst);
 bool tn_fusible_array(const tn_inst *inst);
 /* A constant small enough to be written into the kernel. */
 bool tn_fusible_constant(const tn_inst *inst);
+/* A concatenation of equal parts, each of which takes several operations to compute: its
+ * group stores each part in its place, computed side by side.                          */
+bool tn_fusible_parts(const tn_fuser *f, const tn_inst *inst);
 /* Work for one element, a simple vector operation being 1. */
 double tn_fusion_work(const tn_inst *inst);
 

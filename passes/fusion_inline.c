@@ -30,6 +30,17 @@ typedef struct {
 
 /* ---- one use ---- */
 
+/* The parts that `user`, one of the group, puts together are stored each in its place. */
+static bool joins_parts(const tn_fuser *f, const tn_inst *user, int group) {
+  const tn_inst *root = f->groups.at[group].root;
+  if (!f->groups.at[group].parts) return false;
+  for (; user != root; user = user->users.at[0]) {
+    bool passes = user->op == TN_OP_RESHAPE || user->op == TN_OP_CONCATENATE;
+    if (!passes || user->users.count != 1) return false;
+  }
+  return true;
+}
+
 static double window_size(const tn_inst *inst) {
   double size = 1;
   for (int i = 0; i < inst->attr.window.window.count; i++)
@@ -38,8 +49,12 @@ static double window_size(const tn_inst *inst) {
 }
 
 /* Where operand `slot` of `user`, which is in a group, would be computed, and how often. */
-static bool place_of(const tn_inst *user, int slot, const tn_membership *in, target *t) {
+static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_membership *in, target *t) {
   *t = (target){in->group, in->place, in->count};
+  if (user->op == TN_OP_CONCATENATE && joins_parts(f, user, in->group)) {
+    t->count = (double)tn_shape_elements(user->operands[slot]->shape);
+    return true;
+  }
   if (user->op == TN_OP_DOT || user->op == TN_OP_CONVOLUTION) {
     t->place = TN_PLACE_OPERAND;
     t->count = (double)tn_shape_elements(user->operands[slot]->shape);
@@ -103,12 +118,14 @@ static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
       for (int slot = 0; slot < user->n_operands; slot++) {
         target t;
         if (user->operands[slot] != inst) continue;
-        if (!place_of(user, slot, &node->in.at[g], &t) || !fits(inst, t.place)) return false;
+        if (!place_of(f, user, slot, &node->in.at[g], &t) || !fits(inst, t.place)) return false;
         add_target(all, t);
       }
   }
-  for (int i = 0; i < all->count; i++)
-    if (f->groups.at[all->at[i].group].size >= TN_LARGEST_GROUP) return false;
+  for (int i = 0; i < all->count; i++) {
+    const tn_group_plan *group = &f->groups.at[all->at[i].group];
+    if (group->size >= (group->kind == TN_FUSED_LOOP ? TN_LARGEST_LOOP : TN_LARGEST_GROUP)) return false;
+  }
   return true;
 }
 
@@ -128,8 +145,10 @@ static double loads_of(const tn_inst *inst) {
 
 static bool is_renaming(tn_op op) { return op == TN_OP_BROADCAST || op == TN_OP_RESHAPE || op == TN_OP_IOTA; }
 
-static bool is_cheaper_inlined(const tn_inst *inst, const targets *all) {
+static bool is_cheaper_inlined(const tn_fuser *f, const tn_inst *inst, const targets *all) {
   if (is_renaming(inst->op)) return true;
+  if (inst->op == TN_OP_CONCATENATE && tn_fusible_parts(f, inst))
+    return all->count == 1 && joins_parts(f, inst, all->at[0].group);
   double work = tn_fusion_work(inst), loads = loads_of(inst);
   double size = (double)tn_type_bytes(inst->shape->type) / 4, own = (double)tn_shape_elements(inst->shape);
   double stored = own * (work + loads + size) + KERNEL, inlined = 0;
@@ -147,11 +166,13 @@ static bool is_cheaper_inlined(const tn_inst *inst, const targets *all) {
 static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   targets all;
   if (!tn_fusible(inst)) return;
-  if (find_targets(f, inst, &all) && is_cheaper_inlined(inst, &all)) {
+  if (find_targets(f, inst, &all) && is_cheaper_inlined(f, inst, &all)) {
     for (int i = 0; i < all.count; i++)
       tn_fuser_join(f, inst, all.at[i].group, all.at[i].place, all.at[i].count);
   } else if (inst->op != TN_OP_RESHAPE) { /* a reshape alone is only another name */
-    tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
+    bool parts = tn_fusible_parts(f, inst);
+    int group = tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
+    f->groups.at[group].parts = parts;
   }
 }
 

@@ -85,6 +85,7 @@ struct tn_lowering {
   uint64_t reduced_on; /* root dims that a reduction's result depends on */
   bool has_reduce;
   int n_root_dims;
+  tn_pieces pieces; /* of the only root; none: it is stored as it is */
   bool failed;
 };
 
@@ -652,9 +653,30 @@ static void store_updates(tn_lowering *l, tn_position at) {
   for (int i = 0; i < count && !l->failed; i++) store_at(l, i, to[i], values[i]);
 }
 
+/* The parts are computed side by side, so that they share what they have in common. */
+static void store_pieces(tn_lowering *l, tn_position at) {
+  int rank = root_shape(l->group, 0)->rank;
+  for (int i = 0; i < l->pieces.count && !l->failed; i++) {
+    const tn_piece *p = &l->pieces.at[i];
+    const tn_index **to = TN_NEW_ARRAY(l->arena, const tn_index *, rank);
+    const tn_index **from = TN_NEW_ARRAY(l->arena, const tn_index *, p->inst->shape->rank);
+    for (int d = 0; d < rank; d++)
+      to[d] = tn_index_add(l->arena, at[d], tn_index_constant(l->arena, p->offset[d]));
+    for (int d = 0; d < p->inst->shape->rank; d++)
+      from[d] = p->dim_of[d] < 0 ? tn_index_constant(l->arena, 0) : at[p->dim_of[d]];
+    const tn_expr *value = tn_lower_element(l, p->inst, from);
+    if (value) value = tn_lower_share(l, value);
+    if (value) store_at(l, 0, to, value);
+  }
+}
+
 static void store_roots(tn_lowering *l, tn_position at) {
   if (l->group->in_place) {
     store_updates(l, at);
+    return;
+  }
+  if (l->pieces.count) {
+    store_pieces(l, at);
     return;
   }
   for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
@@ -680,12 +702,14 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
   tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
   const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
   int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
+  if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
   push_frame(l, loops[0]);
   for (int i = 0; i < shape->rank; i++) {
     int side = !(outer_dims >> i & 1);
     const char *name = tn_arena_printf(l->arena, "d%d", i);
-    int dim = new_dim(l, name, shape->dims[i], TN_DIM_PARALLEL, l->frames[0].id);
-    bool one = shape->dims[i] == 1; /* no loop, so that nothing seems to depend on it */
+    int64_t size = l->pieces.count ? tn_piece_size(&l->pieces.at[0], i) : shape->dims[i];
+    int dim = new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[0].id);
+    bool one = size == 1; /* no loop, so that nothing seems to depend on it */
     at[i] = one ? tn_index_constant(l->arena, 0) : tn_index_dim(l->arena, dim);
     if (!one) dims[side][loops[side]->n_dims++] = dim;
   }

@@ -18,7 +18,7 @@ typedef struct {
   tn_inst *const *roots; /* what the kernel stores: arrays of the same dims, or one
                              instruction with a tuple of them, repeated */
   int n_roots;
-  bool whole; /* a fusion's computation: leaves are its parameters and large
+  bool whole;    /* a fusion's computation: leaves are its parameters and large
                              constants; else the operands of the only root */
   bool in_place; /* the roots are dynamic-update-slices with updates of the same dims: each
                              writes its update alone over what its buffer holds, its operand 0 */
@@ -122,6 +122,20 @@ const tn_expr *tn_lower_let_of(const tn_lowering *l, int value); /* NULL: it is 
 /* The local with the whole row of an output of a sort or a running sum; -1: there is none here. */
 int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row);
 void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local);
+
+/* lower_pieces.c: a part of a root that is a concatenation of equal parts. Element i of it,
+ * where i are the values of the loops, is element i + offset of the root; dim_of[d] is the
+ * root's dim that dim d of the part is, -1 where it is of size 1.                        */
+typedef struct {
+  tn_inst *inst;
+  const int64_t *offset;
+  const int *dim_of;
+} tn_piece;
+typedef TN_VEC(tn_piece) tn_pieces;
+/* None unless all are of one size, and some are computed. */
+void tn_find_pieces(tn_arena *arena, tn_inst *root, tn_pieces *out);
+/* How much of the root's dim a part has; 1 of one that it does not have. */
+int64_t tn_piece_size(const tn_piece *piece, int dim);
 
 /* By family: lower_movement.c, lower_bits.c, lower_reduce.c, lower_contraction.c. */
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);

@@ -76,8 +76,10 @@ static const tn_expr *lower_reshape(tn_lowering *l, tn_inst *inst, tn_position a
     } while (size_to != size_from && (i < to->rank || j < from->rank));
     while (i == to->rank && j < from->rank) size_from *= from->dims[j++];
     while (j == from->rank && i < to->rank) size_to *= to->dims[i++];
-    tn_shape part_to = {.type = to->type, .rank = i - first_i, .dims = i > first_i ? to->dims + first_i : NULL};
-    tn_shape part_from = {.type = to->type, .rank = j - first_j, .dims = j > first_j ? from->dims + first_j : NULL};
+    tn_shape part_to = {
+        .type = to->type, .rank = i - first_i, .dims = i > first_i ? to->dims + first_i : NULL};
+    tn_shape part_from = {
+        .type = to->type, .rank = j - first_j, .dims = j > first_j ? from->dims + first_j : NULL};
     const tn_index **part = unravel(l, ravel(l, at + first_i, &part_to, NULL), &part_from, NULL);
     for (int k = 0; k < part_from.rank; k++) result[first_j + k] = part[k];
   }

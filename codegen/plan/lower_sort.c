@@ -238,7 +238,8 @@ static bool sort_row(tn_lowering *l, tn_inst *inst, tn_position row, int dim) {
   tn_stmt *sort = tn_stmt_new(s.arena, TN_STMT_SORT);
   sort->keep = topk ? inst->shape->elements[0]->dims[dim] : s.size;
   if (!tn_lower_hide(l, inst, row, &hidden) || !fill_row(&s, inst, row, dim, sort)) return false;
-  int *sorted = TN_NEW_ARRAY(s.arena, int, s.keys.count), *values = TN_NEW_ARRAY(s.arena, int, 2 * s.keys.count);
+  int *sorted = TN_NEW_ARRAY(s.arena, int, s.keys.count),
+      *values = TN_NEW_ARRAY(s.arena, int, 2 * s.keys.count);
   for (int i = 0; i < s.keys.count; i++) {
     sorted[i] = s.keys.at[i].local;
     memcpy(values + 2 * i, s.keys.at[i].values, sizeof s.keys.at[i].values);

@@ -123,11 +123,12 @@ static bool is_leaf_nest(const tn_stmt *stmt) {
   return true;
 }
 
-/* The dim of `dims` along which the accesses vectorise best; -1 if none does. */
-static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes,
+/* The dim of `dims` along which the accesses vectorise best; -1 if none does. gain: what
+ * the arithmetic wins that is done in vectors.                                          */
+static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int gain,
                            int *score) {
   int best = -1;
-  *score = 0;
+  *score = -gain;
   for (int i = n - 1; i >= 0; i--) {
     if (t->kernel->dims[dims[i]].size < 2 || t->kernel->dims[dims[i]].kind == TN_DIM_CARRIED) continue;
     int one = vector_score(t->kernel, accesses, dims[i], lanes);
@@ -164,12 +165,12 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
   bool taken = t->is_vector;
   for (int i = 0; i < around->n_dims; i++) taken = taken || t->dims[around->dims[i]].lanes;
   if (!taken && tn_reduce_splits(t->kernel, reduce) && reduce->n_dims)
-    inner = best_vector_dim(t, &accesses, reduce->dims + reduce->n_dims - 1, 1, lanes, &inner_score);
+    inner = best_vector_dim(t, &accesses, reduce->dims + reduce->n_dims - 1, 1, lanes, 0, &inner_score);
   bool alone = true; /* other nests in the loop want its dims scalar */
   for (const tn_stmt *s = around->body; s; s = s->next)
     alone = alone && (s == reduce || (s->kind != TN_STMT_LOOP && s->kind != TN_STMT_REDUCE));
   if (alone && !taken)
-    outer = best_vector_dim(t, &accesses, around->dims, around->n_dims, lanes, &outer_score);
+    outer = best_vector_dim(t, &accesses, around->dims, around->n_dims, lanes, 0, &outer_score);
   if (outer >= 0 && outer_score > inner_score)
     set_vector(t, outer, lanes, 4);
   else if (inner >= 0)
@@ -210,18 +211,39 @@ static void schedule_transpose(tree *t, const tn_stmt *stmt, int crossing, int v
   TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 1}));
 }
 
+/* Operations of one iteration of a nest without nests. */
+static int work_of(const tn_expr *expr) {
+  int work = 0;
+  if (expr->kind == TN_EXPR_LOAD && expr->load.fill) work += work_of(expr->load.fill);
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return work;
+  for (int i = 0; i < expr->op.n_operands; i++) work += work_of(expr->op.operands[i]);
+  return work + 1;
+}
+
+static int work_in(const tn_stmt *body) {
+  int work = 0;
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) work += stmt->expr ? work_of(stmt->expr) : 0;
+  return work;
+}
+
+enum {
+  WORK_OF_A_MOVE = 4, /* operations that are worth moving an element on its own */
+  WORK_ALONE = 48     /* from here on there is enough to do side by side in one iteration */
+};
+
 static void schedule_leaf(tree *t, const tn_stmt *stmt) {
   int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
   tn_accesses accesses = {0};
   tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
-  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
+  int work = work_in(stmt->body);
+  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, work / WORK_OF_A_MOVE, &score);
   int crossing = dim >= 0 ? crossing_dim(t, stmt, &accesses, dim, lanes) : -1;
   if (crossing >= 0) {
     schedule_transpose(t, stmt, crossing, dim, lanes);
     return;
   }
   for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
-  if (dim >= 0) set_vector(t, dim, lanes, 4);
+  if (dim >= 0) set_vector(t, dim, lanes, work < WORK_ALONE ? 4 : 1);
 }
 
 /* ---- scans ---- */
@@ -270,7 +292,8 @@ static bool vectorises_inside(tree *t, const tn_stmt *stmt) {
     tn_collect_accesses(t->arena, t->kernel, &only, &accesses);
     bool leaf = reduce ? child->n_dims && tn_reduce_splits(t->kernel, child) : is_leaf_nest(child);
     int first = reduce && leaf ? child->n_dims - 1 : 0;
-    if (leaf && best_vector_dim(t, &accesses, child->dims + first, child->n_dims - first, lanes, &score) >= 0)
+    if (leaf &&
+        best_vector_dim(t, &accesses, child->dims + first, child->n_dims - first, lanes, 0, &score) >= 0)
       return true;
     if (vectorises_inside(t, child)) return true;
   }
@@ -285,7 +308,7 @@ static bool vector_around_scans(tree *t, const tn_stmt *stmt) {
   tn_accesses accesses = {0};
   tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
   int64_t bytes = drop_own_locals(t, stmt, &accesses);
-  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, &score);
+  int dim = best_vector_dim(t, &accesses, stmt->dims, stmt->n_dims, lanes, 0, &score);
   if (dim < 0 || bytes * lanes > t->target->l2_bytes / 2) return false;
   set_vector(t, dim, lanes, 2 * bytes * lanes > t->target->l2_bytes / 2 ? 1 : 2);
   return true;

@@ -5,9 +5,9 @@
  * covers it: its place (row-major) is a sum of the dims between the buffer's home and the
  * store with the scales of a mixed-radix number, 1, s0, s0*s1, … up to the buffer's size,
  * in any order. So each value of the dims is another element, and all elements occur. A
- * store of another form is refused as not proved. Several stores cover a buffer together if
- * each has its own constant as the last index, and all of that dim's constants occur:
- * y[…, 0] and y[…, 1], the parts of complex numbers.
+ * store of another form is refused as not proved. Several stores of one nest cover a buffer
+ * together if their places differ in the constants alone, and these are digits of that
+ * number too: y[…, 0] and y[…, 1], the parts of complex numbers; y[2*i] and y[2*i + 1].
  *
  * A load finds its element written if, in the innermost nest that holds both, the store
  * stands before it and every dim from there outward to the buffer's home tells iterations
@@ -66,11 +66,9 @@ static int64_t scale_of(const tn_index *index, int dim) {
   return 0;
 }
 
-/* Of the first `rank` dims. */
-static const tn_index *row_major(const stores *s, const tn_shape *shape, int rank,
-                                 const tn_index *const *at) {
+static const tn_index *row_major(const stores *s, const tn_shape *shape, const tn_index *const *at) {
   const tn_index *sum = tn_index_constant(s->c->arena, 0);
-  for (int d = 0; d < rank; d++)
+  for (int d = 0; d < shape->rank; d++)
     sum = tn_index_add(s->c->arena, tn_index_scale(s->c->arena, sum, shape->dims[d]), at[d]);
   return sum;
 }
@@ -88,58 +86,88 @@ static int dims_around(const stores *s, const tn_stmt *nest, const tn_stmt *home
   return never ? -1 : count;
 }
 
-/* Scales may be negative: a dim that runs from its end. */
-static bool covers(const stores *s, const tn_index *at, const int *dims, int n_dims, int64_t elements) {
-  int64_t reach = 1, first = 0;
-  for (int step = 0; step < n_dims; step++) {
-    int next = -1;
-    for (int i = 0; i < n_dims; i++)
-      if (llabs(scale_of(at, dims[i])) == reach) next = dims[i];
-    if (next < 0) return false;
-    if (scale_of(at, next) < 0) first += reach * (s->kernel->dims[next].size - 1);
-    reach *= s->kernel->dims[next].size;
-  }
-  int varying = 0;
-  for (int i = 0; i < at->n_terms; i++)
-    varying += at->terms[i].kind != TN_TERM_DIM || s->kernel->dims[at->terms[i].dim].size != 1;
-  return reach == elements && at->constant == first && varying == n_dims;
-}
-
-/* The bit of the constant that the store has as its last index, among those of the dim: 0,
- * and all bits, if it has none.                                                           */
-static uint64_t part_of(const tn_shape *shape, const tn_touch *store, uint64_t *all) {
-  int last = shape->rank - 1;
-  *all = 0;
-  if (last < 0 || shape->dims[last] < 2 || shape->dims[last] > 32 || store->at[last]->n_terms) return 0;
-  int64_t constant = store->at[last]->constant;
-  if (constant < 0 || constant >= shape->dims[last]) return 0;
-  *all = (UINT64_C(1) << shape->dims[last]) - 1;
-  return UINT64_C(1) << constant;
-}
-
-/* The stores that cover a buffer: one, or one for each constant of the last dim. */
+/* The stores that cover a buffer: one, or several whose places differ in their constants. */
 typedef struct {
   TN_VEC(const tn_touch *) by;
-  uint64_t parts;
+  TN_VEC(int64_t) constants;
+  const tn_index *place; /* of the first */
   bool whole;
 } cover;
 
-static bool add_cover(stores *s, cover *cover, const tn_touch *store) {
+static bool has(const int64_t *at, int count, int64_t value) {
+  for (int i = 0; i < count; i++)
+    if (at[i] == value) return true;
+  return false;
+}
+
+/* The constants as one more digit: all of c + reach*j for j of 0 <= j < k and c one of those
+ * that have no such digit, which alone are kept. Returns k; 1: they have none.             */
+static int64_t take_digit(int64_t *at, int *count, int64_t reach) {
+  int64_t k = 1;
+  int kept = 0;
+  while (k < *count && has(at, *count, k * reach)) k++;
+  for (int i = 0; i < *count; i++)
+    if (at[i] % reach || !has(at, *count, at[i] - at[i] / reach % k * reach)) return 1;
+  for (int i = 0; i < *count; i++)
+    if (at[i] / reach % k == 0) at[kept++] = at[i];
+  if (kept * k != *count) return 1;
+  *count = kept;
+  return k;
+}
+
+/* The dims and the stores' constants are the digits of every place, each once. Scales may be
+ * negative: a dim that runs from its end.                                                 */
+static bool covers(const stores *s, const cover *cover, const int *dims, int n_dims, int64_t elements) {
+  const tn_index *at = cover->place;
+  int count = cover->constants.count, varying = 0, used = 0;
+  int64_t reach = 1;
+  int64_t *constants = tn_arena_copy(s->c->arena, cover->constants.at, sizeof(int64_t) * (size_t)count);
+  for (int d = 0; d < n_dims; d++)
+    for (int i = 0; i < count && scale_of(at, dims[d]) < 0; i++)
+      constants[i] += scale_of(at, dims[d]) * (s->kernel->dims[dims[d]].size - 1);
+  for (bool more = true; more && (used < n_dims || count > 1);) {
+    int next = -1;
+    for (int i = 0; i < n_dims; i++)
+      if (llabs(scale_of(at, dims[i])) == reach) next = dims[i];
+    int64_t size = next >= 0 ? s->kernel->dims[next].size : take_digit(constants, &count, reach);
+    used += next >= 0;
+    more = size > 1;
+    reach *= size;
+  }
+  for (int i = 0; i < at->n_terms; i++)
+    varying += at->terms[i].kind != TN_TERM_DIM || s->kernel->dims[at->terms[i].dim].size != 1;
+  return reach == elements && used == n_dims && varying == n_dims && count == 1 && constants[0] == 0;
+}
+
+static bool same_but_constant(const tn_index *a, const tn_index *b) {
+  tn_index shifted = *b;
+  shifted.constant = a->constant;
+  return tn_index_equal(a, &shifted);
+}
+
+static void add_cover(stores *s, cover *cover, const tn_touch *store) {
   const tn_kernel_buffer *b = &s->kernel->buffers[store->buffer];
-  int64_t elements = tn_shape_elements(b->shape);
-  uint64_t all, part = part_of(b->shape, store, &all);
-  if (cover->parts && (!part || (cover->parts & part))) return true; /* one more store */
-  if (store->stmt->condition) return tn_kernel_fault(s->c, "the first store to %s has a condition", b->name);
+  const tn_index *place = row_major(s, b->shape, store->at);
+  if (cover->by.count && (store->nest != cover->by.at[0]->nest || !same_but_constant(cover->place, place)))
+    return; /* one more store */
+  if (cover->by.count && has(cover->constants.at, cover->constants.count, place->constant)) return;
+  if (store->stmt->condition) {
+    tn_kernel_fault(s->c, "the first store to %s has a condition", b->name);
+    return;
+  }
   int *dims = TN_NEW_ARRAY(s->c->arena, int, s->kernel->n_dims + 1);
   int n_dims = dims_around(s, store->nest, home_of(s, store->buffer), dims);
-  const tn_index *at = row_major(s, b->shape, b->shape->rank - (part != 0), store->at);
-  int64_t covered = part ? elements / b->shape->dims[b->shape->rank - 1] : elements;
-  cover->parts |= part;
-  cover->whole = cover->parts == all;
+  if (!cover->by.count) cover->place = place;
   TN_PUSH(s->c->arena, &cover->by, store);
-  if (n_dims < 0 || covers(s, at, dims, n_dims, covered)) return true;
-  return tn_kernel_fault(s->c, "the store to %s is not proved to write each of its %lld elements once",
-                         b->name, (long long)elements);
+  TN_PUSH(s->c->arena, &cover->constants, place->constant);
+  cover->whole = n_dims < 0 || covers(s, cover, dims, n_dims, tn_shape_elements(b->shape));
+}
+
+static void fault_cover(stores *s, const cover *cover, int buffer) {
+  const tn_kernel_buffer *b = &s->kernel->buffers[buffer];
+  bool one = cover->by.count == 1;
+  tn_kernel_fault(s->c, "the store%s to %s %s not proved to write each of its %lld elements once",
+                  one ? "" : "s", b->name, one ? "is" : "are", (long long)tn_shape_elements(b->shape));
 }
 
 /* ---- loads behind it ---- */
@@ -165,13 +193,15 @@ static void check_load(stores *s, const cover *cover, const tn_touch *load) {
   for (int i = 0; i < cover->by.count; i++) written = written && is_written(s, cover->by.at[i], load);
   if (!written && !cover->by.count)
     tn_kernel_fault(s->c, "%s is read before it is written", b->name);
+  else if (!cover->whole)
+    fault_cover(s, cover, load->buffer);
   else if (!written)
     tn_kernel_fault(s->c, "%s is read where it is not proved to be written", b->name);
 }
 
 static void check_buffer(stores *s, int buffer) {
   const tn_kernel_buffer *b = &s->kernel->buffers[buffer];
-  cover cover = {.parts = 0, .whole = b->access == TN_BUFFER_INOUT};
+  cover cover = {.whole = b->access == TN_BUFFER_INOUT};
   bool stored = false;
   int errors = s->c->errors;
   for (int i = 0; i < s->touches.count && s->c->errors == errors; i++) {
@@ -183,12 +213,11 @@ static void check_buffer(stores *s, int buffer) {
     else if (!cover.whole)
       add_cover(s, &cover, touch);
   }
-  if (b->access == TN_BUFFER_LOCAL || s->c->errors > errors || !tn_shape_elements(b->shape)) return;
-  if (!stored)
+  if (s->c->errors > errors || cover.whole || !tn_shape_elements(b->shape)) return;
+  if (stored)
+    fault_cover(s, &cover, buffer);
+  else if (b->access != TN_BUFFER_LOCAL)
     tn_kernel_fault(s->c, "%s is never written", b->name);
-  else if (!cover.whole)
-    tn_kernel_fault(s->c, "the stores to %s are not proved to write each of its %lld elements", b->name,
-                    (long long)tn_shape_elements(b->shape));
 }
 
 /* ---- parallel loops ---- */
