@@ -2,7 +2,7 @@
  *
  *   state: f32[50,600]   { …  run update(row, i, t3)  … }      one row a turn
  *
- * A dynamic-update-slice writes over its operand's buffer if nothing that comes later reads
+ * A dynamic-update-slice or a scatter writes over its operand's buffer if nothing that comes later reads
  * what is there: in its own computation, and in all that are being visited around it. Else
  * the operand is copied first. Updates come as late as their users let them, so that other
  * readers come first.
@@ -66,12 +66,22 @@ int tn_plan_claimed(const builder *b, const tn_inst *inst, int leaf, int source)
 
 /* ---- updates ---- */
 
-static bool is_update_op(const tn_inst *inst) { return inst->op == TN_OP_DYNAMIC_UPDATE_SLICE; }
+static bool is_update_op(const tn_inst *inst) {
+  return inst->op == TN_OP_DYNAMIC_UPDATE_SLICE || inst->op == TN_OP_SCATTER;
+}
 
-/* What a root of the fusion, or inst itself, updates: an array in memory. */
+static int n_scattered(const tn_inst *scatter) { return (scatter->n_operands - 1) / 2; }
+
+/* What a root of the fusion, or inst itself, updates: an array in memory; a scatter as many
+ * as it has operands.                                                                     */
 static tn_inst *const *roots_of(tn_inst *const *inst, int *count) {
-  const tn_inst *root = (*inst)->op == TN_OP_FUSION ? (*inst)->called[0]->root : *inst;
-  *count = root->op == TN_OP_TUPLE ? root->n_operands : 1;
+  tn_inst *root = (*inst)->op == TN_OP_FUSION ? (*inst)->called[0]->root : *inst;
+  *count = root->op == TN_OP_TUPLE ? root->n_operands : root->op == TN_OP_SCATTER ? n_scattered(root) : 1;
+  if (root->op == TN_OP_SCATTER) {
+    tn_inst **roots = TN_NEW_ARRAY(root->parent->module->arena, tn_inst *, *count);
+    for (int i = 0; i < *count; i++) roots[i] = root;
+    return roots;
+  }
   if (root->op == TN_OP_TUPLE) return root->operands;
   return (*inst)->op == TN_OP_FUSION ? &(*inst)->called[0]->root : inst;
 }
@@ -88,7 +98,9 @@ bool tn_plan_is_update(const tn_inst *inst) {
   if (!fusion && !is_update_op(inst)) return false;
   tn_inst *const *roots = roots_of((tn_inst *const *)&inst, &count);
   for (int i = 0; i < count; i++) {
-    if (!is_update_op(roots[i]) || (fusion && roots[i]->operands[0]->op != TN_OP_PARAMETER)) return false;
+    bool scatter = roots[i]->op == TN_OP_SCATTER;
+    if (!is_update_op(roots[i]) || (scatter && roots[i] != roots[0])) return false;
+    if (fusion && roots[i]->operands[scatter ? i : 0]->op != TN_OP_PARAMETER) return false;
     if (!tn_shape_same_dims(roots[i]->operands[1]->shape, roots[0]->operands[1]->shape)) return false;
   }
   return count > 0 && takes_arrays(inst);
@@ -117,8 +129,8 @@ typedef struct {
   tn_plan_value **targets; /* what each root updates */
 } update;
 
-static tn_plan_value *target_of(builder *b, const tn_inst *inst, const tn_inst *root) {
-  const tn_inst *operand = root->operands[0];
+static tn_plan_value *target_of(builder *b, const tn_inst *inst, const tn_inst *root, int i) {
+  const tn_inst *operand = root->operands[root->op == TN_OP_SCATTER ? i : 0];
   if (inst->op == TN_OP_FUSION) operand = inst->operands[operand->attr.parameter.number];
   return tn_plan_value_of(b, operand);
 }
@@ -152,7 +164,7 @@ static bool lower(builder *b, const update *u, bool in_place, tn_lowered *lowere
   for (int i = 0; i < b->n_outputs; i++) b->outputs[i] = place_of(b, u, i, in_place);
   tn_group group = tn_plan_group(b, u->roots, u->inst->op == TN_OP_FUSION);
   group.in_place = true;
-  group.shares = in_place;
+  group.shares = in_place && u->roots[0]->op != TN_OP_SCATTER;
   return tn_lower_group(&group, lowered);
 }
 
@@ -176,8 +188,8 @@ static update open_update(builder *b, tn_inst *inst) {
   b->outputs = TN_NEW_ARRAY(b->arena, int, b->n_outputs);
   b->output_shapes = TN_NEW_ARRAY(b->arena, const tn_shape *, b->n_outputs);
   for (int i = 0; i < b->n_outputs; i++) {
-    u.targets[i] = target_of(b, inst, u.roots[i]);
-    b->output_shapes[i] = tn_shape_without_layout(b->arena, u.roots[i]->shape);
+    u.targets[i] = target_of(b, inst, u.roots[i], i);
+    b->output_shapes[i] = tn_shape_without_layout(b->arena, u.targets[i]->shape);
     b->outputs[i] = u.targets[i]->buffer;
   }
   if (inst->op != TN_OP_FUSION) return u;
@@ -187,11 +199,15 @@ static update open_update(builder *b, tn_inst *inst) {
   return u;
 }
 
+static const tn_inst *update_of(const tn_inst *root) {
+  return root->operands[root->op == TN_OP_SCATTER ? n_scattered(root) + 1 : 1];
+}
+
 /* False, without a failure, where a fusion has to be taken apart. */
 bool tn_plan_build_update(builder *b, tn_inst *inst) {
   update u = open_update(b, inst);
   tn_lowered lowered;
-  if (!tn_shape_elements(u.roots[0]->operands[1]->shape)) return set_value(b, inst), true;
+  if (!tn_shape_elements(update_of(u.roots[0])->shape)) return set_value(b, inst), true;
   int buffers = b->buffers.count, temps = b->next_temp;
   bool ok = lower(b, &u, true, &lowered);
   if (ok && !(leaves_apart(b, &u, &lowered) && tn_kernel_is_apart(lowered.kernel))) {

@@ -195,6 +195,8 @@ static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
     for (int i = 0; i < expr->load.n_guards; i++)
       depth = max_int(depth, index_depth(l, expr->load.guards[i].index));
     if (expr->load.buffer >= LOCAL_BASE) depth = max_int(depth, local_depth(l, expr->load.buffer));
+    if (expr->load.buffer >= ROOT_BASE && expr->load.buffer < LOCAL_BASE)
+      return l->n_frames - 1; /* it changes */
     return expr->load.fill ? max_int(depth, expr_depth(l, expr->load.fill)) : depth;
   case TN_EXPR_OP:
   case TN_EXPR_FMA:
@@ -610,6 +612,56 @@ void tn_lower_remember(tn_lowering *l, tn_inst *inst, int output, tn_position at
   remember(l, inst, output, at, expr, expr_depth(l, expr));
 }
 
+/* ---- trees ---- */
+
+bool tn_lower_open_loop(tn_lowering *l, tn_inst *inst, tn_dim_kind kind, int n, const int64_t *sizes,
+                        const char *const *names, int *dims) {
+  tn_stmt *loop = tn_stmt_new(l->arena, TN_STMT_LOOP);
+  if (!push_frame(l, loop)) return tn_lower_fail(l, inst, true), false;
+  for (int i = 0; i < n; i++) {
+    const char *name = tn_arena_printf(l->arena, "%s%d", names[i], l->dims.count);
+    dims[i] = new_dim(l, name, sizes[i], kind, l->frames[l->n_frames - 1].id);
+  }
+  loop->n_dims = n;
+  loop->dims = tn_arena_copy(l->arena, dims, sizeof *dims * (size_t)n);
+  return true;
+}
+
+const tn_expr *tn_lower_load(tn_lowering *l, int buffer, tn_position at) {
+  tn_expr *load = TN_NEW(l->arena, tn_expr);
+  *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = buffer_shape(l, buffer)->type};
+  load->load.buffer = buffer;
+  load->load.at = at;
+  load->load.rank = buffer_shape(l, buffer)->rank;
+  return load;
+}
+
+void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value,
+                    const tn_expr *condition) {
+  tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
+  store->buffer = buffer;
+  store->at = at;
+  store->expr = value;
+  store->condition = condition;
+  append(&l->frames[l->n_frames - 1], store);
+}
+
+typedef bool tree_rule(tn_lowering *l, tn_inst *inst);
+
+static tree_rule *tree_of(const tn_group *group) {
+  tn_op op = group->roots[0]->op;
+  if (op == TN_OP_SCATTER) return tn_lower_scatter;
+  return op == TN_OP_CHOLESKY           ? tn_lower_cholesky
+         : op == TN_OP_TRIANGULAR_SOLVE ? tn_lower_triangular_solve
+                                        : NULL;
+}
+
+static void lower_tree(tn_lowering *l, tree_rule *rule) {
+  if (!rule(l, l->group->roots[0]) || l->failed) return;
+  l->kernel->body = l->frames[0].owner;
+  pop_frame(l);
+}
+
 /* ---- groups ---- */
 
 static const tn_shape *root_shape(const tn_group *group, int root) {
@@ -750,6 +802,13 @@ bool tn_lower_group(const tn_group *group, tn_lowered *out) {
   *out = (tn_lowered){0};
   int rank = loop_shape(group)->rank;
   if (rank > 60) return out->culprit = group->roots[0], false;
+  if (tree_of(group)) {
+    tn_lowering l = {.group = group, .out = out, .arena = group->arena};
+    l.kernel = TN_NEW(group->arena, tn_kernel);
+    lower_tree(&l, tree_of(group));
+    if (!l.failed) finish(&l);
+    return !l.failed;
+  }
   uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = all;
   for (int run = 0; run < 2; run++) {
     tn_lowering l = {.group = group, .out = out, .arena = group->arena, .n_root_dims = rank};

@@ -138,6 +138,19 @@ void tn_find_pieces(tn_arena *arena, tn_inst *root, tn_pieces *out);
 int64_t tn_piece_size(const tn_piece *piece, int dim);
 
 /* By family: lower_movement.c, lower_bits.c, lower_reduce.c, lower_contraction.c. */
+/* ---- trees that are more than an expression an element ---- */
+/* Opens a loop (PARALLEL or CARRIED) inside the innermost body; dims[i] is named after
+ * names[i]. The first is the kernel's.                                                   */
+bool tn_lower_open_loop(tn_lowering *l, tn_inst *inst, tn_dim_kind kind, int n, const int64_t *sizes,
+                        const char *const *names, int *dims);
+const tn_expr *tn_lower_load(tn_lowering *l, int buffer, tn_position at);
+void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value, const tn_expr *condition);
+/* The whole kernel but for the closing of its first loop. */
+bool tn_lower_cholesky(tn_lowering *l, tn_inst *inst);
+bool tn_lower_triangular_solve(tn_lowering *l, tn_inst *inst);
+bool tn_lower_scatter(tn_lowering *l, tn_inst *inst); /* in place */
+
+/* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_bitcast_convert(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
