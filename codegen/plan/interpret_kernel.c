@@ -16,6 +16,13 @@ typedef struct {
   tn_machine_node *condition;          /* STORE; NULL: always */
   tn_machine_node **initial, **update; /* REDUCE */
   tn_machine_index *offset;            /* STORE */
+  int strip;                           /* LOOP: its dim that runs in lanes, if none does yet; or -1 */
+  /* REDUCE */
+  int n_loops;
+  const tn_loop_ref *loops; /* in the schedule's order */
+  int vector;               /* the dim with partial results; -1: none */
+  int n_partials;
+  tn_lanes *partials; /* [accumulator][partial] */
 } prepared;
 
 /* Prepared statements are found again through this table: kernels are small. */
@@ -91,6 +98,71 @@ static tn_machine_node *prepare_expr(tn_machine *m, const tn_expr *expr) {
   return n;
 }
 
+/* Rows are sorted one by one. */
+static bool holds_sort(const tn_stmt *stmt) {
+  for (const tn_stmt *child = stmt->body; child; child = child->next)
+    if (child->kind == TN_STMT_SORT || holds_sort(child)) return true;
+  return false;
+}
+
+/* Lanes that a dim fills, up to half of them: more make no difference. */
+static int64_t filled(const tn_kernel *kernel, int dim) {
+  const tn_dim *d = &kernel->dims[dim];
+  if (d->kind != TN_DIM_PARALLEL) return 0;
+  return d->size < TN_STRIP / 2 ? d->size : TN_STRIP / 2;
+}
+
+/* The most that some loop below fills. */
+static int64_t filled_inside(const tn_kernel *kernel, const tn_stmt *stmt) {
+  int64_t most = 0;
+  for (const tn_stmt *child = stmt->body; child; child = child->next) {
+    int64_t inside = filled_inside(kernel, child);
+    for (int i = 0; i < child->n_dims; i++)
+      if (filled(kernel, child->dims[i]) > inside) inside = filled(kernel, child->dims[i]);
+    if (inside > most) most = inside;
+  }
+  return most;
+}
+
+/* The dim that fills the lanes best; the inner of equals, whose elements lie together. None
+ * where a loop inside fills far more of them.                                             */
+static int strip_of(const tn_kernel *kernel, const tn_stmt *loop) {
+  int best = -1;
+  int64_t most = 0;
+  for (int i = holds_sort(loop) ? -1 : loop->n_dims - 1; i >= 0; i--) {
+    if (filled(kernel, loop->dims[i]) <= most) continue;
+    best = loop->dims[i];
+    most = filled(kernel, best);
+  }
+  return filled_inside(kernel, loop) >= 8 * most ? -1 : best;
+}
+
+static bool is_of(const tn_stmt *stmt, int dim) {
+  for (int i = 0; i < stmt->n_dims; i++)
+    if (stmt->dims[i] == dim) return true;
+  return false;
+}
+
+/* The reduce's loops in the order of the schedule, or as written. */
+static void prepare_reduce(runner *r, prepared *p) {
+  const tn_kernel *kernel = r->m.kernel;
+  const tn_stmt *stmt = p->stmt;
+  const tn_schedule *s = &kernel->schedule;
+  TN_VEC(tn_loop_ref) loops = {0};
+  p->vector = -1;
+  for (int i = 0; i < s->n_order; i++)
+    if (is_of(stmt, s->order[i].dim)) TN_PUSH(r->m.arena, &loops, s->order[i]);
+  for (int i = 0; i < stmt->n_dims; i++) {
+    if (!s->n_order) TN_PUSH(r->m.arena, &loops, ((tn_loop_ref){stmt->dims[i], 0}));
+    if (!s->dims || !s->dims[stmt->dims[i]].lanes) continue;
+    p->vector = stmt->dims[i];
+    p->n_partials = s->dims[p->vector].lanes * s->dims[p->vector].vectors;
+    p->partials = TN_NEW_ARRAY(r->m.arena, tn_lanes, stmt->n_accumulators * p->n_partials);
+  }
+  p->loops = loops.at;
+  p->n_loops = loops.count;
+}
+
 static void prepare_body(runner *r, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     prepared p = {.stmt = stmt};
@@ -104,6 +176,8 @@ static void prepare_body(runner *r, const tn_stmt *body) {
       p.initial[i] = prepare_expr(&r->m, stmt->accumulators[i].initial);
       p.update[i] = prepare_expr(&r->m, stmt->accumulators[i].update);
     }
+    p.strip = stmt->kind == TN_STMT_LOOP ? strip_of(r->m.kernel, stmt) : -1;
+    if (stmt->kind == TN_STMT_REDUCE) prepare_reduce(r, &p);
     TN_PUSH(r->m.arena, &r->statements, p);
     prepare_body(r, stmt->body);
   }
@@ -140,11 +214,6 @@ static void store(tn_machine *m, const prepared *p) {
 typedef struct {
   runner *r;
   const prepared *p;
-  int n_loops;
-  const tn_loop_ref *loops; /* of this reduce, in the schedule's order */
-  int vector;               /* the dim with partial results; -1: none */
-  int n_partials;
-  tn_lanes *partials; /* [accumulator][partial] */
 } reduction;
 
 /* The size of one block of the loop's dim at a level: what the next level runs over. */
@@ -180,19 +249,20 @@ static void iterate(reduction *red) {
 /* The accumulators are those of one partial result from here on. */
 static void use_partials(reduction *red, int64_t partial) {
   for (int i = 0; i < red->p->stmt->n_accumulators; i++)
-    red->r->m.values[red->p->stmt->accumulators[i].value] = &red->partials[i * red->n_partials + partial];
+    red->r->m.values[red->p->stmt->accumulators[i].value] =
+        &red->p->partials[i * red->p->n_partials + partial];
 }
 
 /* Loop `depth` of the reduce; base of a dim is where its current block begins. */
 static void reduce_loops(reduction *red, int depth) {
   tn_machine *m = &red->r->m;
   if (m->failed) return;
-  if (depth == red->n_loops) {
-    if (red->vector >= 0) use_partials(red, m->dims[red->vector] % red->n_partials);
+  if (depth == red->p->n_loops) {
+    if (red->p->vector >= 0) use_partials(red, m->dims[red->p->vector] % red->p->n_partials);
     iterate(red);
     return;
   }
-  tn_loop_ref loop = red->loops[depth];
+  tn_loop_ref loop = red->p->loops[depth];
   int64_t begin = m->dims[loop.dim], size = m->kernel->dims[loop.dim].size;
   int64_t span = loop.level ? block_size(m->kernel, loop.dim, loop.level - 1) : size;
   int64_t end = begin + span < size ? begin + span : size, step = block_size(m->kernel, loop.dim, loop.level);
@@ -207,7 +277,7 @@ static void reduce_loops(reduction *red, int depth) {
 static void fold_pair(reduction *red, tn_join join) {
   tn_machine *m = &red->r->m;
   const tn_stmt *stmt = red->p->stmt;
-  tn_lanes joined[2], *partials[2] = {red->partials, red->partials + red->n_partials};
+  tn_lanes joined[2], *partials[2] = {red->p->partials, red->p->partials + red->p->n_partials};
   tn_lanes *out[2] = {&joined[0], &joined[1]}, *values[2];
   const tn_lanes *initial[2];
   tn_type types[2];
@@ -216,7 +286,7 @@ static void fold_pair(reduction *red, tn_join join) {
     values[a] = &red->r->storage[stmt->accumulators[a].value];
     initial[a] = tn_machine_evaluate(m, red->p->initial[a]);
   }
-  for (int half = red->n_partials / 2; half; half /= 2)
+  for (int half = red->p->n_partials / 2; half; half /= 2)
     for (int i = 0; i < half; i++) {
       const tn_lanes *low[2] = {partials[0] + i, partials[1] + i};
       const tn_lanes *high[2] = {partials[0] + i + half, partials[1] + i + half};
@@ -242,8 +312,9 @@ static void fold(reduction *red) {
     const tn_accumulator *acc = &stmt->accumulators[a];
     tn_type type = m->kernel->values[acc->value].type;
     tn_join join = tn_reduce_join(m->kernel, stmt, a);
-    tn_lanes *partials = &red->partials[a * red->n_partials], *value = &red->r->storage[acc->value], joined;
-    for (int half = red->n_partials / 2; half; half /= 2)
+    tn_lanes *partials = &red->p->partials[a * red->p->n_partials], *value = &red->r->storage[acc->value],
+             joined;
+    for (int half = red->p->n_partials / 2; half; half /= 2)
       for (int i = 0; i < half; i++) {
         tn_plan_lanes_join(join, type, &joined, &partials[i], &partials[i + half], m->lanes);
         partials[i] = joined;
@@ -261,47 +332,19 @@ static void start_partials(reduction *red) {
     uint64_t bits[2];
     tn_type type = m->kernel->values[red->p->stmt->accumulators[a].value].type;
     tn_join_identity(tn_reduce_join(m->kernel, red->p->stmt, a), type, bits);
-    for (int i = 0; i < red->n_partials; i++) {
-      tn_lanes *partial = &red->partials[a * red->n_partials + i];
+    for (int i = 0; i < red->p->n_partials; i++) {
+      tn_lanes *partial = &red->p->partials[a * red->p->n_partials + i];
       tn_plan_lanes_load(type, partial, bits, 1);
       tn_machine_splat(type, partial, m->lanes);
     }
   }
 }
 
-static bool is_of(const tn_stmt *stmt, int dim) {
-  for (int i = 0; i < stmt->n_dims; i++)
-    if (stmt->dims[i] == dim) return true;
-  return false;
-}
-
-/* The reduce's loops in the order of the schedule, or as written. */
-static void find_loops(reduction *red, tn_arena *arena) {
-  const tn_kernel *kernel = red->r->m.kernel;
-  const tn_stmt *stmt = red->p->stmt;
-  const tn_schedule *s = &kernel->schedule;
-  TN_VEC(tn_loop_ref) loops = {0};
-  red->vector = -1;
-  for (int i = 0; i < s->n_order; i++)
-    if (is_of(stmt, s->order[i].dim)) TN_PUSH(arena, &loops, s->order[i]);
-  for (int i = 0; i < stmt->n_dims; i++) {
-    if (!s->n_order) TN_PUSH(arena, &loops, ((tn_loop_ref){stmt->dims[i], 0}));
-    if (!s->dims || !s->dims[stmt->dims[i]].lanes) continue;
-    red->vector = stmt->dims[i];
-    red->n_partials = s->dims[red->vector].lanes * s->dims[red->vector].vectors;
-  }
-  red->loops = loops.at;
-  red->n_loops = loops.count;
-}
-
 static void run_reduce(runner *r, const prepared *p) {
   tn_machine *m = &r->m;
-  tn_arena *scratch = tn_arena_create();
   reduction red = {.r = r, .p = p};
-  find_loops(&red, scratch);
   for (int i = 0; i < p->stmt->n_dims; i++) m->dims[p->stmt->dims[i]] = 0;
-  if (red.vector >= 0) {
-    red.partials = TN_NEW_ARRAY(scratch, tn_lanes, p->stmt->n_accumulators * red.n_partials);
+  if (red.p->vector >= 0) {
     start_partials(&red);
     reduce_loops(&red, 0);
     fold(&red);
@@ -313,17 +356,9 @@ static void run_reduce(runner *r, const prepared *p) {
     }
     reduce_loops(&red, 0);
   }
-  tn_arena_destroy(scratch);
 }
 
 /* ---- loops ---- */
-
-/* Rows are sorted one by one. */
-static bool holds_sort(const tn_stmt *stmt) {
-  for (const tn_stmt *child = stmt->body; child; child = child->next)
-    if (child->kind == TN_STMT_SORT || holds_sort(child)) return true;
-  return false;
-}
 
 static void run_sort(runner *r, const prepared *p) {
   tn_arena *scratch = tn_arena_create();
@@ -331,20 +366,6 @@ static void run_sort(runner *r, const prepared *p) {
   for (const tn_stmt *let = p->stmt->body; let; let = let->next) TN_PUSH(scratch, &lets, find(r, let)->node);
   tn_machine_sort(&r->m, p->stmt, lets.at, p->node);
   tn_arena_destroy(scratch);
-}
-
-/* The dim that fills the lanes best; the inner of equals, whose elements lie together. */
-static int strip_of(const tn_kernel *kernel, const tn_stmt *loop) {
-  int best = -1;
-  int64_t most = 0;
-  for (int i = holds_sort(loop) ? -1 : loop->n_dims - 1; i >= 0; i--) {
-    const tn_dim *dim = &kernel->dims[loop->dims[i]];
-    int64_t filled = dim->size < TN_STRIP / 2 ? dim->size : TN_STRIP / 2;
-    if (dim->kind != TN_DIM_PARALLEL || filled <= most) continue;
-    best = loop->dims[i];
-    most = filled;
-  }
-  return best;
 }
 
 static void run_loop(runner *r, const tn_stmt *stmt, int depth, int strip) {
@@ -383,7 +404,7 @@ static void run_body(runner *r, const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt && !r->m.failed; stmt = stmt->next) {
     const prepared *p = find(r, stmt);
     switch (stmt->kind) {
-    case TN_STMT_LOOP: run_loop(r, stmt, 0, r->m.strip < 0 ? strip_of(r->m.kernel, stmt) : -1); break;
+    case TN_STMT_LOOP: run_loop(r, stmt, 0, r->m.strip < 0 ? p->strip : -1); break;
     case TN_STMT_REDUCE:
       run_reduce(r, p);
       for (int i = 0; i < stmt->n_accumulators; i++) spread(&r->m, stmt->accumulators[i].value);
