@@ -17,7 +17,8 @@ bool tn_custom_call_is_identity(const tn_inst *inst) {
 
 bool tn_custom_call_is_topk(const tn_inst *inst, bool *largest) {
   if (inst->op != TN_OP_CUSTOM_CALL || strcmp(inst->attr.custom_call.target, "TopK")) return false;
-  if (inst->n_operands != 1 || inst->n_called != 1 || inst->called[0]->root->op != TN_OP_COMPARE) return false;
+  if (inst->n_operands != 1 || inst->n_called != 1 || inst->called[0]->root->op != TN_OP_COMPARE)
+    return false;
   if (!tn_shape_is_tuple(inst->shape) || inst->shape->rank != 2) return false;
   tn_direction direction = inst->called[0]->root->attr.compare.direction;
   *largest = direction == TN_GT || direction == TN_GE;

@@ -63,7 +63,8 @@ typedef struct {
 } key_form;
 
 static key_form form_of(const tn_sort_key *key) {
-  uint64_t ones = key->bytes == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * key->bytes) - 1, sign = ones ^ ones >> 1;
+  uint64_t ones = key->bytes == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * key->bytes) - 1,
+           sign = ones ^ ones >> 1;
   int is_float = key->kind == TN_SORT_TOTAL || key->kind == TN_SORT_IEEE, is_ieee = key->kind == TN_SORT_IEEE;
   key_form form = {.magnitude = ones >> 1, .top = (int)(8 * key->bytes - 1)};
   form.flip = (key->descending ? ones : 0) ^ (key->kind == TN_SORT_UNSIGNED ? 0 : sign);
@@ -314,8 +315,8 @@ static uint32_t sort_by(const tn_sort_key *key, const char *data, word32 *order,
   return 1;
 }
 
-static uint32_t sort_by_wide(const tn_sort_key *key, const char *data, word32 *order, char *work, int64_t count,
-                             int first) {
+static uint32_t sort_by_wide(const tn_sort_key *key, const char *data, word32 *order, char *work,
+                             int64_t count, int first) {
   wide_word *words = (wide_word *)work, *spare = words + count;
   if (extract_wide(key, (const word64 *)data, (word64 *)spare, count)) return 0;
   pack_wide((word64 *)spare, first ? NULL : order, words, count);
@@ -323,8 +324,7 @@ static uint32_t sort_by_wide(const tn_sort_key *key, const char *data, word32 *o
       count < SHORT_ROW ? merge_sort_wide(words, spare, count) : radix_sort_wide(words, spare, count);
   word32 *before = (word32 *)(sorted == words ? spare : words);
   for (int64_t i = 0; !first && i < count; i++) before[i] = order[i];
-  for (int64_t i = 0; i < count; i++)
-    order[i] = first ? (uint32_t)sorted[i].place : before[sorted[i].place];
+  for (int64_t i = 0; i < count; i++) order[i] = first ? (uint32_t)sorted[i].place : before[sorted[i].place];
   return 1;
 }
 
@@ -357,7 +357,8 @@ __attribute__((always_inline)) inline void tn_sort_by_merging(const tn_sort_row 
   for (int64_t width = 1; width < count; width *= 2) {
     for (int64_t low = 0; low < count; low += 2 * width) {
       int64_t second = least(low + width, count), end = least(low + 2 * width, count);
-      int64_t a = low, b = second, a_end = least(second, low + row->keep), b_end = least(end, second + row->keep);
+      int64_t a = low, b = second, a_end = least(second, low + row->keep),
+              b_end = least(end, second + row->keep);
       int64_t last = least(end, low + row->keep);
       for (int64_t i = low; i < last; i++) {
         uint32_t right = a == a_end || (b < b_end && less(buffers, order[b], order[a]));

@@ -85,7 +85,8 @@ static LLVMValueRef emit_comparator(tn_emitter *around, const tn_stmt *sort) {
 
 /* ---- the calls ---- */
 
-static LLVMValueRef call(tn_emitter *e, const char *name, LLVMTypeRef result, LLVMValueRef *arguments, int count) {
+static LLVMValueRef call(tn_emitter *e, const char *name, LLVMTypeRef result, LLVMValueRef *arguments,
+                         int count) {
   tn_unit *u = e->u;
   LLVMTypeRef pointers[4] = {u->ptr, u->ptr, u->ptr, u->ptr};
   LLVMValueRef f = LLVMGetNamedFunction(u->module, name);
@@ -107,7 +108,8 @@ static LLVMValueRef buffer_array(tn_emitter *e, const tn_stmt *sort) {
   return array;
 }
 
-static void emit_merging(tn_emitter *e, const tn_stmt *sort, const tn_sort_plan *plan, LLVMValueRef *arguments) {
+static void emit_merging(tn_emitter *e, const tn_stmt *sort, const tn_sort_plan *plan,
+                         LLVMValueRef *arguments) {
   tn_unit *u = e->u;
   LLVMBasicBlockRef merge = NULL, after = NULL;
   if (plan->by_keys) {

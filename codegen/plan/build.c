@@ -12,6 +12,7 @@
 #include "codegen/plan/build.h"
 
 #include "codegen/plan/native.h"
+#include "codegen/plan/sort.h"
 #include "ir/custom_call.h"
 
 /* ---- kernels ---- */
@@ -385,6 +386,7 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
       tn_kernel_split_complex(arena, plan->kernels[i], plan->target);
       tn_kernel_merge_dims(arena, plan->kernels[i]);
       tn_kernel_number(arena, plan->kernels[i]);
+      tn_sort_keep_what_is_read(arena, plan->kernels[i]);
     }
     built = tn_plan_schedule(plan, options, sink);
   }

@@ -37,7 +37,8 @@ static uint32_t is_less(void *const *buffers, uint32_t a, uint32_t b) {
   return tn_machine_evaluate(c->m, c->less)->i[0] != 0;
 }
 
-void tn_machine_sort(tn_machine *m, const tn_stmt *sort, tn_machine_node *const *lets, tn_machine_node *less) {
+void tn_machine_sort(tn_machine *m, const tn_stmt *sort, tn_machine_node *const *lets,
+                     tn_machine_node *less) {
   tn_arena *arena = tn_arena_create();
   tn_sort_plan plan = tn_sort_plan_of(arena, m->kernel, sort);
   comparison c = {m, sort, lets, less};

@@ -48,8 +48,8 @@ static tn_sort_kind kind_of(tn_type type, bool total) {
 
 /* compare<direction>(a, b) of both values of one buffer. */
 static bool find_comparison(const finder *f, const tn_expr *expr, tn_sort_key *key, tn_direction *direction) {
-  static const tn_direction turned[] = {[TN_EQ] = TN_EQ, [TN_NE] = TN_NE, [TN_GE] = TN_LE,
-                                        [TN_GT] = TN_LT, [TN_LE] = TN_GE, [TN_LT] = TN_GT};
+  static const tn_direction turned[] = {
+      [TN_EQ] = TN_EQ, [TN_NE] = TN_NE, [TN_GE] = TN_LE, [TN_GT] = TN_LT, [TN_LE] = TN_GE, [TN_LT] = TN_GT};
   expr = resolve(f, expr);
   if (!is_op(expr, TN_OP_COMPARE)) return false;
   int a = place_of(f, expr->op.operands[0]), b = place_of(f, expr->op.operands[1]);
@@ -148,7 +148,8 @@ static bool body_reads(const finder *f, const tn_stmt *body, int buffer) {
     for (int d = 0; stmt->kind == TN_STMT_STORE && d < kernel->buffers[stmt->buffer].shape->rank; d++)
       if (index_reads(stmt->at[d], buffer)) return true;
     for (int i = 0; i < stmt->n_accumulators; i++)
-      if (reads(stmt->accumulators[i].initial, buffer) || reads(stmt->accumulators[i].update, buffer)) return true;
+      if (reads(stmt->accumulators[i].initial, buffer) || reads(stmt->accumulators[i].update, buffer))
+        return true;
     if (body_reads(f, stmt->body, buffer)) return true;
   }
   return false;
@@ -157,7 +158,8 @@ static bool body_reads(const finder *f, const tn_stmt *body, int buffer) {
 tn_sort_plan tn_sort_plan_of(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *sort) {
   finder f = {kernel, sort};
   tn_sort_plan plan = {0};
-  tn_sort_row *row = plan.row = tn_arena_alloc(arena, sizeof *row + sizeof(tn_sort_moved) * (size_t)sort->n_sorted);
+  tn_sort_row *row = plan.row =
+      tn_arena_alloc(arena, sizeof *row + sizeof(tn_sort_moved) * (size_t)sort->n_sorted);
   *row = (tn_sort_row){.count = kernel->buffers[sort->sorted[0]].shape->dims[0], .keep = sort->keep};
   row->n_keys = find_keys(&f, row->keys);
   plan.by_keys = row->n_keys > 0;
@@ -172,4 +174,27 @@ tn_sort_plan tn_sort_plan_of(tn_arena *arena, const tn_kernel *kernel, const tn_
     if (body_reads(&f, kernel->body, sort->sorted[i])) row->moved[row->n_moved++] = (tn_sort_moved){i, bytes};
   }
   return plan;
+}
+
+static void keep_in(tn_stmt *body, const int64_t *read) {
+  for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
+    int64_t most = 1;
+    for (int i = 0; i < stmt->n_sorted; i++) most = read[stmt->sorted[i]] > most ? read[stmt->sorted[i]] : most;
+    if (stmt->kind == TN_STMT_SORT && most < stmt->keep) stmt->keep = most;
+    keep_in(stmt->body, read);
+  }
+}
+
+void tn_sort_keep_what_is_read(tn_arena *arena, tn_kernel *kernel) {
+  int64_t *read = TN_NEW_ARRAY(arena, int64_t, kernel->n_buffers), low, high;
+  tn_touches touches = {0};
+  tn_find_touches(arena, kernel, kernel->body, true, &touches);
+  for (int i = 0; i < touches.count; i++) {
+    const tn_touch *touch = &touches.at[i];
+    const tn_kernel_buffer *buffer = &kernel->buffers[touch->buffer];
+    if (touch->is_store || buffer->access != TN_BUFFER_LOCAL || buffer->shape->rank != 1) continue;
+    tn_index_range(kernel, touch->at[0], &low, &high);
+    if (high >= read[touch->buffer]) read[touch->buffer] = high + 1;
+  }
+  keep_in(kernel->body, read);
 }

@@ -16,6 +16,9 @@ typedef struct {
   bool by_merging;  /* it is not, or NaNs may keep it from being one */
 } tn_sort_plan;
 
+/* Sorts keep what is read behind them. */
+void tn_sort_keep_what_is_read(tn_arena *arena, tn_kernel *kernel);
+
 /* Buffers that nothing reads afterwards are not moved. */
 tn_sort_plan tn_sort_plan_of(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *sort);
 

@@ -19,7 +19,8 @@ static void check_sorted(tn_kernel_check *c, const tn_stmt *sort, const tn_stmt 
       tn_kernel_fault(c, "sort: %s is %s, %s is %s", b->name, tn_shape_text(c->arena, b->shape),
                       c->kernel->buffers[sort->sorted[0]].name, tn_shape_text(c->arena, first));
     else if (c->kept[buffer] < b->shape->dims[0])
-      tn_kernel_fault(c, "%s is sorted, and %lld of its elements are left", b->name, (long long)c->kept[buffer]);
+      tn_kernel_fault(c, "%s is sorted, and %lld of its elements are left", b->name,
+                      (long long)c->kept[buffer]);
   }
   if (sort->keep < 1 || sort->keep > first->dims[0] || first->dims[0] >= TN_SORT_MAX_COUNT)
     tn_kernel_fault(c, "sort: keep %lld of %lld elements", (long long)sort->keep, (long long)first->dims[0]);
@@ -58,8 +59,8 @@ static void check_comparator(tn_kernel_check *c, const tn_stmt *sort) {
     tn_type type = c->kernel->buffers[sort->sorted[i / 2]].shape->type;
     if (c->kernel->values[value].type != type)
       tn_kernel_fault(c, "%s is %s, the elements of %s are %s", c->kernel->values[value].name,
-                      tn_type_name(c->kernel->values[value].type), c->kernel->buffers[sort->sorted[i / 2]].name,
-                      tn_type_name(type));
+                      tn_type_name(c->kernel->values[value].type),
+                      c->kernel->buffers[sort->sorted[i / 2]].name, tn_type_name(type));
     tn_check_define(c, value);
   }
   for (const tn_stmt *let = sort->body; let; let = let->next) {
