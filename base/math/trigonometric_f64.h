@@ -145,12 +145,12 @@ INLINE vf64 tan_f64(vf64 x) {
 
 /* The angle of the point (x, y) of the upper half plane, in [0, pi]; x's sign is given
  * apart. Turned by a multiple of pi/4, t = least / most or (least - most) / (least +
- * most) is at most tan(pi/8). Near the largest double the sum would overflow. NaN gives
- * any number.                                                                         */
+ * most) is at most tan(pi/8). Near the largest double the sum would overflow, and a
+ * multiple of a subnormal be coarse. NaN gives any number.                            */
 INLINE vf64 angle_f64(vf64 y, vf64 x, vs64 left) {
   vs64 steep = y > x;
   vf64 least = pick_d(steep, x, y), most = pick_d(steep, y, x);
-  vf64 scale = pick_d(most > 0x1p1020, (vf64)(0x1p-4), (vf64)(1.0));
+  vf64 scale = pick_d(most > 0x1p1020, (vf64)(0x1p-4), pick_d(most < 0x1p-1000, (vf64)(0x1p60), (vf64)(1.0)));
   least = least * scale;
   most = most * scale;
   vs64 same = least == most, turned = ((least > TAN_PI_8_D * most) | same) & (least > 0.0);

@@ -4,6 +4,7 @@
  */
 #include "test/unit/math/operands.h"
 
+#include <math.h>
 #include <string.h>
 
 uint64_t operands_next(uint64_t *state) {
@@ -62,6 +63,71 @@ void operands_draw(tn_type type, uint64_t *state, void *element) {
     memcpy(element, &value, bytes);
   else
     memcpy(element, &wide, bytes);
+}
+
+/* Sign and fraction are drawn; the exponent is one of `count` from `least` on. */
+static double with_exponent(uint64_t bits, int least, uint64_t count, uint64_t choice) {
+  bits = (bits & 0x800fffffffffffff) | (uint64_t)(1023 + least) << 52;
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return ldexp(value, (int)(choice % count));
+}
+
+/* Up to four doubles away. */
+static double beside(double value, uint64_t choice) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bits += choice % 9 - 4;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static const double turns[] = {0x1p-54,
+                               0x1p-28,
+                               0x1p-26,
+                               0.25,
+                               0.34657359,
+                               0.41421356237309503,
+                               0.5,
+                               0.7071067811865476,
+                               1,
+                               1.0,
+                               1.4142135623730951,
+                               2,
+                               5.9375,
+                               20,
+                               37,
+                               40,
+                               709.78,
+                               710.47,
+                               745.13,
+                               0x1p15,
+                               0x1p20,
+                               0x1p52,
+                               0x1p53,
+                               0x1p60,
+                               0x1p64,
+                               0x1p500,
+                               0x1p-500,
+                               0x1p1020,
+                               0x1p-1022,
+                               0x1p-1074};
+
+double operands_draw_f64(uint64_t *state) {
+  uint64_t bits = operands_next(state) << 32 | operands_next(state), choice = operands_next(state);
+  double sign = bits >> 63 ? -1 : 1, part = (double)(bits & 0xfffffffffffff) * 0x1p-52;
+  switch (operands_next(state) % 8) {
+  case 0: return with_exponent(bits, -1022, 2046, choice);
+  case 1: return with_exponent(bits, -8, 20, choice);
+  case 2: return with_exponent(bits, -60, 64, choice);
+  case 3: return beside(sign * (double)(bits % (choice % 2 ? 64 : 1 << 24)) * (M_PI / 4), choice >> 8);
+  case 4: return sign * part * 760;
+  case 5: return sign * (1 + (part - 0.5) * ldexp(1, -(int)(choice % 50)));
+  case 6:
+    return beside(sign * turns[choice % (sizeof turns / sizeof *turns)], choice >> 8) *
+           (choice >> 31 ? 1 : 1 + part / 64);
+  default: return sign * ldexp(rint(part * 64), (int)(choice % 12) - 6);
+  }
 }
 
 static bool is_nan(tn_type type, const void *element) {

@@ -143,6 +143,114 @@ Test(special, binary) {
   }
 }
 
+/* ---- f64 ---- */
+
+static const double places_f64[] = {0.0,
+                                    0x1p-1074,
+                                    0x1p-1073,
+                                    0x1p-1060,
+                                    0x1.ffffffffffffcp-1023,
+                                    0x1p-1022,
+                                    0x1p-1000,
+                                    0x1p-500,
+                                    0x1p-60,
+                                    0x1p-54,
+                                    0x1p-53,
+                                    0x1p-30,
+                                    0x1p-28,
+                                    0x1p-26,
+                                    0x1p-10,
+                                    0.25,
+                                    0.34657359027997264,
+                                    0.41421356237309503,
+                                    0.5,
+                                    0.70710678118654752,
+                                    0.78539816339744828,
+                                    1.0,
+                                    1.4142135623730951,
+                                    1.5,
+                                    1.5707963267948966,
+                                    2.0,
+                                    3.0,
+                                    3.1415926535897931,
+                                    4.0,
+                                    5.0,
+                                    5.9375,
+                                    7.0,
+                                    20.0,
+                                    36.7,
+                                    40.0,
+                                    708.3964185322641,
+                                    709.782712893384,
+                                    710.0,
+                                    710.4758600739439,
+                                    710.6,
+                                    744.4400719213812,
+                                    745.13321910194111,
+                                    746.0,
+                                    1022.0,
+                                    1023.0,
+                                    1024.0,
+                                    1074.0,
+                                    1075.0,
+                                    32768.0,
+                                    0x1p20,
+                                    0x1p31,
+                                    0x1p51,
+                                    0x1p52,
+                                    0x1p53,
+                                    0x1p54,
+                                    0x1p60,
+                                    0x1p63,
+                                    0x1p64,
+                                    0x1p70,
+                                    0x1p500,
+                                    0x1.6ac5b262ca1ffp849, /* nearest of all to a multiple of pi/2 */
+                                    0x1p1020,
+                                    0x1p1022,
+                                    0x1p1023,
+                                    0x1.fffffffffffffp1023,
+                                    INFINITY};
+
+enum { PLACES_F64 = sizeof places_f64 / sizeof *places_f64, VALUES_F64 = PLACES_F64 * 3 * 2 + 1 };
+
+static int special_values_f64(double *values) {
+  int n = 0;
+  for (int i = 0; i < PLACES_F64; i++)
+    for (int64_t step = -1; step <= 1; step++) {
+      int64_t bits = (int64_t)bits_of_double(places_f64[i]) + step;
+      if (bits < 0 || bits > 0x7ff0000000000000) continue;
+      values[n++] = double_of((uint64_t)bits);
+      values[n++] = -double_of((uint64_t)bits);
+    }
+  values[n++] = NAN;
+  return n;
+}
+
+static void expect_near_f64(const tn_math_function *f, bool fma, double x, double y) {
+  double result;
+  tn_math_scalar(f, fma)(&result, &x, &y);
+  const reference *r = reference_find(f->opcode);
+  double error = reference_quick_error_f64(r, x, y, result);
+  double promise = f->ulp > 0 ? f->ulp : 0.5;
+  if (error > promise) error = reference_exact_error_f64(r, x, y, result);
+  cr_expect(error <= promise, "%s(%a, %a) = %a %s fma: %g ulp", f->opcode, x, y, result,
+            fma ? "with" : "without", error);
+}
+
+Test(special, doubles) {
+  double values[VALUES_F64];
+  int n = special_values_f64(values);
+  size_t count;
+  const tn_math_function *f = tn_math_functions(&count);
+  for (size_t row = 0; row < count; row++) {
+    if (!reference_find(f[row].opcode) || f[row].operand != TN_F64 || f[row].part) continue;
+    for (int i = 0; i < n; i++)
+      for (int k = 0; k < (f[row].arity == 1 ? 2 : n); k++)
+        expect_near_f64(&f[row], f[row].arity == 1 ? k : (i ^ k) & 1, values[i], values[k]);
+  }
+}
+
 /* Even and odd powers and their signs, which magnitudes alone do not show. */
 Test(special, powers_of_negative_numbers) {
   const tn_math_function *f = tn_math_find("power", TN_F32);
@@ -150,6 +258,7 @@ Test(special, powers_of_negative_numbers) {
     for (int exponent = -20; exponent <= 20; exponent++) {
       expect_near(f, false, (float)base, (float)exponent);
       expect_near(f, true, (float)base, (float)exponent);
+      expect_near_f64(tn_math_find("power", TN_F64), exponent & 1, base, exponent);
     }
 }
 
