@@ -67,6 +67,10 @@ static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_
         window ? in->count * window_size(user) : (double)tn_shape_elements(user->operands[slot]->shape);
     return true;
   }
+  if (user->op == TN_OP_DYNAMIC_UPDATE_SLICE) { /* what is written over is in memory */
+    t->count = slot == 1 ? (double)tn_shape_elements(user->operands[1]->shape) : 1;
+    return slot > 0;
+  }
   if (user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE) {
     if (t->place < TN_PLACE_GUARDED) t->place = TN_PLACE_GUARDED;
     return user->op != TN_OP_PAD || slot == 0;
@@ -84,6 +88,31 @@ static bool fits(const tn_inst *inst, tn_fused_place place) {
   case TN_PLACE_OPERAND:
     return widens || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE || inst->op == TN_OP_RESHAPE;
   }
+  return false;
+}
+
+/* ---- updates in place ---- */
+
+static const tn_inst *renamed(const tn_inst *inst) {
+  while (inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BITCAST) inst = inst->operands[0];
+  return inst;
+}
+
+/* The elements that the update writes. */
+static bool reads_same_slice(const tn_inst *inst, const tn_inst *update) {
+  if (inst->op != TN_OP_DYNAMIC_SLICE || inst->operands[0] != update->operands[0]) return false;
+  if (!tn_shape_same_dims(inst->shape, update->operands[1]->shape)) return false;
+  for (int i = 1; i < inst->n_operands; i++)
+    if (inst->operands[i] != update->operands[i + 1]) return false;
+  return true;
+}
+
+/* Would `inst`, computed while the update is written, read what that writes over? Then it
+ * would have to be copied. */
+static bool reads_target(const tn_inst *inst, const tn_inst *update) {
+  if (update->op != TN_OP_DYNAMIC_UPDATE_SLICE || reads_same_slice(inst, update)) return false;
+  for (int i = 0; i < inst->n_operands; i++)
+    if (renamed(inst->operands[i]) == renamed(update->operands[0])) return true;
   return false;
 }
 
@@ -114,6 +143,8 @@ static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
     const tn_inst *user = inst->users.at[i];
     const tn_node *node = tn_fuser_node(f, user);
     if (!node->in.count) return false;
+    for (int g = 0; g < node->in.count; g++)
+      if (reads_target(inst, f->groups.at[node->in.at[g].group].root)) return false;
     for (int g = 0; g < node->in.count; g++)
       for (int slot = 0; slot < user->n_operands; slot++) {
         target t;
@@ -165,6 +196,10 @@ static bool is_cheaper_inlined(const tn_fuser *f, const tn_inst *inst, const tar
 
 static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   targets all;
+  if (inst->op == TN_OP_DYNAMIC_UPDATE_SLICE && tn_fusible_array(inst)) {
+    tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
+    return;
+  }
   if (!tn_fusible(inst)) return;
   if (find_targets(f, inst, &all) && is_cheaper_inlined(f, inst, &all)) {
     for (int i = 0; i < all.count; i++)
