@@ -18,9 +18,7 @@
  */
 #include "codegen/plan/lower.h"
 #include "codegen/plan/native.h"
-#include "ir/custom_call.h"
 
-#include <assert.h>
 
 /* A body that is being filled. */
 typedef struct {
@@ -401,33 +399,6 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
 
 /* ---- elements ---- */
 
-static const tn_expr *lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at) {
-  const tn_expr *operands[3];
-  assert(inst->n_operands <= 3);
-  for (int i = 0; i < inst->n_operands; i++) { /* clamp's bounds and select's pred may be scalars */
-    operands[i] = tn_lower_element(l, inst->operands[i], at);
-    if (!operands[i]) return NULL;
-  }
-  return tn_lower_operation(l, inst, operands);
-}
-
-static const tn_expr *lower_map(tn_lowering *l, tn_inst *inst, tn_position at) {
-  const tn_expr **operands = TN_NEW_ARRAY(l->arena, const tn_expr *, inst->n_operands);
-  for (int i = 0; i < inst->n_operands; i++) {
-    operands[i] = tn_lower_element(l, inst->operands[i], at);
-    if (!operands[i]) return NULL;
-    operands[i] = tn_lower_share(l, operands[i]);
-  }
-  const tn_expr *result;
-  return tn_lower_scalars(l, inst->called[0], operands, &result) ? result : NULL;
-}
-
-/* topk has a custom call of the same meaning. */
-static bool is_sort(const tn_inst *inst) {
-  bool largest;
-  return inst->op == TN_OP_SORT || inst->op == TN_OP_TOPK || tn_custom_call_is_topk(inst, &largest);
-}
-
 /* Which result of a reduce with several a get-tuple-element takes. */
 static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_inst *tuple = inst->operands[0];
@@ -435,15 +406,15 @@ static const tn_expr *lower_tuple_element(tn_lowering *l, tn_inst *inst, tn_posi
   if (is_leaf(l, tuple)) return tn_lower_fail(l, inst, true);
   if (tuple->op == TN_OP_REDUCE) return tn_lower_reduce(l, tuple, at, index);
   if (tuple->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, tuple, at, index);
-  if (is_sort(tuple)) return tn_lower_sort(l, tuple, at, index);
+  if (tn_lower_is_sort(tuple)) return tn_lower_sort(l, tuple, at, index);
   if (tuple->op == TN_OP_TUPLE) return tn_lower_element(l, tuple->operands[index], at);
   return tn_lower_fail(l, inst, true);
 }
 
 static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
-  if (tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return lower_elementwise(l, inst, at);
+  if (tn_op_is(inst->op, TN_OP_ELEMENTWISE)) return tn_lower_elementwise(l, inst, at);
   if (inst->op == TN_OP_CONSTANT) return tn_expr_element(l->arena, inst->attr.constant.literal, 0);
-  if (inst->op == TN_OP_MAP) return lower_map(l, inst, at);
+  if (inst->op == TN_OP_MAP) return tn_lower_map(l, inst, at);
   if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, 0);
   if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, 0);
   if (inst->op == TN_OP_SORT) return tn_lower_sort(l, inst, at, 0);
@@ -679,7 +650,7 @@ static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
   if (!tn_shape_is_tuple(inst->shape)) return tn_lower_element(l, inst, at);
   if (inst->op == TN_OP_REDUCE) return tn_lower_reduce(l, inst, at, root);
   if (inst->op == TN_OP_REDUCE_WINDOW) return tn_lower_reduce_window(l, inst, at, root);
-  if (is_sort(inst)) return tn_lower_sort(l, inst, at, root);
+  if (tn_lower_is_sort(inst)) return tn_lower_sort(l, inst, at, root);
   return tn_lower_fail(l, inst, false);
 }
 

@@ -155,7 +155,11 @@ const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_bitcast_convert(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
-const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output); /* topk too */
+/* topk too, and the custom call of the same meaning. */
+bool tn_lower_is_sort(const tn_inst *inst);
+const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_map(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at);
 

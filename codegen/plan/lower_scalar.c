@@ -6,6 +6,8 @@
 #include "codegen/plan/lower.h"
 #include "codegen/plan/native.h"
 
+#include <assert.h>
+
 const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands) {
   bool second = inst->op == TN_OP_SELECT || inst->op == TN_OP_CLAMP;
   if (inst->n_operands > 3 || !inst->n_operands ||
@@ -23,6 +25,16 @@ const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *
     expr->op.mantissa_bits = (int)inst->attr.reduce_precision.mantissa_bits;
   }
   return expr;
+}
+
+const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at) {
+  const tn_expr *operands[3];
+  assert(inst->n_operands <= 3);
+  for (int i = 0; i < inst->n_operands; i++) { /* clamp's bounds and select's pred may be scalars */
+    operands[i] = tn_lower_element(l, inst->operands[i], at);
+    if (!operands[i]) return NULL;
+  }
+  return tn_lower_operation(l, inst, operands);
 }
 
 /* ---- computations ---- */
@@ -100,4 +112,15 @@ bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *param
     if (inst == comp->root) memcpy(results, s.values[i], sizeof *results * (size_t)width);
   }
   return true;
+}
+
+const tn_expr *tn_lower_map(tn_lowering *l, tn_inst *inst, tn_position at) {
+  const tn_expr **operands = TN_NEW_ARRAY(tn_lower_arena(l), const tn_expr *, inst->n_operands);
+  for (int i = 0; i < inst->n_operands; i++) {
+    operands[i] = tn_lower_element(l, inst->operands[i], at);
+    if (!operands[i]) return NULL;
+    operands[i] = tn_lower_share(l, operands[i]);
+  }
+  const tn_expr *result;
+  return tn_lower_scalars(l, inst->called[0], operands, &result) ? result : NULL;
 }

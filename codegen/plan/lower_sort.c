@@ -256,6 +256,11 @@ static bool sort_row(tn_lowering *l, tn_inst *inst, tn_position row, int dim) {
   return true;
 }
 
+bool tn_lower_is_sort(const tn_inst *inst) {
+  bool largest;
+  return inst->op == TN_OP_SORT || inst->op == TN_OP_TOPK || tn_custom_call_is_topk(inst, &largest);
+}
+
 const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_shape *shape = inst->operands[0]->shape;
