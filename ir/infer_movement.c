@@ -161,10 +161,19 @@ const tn_shape *tn_infer_slice(const tn_inference *in) {
   return tn_extent_shape(in, operand->type, &extent);
 }
 
+/* The older form: all starts in one vector of integers. */
+static bool is_start_vector(const tn_inference *in, int first, int rank) {
+  if (in->inst->n_operands != first + 1) return false;
+  const tn_shape *starts = tn_operand_shape(in, first);
+  return tn_shape_is_array(starts) && tn_type_is_integer(starts->type) && starts->rank == 1 &&
+         starts->dims[0] == rank;
+}
+
 /* Start indices: integer scalars of one type from operand `first` on, one a dim. */
 static bool need_starts(const tn_inference *in, int first) {
   const tn_shape *operand = tn_operand_shape(in, 0);
   int given = in->inst->n_operands - first;
+  if (is_start_vector(in, first, operand->rank)) return true;
   if (given != operand->rank)
     return tn_wrong(in, 1, "%d start indices given for %d dimensions", given, operand->rank);
   for (int i = first; i < in->inst->n_operands; i++) {

@@ -102,6 +102,7 @@ static const tn_inst *renamed(const tn_inst *inst) {
 static bool reads_same_slice(const tn_inst *inst, const tn_inst *update) {
   if (inst->op != TN_OP_DYNAMIC_SLICE || inst->operands[0] != update->operands[0]) return false;
   if (!tn_shape_same_dims(inst->shape, update->operands[1]->shape)) return false;
+  if (inst->n_operands + 1 != update->n_operands) return false;
   for (int i = 1; i < inst->n_operands; i++)
     if (inst->operands[i] != update->operands[i + 1]) return false;
   return true;
