@@ -114,6 +114,25 @@ static bool open_convolution(tn_lowering *l, tn_inst *inst, tn_position at, tn_o
   return tn_lower_open_reduce(l, inst, at, spatial + 1, sizes, labels, 1, &type, &zero, reduce);
 }
 
+/* The input's element, or 0: in the accumulator's type where the input's has no zero. */
+static const tn_expr *padded(tn_lowering *l, tn_inst *inst, tn_position from, const tn_guard_range *guards,
+                             int n_guards) {
+  tn_arena *arena = tn_lower_arena(l);
+  tn_inst *input = inst->operands[0];
+  if (input->shape->type != TN_F8E8M0FNU)
+    return tn_lower_guarded(l, input, from, guards, n_guards, tn_expr_number(arena, input->shape->type, 0));
+  const tn_expr *one = tn_expr_number(arena, input->shape->type, 1);
+  const tn_expr *a = tn_lower_guarded(l, input, from, guards, n_guards, one);
+  if (!a) return NULL;
+  tn_type type = accumulator_type(inst);
+  a = tn_expr_convert(arena, type, a);
+  for (int i = 0; i < n_guards; i++) {
+    const tn_expr *inside = tn_expr_in_range(arena, guards[i].index, guards[i].low, guards[i].high);
+    a = tn_expr_op(arena, TN_OP_SELECT, type, 3, (const tn_expr *[]){inside, a, tn_expr_number(arena, type, 0)});
+  }
+  return a;
+}
+
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_conv_dims *dims = &inst->attr.convolution.dims;
@@ -150,8 +169,7 @@ const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position a
     int64_t part = input->dims[dims->input_batch] / batches;
     from[dims->input_batch] = tn_index_add(arena, at[dims->output_batch], tn_index_scale(arena, group, part));
   }
-  const tn_expr *zero = tn_expr_number(arena, inst->operands[0]->shape->type, 0);
-  const tn_expr *a = tn_lower_guarded(l, inst->operands[0], from, guards, n_guards, zero);
+  const tn_expr *a = padded(l, inst, from, guards, n_guards);
   const tn_expr *b = a ? tn_lower_element(l, inst->operands[1], weight) : NULL;
   return close(l, inst, at, &reduce, a, b);
 }

@@ -128,6 +128,7 @@ static bool fills_with_identity(const tn_inst *inst, const reduction *r, tn_join
   tn_op op;
   if (r->count > 1 || r->element[0] == TN_PRED || !tn_comp_is_binary(inst->called[0], &op)) return false;
   *join = tn_join_of_op(op);
+  if (*join == TN_JOIN_ADD && r->element[0] == TN_F8E8M0FNU) return false; /* it has no zero */
   bool exact =
       !tn_type_is_complex(r->element[0]) || *join == TN_JOIN_ADD; /* 1 z may differ from z in zeros */
   return exact && *join != TN_JOIN_ORDERED;
