@@ -16,6 +16,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/math/complex.h"
+#include "base/math/complex_f64.h"
 #include "base/math/convert.h"
 #include "base/math/exponential.h"
 #include "base/math/exponential_f64.h"
