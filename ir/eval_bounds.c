@@ -181,8 +181,11 @@ static void add_own(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int 
   double factor =
       in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
   if (factor == 0) return;
-  for (int i = 0; i < count; i++)
-    if (!is_exact(inst, out, in, i)) out->bound[i] += factor * tn_half_ulp(part, size_of(out, i));
+  bool grows = inst->op == TN_OP_POWER && out->im; /* the angle's error times the exponent */
+  for (int i = 0; i < count; i++) {
+    double own = grows ? factor + TRANSCENDENTAL * hypot(in[1].re[i].f, in[1].im[i]) : factor;
+    if (!is_exact(inst, out, in, i)) out->bound[i] += own * tn_half_ulp(part, size_of(out, i));
+  }
 }
 
 /* ---- functions of one operand ---- */
