@@ -19,7 +19,6 @@
 #include "codegen/plan/lower.h"
 #include "codegen/plan/native.h"
 
-
 /* A body that is being filled. */
 typedef struct {
   int id;
