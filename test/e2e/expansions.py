@@ -106,6 +106,90 @@ def transforms_of_several_dims(folder):
     transforms(folder, [(kind, *case) for case in cases for kind in KINDS], [[], ["-O0", "--schedule-seed=1"]])
 
 
+DYNAMIC = """HloModule dynamic
+
+add { a = s32[] parameter(0)  b = s32[] parameter(1)  ROOT r = s32[] add(a, b) }
+larger { a = s32[] parameter(0)  b = s32[] parameter(1)  ROOT r = s32[] maximum(a, b) }
+odd { a = s32[] parameter(0)  b = s32[] parameter(1)  c = s32[] multiply(a, b)  ROOT r = s32[] subtract(c, b) }
+less { a = s32[] parameter(0)  b = s32[] parameter(1)  ROOT r = pred[] compare(a, b), direction=LT }
+two { a = s32[] parameter(0)  b = s32[] parameter(1)  c = s32[] parameter(2)  d = s32[] parameter(3)
+      e = s32[] add(a, c)  f = s32[] minimum(b, d)  ROOT r = (s32[], s32[]) tuple(e, f) }
+weigh { x = s32[<=7] parameter(0)
+  i = s32[7] iota(), iota_dimension=0  o = s32[] constant(1)  ones = s32[7] broadcast(o), dimensions={}
+  j = s32[7] add(i, ones)  y = s32[<=7] multiply(x, j)  z = s32[] constant(0)
+  ROOT r = s32[] reduce(y, z), dimensions={0}, to_apply=add }
+double { x = s32[<=7] parameter(0)  ROOT y = s32[<=7] add(x, x) }
+shift { x = s32[<=7] parameter(0)  ROOT y = s32[<=7] negate(x) }
+test { s = (s32[], s32[<=7]) parameter(0)  k = s32[] get-tuple-element(s), index=0
+  n = s32[] constant(3)  ROOT p = pred[] compare(k, n), direction=LT }
+turn { s = (s32[], s32[<=7]) parameter(0)  k = s32[] get-tuple-element(s), index=0
+  x = s32[<=7] get-tuple-element(s), index=1  o = s32[] constant(1)  m = s32[] add(k, o)
+  n = s32[] get-dimension-size(x), dimensions={0}  l = s32[] subtract(n, o)
+  y = s32[<=7] set-dimension-size(x, l), dimensions={0}  ROOT r = (s32[], s32[<=7]) tuple(m, y) }
+
+ENTRY main {
+  p0 = s32[7] parameter(0)
+  p1 = s32[4,7] parameter(1)
+  p2 = s32[] parameter(2)
+  zero = s32[] constant(0)
+  three = s32[] constant(3)
+  size = s32[] constant(SIZE)
+  x = s32[<=7] set-dimension-size(p0, size), dimensions={0}
+  m = s32[4,<=7] set-dimension-size(p1, size), dimensions={1}
+  mm = s32[<=4,<=7] set-dimension-size(m, three), dimensions={0}
+  r0 = s32[] call(x), to_apply=weigh
+  back = s32[<=7] reverse(x), dimensions={0}
+  r1 = s32[] call(back), to_apply=weigh
+  sorted = s32[<=7] sort(x), dimensions={0}, to_apply=less
+  r2 = s32[] call(sorted), to_apply=weigh
+  r3 = s32[] reduce(x, p2), dimensions={0}, to_apply=larger
+  r4 = s32[] reduce(x, p2), dimensions={0}, to_apply=odd
+  r5 = (s32[], s32[]) reduce(x, back, p2, p2), dimensions={0}, to_apply=two
+  dot = s32[<=4] dot(mm, x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+  r6 = s32[] reduce(dot, zero), dimensions={0}, to_apply=add
+  pad = s32[<=10] pad(x, p2), padding=1_2_0
+  r7 = s32[] get-dimension-size(pad), dimensions={0}
+  r8 = s32[] reduce(pad, zero), dimensions={0}, to_apply=add
+  both = s32[<=17] concatenate(x, pad), dimensions={0}
+  part = s32[<=7] slice(both), slice={[2:16:2]}
+  r9 = s32[] call(part), to_apply=weigh
+  turned = s32[<=7,<=4] transpose(mm), dimensions={1,0}
+  rows = s32[<=7] reduce(turned, zero), dimensions={1}, to_apply=add
+  r10 = s32[] call(rows), to_apply=weigh
+  wide = s32[2,<=7] broadcast(x), dimensions={1}
+  line = s32[1,2,<=7,1] reshape(wide)
+  r11 = s32[] reduce(line, zero), dimensions={0,1,2,3}, to_apply=add
+  state = (s32[], s32[<=7]) tuple(zero, x)
+  loop = (s32[], s32[<=7]) while(state), condition=test, body=turn
+  left = s32[<=7] get-tuple-element(loop), index=1
+  r12 = s32[] get-dimension-size(left), dimensions={0}
+  r13 = s32[] call(left), to_apply=weigh
+  p = pred[] compare(p2, three), direction=LT
+  either = s32[<=7] conditional(p, x, back), true_computation=double, false_computation=shift
+  r14 = s32[] call(either), to_apply=weigh
+  length = s32[] multiply(size, three)
+  flat = s32[<=28] dynamic-reshape(mm, length)
+  folded = s32[<=7,<=4] dynamic-reshape(flat, size, three)
+  columns = s32[<=7] reduce(folded, zero), dimensions={1}, to_apply=larger
+  r15 = s32[] call(columns), to_apply=weigh
+  whole = s32[7] set-dimension-size(sorted, size), dimensions={0}
+  first = s32[3] slice(whole), slice={[0:3]}
+  ROOT all = (RESULTS) tuple(NAMES)
+}
+"""
+
+
+def dynamic_sizes(folder):
+    path = os.path.join(folder, "dynamic.hlo")
+    shapes = ["(s32[], s32[])" if i == 5 else "s32[]" for i in range(16)]
+    text = DYNAMIC.replace("RESULTS", ", ".join(shapes)).replace("NAMES", ", ".join(f"r{i}" for i in range(16)))
+    for size in range(3, 8):
+        with open(path, "w") as file:
+            file.write(text.replace("SIZE", str(size)))
+        for variant in VARIANTS:
+            tenon("run", path, "--in", f"random:{size}", "--backend=eval,plan,cpu", *variant)
+
+
 if __name__ == "__main__":
-    run_tests([random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
+    run_tests([dynamic_sizes, random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
                transforms_of_larger_lengths, transforms_of_several_dims])
