@@ -82,8 +82,15 @@ static bool is_movement(tn_op op) {
          op == TN_OP_CONCATENATE || op == TN_OP_GATHER || op == TN_OP_DYNAMIC_SLICE;
 }
 
+/* Between widths of whole bytes it is another view of memory: nothing to fuse. */
+static bool is_bits(const tn_inst *inst) {
+  if (inst->op != TN_OP_BITCAST_CONVERT) return false;
+  int to = tn_type_bits(inst->shape->type), from = tn_type_bits(inst->operands[0]->shape->type);
+  return to == from || (to < 8 && to < from);
+}
+
 bool tn_fusible(const tn_inst *inst) {
-  return tn_fusible_elementwise(inst) || (is_movement(inst->op) && are_native(inst));
+  return tn_fusible_elementwise(inst) || ((is_movement(inst->op) || is_bits(inst)) && are_native(inst));
 }
 
 bool tn_fusible_constant(const tn_inst *inst) {

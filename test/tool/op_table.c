@@ -40,8 +40,10 @@ static void print_types(tn_op op) {
     const char *name;
   } sets[] = {{TN_PRED, "pred"}, {TN_S32, "integers"}, {TN_F32, "floats to f32"}, {TN_F64, "f64"}};
   int count = 0;
-  for (int i = 0; i < 4; i++)
-    if (tn_op_is_native(op, sets[i].type, sets[i].type)) printf("%s %s", count++ ? "," : "", sets[i].name);
+  for (int i = 0; i < 4; i++) {
+    tn_type result = op == TN_OP_STOCHASTIC_CONVERT ? TN_S32 : sets[i].type;
+    if (tn_op_is_native(op, result, sets[i].type)) printf("%s %s", count++ ? "," : "", sets[i].name);
+  }
   if (!count) printf(" no");
 }
 
