@@ -96,9 +96,13 @@ LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, L
 
 /* ---- linking ---- */
 
-static LLVMModuleRef read_bitcode(tn_unit *u, const unsigned char *bytes, size_t size) {
-  LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "base", false);
+/* A lazy module reads bodies when they are linked, few of base/math's hundreds; it owns the
+ * buffer, and does not know who calls whom.                                             */
+static LLVMModuleRef read_bitcode(tn_unit *u, const unsigned char *bytes, size_t size, bool lazy) {
+  LLVMMemoryBufferRef buffer =
+      LLVMCreateMemoryBufferWithMemoryRange((const char *)bytes, size, "base", false);
   LLVMModuleRef module;
+  if (lazy) return LLVMGetBitcodeModuleInContext2(u->context, buffer, &module) ? NULL : module;
   if (LLVMParseBitcodeInContext2(u->context, buffer, &module)) module = NULL;
   LLVMDisposeMemoryBuffer(buffer);
   return module;
@@ -115,8 +119,8 @@ static void keep_called(tn_unit *u, LLVMModuleRef base) {
   }
 }
 
-static bool link_module(tn_unit *u, const unsigned char *bytes, size_t size) {
-  LLVMModuleRef base = read_bitcode(u, bytes, size);
+static bool link_module(tn_unit *u, const unsigned char *bytes, size_t size, bool lazy) {
+  LLVMModuleRef base = read_bitcode(u, bytes, size, lazy);
   if (!base) return tn_unit_fail(u, TN_BUG, "code generation: the bitcode of base is broken");
   keep_called(u, base);
   LLVMSetTarget(base, LLVMGetTarget(u->module));
@@ -142,10 +146,10 @@ bool tn_bitcode_link(tn_unit *u) {
   for (int width = 1; width <= 16; width *= 2) {
     if (!(u->math_widths & (unsigned)width)) continue;
     bytes = tn_math_bitcode(width, u->cpu->fma, &size);
-    if (!link_module(u, bytes, size)) return false;
+    if (!link_module(u, bytes, size, true)) return false; /* no function calls another */
   }
   bytes = tn_sort_bitcode(&size);
-  if (u->sorts && !link_module(u, bytes, size)) return false;
+  if (u->sorts && !link_module(u, bytes, size, false)) return false;
   adopt_functions(u);
   /* Comparators are called by what is inlined first. */
   const char *passes = u->sorts ? "always-inline,always-inline,globaldce" : "always-inline,globaldce";
