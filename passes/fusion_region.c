@@ -280,7 +280,8 @@ static void claim_rows(tn_fuser *f, region *r) {
 /* ---- reductions of several operands ---- */
 
 static bool is_wide_reduce(const tn_inst *inst) {
-  if (inst->op != TN_OP_REDUCE || inst->n_operands == 2 || !tn_rewrite_is_free_to_move(inst)) return false;
+  bool reduces = inst->op == TN_OP_REDUCE || inst->op == TN_OP_REDUCE_WINDOW;
+  if (!reduces || inst->n_operands == 2 || !tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < inst->n_operands; i++)
     if (!tn_fusible_array(inst->operands[i])) return false;
   return true;

@@ -140,7 +140,7 @@ static bool build_call(builder *b, tn_inst *inst) {
 /* All results of the same dims: what one loop nest can store. */
 static bool roots_agree(const tn_inst *root) {
   if (!tn_shape_is_tuple(root->shape)) return tn_shape_is_array(root->shape);
-  if (root->op == TN_OP_REDUCE) return true;
+  if (root->op == TN_OP_REDUCE || root->op == TN_OP_REDUCE_WINDOW) return true;
   if (root->op != TN_OP_TUPLE || !root->n_operands) return false;
   for (int i = 0; i < root->n_operands; i++) {
     const tn_shape *shape = root->operands[i]->shape;

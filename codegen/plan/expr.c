@@ -89,19 +89,26 @@ const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a) 
   return tn_expr_bits(arena, type, bits, 0);
 }
 
-static const tn_expr *index_compare(tn_arena *arena, tn_direction direction, const tn_index *index,
-                                    int64_t bound) {
-  const tn_expr *operands[] = {tn_expr_index(arena, TN_S64, index),
-                               tn_expr_bits(arena, TN_S64, (uint64_t)bound, 0)};
-  tn_expr *expr = with_operands(arena, TN_EXPR_OP, TN_PRED, 2, operands);
-  expr->op.op = TN_OP_COMPARE;
+static const tn_expr *index_compare(tn_arena *arena, tn_direction direction, tn_type type,
+                                    const tn_index *index, int64_t bound) {
+  const tn_expr *operands[] = {tn_expr_index(arena, type, index),
+                               tn_expr_bits(arena, type, (uint64_t)bound, 0)};
+  tn_expr *expr = (tn_expr *)tn_expr_op(arena, TN_OP_COMPARE, TN_PRED, 2, operands);
   expr->op.direction = direction;
   return expr;
 }
 
-const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t low, int64_t high) {
-  return tn_expr_binary(arena, TN_OP_AND, TN_PRED, index_compare(arena, TN_GE, index, low),
-                        index_compare(arena, TN_LT, index, high));
+const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_kernel *kernel, const tn_index *index, int64_t low,
+                                int64_t high) {
+  int64_t least, most;
+  tn_index_range(kernel, index, &least, &most);
+  bool is_small = least >= INT32_MIN && most <= INT32_MAX && low >= INT32_MIN && high <= INT32_MAX;
+  tn_type type = is_small ? TN_S32 : TN_S64; /* narrow lanes are many */
+  if (most < high && least >= low) return tn_expr_bits(arena, TN_PRED, 1, 0);
+  if (most < high) return index_compare(arena, TN_GE, type, index, low);
+  if (least >= low) return index_compare(arena, TN_LT, type, index, high);
+  return tn_expr_binary(arena, TN_OP_AND, TN_PRED, index_compare(arena, TN_GE, type, index, low),
+                        index_compare(arena, TN_LT, type, index, high));
 }
 
 tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected) {

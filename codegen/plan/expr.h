@@ -19,7 +19,8 @@ const tn_expr *tn_expr_fma(tn_arena *arena, const tn_expr *a, const tn_expr *b, 
 /* `a` itself where it has the type already; constants are converted here. */
 const tn_expr *tn_expr_convert(tn_arena *arena, tn_type type, const tn_expr *a);
 /* low <= index < high, as a pred. */
-const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_index *index, int64_t low, int64_t high);
+const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_kernel *kernel, const tn_index *index, int64_t low,
+                                int64_t high);
 
 /* The type that constants have as operand i of an operation, where the operation itself
  * is expected to have type `expected`; NONE: they say it themselves.                  */

@@ -127,8 +127,10 @@ static const tn_expr *padded(tn_lowering *l, tn_inst *inst, tn_position from, co
   tn_type type = accumulator_type(inst);
   a = tn_expr_convert(arena, type, a);
   for (int i = 0; i < n_guards; i++) {
-    const tn_expr *inside = tn_expr_in_range(arena, guards[i].index, guards[i].low, guards[i].high);
-    a = tn_expr_op(arena, TN_OP_SELECT, type, 3, (const tn_expr *[]){inside, a, tn_expr_number(arena, type, 0)});
+    const tn_expr *inside =
+        tn_expr_in_range(arena, tn_lower_kernel(l), guards[i].index, guards[i].low, guards[i].high);
+    a = tn_expr_op(arena, TN_OP_SELECT, type, 3,
+                   (const tn_expr *[]){inside, a, tn_expr_number(arena, type, 0)});
   }
   return a;
 }

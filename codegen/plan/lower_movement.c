@@ -138,7 +138,8 @@ const tn_expr *tn_lower_guarded(tn_lowering *l, tn_inst *operand, tn_position fr
   }
   const tn_expr *inside = NULL;
   for (int i = 0; i < n_guards; i++) {
-    const tn_expr *one = tn_expr_in_range(arena, guards[i].index, guards[i].low, guards[i].high);
+    const tn_expr *one =
+        tn_expr_in_range(arena, tn_lower_kernel(l), guards[i].index, guards[i].low, guards[i].high);
     inside = inside ? tn_expr_binary(arena, TN_OP_AND, TN_PRED, inside, one) : one;
   }
   return tn_expr_op(arena, TN_OP_SELECT, fill->type, 3, (const tn_expr *[]){inside, value, fill});

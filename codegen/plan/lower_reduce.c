@@ -144,7 +144,8 @@ static void keep_outside(tn_lowering *l, const reduction *r, const tn_open_reduc
   tn_arena *arena = tn_lower_arena(l);
   const tn_expr *inside = NULL;
   for (int i = 0; i < p->n_guards; i++) {
-    const tn_expr *one = tn_expr_in_range(arena, p->guards[i].index, p->guards[i].low, p->guards[i].high);
+    const tn_expr *one =
+        tn_expr_in_range(arena, tn_lower_kernel(l), p->guards[i].index, p->guards[i].low, p->guards[i].high);
     inside = inside ? tn_expr_binary(arena, TN_OP_AND, TN_PRED, inside, one) : one;
   }
   for (int i = 0; inside && i < r->count; i++) {
