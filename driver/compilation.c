@@ -19,6 +19,7 @@ bool tn_compilation_optimise(tn_compilation *compilation) {
   tn_model *model = compilation->model;
   if (!model->module)
     return tn_error(&model->context->sink, TN_USAGE, TN_NOWHERE, "a plan cannot become a module again");
+  if (!tn_driver_settle(model)) return false;
   compilation->module = tn_module_clone(model->module);
   tn_model copy = {.context = model->context,
                    .arena = model->arena,

@@ -70,6 +70,9 @@ tn_arrays *tn_driver_new_arrays(tn_context *context);
 
 /* ---- models ---- */
 
+/* Sizes of an entry's bounded dims join its parameters and results (passes/bounded_entry.c):
+ * what every back end and the signature see. Before any of them looks.                    */
+bool tn_driver_settle(tn_model *model);
 tn_signature *tn_driver_module_signature(tn_arena *arena, const tn_module *module);
 tn_signature *tn_driver_plan_signature(tn_arena *arena, const tn_plan *plan);
 

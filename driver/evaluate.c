@@ -74,6 +74,7 @@ static bool do_evaluate(void *argument) {
   evaluate_work *work = argument;
   tn_context *context = work->model->context;
   work->results = tn_driver_new_arrays(context);
+  if (!tn_driver_settle(work->model)) return false;
   switch (work->oracle) {
   case TN_ORACLE_EVAL:
     if (work->model->module) return evaluate_module(work);

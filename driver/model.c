@@ -203,6 +203,7 @@ tn_status tn_model_verify(tn_model *model) { return tn_driver_do(model->context,
 
 static bool do_signature(void *argument) {
   tn_model *model = argument;
+  if (!tn_driver_settle(model)) return false;
   model->signature = model->module ? tn_driver_module_signature(model->derived, model->module)
                                    : tn_driver_plan_signature(model->derived, model->plan);
   return true;

@@ -71,6 +71,25 @@ tn_status tn_context_add_pass(tn_context *context, const char *name, const char 
   return tn_driver_do(context, do_add, &(add_work){context, name, help, pass, user});
 }
 
+/* ---- bounded dims of the entry ---- */
+
+static bool has_dynamic_entry(const tn_module *module) {
+  bool dynamic = tn_shape_is_dynamic(module->entry->root->shape);
+  for (int i = 0; i < module->entry->parameters.count; i++)
+    dynamic = dynamic || tn_shape_is_dynamic(module->entry->parameters.at[i]->shape);
+  return dynamic;
+}
+
+bool tn_driver_settle(tn_model *model) {
+  if (!model->module || !has_dynamic_entry(model->module)) return true;
+  const tn_pass *pass = tn_pass_find("bounded-entry");
+  tn_pipeline_options options = {.passes = &pass, .n_passes = 1};
+  tn_pass_record *records;
+  int count;
+  return tn_pipeline_run(model->module, &options, model->context->scratch, &records, &count,
+                         &model->context->sink);
+}
+
 /* ---- running ---- */
 
 typedef struct {

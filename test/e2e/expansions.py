@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from support import run_tests, tenon
+from support import check, run_tests, tenon
 
 VARIANTS = [[], ["-O0"], ["--target=x86-64-v2", "--threads=3"], ["--schedule-seed=1"]]
 
@@ -190,6 +190,37 @@ def dynamic_sizes(folder):
             tenon("run", path, "--in", f"random:{size}", "--backend=eval,plan,cpu", *variant)
 
 
+BOUNDED = """HloModule bounded, input_output_alias={ {1}: (1, {}, may-alias) }
+add { a = f32[] parameter(0)  b = f32[] parameter(1)  ROOT r = f32[] add(a, b) }
+ENTRY main {
+  x = f32[<=6] parameter(0)
+  m = f32[3,<=6] parameter(1)
+  zero = f32[] constant(0)
+  sum = f32[] reduce(x, zero), dimensions={0}, to_apply=add
+  rows = f32[3,<=6] broadcast(x), dimensions={1}
+  y = f32[3,<=6] multiply(rows, m)
+  back = f32[<=6] reverse(x), dimensions={0}
+  ROOT all = (f32[], f32[3,<=6], f32[<=6]) tuple(sum, y, back)
+}
+"""
+
+
+def bounded_entry(folder):
+    """Sizes in, sizes out: behind each array, by name in the header."""
+    path = os.path.join(folder, "bounded.hlo")
+    with open(path, "w") as file:
+        file.write(BOUNDED)
+    for seed in range(1, 7):
+        tenon("run", path, "--in", f"random:{seed}", "--backend=eval,plan,cpu")
+    tenon("compile", path, "-o", os.path.join(folder, "bounded.o"))
+    with open(os.path.join(folder, "bounded.h")) as file:
+        header = file.read()
+    call = header[header.index("int bounded_run("):]
+    order = [call.index(word) for word in ("const float *x,", "const int32_t *x_size_0,", "const float *m,",
+                                           "const int32_t *m_size_1,", "float *r0,", "float *r1,", "int32_t *r2,")]
+    check(order == sorted(order), call[:400])
+
+
 if __name__ == "__main__":
-    run_tests([dynamic_sizes, random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
+    run_tests([bounded_entry, dynamic_sizes, random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
                transforms_of_larger_lengths, transforms_of_several_dims])
