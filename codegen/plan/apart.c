@@ -10,7 +10,8 @@
  * below it can reach: |s1| > width - 1, |s2| > |s1|*(n1 - 1) + width - 1, … Then
  * (index - outer) has one decomposition, as a number has digits. Dims of inner statements
  * are digits like these if they are the same in all accesses (y[a + 3*b], a:3 outside b),
- * else part of the rest. Each index of the buffer is tried, and the row-major place.
+ * else part of the rest. Where the rests are constants, steps of one size above all digits
+ * will do too: y[a], y[a + 4], y[a + 8] with a:4. Each index of the buffer is tried, and the row-major place.
  *
  *   y[clamp(s[k]), f]          loop f outside the scan over k: f is told by the second
  *   y[16*b + j]                loop b outside loop j:16: by the only one
@@ -19,6 +20,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/plan/kernel.h"
 
 #include <stdlib.h>
@@ -202,8 +204,9 @@ static int by_scale(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The dims in it are digits above the rest; `dim` is one of them. */
-static bool tells(const inside *in, const tn_index *told, int64_t low, int64_t high, int dim) {
+/* The dims in it are digits above the rest, and below `top` (0: there is none); `dim` is one
+ * of them.                                                                               */
+static bool tells(const inside *in, const tn_index *told, int64_t low, int64_t high, int64_t top, int dim) {
   tn_term *digits = TN_NEW_ARRAY(in->arena, tn_term, told->n_terms);
   int count = 0;
   bool found = false;
@@ -220,7 +223,7 @@ static bool tells(const inside *in, const tn_index *told, int64_t low, int64_t h
     if (scale <= reach) return false;
     reach += scale * (in->kernel->dims[digits[i].dim].size - 1);
   }
-  return found;
+  return found && (!top || reach < top);
 }
 
 /* The index that is tried: along dim d of the buffer; d == rank: the row-major place. */
@@ -235,17 +238,21 @@ static const tn_index *candidate(const inside *in, const tn_touch *touch, int d)
 
 static bool told_by(const inside *in, int buffer, int d, int dim, bool inner) {
   const tn_index *told = NULL;
-  int64_t low = 0, high = 0;
+  int64_t low = 0, high = 0, step = 0;
+  bool constant = true;
   for (int i = 0; i < in->touches.count; i++) {
     const tn_touch *touch = &in->touches.at[i];
     if (touch->buffer != buffer) continue;
     split_index s = split(in, candidate(in, touch, d), inner);
     if (told && !tn_index_equal(told, &s.told)) return false;
+    constant = constant && s.low == s.high;
+    if (told) step = tn_gcd(step, s.low - low);
     if (!told || s.low < low) low = s.low;
     if (!told || s.high > high) high = s.high;
     told = tn_arena_copy(in->arena, &s.told, sizeof s.told);
   }
-  return !told || tells(in, told, low, high, dim);
+  return !told || tells(in, told, low, high, 0, dim) ||
+         (constant && step && tells(in, told, 0, 0, step, dim));
 }
 
 static bool is_apart(const inside *in, int dim, int buffer) {
