@@ -136,7 +136,7 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   case TN_JOIN_OR:
   case TN_JOIN_XOR:
   case TN_JOIN_ORDERED: return;
-  case TN_JOIN_MULTIPLY: bits[0] = 1; return;
+  case TN_JOIN_MULTIPLY: bits[0] = type == TN_S1 ? UINT64_MAX : 1; return; /* 1 wraps to -1 */
   case TN_JOIN_AND: bits[0] = type == TN_PRED ? 1 : UINT64_MAX; return;
   case TN_JOIN_ARG_INDEX: /* behind every real one */
   case TN_JOIN_ARG_MINIMUM:

@@ -98,6 +98,13 @@ static const tn_expr *lower_bitcast(tn_lowering *l, tn_inst *inst, tn_position a
   return tn_lower_element(l, operand, unravel(l, ravel(l, at, to, to_order), from, from_order));
 }
 
+/* … and as another type of the same width. */
+static const tn_expr *lower_retyped(tn_lowering *l, tn_inst *inst, tn_position at) {
+  const tn_expr *x = lower_bitcast(l, inst, at);
+  if (!x || x->type == inst->shape->type) return x;
+  return tn_expr_op(tn_lower_arena(l), TN_OP_BITCAST_CONVERT, inst->shape->type, 1, &x);
+}
+
 static const tn_expr *lower_slice(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_index **from = new_position(l, inst->shape->rank);
@@ -283,7 +290,7 @@ const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at) 
   if (inst->op == TN_OP_BROADCAST) return lower_broadcast(l, inst, at);
   if (inst->op == TN_OP_TRANSPOSE) return lower_transpose(l, inst, at);
   if (inst->op == TN_OP_RESHAPE) return lower_reshape(l, inst, at);
-  if (inst->op == TN_OP_BITCAST) return lower_bitcast(l, inst, at);
+  if (inst->op == TN_OP_BITCAST) return lower_retyped(l, inst, at);
   if (inst->op == TN_OP_BITCAST_CONVERT) return tn_lower_bitcast_convert(l, inst, at);
   if (inst->op == TN_OP_COPY) return tn_lower_element(l, inst->operands[0], at);
   if (inst->op == TN_OP_SLICE) return lower_slice(l, inst, at);

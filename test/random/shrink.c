@@ -125,7 +125,7 @@ static bool still_differs(shrinking *s, program *p, verdict *v) {
   }
   check_program(p, &s->v->way, v);
   if (v->kind == s->v->kind) return true;
-  for (uint64_t seed = 1; s->v->way.schedule && seed < 5; seed++) { /* fewer kernels draw other schedules */
+  for (uint64_t seed = 1; s->v->way.schedule && seed < 3; seed++) { /* fewer kernels draw other schedules */
     way other = s->v->way;
     other.schedule = seed;
     check_program(p, &other, v);
@@ -184,6 +184,44 @@ static tn_literal *value_of(program *p, tn_inst *inst) {
                                   &(tn_eval_options){.max_iterations = 1000}, &sink);
   p->module->entry->root = root;
   return value;
+}
+
+/* ---- the first instruction that differs ---- */
+
+/* The entry up to instruction `last`: what of it nothing uses is the result. */
+static bool keep_prefix(shrinking *s, int last) {
+  program p = copy_of(s->best);
+  tn_module *m = p.module;
+  tn_inst **insts = TN_NEW_ARRAY(m->arena, tn_inst *, m->entry->n_insts + 1), **results;
+  int n = 0, count = 0;
+  TN_FOR_EACH_IN_COMP(m->entry, inst) insts[n++] = inst;
+  results = TN_NEW_ARRAY(m->arena, tn_inst *, n + 1);
+  for (int i = 0; i <= last && i < n; i++) {
+    bool used = !tn_shape_is_array(insts[i]->shape) && i < last;
+    for (int u = 0; u < insts[i]->users.count && !used; u++)
+      for (int j = i + 1; j <= last && !used; j++) used = insts[i]->users.at[u] == insts[j];
+    if (!used && insts[i]->shape->type != TN_TOKEN) results[count++] = insts[i];
+  }
+  if (!count) return tn_module_destroy(m), false;
+  m->entry->root = tn_build_tuple(m->entry, NULL, count, results);
+  m->aliases.count = 0;
+  if (m->entry_result) m->entry_result = tn_shape_clone(m->arena, m->entry->root->shape);
+  return offer(s, &p);
+}
+
+/* By halving; then its result alone. */
+static void shrink_to_prefix(shrinking *s) {
+  int good = -1, bad = s->best->module->entry->n_insts - 1;
+  if (!keep_prefix(s, bad)) return;
+  for (bad = s->best->module->entry->n_insts - 2; bad - good > 1 && now() < s->deadline;) {
+    int middle = good + (bad - good) / 2;
+    if (!keep_prefix(s, middle))
+      good = middle;
+    else { /* parameters that nothing uses went, too */
+      bad = s->best->module->entry->n_insts - 2;
+      if (good >= bad) good = -1;
+    }
+  }
 }
 
 /* In the entry a parameter with the value, elsewhere a constant of zeros. */
@@ -291,12 +329,19 @@ static bool resize_inst(program *p, tn_inst *inst, int64_t from, int64_t to) {
   return inst->shape != NULL;
 }
 
+static int64_t all_elements(const program *p) {
+  int64_t total = 0;
+  TN_FOR_EACH_COMP(p->module, comp)
+  TN_FOR_EACH_IN_COMP(comp, inst) total += tn_shape_elements(inst->shape);
+  return total;
+}
+
 static bool resize(shrinking *s, int64_t from, int64_t to) {
   program p = copy_of(s->best);
   bool fits = true;
   TN_FOR_EACH_COMP(p.module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) fits = fits && resize_inst(&p, inst, from, to);
-  if (!fits) return tn_module_destroy(p.module), false;
+  if (!fits || all_elements(&p) >= all_elements(s->best)) return tn_module_destroy(p.module), false;
   for (int i = 0; i < p.n_arguments; i++)
     p.arguments[i] =
         cut(p.arena, p.arguments[i], tn_shape_clone(p.arena, p.module->entry->parameters.at[i]->shape));
@@ -351,7 +396,8 @@ static bool plain_argument(shrinking *s, int number, int value) {
       tn_store_integer(type, element, value);
   }
   tn_literal *zeros = tn_literal_zero(p.arena, old->shape); /* the plainest */
-  if (tn_literal_equal(old, literal) || tn_literal_equal(old, zeros)) return tn_module_destroy(p.module), false;
+  if (tn_literal_equal(old, literal) || tn_literal_equal(old, zeros))
+    return tn_module_destroy(p.module), false;
   p.arguments[number] = literal;
   return offer(s, &p);
 }
@@ -392,6 +438,8 @@ static bool pass_over(shrinking *s) {
 void program_shrink(program *p, verdict *v, double seconds) {
   shrinking s = {p, v, now() + seconds};
   if (v->kind == CRASHED && s.deadline) s.deadline = now() + 3 * seconds;
+  if (v->kind == DIFFERS_PLAN || v->kind == DIFFERS_PASSES) v->way.native = false;
   if (v->way.target) simpler_way(&s);
+  shrink_to_prefix(&s);
   while (pass_over(&s)) {}
 }
