@@ -71,6 +71,10 @@ static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_
     t->count = slot == 1 ? (double)tn_shape_elements(user->operands[1]->shape) : 1;
     return slot > 0;
   }
+  if (user->op == TN_OP_SCATTER) { /* indices are looked at by every part of the features */
+    t->count = (double)tn_shape_elements(user->operands[slot]->shape);
+    return slot > (user->n_operands - 1) / 2;
+  }
   if (user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE) {
     if (t->place < TN_PLACE_GUARDED) t->place = TN_PLACE_GUARDED;
     return user->op != TN_OP_PAD || slot == 0;
@@ -111,6 +115,10 @@ static bool reads_same_slice(const tn_inst *inst, const tn_inst *update) {
 /* Would `inst`, computed while the update is written, read what that writes over? Then it
  * would have to be copied. */
 static bool reads_target(const tn_inst *inst, const tn_inst *update) {
+  if (update->op == TN_OP_SCATTER)
+    for (int i = 0; i < inst->n_operands; i++)
+      for (int k = 0; k < (update->n_operands - 1) / 2; k++)
+        if (renamed(inst->operands[i]) == renamed(update->operands[k])) return true;
   if (update->op != TN_OP_DYNAMIC_UPDATE_SLICE || reads_same_slice(inst, update)) return false;
   for (int i = 0; i < inst->n_operands; i++)
     if (renamed(inst->operands[i]) == renamed(update->operands[0])) return true;
@@ -195,8 +203,23 @@ static bool is_cheaper_inlined(const tn_fuser *f, const tn_inst *inst, const tar
   return inlined <= stored;
 }
 
+/* What it updates is in memory: no constant that would be written into the kernel. */
+static bool is_scatter(const tn_inst *inst) {
+  if (inst->op != TN_OP_SCATTER || !tn_rewrite_is_free_to_move(inst)) return false;
+  for (int i = 0; i < inst->n_operands; i++) {
+    bool target = i < (inst->n_operands - 1) / 2;
+    if (!tn_fusible_array(inst->operands[i]) || (target && tn_fusible_constant(inst->operands[i])))
+      return false;
+  }
+  return true;
+}
+
 static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   targets all;
+  if (is_scatter(inst)) {
+    tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
+    return;
+  }
   if (inst->op == TN_OP_DYNAMIC_UPDATE_SLICE && tn_fusible_array(inst)) {
     tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
     return;
