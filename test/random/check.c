@@ -33,6 +33,8 @@ const char *verdict_name(verdict_kind kind) {
 
 enum { MAX_ARRAYS = 64 };
 
+typedef TN_VEC(const tn_literal *) leaf_list;
+
 typedef struct {
   const program *program;
   verdict *v;
@@ -44,6 +46,8 @@ typedef struct {
   tn_object object;
   tn_image *image;
   tn_literal *expected; /* of the evaluator, with bounds */
+  leaf_list results;    /* its leaves, as `module` has them */
+  leaf_list inputs;     /* the arguments, as the entry of `module` takes them */
   tn_literal **interpreted;
   const tn_literal **arguments; /* leaves */
 } work;
@@ -129,7 +133,7 @@ static bool agree(work *w, verdict_kind kind, const char *where, int number, con
   size_t bytes = tn_type_bytes(type);
   if (!tn_shape_equal(got->shape, expected->shape))
     return judge(w, kind, "%s: result %d has another shape", where, number);
-  if (!sizes_agree(got, expected)) return judge(w, kind, "%s: result %d has other sizes", where, number);
+  if (tn_shape_is_dynamic(got->shape) && !sizes_agree(got, expected)) return judge(w, kind, "%s: result %d has other sizes", where, number);
   for (int64_t i = 0, n = tn_shape_elements(expected->shape); i < n; i++) {
     const char *a = (const char *)got->data + (size_t)i * bytes,
                *b = (const char *)expected->data + (size_t)i * bytes;
@@ -166,24 +170,71 @@ static bool evaluate(work *w) {
   return w->expected || failed(w);
 }
 
+/* An array with bounded dims as the entry has it after passes: as long as the bounds, its
+ * sizes behind it.                                                                      */
+static void add_sized(work *w, leaf_list *out, const tn_literal *array, bool keep_sizes) {
+  const tn_shape *shape = array->shape;
+  tn_literal *whole = tn_literal_clone(w->arena, array);
+  whole->shape = tn_shape_array(w->arena, shape->type, shape->rank, shape->dims);
+  if (!keep_sizes) whole->sizes = NULL;
+  TN_PUSH(w->arena, out, whole);
+  for (int d = 0; d < shape->rank; d++) {
+    if (!shape->dynamic[d]) continue;
+    int64_t size = array->sizes ? array->sizes[d] : shape->dims[d];
+    TN_PUSH(w->arena, out, tn_literal_scalar_integer(w->arena, TN_S32, size));
+  }
+}
+
+static void add_leaves(work *w, leaf_list *out, const tn_literal *value, bool sized) {
+  if (tn_shape_is_tuple(value->shape)) {
+    for (int i = 0; i < value->shape->rank; i++) add_leaves(w, out, value->elements[i], sized);
+  } else if (sized && tn_shape_is_dynamic(value->shape)) {
+    add_sized(w, out, value, true);
+  } else if (tn_shape_is_array(value->shape)) {
+    TN_PUSH(w->arena, out, value);
+  }
+}
+
+static bool is_bounded(const tn_module *module) {
+  bool bounded = tn_shape_is_dynamic(module->entry->root->shape);
+  for (int i = 0; i < module->entry->parameters.count; i++)
+    bounded = bounded || tn_shape_is_dynamic(module->entry->parameters.at[i]->shape);
+  return bounded;
+}
+
+/* What goes in and comes out of the module that passes made. */
+static void list_leaves(work *w) {
+  bool sized = is_bounded(w->program->module) && !is_bounded(w->module);
+  add_leaves(w, &w->results, w->expected, sized);
+  for (int i = 0; i < w->program->n_arguments; i++) {
+    const tn_literal *argument = w->program->arguments[i];
+    if (sized && tn_shape_is_array(argument->shape) && tn_shape_is_dynamic(argument->shape))
+      add_sized(w, &w->inputs, argument, false);
+    else
+      TN_PUSH(w->arena, &w->inputs, argument);
+  }
+}
+
 /* Exact, but where something becomes what it stands for. */
 static bool run_passes(work *w) {
   w->step = "passes";
   tn_pass_record *records;
   int n_records;
-  const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
   w->module = tn_module_clone(w->program->module);
-  if (w->v->way.unpassed) return true;
   tn_pipeline_options options = {.level = w->v->way.level};
-  if (!tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink)) return failed(w);
+  bool passes = !w->v->way.unpassed;
+  if (passes && !tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink)) return failed(w);
+  list_leaves(w);
+  if (!passes) return true;
   w->step = "evaluator after passes";
   tn_literal *after =
-      tn_evaluate(w->arena, w->module, arguments, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
+      tn_evaluate(w->arena, w->module, w->inputs.at, &(tn_eval_options){.max_iterations = 1000}, &w->sink);
   if (!after) return failed(w);
+  if (tn_shape_leaves(after->shape) != w->results.count)
+    return judge(w, DIFFERS_PASSES, "%d results instead of %d", tn_shape_leaves(after->shape), w->results.count);
   bool inexact = is_written_out(w->program->module);
-  for (int i = 0; i < tn_shape_leaves(w->expected->shape); i++)
-    if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), tn_literal_leaf(w->expected, i),
-               inexact))
+  for (int i = 0; i < w->results.count; i++)
+    if (!agree(w, DIFFERS_PASSES, "evaluator", i, tn_literal_leaf(after, i), w->results.at[i], inexact))
       return false;
   return true;
 }
@@ -218,23 +269,21 @@ static bool build_plan(work *w) {
   w->plan = tn_plan_build(w->module, &options, &w->sink);
   if (!w->plan) return failed(w);
   if (!plan_is_sound(w)) return false;
-  int leaves = 0;
-  w->arguments = TN_NEW_ARRAY(w->arena, const tn_literal *, w->plan->n_parameters);
-  for (int i = 0; i < w->program->n_arguments; i++)
-    for (int k = 0; k < tn_shape_leaves(w->program->arguments[i]->shape); k++)
-      w->arguments[leaves++] = tn_literal_leaf(w->program->arguments[i], k);
-  return leaves == w->plan->n_parameters ||
-         judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves);
+  leaf_list leaves = {0};
+  for (int i = 0; i < w->inputs.count; i++) add_leaves(w, &leaves, w->inputs.at[i], false);
+  w->arguments = leaves.at;
+  return leaves.count == w->plan->n_parameters ||
+         judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves.count);
 }
 
 static bool interpret(work *w) {
   w->step = "interpreter";
   w->interpreted = TN_NEW_ARRAY(w->arena, tn_literal *, w->plan->n_results);
   if (!tn_plan_run(w->arena, w->plan, w->arguments, w->interpreted, &w->sink)) return failed(w);
-  if (w->plan->n_results != tn_shape_leaves(w->expected->shape))
+  if (w->plan->n_results != w->results.count)
     return judge(w, FAILED, "plan: %d results", w->plan->n_results);
   for (int i = 0; i < w->plan->n_results; i++)
-    if (!agree(w, DIFFERS_PLAN, "interpreter", i, w->interpreted[i], tn_literal_leaf(w->expected, i), true))
+    if (!agree(w, DIFFERS_PLAN, "interpreter", i, w->interpreted[i], w->results.at[i], true))
       return false;
   return true;
 }

@@ -308,6 +308,27 @@ static void tuple_parameter(generator *g) {
   }
 }
 
+/* A parameter with bounded dims, some of them shorter. */
+static void bounded_parameter(generator *g) {
+  const tn_shape *whole = random_shape(g, random_type(g, ANY_CLASS));
+  if (!whole->rank) return;
+  tn_shape *shape = tn_arena_copy(g->module->arena, whole, sizeof *whole);
+  bool *dynamic = TN_NEW_ARRAY(g->module->arena, bool, whole->rank), any = false;
+  int64_t *sizes = TN_NEW_ARRAY(g->arena, int64_t, whole->rank);
+  for (int d = 0; d < whole->rank; d++) {
+    dynamic[d] = chance(g->dice, 50);
+    any = any || dynamic[d];
+    sizes[d] = dynamic[d] && chance(g->dice, 70) ? between(g->dice, 0, whole->dims[d]) : whole->dims[d];
+  }
+  if (!any) return;
+  tn_literal *value = random_literal(g, whole);
+  shape->dynamic = dynamic;
+  value->shape = shape;
+  value->sizes = sizes;
+  add_parameter(g, value);
+  TN_PUSH(g->arena, g->arguments, value);
+}
+
 /* A third of the programs have nothing special. */
 static theme random_theme(dice *d) {
   static const tn_type rare[] = {
@@ -336,6 +357,7 @@ void program_generate(program *p, uint64_t seed) {
   g.comp = tn_comp_create(p->module, "main");
   p->module->entry = g.comp;
   if (chance(&d, 4)) tuple_parameter(&g);
+  if (theme.families & DYNAMIC && chance(&d, 40)) bounded_parameter(&g);
   int wanted = g.large ? 1 + roll(&d, 3) : 1 + roll(&d, chance(&d, 40) ? 15 : 7);
   grow(&g, wanted);
   if (!g.nodes.count) new_input(&g, random_shape(&g, TN_F32));

@@ -92,19 +92,23 @@ static void print_types(tn_op op, has_type *has) {
 
 /* ---- native ---- */
 
-/* By the passes of level 0 in passes.def. */
+/* By a pass that always runs and is named so: rng-expansion for rng, rng-bit-generator. */
 static bool is_written_out(tn_op op) {
-  static const tn_op ops[] = {TN_OP_BATCH_NORM_GRAD,
-                              TN_OP_BATCH_NORM_INFERENCE,
-                              TN_OP_BATCH_NORM_TRAINING,
-                              TN_OP_FFT,
-                              TN_OP_RAGGED_DOT,
-                              TN_OP_SCALED_DOT,
-                              TN_OP_RNG,
-                              TN_OP_RNG_BIT_GENERATOR,
-                              TN_OP_SCAN};
-  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-    if (ops[i] == op) return true;
+  static const struct {
+    const char *name;
+    int level;
+  } passes[] = {
+#define PASS(function, name, help, min_level) {name, min_level},
+#include "passes/passes.def"
+#undef PASS
+  };
+  bool dynamic = op == TN_OP_SET_DIMENSION_SIZE || op == TN_OP_DYNAMIC_RESHAPE; /* static-shapes */
+  for (size_t i = 0; i < sizeof passes / sizeof *passes && !opcode_never(op); i++) {
+    const char *end = strstr(passes[i].name, "-expansion");
+    if (dynamic && !strcmp(passes[i].name, "static-shapes")) return true;
+    if (end && passes[i].level == 0 && !strncmp(tn_ops[op].name, passes[i].name, (size_t)(end - passes[i].name)))
+      return true;
+  }
   return false;
 }
 
