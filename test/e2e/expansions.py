@@ -57,7 +57,7 @@ def counters_carry(folder):
         compare(folder, lines, results, [])
 
 
-def uniform_numbers(folder):
+def numbers_keyed_by_the_instruction(folder):
     lines, results = [], []
     for i, kind in enumerate(["f16", "bf16", "f32", "f64", "s8", "u8", "s16", "s32", "u32", "s64", "u64"]):
         low, high = ("-1.5", "2.25") if "f" in kind else ("3", "100") if kind[0] == "u" else ("-7", "90")
@@ -65,6 +65,9 @@ def uniform_numbers(folder):
                   f"r{i} = {kind}[3,40] rng(a{i}, b{i}), distribution=rng_uniform",
                   f"e{i} = {kind}[7] rng(b{i}, b{i}), distribution=rng_uniform"]
         results += [(f"r{i}", f"{kind}[3,40]"), (f"e{i}", f"{kind}[7]")]
+        if "f" in kind:
+            lines.append(f"n{i} = {kind}[50] rng(a{i}, b{i}), distribution=rng_normal")
+            results.append((f"n{i}", f"{kind}[50]"))
     compare(folder, lines, results, [])
 
 
@@ -222,5 +225,5 @@ def bounded_entry(folder):
 
 
 if __name__ == "__main__":
-    run_tests([bounded_entry, dynamic_sizes, random_bits, counters_carry, uniform_numbers, transforms_of_all_small_lengths,
+    run_tests([bounded_entry, dynamic_sizes, random_bits, counters_carry, numbers_keyed_by_the_instruction, transforms_of_all_small_lengths,
                transforms_of_larger_lengths, transforms_of_several_dims])
