@@ -32,10 +32,10 @@ endfunction()
 function(tn_bitcode result symbol source)
   cmake_parse_arguments(PARSE_ARGV 3 bitcode "" "" "FLAGS;DEPENDS")
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${symbol})
-  set(portable ${PROJECT_SOURCE_DIR}/cmake/PortableIr.cmake)
+  set(portable ${PROJECT_SOURCE_DIR}/cmake/portable-ir.sed)
   add_custom_command(OUTPUT ${out}.bc
-    COMMAND ${TENON_CLANG} --target=spir64 ${math_flags} ${bitcode_FLAGS} -S -emit-llvm ${source} -o ${out}.spir.ll
-    COMMAND ${CMAKE_COMMAND} -DFROM=${out}.spir.ll -DTO=${out}.ll -P ${portable}
+    COMMAND ${TENON_CLANG} --target=spir64 ${math_flags} ${bitcode_FLAGS} -S -emit-llvm ${source} -o ${out}.ll
+    COMMAND sed -E -i -f ${portable} ${out}.ll
     COMMAND ${TENON_LLVM_AS} ${out}.ll -o ${out}.bc
     DEPENDS ${source} ${bitcode_DEPENDS} ${portable} COMMENT "bitcode ${symbol}" VERBATIM)
   set(${result} ${out}.bc PARENT_SCOPE)
