@@ -41,8 +41,9 @@ static int destination(builder *b, const tn_inst *inst, int leaf, const tn_shape
 static const char *kernel_name(builder *b, const tn_inst *inst, const tn_inst *root) {
   const tn_inst *main = root;
   if (inst->op == TN_OP_FUSION) { /* the heaviest of its operations names it */
-    static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE};
-    for (int k = 3; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
+    static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE,
+                                  TN_OP_SCATTER};
+    for (int k = 4; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
     if (i->op == heavy[k]) main = i;
   }
   char *name = tn_arena_printf(b->arena, "%s_%d", tn_ops[main->op].name, inst->id);

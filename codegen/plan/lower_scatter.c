@@ -28,6 +28,7 @@ typedef struct {
   const tn_index **of_update; /* index along each dim of the updates */
   const tn_index **at;        /* … of the operands */
   const int64_t *window_of;   /* dim of the updates that runs along an operand dim; -1: none */
+  int64_t split, block;       /* the dim of the updates that runs in blocks around and inside; or -1 */
   const tn_expr *inside;      /* NULL: always */
 } scattering;
 
@@ -75,15 +76,20 @@ static bool open_role(scattering *s, role wanted) {
   int64_t *sizes = TN_NEW_ARRAY(s->arena, int64_t, rank);
   const char **names = TN_NEW_ARRAY(s->arena, const char *, rank);
   for (int d = 0; d < rank; d++) {
-    if (role_of(s, d) != wanted) continue;
+    bool is_block = d == s->split && wanted == WITHIN;
+    if (role_of(s, d) != wanted && !is_block) continue;
     which[n] = d;
-    sizes[n] = s->updates->dims[d];
+    sizes[n] = is_block ? s->block : d == s->split ? s->updates->dims[d] / s->block : s->updates->dims[d];
     names[n++] = wanted == AROUND ? "d" : wanted == SCANNED ? "k" : "w";
   }
   tn_dim_kind kind = wanted == SCANNED ? TN_DIM_CARRIED : TN_DIM_PARALLEL;
   if (!tn_lower_open_loop(s->l, s->inst, kind, n, sizes, names, dims)) return false;
-  for (int i = 0; i < n; i++)
-    s->of_update[which[i]] = sizes[i] == 1 ? tn_index_constant(s->arena, 0) : tn_index_dim(s->arena, dims[i]);
+  for (int i = 0; i < n; i++) {
+    const tn_index *index = sizes[i] == 1 ? tn_index_constant(s->arena, 0) : tn_index_dim(s->arena, dims[i]);
+    bool is_block = which[i] == s->split && wanted == WITHIN;
+    if (which[i] == s->split && wanted == AROUND) index = tn_index_scale(s->arena, index, s->block);
+    s->of_update[which[i]] = is_block ? tn_index_add(s->arena, s->of_update[which[i]], index) : index;
+  }
   return true;
 }
 
@@ -171,6 +177,22 @@ static bool combine(scattering *s) {
   return true;
 }
 
+/* A long row of features is taken in blocks: each lies in few pages, and one pass over the
+ * updates serves all of a block.                                                         */
+enum { LONG_ROW = 128, LARGEST_BLOCK = 256, SMALLEST_BLOCK = 64 };
+
+static void split_features(scattering *s) {
+  s->split = -1;
+  int64_t last = s->updates->rank - 1;
+  if (last < 0 || role_of(s, last) != AROUND || s->updates->dims[last] < LONG_ROW) return;
+  int64_t half = s->updates->dims[last] / 2 / 16 * 16;
+  for (int64_t b = half < LARGEST_BLOCK ? half : LARGEST_BLOCK; b >= SMALLEST_BLOCK && s->split < 0; b -= 16)
+    if (s->updates->dims[last] % b == 0) {
+      s->split = last;
+      s->block = b;
+    }
+}
+
 static bool has_role(const scattering *s, role wanted) {
   for (int64_t d = 0; d < s->updates->rank; d++)
     if (role_of(s, d) == wanted) return true;
@@ -185,7 +207,8 @@ bool tn_lower_scatter(tn_lowering *l, tn_inst *inst) {
   s.of_update = TN_NEW_ARRAY(s.arena, const tn_index *, s.updates->rank);
   s.at = TN_NEW_ARRAY(s.arena, const tn_index *, s.operand->rank);
   match_windows(&s);
-  bool scans = has_role(&s, SCANNED), windows = has_role(&s, WITHIN);
+  split_features(&s);
+  bool scans = has_role(&s, SCANNED), windows = has_role(&s, WITHIN) || s.split >= 0;
   if (!open_role(&s, AROUND) || (scans && !open_role(&s, SCANNED)) || !place_window(&s)) return false;
   if (windows && !open_role(&s, WITHIN)) return false;
   for (int64_t d = 0; d < s.operand->rank; d++)
