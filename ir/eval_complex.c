@@ -31,13 +31,15 @@ static number product(number x, number y) {
 /* e^a cos b - 1 = expm1(a) cos b - 2 sin^2(b/2). */
 static number minus_one(number x) {
   real a = creall(x), b = cimagl(x), half = sinl(b / 2);
-  return make(expm1l(a) * cosl(b) - 2 * half * half, expl(a) * sinl(b));
+  number e = cexpl(x);
+  if (!isfinite(creall(e)) || !isfinite(b) || isinf(a)) return make(creall(e) - 1, cimagl(e));
+  return make(expm1l(a) * cosl(b) - 2 * half * half, cimagl(e));
 }
 
-/* log|1+z| = log1p(2a + a^2 + b^2) / 2 near 0, where that does not overflow. */
+/* log|1+z| = log1p(2a + a^2 + b^2) / 2 near 0; elsewhere 1 + a loses nothing that counts. */
 static number plus_one(number x) {
   real a = creall(x), b = cimagl(x);
-  if (fabsl(a) > 1 || fabsl(b) > 1) return clogl(make(1 + a, b));
+  if (a > 1 || a < -0.5L || fabsl(b) > 1) return clogl(make(1 + a, b));
   return make(log1pl(2 * a + a * a + b * b) / 2, atan2l(b, 1 + a));
 }
 
@@ -52,7 +54,11 @@ static number power(number x, number y) {
   return cpowl(x, y);
 }
 
-static number cube_root(number x) { return x == 0 ? x : cpowl(x, make(1.0L / 3, 0)); }
+/* A third of the angle; an infinite number keeps its zeros. */
+static number cube_root(number x) {
+  real r = cbrtl(cabsl(x)), angle = cargl(x) / 3;
+  return x == 0 ? x : make(r * cosl(angle), angle == 0 ? angle : r * sinl(angle));
+}
 
 typedef number function(number x, number y);
 

@@ -372,7 +372,8 @@ INLINE z64 power_c128(vf64 a, vf64 b, vf64 c, vf64 d) {
   vf64 angle = argument_f64(a, b);
   wide l = log_modulus_wide(a, b), r = wide_combination(c, l, -d, angle), t = wide_combination(d, l, c, angle);
   z64 s = cis_f64(t.high);
-  vf64 re = s.re - t.low * s.im, im = s.im + t.low * s.re;
+  vf64 turn = pick_d(magnitude_d(t.low) < 0x1p-20, t.low, (vf64)(0.0)); /* else no digit is left */
+  vf64 re = s.re - turn * s.im, im = s.im + turn * s.re;
   vf64 low = pick_d(magnitude_d(r.low) < 1.0, r.low, (vf64)(0.0)); /* NaN of an exponent that overflowed */
   z64 y = {exp_times(r.high, FMA(low, re, re)), exp_times(r.high, FMA(low, im, im))};
   vs64 one = (c == 0.0) & (d == 0.0), zero = (a == 0.0) & (b == 0.0);

@@ -67,7 +67,7 @@ static void check_arrays(entry *n, const int *buffers, int count, unsigned first
     const tn_buffer *b = &n->u->plan->buffers[buffers[i]];
     LLVMValueRef pointer = LLVMGetParam(n->function, first + (unsigned)i);
     n->buffers[buffers[i]] = pointer;
-    int64_t size = (int64_t)tn_type_bytes(b->shape->type);
+    int64_t size = (int64_t)tn_type_bytes(tn_type_part(b->shape->type)); /* complex: pairs of floats */
     if (b->bytes) check(n, is_null(n, pointer), TN_E_NULL);
     if (b->bytes && size > 1) check(n, unaligned(n, pointer, size), TN_E_ALIGNMENT);
   }

@@ -9,6 +9,7 @@
 #include "base/math/math.h"
 #include "test/unit/math/complex_reference.h"
 
+#include <complex.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -120,4 +121,45 @@ ParameterizedTest(int *row, complex, every_promise_is_kept) {
               re->opcode, tn_type_name(re->operand), fma ? "with" : "without", r.worst[0], r.worst[1],
               r.worst[2], r.worst[3], r.result[0], r.result[1], r.exact[0], r.exact[1], error);
   }
+}
+
+/* ---- zeros, infinities, NaN ---- */
+
+static const struct {
+  const char *opcode;
+  long double complex (*f)(long double complex);
+} c99[] = {{"sqrt", csqrtl},   {"log", clogl},     {"asin", casinl}, {"acos", cacosl},
+           {"asinh", casinhl}, {"atanh", catanhl}, {"sinh", csinhl}};
+
+static long double complex make(double a, double b) {
+  union {
+    long double parts[2];
+    long double complex value;
+  } z = {{a, b}};
+  return z.value;
+}
+
+/* Equal to the sign of a zero, which says nothing beside NaN; of numbers, to seven digits. */
+static bool agrees(double x, long double y, long double other) {
+  if (isnan(x) || isnan(y)) return isnan(x) && isnan(y);
+  if (isinf(y) || y == 0) return (long double)x == y && (isnan(other) || !signbit(x) == !signbit(y));
+  return fabsl(x - y) <= 1e-6L * fabsl(y);
+}
+
+/* As annex G and glibc have them. */
+Test(complex, special_values) {
+  static const double values[] = {0.0, -0.0, 1, -1, 2.5, -0.3, INFINITY, -INFINITY, NAN};
+  static const tn_type types[] = {TN_F32, TN_F64};
+  int n = sizeof values / sizeof *values;
+  for (size_t i = 0; i < sizeof c99 / sizeof *c99; i++)
+    for (int t = 0; t < 2; t++)
+      for (int k = 0; k < n * n; k++) {
+        double z[4] = {rounded(types[t], values[k / n]), rounded(types[t], values[k % n])};
+        double re = call(tn_math_find_part(c99[i].opcode, TN_PART_REAL, types[t]), k & 1, z);
+        double im = call(tn_math_find_part(c99[i].opcode, TN_PART_IMAGINARY, types[t]), k & 1, z);
+        long double complex wanted = c99[i].f(make(z[0], z[1]));
+        cr_expect(agrees(re, creall(wanted), cimagl(wanted)) && agrees(im, cimagl(wanted), creall(wanted)),
+                  "%s of %s: (%g, %g) = (%g, %g), not (%Lg, %Lg)", c99[i].opcode, tn_type_name(types[t]),
+                  z[0], z[1], re, im, creall(wanted), cimagl(wanted));
+      }
 }
