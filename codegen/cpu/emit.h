@@ -146,6 +146,7 @@ typedef struct {
   int lane;                      /* >= 0: everything is emitted for this lane alone, as scalars */
   int low[64], count[64];        /* the box of points under evaluation, by position in jam */
   int walk[64];                  /* positions in jam, outermost of the walk over points first */
+  int cut[64];                   /* positions in jam: groups of points are whole along the last */
   int at[64];                    /* the point, by position in jam */
   TN_VEC(LLVMValueRef) fills;    /* constants in memory that guarded loads fall back on */
   TN_VEC(tn_guard_range) guards; /* of all loads with a fill */
@@ -274,6 +275,9 @@ int tn_expr_cost(const tn_expr *expr);
 LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current point */
 /* condition: NULL, one for all lanes, or one a lane. */
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition);
+/* Two stores that follow each other and write both parts of the same complex number. */
+bool tn_stores_pair(const tn_emitter *e, const tn_stmt *first, const tn_stmt *second);
+void tn_emit_pair(tn_emitter *e, const tn_stmt *first, const tn_stmt *second, LLVMValueRef values[2]);
 /* Neighbouring elements from the current point (and lane) on. */
 LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int lanes);
 int tn_active_lanes(const tn_emitter *e);             /* at the current point */

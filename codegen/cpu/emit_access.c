@@ -254,6 +254,23 @@ static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards
   return tn_select(e, holds, value, fill_at(e, expr, true));
 }
 
+/* One part of neighbouring complex numbers: both parts are loaded, every other lane is kept.
+ * The load of the other part is the same one, which LLVM then finds.                      */
+static LLVMValueRef part_load(tn_emitter *e, const tn_expr *expr, const tn_index *offset, int part) {
+  int active = tn_active_lanes(e), lanes = e->lanes;
+  LLVMValueRef order[256];
+  LLVMValueRef pointer = address(e, expr->load.buffer, offset, NULL);
+  LLVMTypeRef type = tn_shaped(tn_memory_type(e->u, expr->type), 2 * active);
+  LLVMValueRef both =
+      LLVMBuildLoad2(e->b, type, displaced(e, pointer, -part * (int64_t)tn_type_bytes(expr->type)), "");
+  LLVMSetAlignment(both, (unsigned)tn_type_bytes(expr->type));
+  for (int i = 0; i < lanes; i++) /* past the end: the first of the zeros */
+    order[i] = LLVMConstInt(e->u->i32, (uint64_t)(i < active ? 2 * i + part : 2 * active), false);
+  LLVMValueRef zeros = LLVMConstNull(type);
+  LLVMValueRef kept = LLVMBuildShuffleVector(e->b, both, zeros, LLVMConstVector(order, (unsigned)lanes), "");
+  return tn_from_memory(e, expr->type, kept);
+}
+
 LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr) {
   guards g = guards_of(e, expr);
   bool vector = e->vector >= 0 && e->lane < 0 && (tn_expr_dims(e, expr) >> e->vector & 1);
@@ -262,7 +279,10 @@ LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr) {
   int64_t stride, wanted = e->local_lanes[expr->load.buffer] > 1 ? 0 : 1;
   const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
   bool neighbours = tn_lane_stride(e, offset, &stride) && stride == wanted;
-  return neighbours && g.strided ? vector_load(e, expr, &g) : gathered_load(e, expr);
+  if (neighbours && g.strided) return vector_load(e, expr, &g);
+  int part = tn_access_part(e->k, expr->load.buffer, expr->load.at);
+  bool pairs = part >= 0 && wanted == 1 && tn_lane_stride(e, offset, &stride) && stride == 2;
+  return pairs && !g.count ? part_load(e, expr, offset, part) : gathered_load(e, expr);
 }
 
 /* ---- stores ---- */
@@ -353,4 +373,41 @@ void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVM
   else
     vector_store(e, store, offset, value);
   close_condition(e, after);
+}
+
+/* ---- both parts of complex numbers ---- */
+
+bool tn_stores_pair(const tn_emitter *e, const tn_stmt *first, const tn_stmt *second) {
+  if (!second || first->kind != TN_STMT_STORE || second->kind != TN_STMT_STORE) return false;
+  if (first->buffer != second->buffer || first->condition || second->condition) return false;
+  if (tn_access_part(e->k, first->buffer, first->at) != 0) return false;
+  if (tn_access_part(e->k, second->buffer, second->at) != 1) return false;
+  for (int i = 0; i < e->k->buffers[first->buffer].shape->rank - 1; i++)
+    if (!tn_index_equal(first->at[i], second->at[i])) return false;
+  return true;
+}
+
+/* values[0] and values[1] in turn, as one vector. */
+void tn_emit_pair(tn_emitter *e, const tn_stmt *first, const tn_stmt *second, LLVMValueRef values[2]) {
+  tn_type type = e->k->buffers[first->buffer].shape->type;
+  const tn_index *offset = tn_offset_of(e, first, first->buffer, first->at);
+  int64_t stride;
+  bool vector = tn_lanes_of(values[0]) && e->local_lanes[first->buffer] == 1;
+  if (!vector || !tn_lane_stride(e, offset, &stride) || stride != 2) {
+    tn_emit_store(e, first, values[0], NULL);
+    tn_emit_store(e, second, values[1], NULL);
+    return;
+  }
+  LLVMValueRef order[512], both[2];
+  for (int i = 0; i < 2; i++) both[i] = tn_to_memory(e, type, values[i]);
+  for (int i = 0; i < 2 * e->lanes; i++)
+    order[i] = LLVMConstInt(e->u->i32, (uint64_t)(i / 2 + i % 2 * e->lanes), false);
+  LLVMValueRef all =
+      LLVMBuildShuffleVector(e->b, both[0], both[1], LLVMConstVector(order, 2 * (unsigned)e->lanes), "");
+  LLVMValueRef pointer = address(e, first->buffer, offset, NULL);
+  int active = tn_active_lanes(e);
+  if (active == e->lanes)
+    LLVMSetAlignment(LLVMBuildStore(e->b, all, pointer), (unsigned)tn_type_bytes(type));
+  else
+    tail_store(e, type, all, pointer, 2 * active);
 }

@@ -34,10 +34,22 @@ static int group_size(const tn_emitter *e, int cost) {
   return size > 1 ? size : 1;
 }
 
+/* Products of complex numbers read each operand's parts twice: rows of a tile one after the
+ * other, each along the dim with the fewest points, so that a row's parts need not stay.     */
+static bool goes_by_rows(const tn_stmt *reduce) {
+  if (!reduce || reduce->n_accumulators != 2) return false;
+  for (int i = 0; i < 2; i++) {
+    const tn_expr *update = reduce->accumulators[i].update;
+    if (update->kind != TN_EXPR_FMA || update->op.operands[2]->kind != TN_EXPR_FMA) return false;
+  }
+  return true;
+}
+
 /* Cuts the points into groups of at most `size`, inner dims whole first: whole[j] along
  * each jammed dim, less at its end.                                                     */
 static void first_group(tn_emitter *e, int size, int *whole) {
-  for (int j = e->n_jam - 1; j >= 0; j--) {
+  for (int i = e->n_jam - 1; i >= 0; i--) {
+    int j = e->cut[i];
     int points = e->dims[e->jam[j]].points;
     e->low[j] = e->at[j] = 0;
     whole[j] = e->count[j] = points < size ? points : size;
@@ -47,7 +59,8 @@ static void first_group(tn_emitter *e, int size, int *whole) {
 }
 
 static bool next_group(tn_emitter *e, const int *whole) {
-  for (int j = e->n_jam - 1; j >= 0; j--) {
+  for (int i = e->n_jam - 1; i >= 0; i--) {
+    int j = e->cut[i];
     int points = e->dims[e->jam[j]].points;
     e->low[j] += whole[j];
     bool more = e->low[j] < points;
@@ -88,10 +101,16 @@ static void emit_let(tn_emitter *e, const tn_stmt *let) {
   }
 }
 
-static void emit_store(tn_emitter *e, const tn_stmt *store) {
+static uint64_t store_dims(tn_emitter *e, const tn_stmt *store) {
   const tn_shape *shape = e->k->buffers[store->buffer].shape;
   uint64_t dims = tn_expr_dims(e, store->expr) | e->buffer_dims[store->buffer];
   for (int i = 0; i < shape->rank; i++) dims |= tn_index_dims(e, store->at[i]);
+  return dims;
+}
+
+static void emit_store(tn_emitter *e, const tn_stmt *store) {
+  const tn_shape *shape = e->k->buffers[store->buffer].shape;
+  uint64_t dims = store_dims(e, store);
   if (store->condition) dims |= tn_expr_dims(e, store->condition);
   if (!first_for(e, dims)) return;
   tn_values *values = tn_emit_values(e, store->expr);
@@ -100,6 +119,18 @@ static void emit_store(tn_emitter *e, const tn_stmt *store) {
     LLVMValueRef value = tn_value_at(e, values, is_vector(e, dims));
     LLVMValueRef condition = conditions ? tn_value_at(e, conditions, conditions->vector) : NULL;
     tn_emit_store(e, store, tn_convert(e, store->expr->type, shape->type, value), condition);
+  }
+}
+
+/* Both values are there before the first is stored. */
+static void emit_pair(tn_emitter *e, const tn_stmt *first, const tn_stmt *second) {
+  uint64_t dims = store_dims(e, first) | store_dims(e, second);
+  if (!first_for(e, dims)) return;
+  tn_values *values[2] = {tn_emit_values(e, first->expr), tn_emit_values(e, second->expr)};
+  for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
+    LLVMValueRef both[2];
+    for (int i = 0; i < 2; i++) both[i] = tn_value_at(e, values[i], is_vector(e, dims));
+    tn_emit_pair(e, first, second, both);
   }
 }
 
@@ -132,17 +163,27 @@ static void emit_updates(tn_emitter *e, const tn_stmt *reduce) {
 }
 
 void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce) {
-  int size = group_size(e, leaf_cost(first, end, reduce));
-  for (const tn_stmt *s = first; s != end; s = s->next)
+  int cost = leaf_cost(first, end, reduce), size = group_size(e, cost);
+  for (const tn_stmt *s = first; s != end; s = s->next) {
     if (s->kind == TN_STMT_LET) open_let(e, s);
+    bool pair = s->next != end && tn_stores_pair(e, s, s->next);
+    if (pair && cost > 2 && size > 1) size /= 2; /* two values a point */
+  }
   int whole[64];
+  bool rows = e->n_jam > 1 && goes_by_rows(reduce);
+  for (int j = 0; j < e->n_jam; j++) e->cut[j] = rows ? e->walk[j] : j;
+  if (rows) size = e->dims[e->jam[e->walk[e->n_jam - 1]]].points;
   first_group(e, size, whole);
   do {
     for (const tn_stmt *s = first; s != end && !e->u->failed; s = s->next) {
-      if (s->kind == TN_STMT_LET)
+      if (s->kind == TN_STMT_LET) {
         emit_let(e, s);
-      else
+      } else if (s->next != end && tn_stores_pair(e, s, s->next)) {
+        emit_pair(e, s, s->next);
+        s = s->next;
+      } else {
         emit_store(e, s);
+      }
     }
     if (reduce) emit_updates(e, reduce);
   } while (!e->u->failed && next_group(e, whole));

@@ -68,7 +68,8 @@ tn_join tn_join_of_op(tn_op op) {
 }
 
 /* acc = acc + term, acc = maximum(acc, term), …, acc = fma(a, b, acc): the accumulator
- * alone on one side, and nothing of it in the term.                                  */
+ * alone on one side, and nothing of it in the term. Instead of the accumulator there may
+ * stand another such update with the same join: fma(a, b, fma(c, d, acc)).           */
 static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int acc) {
   if (update->kind != TN_EXPR_OP && update->kind != TN_EXPR_FMA) return TN_JOIN_ORDERED;
   bool fused = update->kind == TN_EXPR_FMA;
@@ -76,9 +77,11 @@ static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int a
   int uses = 0, side = -1;
   for (int i = 0; i < update->op.n_operands; i++) {
     uses += reads_value(kernel, update->op.operands[i], acc);
-    if (is_value(update->op.operands[i], acc)) side = i;
+    if (reads_value(kernel, update->op.operands[i], acc)) side = i;
   }
-  return uses == 1 && side >= 0 && (!fused || side == 2) ? join : TN_JOIN_ORDERED;
+  if (uses != 1 || (fused && side != 2)) return TN_JOIN_ORDERED;
+  const tn_expr *before = update->op.operands[side];
+  return is_value(before, acc) || update_join(kernel, before, acc) == join ? join : TN_JOIN_ORDERED;
 }
 
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator) {

@@ -26,11 +26,11 @@ static int panel_position(const tn_kernel *kernel, const tn_contraction *c, int 
   int at = -1;
   *n_outer = 0;
   for (int d = 0; d < shape->rank; d++)
-    if (is_plain_dim(c->weights_at[d], c->n)) at = d;
+    if (is_plain_dim(c->weights_access.at[d], c->n)) at = d;
   for (int d = 0; d < shape->rank; d++) {
     bool batch = false;
     for (int i = 0; i < c->loop->n_dims; i++)
-      batch = batch || (c->loop->dims[i] != c->n && is_plain_dim(c->weights_at[d], c->loop->dims[i]));
+      batch = batch || (c->loop->dims[i] != c->n && is_plain_dim(c->weights_access.at[d], c->loop->dims[i]));
     if (!batch) break;
     ++*n_outer;
   }
@@ -90,12 +90,11 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   int n_outer, at = panel_position(kernel, c, &n_outer);
   const tn_shape *shape = kernel->buffers[c->weights].shape;
   const tn_dim_schedule *n = &kernel->schedule.dims[c->n];
-  int64_t width = (int64_t)n->lanes * n->vectors, stride;
+  int64_t width = (int64_t)n->lanes * n->vectors;
   if (at < 0 || shape->layout || shape->rank - n_outer < 2 || c->weights >= kernel->n_parameters) return;
   const tn_buffer *buffer = &ch->b.buffers.at[step->arguments[c->weights]];
   if (buffer->shape->layout || !buffer->bytes) return;
-  const tn_index *offset = tn_access_offset(ch->b.arena, kernel, c->weights, c->weights_at);
-  bool contiguous = tn_index_stride(kernel, offset, c->n, 1, &stride) && stride == 1;
+  bool contiguous = tn_is_contiguous(kernel, &c->weights_access, c->n, 1);
   bool constant = buffer->memory == TN_MEMORY_CONSTANT;
   bool one_panel = contiguous && shape->dims[at] <= width;
   bool collides = !constant && rows_collide(ch->b.arena, kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
@@ -114,11 +113,9 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
  * better read along its rows, in partial sums, than copied.                           */
 static bool not_worth_packing(chooser *ch, const tn_step *step, const tn_kernel *kernel,
                               const tn_contraction *c) {
-  int64_t stride;
   if (c->weights < 0 || c->weights >= kernel->n_parameters) return false;
   if (ch->b.buffers.at[step->arguments[c->weights]].memory == TN_MEMORY_CONSTANT) return false;
-  const tn_index *offset = tn_access_offset(ch->b.arena, kernel, c->weights, c->weights_at);
-  bool contiguous = tn_index_stride(kernel, offset, c->n, 1, &stride) && stride == 1;
+  bool contiguous = tn_is_contiguous(kernel, &c->weights_access, c->n, 1);
   return !contiguous && tn_contraction_reuse(kernel, c) < 4;
 }
 

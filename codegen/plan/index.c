@@ -94,6 +94,14 @@ static int compare_index(const tn_index *a, const tn_index *b) {
   return 0;
 }
 
+int tn_access_part(const tn_kernel *kernel, int buffer, const tn_index *const *at) {
+  const tn_shape *shape = kernel->buffers[buffer].shape;
+  int last = shape->rank - 1;
+  if (last < 0 || shape->dims[last] != 2 || at[last]->n_terms) return -1;
+  if (shape->layout && shape->layout->minor_to_major.at[0] != last) return -1;
+  return at[last]->constant == 0 || at[last]->constant == 1 ? (int)at[last]->constant : -1;
+}
+
 bool tn_index_equal(const tn_index *a, const tn_index *b) { return compare_index(a, b) == 0; }
 
 bool tn_expr_equal(const tn_expr *a, const tn_expr *b) { return compare_expr(a, b) == 0; }

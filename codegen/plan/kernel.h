@@ -298,6 +298,9 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]);
  * scale (0 if it does not occur). Quotients and remainders count where the tile of
  * the dim's schedule lets them be resolved: with i = 64*b + j, j < 64, step in j.     */
 bool tn_index_stride(const tn_kernel *kernel, const tn_index *index, int dim, int64_t step, int64_t *stride);
+/* Which of two neighbours an access is: 0 or 1 if it has that constant as the last index, of a
+ * dim of 2 that is minor-most in the layout, as parts of complex numbers are; else -1.      */
+int tn_access_part(const tn_kernel *kernel, int buffer, const tn_index *const *at);
 /* The element offset of an access in its buffer's layout, as one index over elements. */
 const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int buffer,
                                  const tn_index *const *at);

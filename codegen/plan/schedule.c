@@ -55,6 +55,12 @@ void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt
   }
 }
 
+bool tn_is_contiguous(const tn_kernel *kernel, const tn_access_info *access, int dim, int64_t step) {
+  int64_t stride;
+  if (!tn_index_stride(kernel, access->offset, dim, step, &stride)) return false;
+  return stride == 1 || (stride == 2 && tn_access_part(kernel, access->buffer, access->at) >= 0);
+}
+
 /* How well `dim` serves as the vector dim of the accesses, L*U = step elements at a
  * time: large is good, negative is worse than scalar code.                          */
 static int vector_score(const tn_kernel *kernel, const tn_accesses *accesses, int dim, int64_t step) {
@@ -63,7 +69,7 @@ static int vector_score(const tn_kernel *kernel, const tn_accesses *accesses, in
     const tn_access_info *a = &accesses->at[i];
     int64_t stride;
     bool known = tn_index_stride(kernel, a->offset, dim, step, &stride);
-    if (known && stride == 1)
+    if (tn_is_contiguous(kernel, a, dim, step))
       score += a->is_store ? 5 : 4;
     else if (known && stride == 0)
       score += a->is_store ? -8 : 1;

@@ -18,6 +18,10 @@ typedef struct {
 
 typedef TN_VEC(tn_access_info) tn_accesses;
 
+/* Are neighbours along `dim` neighbours in memory? Parts of neighbouring complex numbers count
+ * as such: they are one access and a shuffle.                                                */
+bool tn_is_contiguous(const tn_kernel *kernel, const tn_access_info *access, int dim, int64_t step);
+
 /* All accesses of the statements in `body`, those of nested statements included. */
 void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out);
 
@@ -27,8 +31,9 @@ typedef struct {
   const tn_stmt *loop, *reduce;
   int n;       /* vector dim, of the loop; -1: it is no contraction */
   int weights; /* buffer that depends on n and is read in the reduce; -1: none */
-  const tn_index *const *weights_at;
+  tn_access_info weights_access;
   int lanes;
+  int parts; /* sums side by side: 2 of complex numbers */
 } tn_contraction;
 bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out);
 

@@ -47,12 +47,9 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
   tn_collect_accesses(arena, kernel, loop->body, &accesses);
   for (int i = loop->n_dims - 1; i >= 0; i--) {
     bool contiguous = kernel->dims[loop->dims[i]].size > 1;
-    for (int a = 0; a < accesses.count; a++) {
-      int64_t stride;
-      if (!accesses.at[a].is_store) continue;
-      contiguous = contiguous && tn_index_stride(kernel, accesses.at[a].offset, loop->dims[i], 1, &stride) &&
-                   stride == 1;
-    }
+    for (int a = 0; a < accesses.count; a++)
+      if (accesses.at[a].is_store)
+        contiguous = contiguous && tn_is_contiguous(kernel, &accesses.at[a], loop->dims[i], 1);
     if (contiguous) return loop->dims[i];
   }
   return -1;
@@ -62,10 +59,12 @@ bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu 
                          tn_contraction *out) {
   *out = (tn_contraction){.loop = kernel->body, .n = -1, .weights = -1};
   if (tn_is_scan(kernel, kernel->body)) return false;
-  if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators != 1) return false;
+  if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators > 2) return false;
   for (const tn_stmt *s = out->reduce->body; s; s = s->next)
     if (s->kind == TN_STMT_STORE) return false;
-  if (!is_product_sum(out->reduce->accumulators[0].update)) return false;
+  out->parts = out->reduce->n_accumulators;
+  for (int i = 0; i < out->parts; i++)
+    if (!is_product_sum(out->reduce->accumulators[i].update)) return false;
   out->n = result_dim(arena, kernel, kernel->body);
   if (out->n < 0) return false;
   out->lanes = tn_kernel_lanes(kernel, target);
@@ -77,7 +76,7 @@ bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu 
     if (!depends(kernel, accesses.at[i].offset, out->n) || accesses.at[i].guarded) continue;
     if (out->weights >= 0 && out->weights != accesses.at[i].buffer) return out->weights = -1, true;
     out->weights = accesses.at[i].buffer;
-    out->weights_at = accesses.at[i].at;
+    out->weights_access = accesses.at[i];
   }
   return true;
 }
@@ -91,25 +90,28 @@ typedef struct {
 
 static int64_t steps(int64_t size, int64_t step) { return (size + step - 1) / step; }
 
-static double tile_cost(const tn_cpu *target, int64_t m, int64_t n, int lanes, int rows, int vectors) {
+/* `parts` multiplies the loads of both operands, the chains, and squared the multiply-adds. */
+static double tile_cost(const tn_cpu *target, int64_t m, int64_t n, int lanes, int parts, int rows,
+                        int vectors) {
   int64_t columns = steps(n, lanes) * lanes;
   double lanes_used = (double)columns / (double)n;
   int64_t tiles = steps(m, rows);
   double average = (double)m / (double)tiles; /* balanced heights */
   double need = target->fma_latency * target->fma_per_cycle;
-  double chains = average * vectors;
+  double chains = average * vectors * parts;
   double latency = chains < need ? need / chains : 1.0;
-  double loads = (average + vectors) / (2.0 * average * vectors) * target->fma_per_cycle;
+  double loads = (average + vectors) / (2.0 * average * vectors * parts) * target->fma_per_cycle;
   return lanes_used * latency * (loads > 1 ? loads : 1.0) * (1.0 + 0.02 / average + 0.02 / vectors);
 }
 
-static tile choose_tile(const tn_cpu *target, int64_t m, int64_t n, int lanes) {
+static tile choose_tile(const tn_cpu *target, int64_t m, int64_t n, int lanes, int parts) {
   tile best = {1, 1, 1e30};
   int registers = target->vector_registers - !target->fma; /* a product needs a place */
   for (int vectors = 1; vectors <= 7; vectors++) {
     if (vectors > 1 && (int64_t)(vectors - 1) * lanes >= n) break;
-    for (int rows = 1; rows <= 28 && rows <= m && rows * vectors + vectors + 1 <= registers; rows++) {
-      double waste = tile_cost(target, m, n, lanes, rows, vectors);
+    for (int rows = 1; rows <= 28 && rows <= m && parts * (rows * vectors + vectors + 1) <= registers;
+         rows++) {
+      double waste = tile_cost(target, m, n, lanes, parts, rows, vectors);
       int64_t last = steps(n, lanes) % vectors; /* a narrow last panel costs its share */
       if (last) waste *= 1.0 + 0.3 * (double)(vectors - last) / (double)steps(n, lanes);
       if (waste < best.waste - 1e-9) best = (tile){rows, vectors, waste};
@@ -139,7 +141,7 @@ static int row_dims(const tn_kernel *kernel, const tn_contraction *c, int *rows)
     bool shared = dim != c->n;
     if (c->weights >= 0)
       for (int d = 0; d < kernel->buffers[c->weights].shape->rank; d++)
-        shared = shared && !depends(kernel, c->weights_at[d], dim);
+        shared = shared && !depends(kernel, c->weights_access.at[d], dim);
     if (shared) rows[count++] = dim;
   }
   return count;
@@ -160,19 +162,19 @@ static int64_t weight_bytes(const tn_kernel *kernel, const tn_contraction *c) {
 
 /* Two row dims share the tile's rows where the inner one alone is short: 7 pixels a row
  * leave half the registers idle, two rows of 7 do not.                                 */
-static void tile_rows(plan_loops *p, const int *rows, int n_rows, const tn_cpu *target, int64_t n, int lanes,
-                      int *vectors) {
+static void tile_rows(plan_loops *p, const int *rows, int n_rows, const tn_cpu *target, int64_t n,
+                      const tn_contraction *c, int *vectors) {
   if (!n_rows) {
-    *vectors = choose_tile(target, 1, n, lanes).vectors;
+    *vectors = choose_tile(target, 1, n, c->lanes, c->parts).vectors;
     return;
   }
   int64_t inner = p->kernel->dims[rows[0]].size, outer = n_rows > 1 ? p->kernel->dims[rows[1]].size : 1;
-  tile one = choose_tile(target, inner, n, lanes);
+  tile one = choose_tile(target, inner, n, c->lanes, c->parts);
   p->dims[rows[0]].unroll = one.rows;
   *vectors = one.vectors;
   if (one.rows < inner || outer < 2 || inner > 14) return;
   for (int two = 2; two <= 4; two++) {
-    tile both = choose_tile(target, inner * two, n, lanes);
+    tile both = choose_tile(target, inner * two, n, c->lanes, c->parts);
     if (two > outer || both.rows < inner * two || both.waste >= one.waste) continue;
     one = both;
     p->dims[rows[1]].unroll = two;
@@ -221,7 +223,7 @@ void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *t
   for (int i = 0; i < kernel->n_dims; i++) p.dims[i].unroll = 1;
   int *rows = TN_NEW_ARRAY(arena, int, kernel->n_dims), vectors = 1;
   int n_rows = row_dims(kernel, c, rows);
-  tile_rows(&p, rows, n_rows, target, kernel->dims[c->n].size, c->lanes, &vectors);
+  tile_rows(&p, rows, n_rows, target, kernel->dims[c->n].size, c, &vectors);
   p.dims[c->n].lanes = c->lanes;
   p.dims[c->n].vectors = vectors;
   if (c->reduce->n_dims) {
