@@ -74,13 +74,12 @@ enum { SMALL_WEIGHTS = 16 * 1024 };
 
 /* Rows of the weights lie a multiple of half a page apart, and there are so many that no cache has
  * room for a panel of them: all fall into the same few sets.                             */
-static bool rows_collide(tn_arena *arena, const tn_kernel *kernel, const tn_contraction *c) {
+static bool rows_collide(const tn_kernel *kernel, const tn_contraction *c) {
   enum { HALF_PAGE = 2048, MOST_ROWS = 256 };
   if (!c->reduce->n_dims) return false;
   int k = c->reduce->dims[c->reduce->n_dims - 1];
   int64_t stride, bytes = (int64_t)tn_type_bytes(kernel->buffers[c->weights].shape->type);
-  const tn_index *offset = tn_access_offset(arena, kernel, c->weights, c->weights_at);
-  if (!tn_index_stride(kernel, offset, k, 1, &stride)) return false;
+  if (!tn_index_stride(kernel, c->weights_access.offset, k, 1, &stride)) return false;
   return stride && stride * bytes % HALF_PAGE == 0 && kernel->dims[k].size > MOST_ROWS;
 }
 
@@ -97,7 +96,7 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   bool contiguous = tn_is_contiguous(kernel, &c->weights_access, c->n, 1);
   bool constant = buffer->memory == TN_MEMORY_CONSTANT;
   bool one_panel = contiguous && shape->dims[at] <= width;
-  bool collides = !constant && rows_collide(ch->b.arena, kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
+  bool collides = !constant && rows_collide(kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
   if (contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
   const tn_shape *packed =
       tn_shape_with_layout(ch->b.arena, shape, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
