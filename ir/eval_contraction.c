@@ -91,11 +91,11 @@ static tn_value *part_of(tn_eval *eval, tn_value *from, int64_t dim, int64_t sta
 
 /* The plain dot of one group's parts; its dims are batch, lhs free, rhs free, with a free
  * group dim of size 1 where rhs has one, which moves no element.                         */
-static tn_value *group_dot(tn_eval *eval, const tn_inst *inst, tn_value *lhs, tn_value *rhs, int rank,
-                           const int64_t *dims) {
+static tn_value *group_dot(tn_eval *eval, const tn_inst *inst, tn_value *lhs, tn_value *rhs,
+                           const tn_shape *shape) {
   tn_inst dot = *inst;
   dot.op = TN_OP_DOT;
-  dot.shape = tn_eval_shape(eval, inst->shape->type, rank, dims);
+  dot.shape = shape;
   dot.n_operands = 2;
   return tn_eval_dot(eval, &dot, (tn_value *[]){lhs, rhs});
 }
@@ -123,7 +123,7 @@ static tn_value *ragged_free(tn_eval *eval, const tn_inst *inst, tn_value *const
     dims[at] = count;
     tn_value *lhs = part_of(eval, operands[0], ragged, start, count),
              *rhs = part_of(eval, operands[1], group_dim, g, 1);
-    tn_value *part = group_dot(eval, inst, lhs, rhs, shape->rank, dims);
+    tn_value *part = group_dot(eval, inst, lhs, rhs, tn_eval_shape(eval, shape->type, shape->rank, dims));
     tn_value_copy(result, start * strides[at], strides, part, 0, tn_strides(eval, part->literal.shape),
                   shape->rank, dims);
     tn_value_release(eval, part);
@@ -148,7 +148,8 @@ static tn_value *ragged_contracting(tn_eval *eval, const tn_inst *inst, tn_value
     if (count <= 0) continue;
     tn_value *lhs = part_of(eval, operands[0], lhs_dim, start, count);
     tn_value *rhs = part_of(eval, operands[1], rhs_dim, start, count);
-    tn_value *part = group_dot(eval, inst, lhs, rhs, shape->rank - 1, shape->dims + 1);
+    const tn_shape *one = tn_eval_shape(eval, shape->type, shape->rank - 1, shape->dims + 1);
+    tn_value *part = group_dot(eval, inst, lhs, rhs, one);
     tn_value_copy(result, g * strides[0], strides + 1, part, 0, strides + 1, shape->rank - 1,
                   shape->dims + 1);
     tn_value_release(eval, part);
@@ -171,7 +172,7 @@ tn_value *tn_eval_ragged_dot(tn_eval *eval, const tn_inst *inst, tn_value *const
   for (int i = 0; i < roles->contracting.count; i++)
     if (roles->contracting.at[i] == ragged) return ragged_contracting(eval, inst, operands, i);
   if (tn_dims_contain(roles->batch, ragged))
-    return group_dot(eval, inst, operands[0], operands[1], inst->shape->rank, inst->shape->dims);
+    return group_dot(eval, inst, operands[0], operands[1], inst->shape);
   return ragged_free(eval, inst, operands, ragged);
 }
 

@@ -282,9 +282,11 @@ static void choose_root(generator *g) {
     tn_inst *inst = g->nodes.at[i].inst;
     if (inst->users.count || (inst->op == TN_OP_PARAMETER && count)) continue;
     if (inst->op == TN_OP_CONSTANT && count) continue;
+    if (inst->op == TN_OP_COPY_START) continue; /* its context is no value */
     if (count == 0 || chance(g->dice, 80)) results[count++] = inst;
   }
-  if (chance(g->dice, 10) && count < 6) results[count++] = g->nodes.at[roll(g->dice, g->nodes.count)].inst;
+  tn_inst *again = g->nodes.at[roll(g->dice, g->nodes.count)].inst;
+  if ((chance(g->dice, 10) && count < 6 && again->op != TN_OP_COPY_START) || !count) results[count++] = again;
   g->comp->root =
       count == 1 && chance(g->dice, 80) ? results[0] : tn_build_tuple(g->comp, NULL, count, results);
 }
