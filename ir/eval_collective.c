@@ -87,3 +87,37 @@ tn_value *tn_eval_participant_id(tn_eval *eval, const tn_inst *inst, tn_value *c
   check_alone(eval, inst);
   return tn_value_zero(eval, inst->shape);
 }
+
+static bool same_rows(const tn_shape *a, const tn_shape *b) {
+  for (int d = 1; d < a->rank; d++)
+    if (a->dims[d] != b->dims[d]) return false;
+  return true;
+}
+
+/* Alone, a participant sends all rows to itself: list i of rows goes from input_offsets[i] to
+ * output_offsets[i], send_sizes[i] of them, later lists over earlier ones. Rows outside of
+ * either are left out.                                                                    */
+tn_value *tn_eval_ragged_all_to_all(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
+  check_groups(eval, inst, &inst->attr.collective.groups);
+  const tn_shape *from = operands[0]->literal.shape, *to = inst->shape;
+  if (!same_rows(from, to))
+    tn_eval_stop(eval, TN_UNSUPPORTED, "%s: input and output have rows of different dims",
+                 tn_ops[inst->op].name);
+  tn_value *result = tn_value_new(eval, to);
+  int64_t *from_strides = tn_strides(eval, from), *strides = tn_strides(eval, to);
+  tn_value_copy(result, 0, strides, operands[1], 0, strides, to->rank, to->dims);
+  int64_t *row = TN_SCRATCH(eval, int64_t, to->rank);
+  for (int d = 0; d < to->rank; d++) row[d] = d ? to->dims[d] : 1;
+  for (int64_t i = 0; i < tn_shape_elements(operands[2]->literal.shape); i++) {
+    int64_t source = tn_value_index(operands[2], i), size = tn_value_index(operands[3], i),
+            target = tn_value_index(operands[4], i);
+    if (size <= 0 || source < 0 || source >= from->dims[0]) continue;
+    for (int64_t at = 0; at < to->dims[0]; at++) { /* of the output: offsets may be wild */
+      uint64_t offset = (uint64_t)at - (uint64_t)target;
+      if (at < target || offset >= (uint64_t)size || offset >= (uint64_t)(from->dims[0] - source)) continue;
+      tn_value_copy(result, at * strides[0], strides, operands[0],
+                    (source + (int64_t)offset) * from_strides[0], from_strides, to->rank, row);
+    }
+  }
+  return result;
+}

@@ -14,7 +14,6 @@ tn_value *tn_eval_unsupported(tn_eval *eval, const tn_inst *inst, tn_value *cons
       [TN_OP_RECV] = "it needs a peer",
       [TN_OP_RECV_DONE] = "it needs a peer",
       [TN_OP_RNG_GET_AND_UPDATE_STATE] = "its value is the implementation's own state",
-      [TN_OP_RAGGED_ALL_TO_ALL] = "it needs several participants",
       [TN_OP_SHUFFLE] = "its mode is not part of the text",
   };
   tn_eval_stop(eval, TN_UNSUPPORTED, "%s: cannot be evaluated: %s", tn_ops[inst->op].name,

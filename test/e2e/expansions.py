@@ -193,6 +193,18 @@ def dynamic_sizes(folder):
             tenon("run", path, "--in", f"random:{size}", "--backend=eval,plan,cpu", *variant)
 
 
+def rows_sent_to_oneself(folder):
+    """Lists that overlap, reach outside, are empty; indices of every kind."""
+    lines, results = [], []
+    for i, kind in enumerate(["s32", "s64", "u8", "u64"]):
+        low = "-1" if kind[0] == "s" else "200"
+        lines += [f"from{i} = {kind}[5] constant({{0, 2, 5, {low}, 1}})", f"size{i} = {kind}[5] constant({{2, 3, 9, 2, 0}})",
+                  f"to{i} = {kind}[5] constant({{4, 1, 6, 0, 3}})",
+                  f"r{i} = f32[7,3] ragged-all-to-all(p0, p1, from{i}, size{i}, to{i}, size{i}), replica_groups={{{{0}}}}"]
+        results.append((f"r{i}", "f32[7,3]"))
+    compare(folder, lines, results, ["f32[6,3]", "f32[7,3]"])
+
+
 BOUNDED = """HloModule bounded, input_output_alias={ {1}: (1, {}, may-alias) }
 add { a = f32[] parameter(0)  b = f32[] parameter(1)  ROOT r = f32[] add(a, b) }
 ENTRY main {
@@ -225,5 +237,5 @@ def bounded_entry(folder):
 
 
 if __name__ == "__main__":
-    run_tests([bounded_entry, dynamic_sizes, random_bits, counters_carry, numbers_keyed_by_the_instruction, transforms_of_all_small_lengths,
+    run_tests([rows_sent_to_oneself, bounded_entry, dynamic_sizes, random_bits, counters_carry, numbers_keyed_by_the_instruction, transforms_of_all_small_lengths,
                transforms_of_larger_lengths, transforms_of_several_dims])
