@@ -207,7 +207,8 @@ static const tn_inst *update_of(const tn_inst *root) {
 bool tn_plan_build_update(builder *b, tn_inst *inst) {
   update u = open_update(b, inst);
   tn_lowered lowered;
-  if (!tn_shape_elements(update_of(u.roots[0])->shape)) return set_value(b, inst), true;
+  bool is_empty = !tn_shape_elements(update_of(u.roots[0])->shape) || !tn_shape_elements(b->output_shapes[0]);
+  if (is_empty) return set_value(b, inst), true;
   int buffers = b->buffers.count, temps = b->next_temp;
   bool ok = lower(b, &u, true, &lowered);
   if (ok && !(leaves_apart(b, &u, &lowered) && tn_kernel_is_apart(lowered.kernel))) {
