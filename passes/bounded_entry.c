@@ -9,7 +9,8 @@
  * looked at, those of results are 0. A size out of range is clamped. Inside nothing
  * changes: set-dimension-size makes the parameter bounded again.
  *
- * Why: callers in C know arrays of one size. Keeps: every element that is there. An entry
+ * It changes what callers pass, so it is no part of the pipeline: the driver runs it before
+ * anything looks at the module. Why: callers in C know arrays of one size. Keeps: every element that is there. An entry
  * with bounded arrays inside tuples of tuples stays as it is. Cost: O(parameters, results).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

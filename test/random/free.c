@@ -106,6 +106,20 @@ static tn_inst *gathering(generator *g) {
   return op == TN_OP_ALL_GATHER_START ? keep(g, begin(g, TN_OP_ALL_GATHER_DONE, NULL, 1, &state)) : inst;
 }
 
+/* Lists of rows from anywhere to anywhere. */
+static tn_inst *exchanging(generator *g) {
+  node x = pick(g, ANY_CLASS, 1);
+  const tn_shape *shape = x.inst->shape;
+  int64_t dims[64], lists = between(g->dice, 1, 4);
+  for (int d = 0; d < shape->rank; d++) dims[d] = d ? shape->dims[d] : between(g->dice, 1, 9);
+  tn_type type = chance(g->dice, 70) ? TN_S32 : TN_S64;
+  node operands[6] = {x, pick_like(g, make_shape(g, shape->type, shape->rank, dims))};
+  for (int i = 2; i < 6; i++) operands[i] = new_input(g, make_shape(g, type, 1, &lists));
+  tn_inst *inst = begin(g, TN_OP_RAGGED_ALL_TO_ALL, NULL, 6, operands);
+  inst->shape = NULL;
+  return keep(g, inst);
+}
+
 static tn_inst *permuting(generator *g) {
   static const tn_op ops[] = {TN_OP_COLLECTIVE_BROADCAST, TN_OP_COLLECTIVE_PERMUTE,
                               TN_OP_COLLECTIVE_PERMUTE_START};
@@ -145,6 +159,6 @@ tn_inst *make_free(generator *g) {
   static const weighted_rule rules[] = {{barrier, 4},         {dimension_size, 2}, {dependency, 3},
                                         {domain, 2},          {copy_start, 3},     {async, 5},
                                         {one_participant, 4}, {gathering, 3},      {permuting, 3},
-                                        {participant, 2},     {identity_call, 2}};
+                                        {participant, 2},     {exchanging, 2},     {identity_call, 2}};
   return apply_rule(g, rules, COUNT(rules));
 }
