@@ -82,10 +82,10 @@ static void mark_aliases(builder *b) {
 static tn_inst *updated_by(const tn_inst *inst, int leaf) {
   if (inst->op == TN_OP_WHILE) return inst->operands[0];
   if (!tn_plan_is_update(inst)) return NULL;
-  if (inst->op != TN_OP_FUSION) return inst->operands[0];
+  if (inst->op != TN_OP_FUSION) return inst->operands[inst->op == TN_OP_SCATTER ? leaf : 0];
   const tn_inst *root = inst->called[0]->root;
   if (root->op == TN_OP_TUPLE) root = root->operands[leaf];
-  return inst->operands[root->operands[0]->attr.parameter.number];
+  return inst->operands[root->operands[root->op == TN_OP_SCATTER ? leaf : 0]->attr.parameter.number];
 }
 
 /* Leaves of inst from `first` on are computed into results from `result` on, as far as
