@@ -363,7 +363,7 @@ static tn_value *run_step(tn_eval *eval, const step *s, int base, tn_value **arg
   for (int i = 0; i < inst->n_operands; i++) operands[i] = eval->stack.at[base + s->operands[i]];
   check_sizes(eval, inst, operands);
   eval->reuse = inst->op == TN_OP_DYNAMIC_UPDATE_SLICE && may_reuse(s, operands[0]);
-  return rules[inst->op](eval, inst, operands);
+  return tn_eval_alike(eval, inst, rules[inst->op], operands);
 }
 
 static tn_value *run(tn_eval *eval, const tn_comp *comp, tn_value **arguments, bool giving) {
@@ -432,7 +432,7 @@ static void evaluate(tn_eval *eval, tn_arena *arena, const tn_comp *comp, const 
   tn_value **values = TN_SCRATCH(eval, tn_value *, count);
   for (int i = 0; i < count; i++) values[i] = tn_value_wrap(eval, arguments[i]);
   eval->inst = inst;
-  tn_value *value = comp ? tn_eval_run(eval, comp, values) : rules[inst->op](eval, inst, values);
+  tn_value *value = comp ? tn_eval_run(eval, comp, values) : tn_eval_alike(eval, inst, rules[inst->op], values);
   *result = export_value(eval, arena, value, comp ? comp->root->shape : inst->shape);
 }
 

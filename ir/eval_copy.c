@@ -143,3 +143,66 @@ bool tn_eval_any_short(const tn_inst *inst, tn_value *const *operands) {
     if (tn_value_is_short(operands[i])) return true;
   return false;
 }
+
+/* ---- operands of different sizes ---- */
+
+/* Dim `a` of operand i and dim `b` of operand j are walked together: the shorter size counts. */
+static bool shorten(int64_t **sizes, int i, int64_t a, int j, int64_t b) {
+  if (sizes[i][a] == sizes[j][b]) return false;
+  int64_t least = sizes[i][a] < sizes[j][b] ? sizes[i][a] : sizes[j][b];
+  sizes[i][a] = sizes[j][b] = least;
+  return true;
+}
+
+/* One pass over the pairs of dims that are walked together; whether a size changed. */
+static bool shorten_all(const tn_inst *inst, int64_t **sizes) {
+  bool changed = false;
+  if (inst->op == TN_OP_DOT) {
+    const tn_dot_side *side = inst->attr.dot.side;
+    for (int i = 0; i < side[0].batch.count; i++)
+      changed = shorten(sizes, 0, side[0].batch.at[i], 1, side[1].batch.at[i]) || changed;
+    for (int i = 0; i < side[0].contracting.count; i++)
+      changed = shorten(sizes, 0, side[0].contracting.at[i], 1, side[1].contracting.at[i]) || changed;
+    return changed;
+  }
+  int count = inst->op == TN_OP_REDUCE ? inst->n_operands / 2 : inst->n_operands;
+  for (int i = 1; i < count; i++)
+    for (int d = 0; d < inst->operands[0]->shape->rank; d++)
+      if (inst->op != TN_OP_CONCATENATE || d != inst->attr.dimensions.dims.at[0])
+        changed = shorten(sizes, 0, d, i, d) || changed;
+  return changed;
+}
+
+static tn_value *shortened(tn_eval *eval, tn_value *value, const int64_t *sizes) {
+  tn_shape *shape = TN_SCRATCH(eval, tn_shape, 1);
+  *shape = *value->literal.shape;
+  bool *dynamic = TN_SCRATCH(eval, bool, shape->rank);
+  memset(dynamic, true, (size_t)shape->rank * sizeof *dynamic);
+  shape->dynamic = dynamic;
+  tn_value *copy = tn_value_new(eval, shape);
+  int64_t *strides = tn_strides(eval, shape);
+  tn_value_copy(copy, 0, strides, value, 0, strides, shape->rank, shape->dims);
+  tn_value_set_sizes(copy, sizes);
+  return copy;
+}
+
+tn_value *tn_eval_alike(tn_eval *eval, const tn_inst *inst, tn_eval_rule *rule, tn_value *const *operands) {
+  bool walks = inst->op == TN_OP_DOT || inst->op == TN_OP_REDUCE || inst->op == TN_OP_SORT ||
+               inst->op == TN_OP_CONCATENATE;
+  if (!walks || !tn_eval_any_short(inst, operands)) return rule(eval, inst, operands);
+  int64_t **sizes = TN_SCRATCH(eval, int64_t *, inst->n_operands);
+  for (int i = 0; i < inst->n_operands; i++) {
+    sizes[i] = TN_SCRATCH(eval, int64_t, operands[i]->literal.shape->rank);
+    for (int d = 0; d < operands[i]->literal.shape->rank; d++) sizes[i][d] = tn_value_size(operands[i], d);
+  }
+  if (!shorten_all(inst, sizes)) return rule(eval, inst, operands);
+  while (shorten_all(inst, sizes)) {}
+  tn_value **alike = TN_SCRATCH(eval, tn_value *, inst->n_operands);
+  for (int i = 0; i < inst->n_operands; i++) {
+    bool array = operands[i]->literal.shape->rank > 0;
+    alike[i] = array ? shortened(eval, operands[i], sizes[i]) : tn_value_retain(operands[i]);
+  }
+  tn_value *result = rule(eval, inst, alike);
+  for (int i = 0; i < inst->n_operands; i++) tn_value_release(eval, alike[i]);
+  return result;
+}

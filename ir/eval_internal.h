@@ -64,6 +64,9 @@ typedef tn_value *tn_eval_rule(tn_eval *eval, const tn_inst *inst, tn_value *con
 tn_value *tn_eval_packed(tn_eval *eval, const tn_inst *inst, tn_eval_rule *rule, tn_value *const *operands,
                          int rank, const int64_t *dims);
 bool tn_eval_any_short(const tn_inst *inst, tn_value *const *operands);
+/* The rule on its operands; those that are walked together (of dot, reduce, sort, concatenate)
+ * are as long as the shortest of them.                                                     */
+tn_value *tn_eval_alike(tn_eval *eval, const tn_inst *inst, tn_eval_rule *rule, tn_value *const *operands);
 
 /* ---- the evaluator ---- */
 

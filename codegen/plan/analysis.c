@@ -122,8 +122,7 @@ static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {
 }
 
 static uint64_t integer_extreme(tn_type type, bool largest) {
-  int width = tn_type_bits(type);
-  uint64_t ones = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+  uint64_t ones = UINT64_MAX >> (64 - tn_type_bits(type));
   if (tn_type_class_of(type) != TN_CLASS_SIGNED) return largest ? ones : 0;
   return largest ? ones >> 1 : ~(ones >> 1); /* the sign extended */
 }
@@ -140,7 +139,7 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   case TN_JOIN_XOR:
   case TN_JOIN_ORDERED: return;
   case TN_JOIN_MULTIPLY: bits[0] = type == TN_S1 ? UINT64_MAX : 1; return; /* 1 wraps to -1 */
-  case TN_JOIN_AND: bits[0] = type == TN_PRED ? 1 : UINT64_MAX; return;
+  case TN_JOIN_AND: bits[0] = tn_type_class_of(type) == TN_CLASS_SIGNED ? UINT64_MAX : integer_extreme(type, true); return;
   case TN_JOIN_ARG_INDEX: /* behind every real one */
   case TN_JOIN_ARG_MINIMUM:
   case TN_JOIN_MINIMUM: bits[0] = integer_extreme(type, true); return;

@@ -79,22 +79,11 @@ static const tn_literal *evaluate(generator *g, tn_inst *inst) {
   return tn_evaluate_instruction(g->arena, inst, operands, &sink);
 }
 
-/* Of operands that are walked together some are shorter at run time than others: HLO leaves
- * open what is taken.                                                                     */
-static bool mixes_sizes(const tn_inst *inst) {
-  int bounded = 0, whole = 0;
-  for (int i = 0; i < inst->n_operands; i++) {
-    const tn_shape *shape = inst->operands[i]->shape;
-    if (tn_shape_is_array(shape) && shape->rank) *(tn_shape_is_dynamic(shape) ? &bounded : &whole) += 1;
-  }
-  return bounded && bounded + whole > 1 && !tn_op_is(inst->op, TN_OP_ELEMENTWISE) && inst->op != TN_OP_TUPLE;
-}
-
 tn_inst *keep(generator *g, tn_inst *inst) {
   tn_diagnostics sink = {0};
   inst->shape = tn_infer_shape(inst, &sink);
   const tn_literal *value = NULL;
-  if (inst->shape && !mixes_sizes(inst) &&
+  if (inst->shape &&
       (tn_shape_is_tuple(inst->shape) || tn_shape_elements(inst->shape) <= g->max_elements * 4))
     value = evaluate(g, inst);
   if (!value || !is_sound(g, value)) {
