@@ -60,13 +60,20 @@ static number cube_root(number x) {
   return x == 0 ? x : make(r * cosl(angle), angle == 0 ? angle : r * sinl(angle));
 }
 
+/* Of infinite numbers a zero on the other side of the real axis. */
+static number inverse_root(number x) {
+  number root = csqrtl(x);
+  bool far = isinf(creall(root)) || isinf(cimagl(root));
+  return far ? make(0, copysignl(0, -cimagl(root))) : 1 / root;
+}
+
 typedef number function(number x, number y);
 
 #define ROWS(ROW)                                                                                            \
   ROW(NEGATE, make(-creall(x), -cimagl(x)))                                                                  \
   ROW(SIGN, sign_of(x))                                                                                      \
   ROW(SQRT, csqrtl(x))                                                                                       \
-  ROW(RSQRT, 1 / csqrtl(x))                                                                                  \
+  ROW(RSQRT, inverse_root(x))                                                                                \
   ROW(CBRT, cube_root(x))                                                                                    \
   ROW(EXPONENTIAL, cexpl(x))                                                                                 \
   ROW(EXPONENTIAL_MINUS_ONE, minus_one(x))                                                                   \

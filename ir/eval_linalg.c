@@ -218,7 +218,11 @@ typedef struct {
   double *error; /* zeros where bounds are not carried */
   int64_t n;
   double u;
+  bool complex;
 } matrix;
+
+/* A real number stays as it is: a negative zero beside it would turn signs of zeros. */
+static number adjoint(const matrix *a, number x) { return a->complex ? conjugate(x) : x; }
 
 static double *errors_of(tn_eval *eval, const double *bound, int64_t count) {
   double *errors = TN_SCRATCH(eval, double, count + 1);
@@ -235,7 +239,7 @@ static void factor(matrix *a) {
       double error = a->error[i * n + j], size = modulus(sum);
       for (int64_t k = 0; k < j; k++) {
         number x = a->at[i * n + k], y = a->at[j * n + k];
-        sum = subtract(sum, multiply(x, conjugate(y)));
+        sum = subtract(sum, multiply(x, adjoint(a, y)));
         error += modulus(x) * a->error[j * n + k] + modulus(y) * a->error[i * n + k];
         size += modulus(x) * modulus(y);
       }
@@ -252,15 +256,16 @@ static void factor(matrix *a) {
     }
 }
 
-static void mirror(number *at, double *error, int64_t n) {
-  for (int64_t i = 0; i < n; i++)
+static void mirror(matrix *a) {
+  for (int64_t i = 0; i < a->n; i++)
     for (int64_t j = 0; j <= i; j++) {
-      number low = at[i * n + j];
-      double low_error = error[i * n + j];
-      at[i * n + j] = conjugate(at[j * n + i]);
-      error[i * n + j] = error[j * n + i];
-      at[j * n + i] = conjugate(low);
-      error[j * n + i] = low_error;
+      int64_t low = i * a->n + j, high = j * a->n + i;
+      number x = a->at[low];
+      double error = a->error[low];
+      a->at[low] = adjoint(a, a->at[high]);
+      a->error[low] = a->error[high];
+      a->at[high] = adjoint(a, x);
+      a->error[high] = error;
     }
 }
 
@@ -276,17 +281,17 @@ tn_value *tn_eval_cholesky(tn_eval *eval, const tn_inst *inst, tn_value *const *
   for (int64_t at = 0; at < count; at += n * n) {
     struct tn_scratch *mark = eval->scratch;
     double *bound = NULL;
-    matrix a = {.n = n, .u = roundoff_of(shape->type)};
+    matrix a = {.n = n, .u = roundoff_of(shape->type), .complex = tn_type_is_complex(shape->type)};
     a.at = load_numbers(eval, operands[0], at, n * n, &bound);
     a.error = errors_of(eval, bound, n * n);
-    if (!lower) mirror(a.at, a.error, n);
+    if (!lower) mirror(&a);
     factor(&a);
     for (int64_t i = 0; i < n; i++)
       for (int64_t j = i + 1; j < n; j++) {
         a.at[i * n + j] = (number){0, 0};
         a.error[i * n + j] = 0;
       }
-    if (!lower) mirror(a.at, a.error, n);
+    if (!lower) mirror(&a);
     store_numbers(eval, result, at, n * n, a.at, bound ? a.error : NULL);
     tn_eval_scratch_release(eval, mark);
   }
@@ -300,10 +305,10 @@ static bool orient(matrix *a, const tn_inst *inst) {
   tn_transpose_a transpose = inst->attr.triangular_solve.transpose_a;
   bool flip = (transpose != TN_NO_TRANSPOSE) != !inst->attr.triangular_solve.left_side;
   if (transpose == TN_ADJOINT)
-    for (int64_t i = 0; i < a->n * a->n; i++) a->at[i] = conjugate(a->at[i]);
+    for (int64_t i = 0; i < a->n * a->n; i++) a->at[i] = adjoint(a, a->at[i]);
   if (flip) {
-    mirror(a->at, a->error, a->n);
-    for (int64_t i = 0; i < a->n * a->n; i++) a->at[i] = conjugate(a->at[i]); /* mirror conjugates */
+    mirror(a);
+    for (int64_t i = 0; i < a->n * a->n; i++) a->at[i] = adjoint(a, a->at[i]); /* mirror conjugates */
   }
   return inst->attr.triangular_solve.lower != flip;
 }
@@ -341,7 +346,7 @@ tn_value *tn_eval_triangular_solve(tn_eval *eval, const tn_inst *inst, tn_value 
   for (int64_t b = 0; b < boxes; b++) {
     struct tn_scratch *mark = eval->scratch;
     double *bound = NULL, *bound_b = NULL;
-    matrix a = {.n = n, .u = roundoff_of(shape->type)};
+    matrix a = {.n = n, .u = roundoff_of(shape->type), .complex = tn_type_is_complex(shape->type)};
     a.at = load_numbers(eval, operands[0], b * n * n, n * n, &bound);
     a.error = errors_of(eval, bound, n * n);
     bool lower = orient(&a, inst);
