@@ -394,6 +394,10 @@ static bool side_file(tn_hlo_parser *p, const tn_pending *inst, const char *name
 
 bool tn_hlo_elided(tn_hlo_parser *p, const tn_pending *inst, tn_literal **literal) {
   if (inst->side_file) return side_file(p, inst, inst->side_file, literal);
+  if (tn_shape_is_array(inst->shape) && tn_shape_elements(inst->shape) == 0) { /* braces alone were left out */
+    *literal = tn_literal_zero(p->arena, inst->shape);
+    return true;
+  }
   switch (p->options.elided) {
   case TN_ELIDED_REFUSED:
     return tn_hlo_error_at(p, inst->location,
