@@ -122,6 +122,11 @@ static void claim(builder *b, tn_inst *inst, int leaf, int result) {
   if (before && before->users.count == 1) claim(b, before, inst->op == TN_OP_WHILE ? leaf : 0, result);
 }
 
+/* Elements lie elsewhere in `to`. */
+static bool moves(const tn_buffer *to, const tn_buffer *from) {
+  return (to->shape->layout || from->shape->layout) && !tn_shape_identical(to->shape, from->shape);
+}
+
 /* What was not computed in place is copied, now that all parameters have been read; a
  * parameter whose memory a result takes over is saved before any of the copies.      */
 static void copy_results(builder *b, tn_plan_value *root) {
@@ -130,7 +135,8 @@ static void copy_results(builder *b, tn_plan_value *root) {
   for (int i = 0; i < from.count; i++) {
     int source = from.at[i]->buffer;
     for (int r = 0; r < b->results.count; r++) {
-      if (b->buffers.at[b->results.at[r]].alias != source || r == i) continue;
+      const tn_buffer *result = &b->buffers.at[b->results.at[r]];
+      if (result->alias != source || (r == i && !moves(result, &b->buffers.at[source]))) continue;
       int saved = tn_plan_new_temp(b, from.at[i]->shape);
       tn_plan_copy_buffer(b, saved, source, from.at[i]->shape);
       from.at[i] = tn_plan_array_value(b, from.at[i]->shape, saved);

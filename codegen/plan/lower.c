@@ -57,7 +57,11 @@ typedef struct {
   int local;
 } sorted;
 
-enum { MAX_FRAMES = 8 };
+enum {
+  MAX_FRAMES = 8,
+  MAX_ELEMENTS = 10000 /* that a fusion's kernel may compute: what reads its operand at several
+                          places, again and again, doubles them each time */
+};
 
 struct tn_lowering {
   const tn_group *group;
@@ -83,6 +87,7 @@ struct tn_lowering {
   bool has_reduce;
   int n_root_dims;
   tn_pieces pieces; /* of the only root; none: it is stored as it is */
+  int elements; /* lowered */
   bool failed;
 };
 
@@ -425,6 +430,7 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
 
 const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (l->failed) return NULL;
+  if (++l->elements > MAX_ELEMENTS && l->group->whole) return tn_lower_fail(l, inst, true);
   if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
     return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);

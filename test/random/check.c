@@ -153,9 +153,9 @@ static bool agree(work *w, verdict_kind kind, const char *where, int number, con
 
 /* Has it an instruction that a pass writes out as others, which round elsewhere? */
 static bool is_written_out(const tn_module *module) {
-  static const tn_op ops[] = {TN_OP_BATCH_NORM_TRAINING, TN_OP_BATCH_NORM_INFERENCE,
-                              TN_OP_BATCH_NORM_GRAD,     TN_OP_FFT,
-                              TN_OP_RAGGED_DOT,          TN_OP_SCALED_DOT};
+  static const tn_op ops[] = {
+      TN_OP_BATCH_NORM_TRAINING, TN_OP_BATCH_NORM_INFERENCE, TN_OP_BATCH_NORM_GRAD, TN_OP_FFT,
+      TN_OP_RAGGED_DOT,          TN_OP_SCALED_DOT,           TN_OP_CHOLESKY,        TN_OP_TRIANGULAR_SOLVE};
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst)
   for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)

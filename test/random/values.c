@@ -63,7 +63,7 @@ const tn_shape *random_shape(generator *g, tn_type type) {
     dims[i] = random_size(g);
     if (total * dims[i] > g->max_elements) dims[i] = between(g->dice, 1, 3);
     if (total * dims[i] > g->max_elements) dims[i] = 1;
-    total *= dims[i];
+    total *= dims[i] > 0 ? dims[i] : 1; /* no elements have many rows, either */
   }
   shuffle(g->dice, dims, rank);
   return make_shape(g, type, rank, dims);
