@@ -57,11 +57,7 @@ typedef struct {
   int local;
 } sorted;
 
-enum {
-  MAX_FRAMES = 8,
-  MAX_ELEMENTS = 10000 /* that a fusion's kernel may compute: what reads its operand at several
-                          places, again and again, doubles them each time */
-};
+enum { MAX_FRAMES = 8, MAX_ELEMENTS = 10000 }; /* of a fusion: reads at several places double them each time */
 
 struct tn_lowering {
   const tn_group *group;
@@ -87,7 +83,7 @@ struct tn_lowering {
   bool has_reduce;
   int n_root_dims;
   tn_pieces pieces; /* of the only root; none: it is stored as it is */
-  int elements; /* lowered */
+  int elements;     /* lowered */
   bool failed;
 };
 
