@@ -178,8 +178,8 @@ static double size_of(const tn_lanes *out, int i) {
 
 static void add_own(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   tn_type part = out->im ? tn_type_part(out->type) : out->type;
-  double factor =
-      in[0].im && inst->op == TN_OP_ABS ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
+  bool modulus = in[0].im && (inst->op == TN_OP_ABS || inst->op == TN_OP_SIGN);
+  double factor = modulus ? TRANSCENDENTAL : own_error[inst->op] * (out->im ? 4 : 1);
   if (factor == 0) return;
   bool grows = inst->op == TN_OP_POWER && out->im; /* the angle's error times the exponent */
   for (int i = 0; i < count; i++) {
