@@ -217,13 +217,19 @@ static void schedule_transpose(tree *t, const tn_stmt *stmt, int crossing, int v
   TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 1}));
 }
 
+enum {
+  WORK_OF_A_MOVE = 4,  /* operations that are worth moving an element on its own */
+  WORK_OF_A_PART = 24, /* of a complex function */
+  WORK_ALONE = 48      /* from here on there is enough to do side by side in one iteration */
+};
+
 /* Operations of one iteration of a nest without nests. */
 static int work_of(const tn_expr *expr) {
   int work = 0;
   if (expr->kind == TN_EXPR_LOAD && expr->load.fill) work += work_of(expr->load.fill);
   if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return work;
   for (int i = 0; i < expr->op.n_operands; i++) work += work_of(expr->op.operands[i]);
-  return work + 1;
+  return work + (expr->kind == TN_EXPR_OP && expr->op.part ? WORK_OF_A_PART : 1);
 }
 
 static int work_in(const tn_stmt *body) {
@@ -231,11 +237,6 @@ static int work_in(const tn_stmt *body) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) work += stmt->expr ? work_of(stmt->expr) : 0;
   return work;
 }
-
-enum {
-  WORK_OF_A_MOVE = 4, /* operations that are worth moving an element on its own */
-  WORK_ALONE = 48     /* from here on there is enough to do side by side in one iteration */
-};
 
 static void schedule_leaf(tree *t, const tn_stmt *stmt) {
   int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
