@@ -14,12 +14,12 @@ enum { MOST = 3000 };
 
 /* A row of keys and their first places, with room for one thing that moves. */
 typedef struct {
-  union {
+  void *buffers[3];
+  char *scratch;
+  union { /* last, because a row is as long as it has buffers */
     tn_sort_row row;
     int64_t words[TN_SORT_ROW_WORDS + 2 * 3];
   };
-  void *buffers[3];
-  char *scratch;
 } fixture;
 
 static uint64_t state = 1;
