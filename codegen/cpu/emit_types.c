@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/number.h"
-#include "codegen/cpu/emit.h"
+#include "codegen/cpu/emit_bits.h"
 #include "codegen/plan/native.h"
 
 #include <assert.h>
@@ -60,7 +60,9 @@ static int lanes_of_type(LLVMTypeRef type) {
 
 int tn_lanes_of(LLVMValueRef value) { return lanes_of_type(LLVMTypeOf(value)); }
 
-LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element) { return tn_shaped(element, lanes_of_type(type)); }
+LLVMTypeRef tn_with_element(LLVMTypeRef type, LLVMTypeRef element) {
+  return tn_shaped(element, lanes_of_type(type));
+}
 
 static LLVMTypeRef element_of(LLVMTypeRef type) {
   return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
@@ -83,7 +85,8 @@ LLVMValueRef tn_float_like(LLVMTypeRef type, double value) {
   return splat_constant(type, LLVMConstReal(element_of(type), value));
 }
 
-LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments, int count) {
+LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
+                          int count) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   assert(id);
   size_t n_types = overload ? 1 : 0;
@@ -96,67 +99,37 @@ LLVMValueRef tn_select(tn_emitter *e, LLVMValueRef condition, LLVMValueRef a, LL
   return LLVMBuildSelect(e->b, condition, a, b, "");
 }
 
-/* ---- small helpers on values of any number of lanes ---- */
-
-static LLVMValueRef as_bits(tn_emitter *e, LLVMValueRef value, LLVMTypeRef integer) {
-  return LLVMBuildBitCast(e->b, value, tn_with_element(LLVMTypeOf(value), integer), "");
-}
-
-static LLVMValueRef as_float(tn_emitter *e, LLVMValueRef bits, LLVMTypeRef type) {
-  return LLVMBuildBitCast(e->b, bits, tn_with_element(LLVMTypeOf(bits), type), "");
-}
-
-static LLVMValueRef bits_and(tn_emitter *e, LLVMValueRef x, uint64_t mask) {
-  return LLVMBuildAnd(e->b, x, tn_int_like(LLVMTypeOf(x), mask), "");
-}
-
-static LLVMValueRef plus(tn_emitter *e, LLVMValueRef x, uint64_t value) {
-  return LLVMBuildAdd(e->b, x, tn_int_like(LLVMTypeOf(x), value), "");
-}
-
-static LLVMValueRef shift_left(tn_emitter *e, LLVMValueRef x, unsigned by) {
-  return LLVMBuildShl(e->b, x, tn_int_like(LLVMTypeOf(x), by), "");
-}
-
-static LLVMValueRef shift_right(tn_emitter *e, LLVMValueRef x, unsigned by) {
-  return LLVMBuildLShr(e->b, x, tn_int_like(LLVMTypeOf(x), by), "");
-}
-
-static LLVMValueRef is(tn_emitter *e, LLVMIntPredicate predicate, LLVMValueRef x, uint64_t value) {
-  return LLVMBuildICmp(e->b, predicate, x, tn_int_like(LLVMTypeOf(x), value), "");
-}
-
 /* ---- f16 ---- */
 
 /* i32 holding f16 bits -> float. Subnormals become normal by a subtraction. */
 static LLVMValueRef f16_widen_by_integers(tn_emitter *e, LLVMValueRef h) {
-  LLVMValueRef shifted = shift_left(e, bits_and(e, h, 0x7fff), 13);
-  LLVMValueRef exponent = bits_and(e, shifted, 0x0f800000);
-  LLVMValueRef normal = plus(e, shifted, UINT64_C(112) << 23);
-  LLVMValueRef special = plus(e, shifted, UINT64_C(224) << 23);
-  LLVMValueRef raised = as_float(e, plus(e, shifted, UINT64_C(113) << 23), e->u->f32);
+  LLVMValueRef shifted = tn_shift_left(e, tn_masked(e, h, 0x7fff), 13);
+  LLVMValueRef exponent = tn_masked(e, shifted, 0x0f800000);
+  LLVMValueRef normal = tn_plus(e, shifted, UINT64_C(112) << 23);
+  LLVMValueRef special = tn_plus(e, shifted, UINT64_C(224) << 23);
+  LLVMValueRef raised = tn_as(e, tn_plus(e, shifted, UINT64_C(113) << 23), e->u->f32);
   LLVMValueRef small = LLVMBuildFSub(e->b, raised, tn_float_like(LLVMTypeOf(raised), 0x1p-14), "");
-  LLVMValueRef value = tn_select(e, is(e, LLVMIntEQ, exponent, 0x0f800000), special, normal);
-  value = tn_select(e, is(e, LLVMIntEQ, exponent, 0), as_bits(e, small, e->u->i32), value);
-  LLVMValueRef sign = shift_left(e, bits_and(e, h, 0x8000), 16);
-  return as_float(e, LLVMBuildOr(e->b, value, sign, ""), e->u->f32);
+  LLVMValueRef value = tn_select(e, tn_is(e, LLVMIntEQ, exponent, 0x0f800000), special, normal);
+  value = tn_select(e, tn_is(e, LLVMIntEQ, exponent, 0), tn_as(e, small, e->u->i32), value);
+  LLVMValueRef sign = tn_shift_left(e, tn_masked(e, h, 0x8000), 16);
+  return tn_as(e, LLVMBuildOr(e->b, value, sign, ""), e->u->f32);
 }
 
 /* float -> i32 holding f16 bits, to nearest even. */
 static LLVMValueRef f16_narrow_by_integers(tn_emitter *e, LLVMValueRef value) {
-  LLVMValueRef bits = as_bits(e, value, e->u->i32), size = bits_and(e, bits, 0x7fffffff);
+  LLVMValueRef bits = tn_as(e, value, e->u->i32), size = tn_masked(e, bits, 0x7fffffff);
   LLVMTypeRef type = LLVMTypeOf(bits);
-  LLVMValueRef odd = bits_and(e, shift_right(e, size, 13), 1);
-  LLVMValueRef normal = plus(e, size, UINT64_C(0xc8000fff)); /* rebias, half an ulp less one */
-  normal = shift_right(e, LLVMBuildAdd(e->b, normal, odd, ""), 13);
-  LLVMValueRef magic = as_float(e, size, e->u->f32);
+  LLVMValueRef odd = tn_masked(e, tn_shift_right(e, size, 13), 1);
+  LLVMValueRef normal = tn_plus(e, size, UINT64_C(0xc8000fff)); /* rebias, half an ulp less one */
+  normal = tn_shift_right(e, LLVMBuildAdd(e->b, normal, odd, ""), 13);
+  LLVMValueRef magic = tn_as(e, size, e->u->f32);
   magic = LLVMBuildFAdd(e->b, magic, tn_float_like(LLVMTypeOf(magic), 0.5), "");
-  LLVMValueRef small = plus(e, as_bits(e, magic, e->u->i32), (uint64_t)-0x3f000000);
-  LLVMValueRef nan = is(e, LLVMIntUGT, size, 0x7f800000);
+  LLVMValueRef small = tn_plus(e, tn_as(e, magic, e->u->i32), (uint64_t)-0x3f000000);
+  LLVMValueRef nan = tn_is(e, LLVMIntUGT, size, 0x7f800000);
   LLVMValueRef special = tn_select(e, nan, tn_int_like(type, 0x7e00), tn_int_like(type, 0x7c00));
-  LLVMValueRef half = tn_select(e, is(e, LLVMIntULT, size, 0x38800000), small, normal);
-  half = tn_select(e, is(e, LLVMIntUGE, size, 0x47800000), special, half);
-  return LLVMBuildOr(e->b, half, bits_and(e, shift_right(e, bits, 16), 0x8000), "");
+  LLVMValueRef half = tn_select(e, tn_is(e, LLVMIntULT, size, 0x38800000), small, normal);
+  half = tn_select(e, tn_is(e, LLVMIntUGE, size, 0x47800000), special, half);
+  return LLVMBuildOr(e->b, half, tn_masked(e, tn_shift_right(e, bits, 16), 0x8000), "");
 }
 
 /* i16 -> float */
@@ -180,9 +153,9 @@ static LLVMValueRef f16_narrow(tn_emitter *e, LLVMValueRef value) {
 
 /* The i32 bits of a float, rounded to bf16 in the upper half; the lower half is junk. */
 static LLVMValueRef bf16_round_bits(tn_emitter *e, LLVMValueRef value) {
-  LLVMValueRef bits = as_bits(e, value, e->u->i32);
-  LLVMValueRef odd = bits_and(e, shift_right(e, bits, 16), 1);
-  LLVMValueRef rounded = LLVMBuildAdd(e->b, plus(e, bits, 0x7fff), odd, "");
+  LLVMValueRef bits = tn_as(e, value, e->u->i32);
+  LLVMValueRef odd = tn_masked(e, tn_shift_right(e, bits, 16), 1);
+  LLVMValueRef rounded = LLVMBuildAdd(e->b, tn_plus(e, bits, 0x7fff), odd, "");
   LLVMValueRef quiet = LLVMBuildOr(e->b, bits, tn_int_like(LLVMTypeOf(bits), 0x400000), "");
   LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, "");
   return tn_select(e, nan, quiet, rounded);
@@ -190,18 +163,18 @@ static LLVMValueRef bf16_round_bits(tn_emitter *e, LLVMValueRef value) {
 
 static LLVMValueRef bf16_widen(tn_emitter *e, LLVMValueRef bits) {
   LLVMValueRef wide = LLVMBuildZExt(e->b, bits, tn_with_element(LLVMTypeOf(bits), e->u->i32), "");
-  return as_float(e, shift_left(e, wide, 16), e->u->f32);
+  return tn_as(e, tn_shift_left(e, wide, 16), e->u->f32);
 }
 
 static LLVMValueRef bf16_narrow(tn_emitter *e, LLVMValueRef value) {
   LLVMTypeRef i16 = tn_with_element(LLVMTypeOf(value), e->u->i16);
-  return LLVMBuildTrunc(e->b, shift_right(e, bf16_round_bits(e, value), 16), i16, "");
+  return LLVMBuildTrunc(e->b, tn_shift_right(e, bf16_round_bits(e, value), 16), i16, "");
 }
 
 /* ---- memory ---- */
 
 LLVMValueRef tn_from_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
-  if (type == TN_PRED) return is(e, LLVMIntNE, value, 0);
+  if (type == TN_PRED) return tn_is(e, LLVMIntNE, value, 0);
   if (type == TN_F16) return f16_widen(e, value);
   if (type == TN_BF16) return bf16_widen(e, value);
   return is_small_float(type) ? tn_small_decode(e, type, value) : value;
@@ -217,7 +190,7 @@ LLVMValueRef tn_to_memory(tn_emitter *e, tn_type type, LLVMValueRef value) {
 /* float -> float */
 static LLVMValueRef narrowed(tn_emitter *e, tn_type type, LLVMValueRef value) {
   if (type == TN_F16) return f16_widen(e, f16_narrow(e, value));
-  if (type == TN_BF16) return as_float(e, bits_and(e, bf16_round_bits(e, value), 0xffff0000), e->u->f32);
+  if (type == TN_BF16) return tn_as(e, tn_masked(e, bf16_round_bits(e, value), 0xffff0000), e->u->f32);
   return is_small_float(type) ? tn_small_round(e, type, value) : value;
 }
 
@@ -252,25 +225,27 @@ LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {
 
 /* double -> float to odd: truncate, and set the last bit if anything was lost. */
 static LLVMValueRef to_odd(tn_emitter *e, LLVMValueRef wide) {
-  LLVMTypeRef f64 = LLVMTypeOf(wide), f32 = tn_with_element(f64, e->u->f32), i32 = tn_with_element(f64, e->u->i32);
+  LLVMTypeRef f64 = LLVMTypeOf(wide), f32 = tn_with_element(f64, e->u->f32),
+              i32 = tn_with_element(f64, e->u->i32);
   LLVMValueRef near = LLVMBuildFPTrunc(e->b, wide, f32, "");
   LLVMValueRef back = LLVMBuildFPExt(e->b, near, f64, "");
   LLVMValueRef above = LLVMBuildFCmp(e->b, LLVMRealOGT, tn_intrinsic(e, "llvm.fabs", f64, &back, 1),
                                      tn_intrinsic(e, "llvm.fabs", f64, &wide, 1), "");
   LLVMValueRef lost = LLVMBuildFCmp(e->b, LLVMRealONE, back, wide, "");
-  LLVMValueRef bits = LLVMBuildSub(e->b, as_bits(e, near, e->u->i32), LLVMBuildZExt(e->b, above, i32, ""), "");
-  return as_float(e, LLVMBuildOr(e->b, bits, LLVMBuildZExt(e->b, lost, i32, ""), ""), e->u->f32);
+  LLVMValueRef bits = LLVMBuildSub(e->b, tn_as(e, near, e->u->i32), LLVMBuildZExt(e->b, above, i32, ""), "");
+  return tn_as(e, LLVMBuildOr(e->b, bits, LLVMBuildZExt(e->b, lost, i32, ""), ""), e->u->f32);
 }
 
 /* 64-bit integers of more than 53 bits: what is under 11 bits becomes one sticky bit, so
  * that the conversion to double is exact and a later rounding is the only one.          */
 static LLVMValueRef integer_to_odd_double(tn_emitter *e, LLVMValueRef value, bool is_signed) {
   LLVMTypeRef type = LLVMTypeOf(value), f64 = tn_with_element(type, e->u->f64);
-  LLVMValueRef rest = is(e, LLVMIntNE, bits_and(e, value, 0x7ff), 0);
-  LLVMValueRef sticky = shift_left(e, LLVMBuildZExt(e->b, rest, type, ""), 11);
-  LLVMValueRef odd = LLVMBuildOr(e->b, bits_and(e, value, ~UINT64_C(0x7ff)), sticky, "");
-  LLVMValueRef large = is_signed ? is(e, LLVMIntUGT, plus(e, value, UINT64_C(1) << 53), UINT64_C(1) << 54)
-                                 : is(e, LLVMIntUGT, value, UINT64_C(1) << 53);
+  LLVMValueRef rest = tn_is(e, LLVMIntNE, tn_masked(e, value, 0x7ff), 0);
+  LLVMValueRef sticky = tn_shift_left(e, LLVMBuildZExt(e->b, rest, type, ""), 11);
+  LLVMValueRef odd = LLVMBuildOr(e->b, tn_masked(e, value, ~UINT64_C(0x7ff)), sticky, "");
+  LLVMValueRef large = is_signed
+                           ? tn_is(e, LLVMIntUGT, tn_plus(e, value, UINT64_C(1) << 53), UINT64_C(1) << 54)
+                           : tn_is(e, LLVMIntUGT, value, UINT64_C(1) << 53);
   value = tn_select(e, large, odd, value);
   return is_signed ? LLVMBuildSIToFP(e->b, value, f64, "") : LLVMBuildUIToFP(e->b, value, f64, "");
 }
@@ -313,7 +288,7 @@ LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef va
   if (from == to) return value;
   bool from_float = tn_type_is_float(from), to_float = tn_type_is_float(to);
   if (to == TN_PRED) {
-    if (!from_float) return is(e, LLVMIntNE, value, 0);
+    if (!from_float) return tn_is(e, LLVMIntNE, value, 0);
     return LLVMBuildFCmp(e->b, LLVMRealUNE, value, tn_float_like(LLVMTypeOf(value), 0), "");
   }
   if (from_float) return to_float ? float_to_float(e, from, to, value) : float_to_integer(e, to, value);
@@ -337,27 +312,29 @@ static float_format format_of(tn_type type) {
 
 /* Of the type's own bits: round the mantissa to nearest even; exponents beyond the
  * smaller format's become infinite, below its normal numbers zero.                   */
-LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits, int mantissa_bits) {
+LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
+                                 int mantissa_bits) {
   float_format format = format_of(type);
   LLVMTypeRef memory = is_half(type) ? e->u->i16 : type == TN_F64 ? e->u->i64 : e->u->i32;
-  LLVMValueRef bits = is_half(type) ? tn_to_memory(e, type, value) : as_bits(e, value, memory);
+  LLVMValueRef bits = is_half(type) ? tn_to_memory(e, type, value) : tn_as(e, value, memory);
   LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, ""), original = bits;
   uint64_t sign = UINT64_C(1) << (format.exponent + format.mantissa);
   uint64_t exponents = sign - (UINT64_C(1) << format.mantissa);
   if (mantissa_bits < format.mantissa) {
     unsigned drop = (unsigned)(format.mantissa - mantissa_bits);
-    LLVMValueRef odd = bits_and(e, shift_right(e, bits, drop), 1);
-    bits = LLVMBuildAdd(e->b, plus(e, bits, (UINT64_C(1) << (drop - 1)) - 1), odd, "");
-    bits = bits_and(e, bits, ~((UINT64_C(1) << drop) - 1));
+    LLVMValueRef odd = tn_masked(e, tn_shift_right(e, bits, drop), 1);
+    bits = LLVMBuildAdd(e->b, tn_plus(e, bits, (UINT64_C(1) << (drop - 1)) - 1), odd, "");
+    bits = tn_masked(e, bits, ~((UINT64_C(1) << drop) - 1));
   }
   if (exponent_bits < format.exponent) {
-    uint64_t bias = (UINT64_C(1) << (format.exponent - 1)) - 1, reduced = (UINT64_C(1) << (exponent_bits - 1)) - 1;
-    LLVMValueRef exponent = bits_and(e, bits, exponents), zero = bits_and(e, bits, sign);
+    uint64_t bias = (UINT64_C(1) << (format.exponent - 1)) - 1,
+             reduced = (UINT64_C(1) << (exponent_bits - 1)) - 1;
+    LLVMValueRef exponent = tn_masked(e, bits, exponents), zero = tn_masked(e, bits, sign);
     LLVMValueRef infinite = LLVMBuildOr(e->b, zero, tn_int_like(LLVMTypeOf(bits), exponents), "");
-    LLVMValueRef over = is(e, LLVMIntUGT, exponent, (bias + reduced) << format.mantissa);
-    LLVMValueRef under = is(e, LLVMIntULE, exponent, (bias - reduced) << format.mantissa);
+    LLVMValueRef over = tn_is(e, LLVMIntUGT, exponent, (bias + reduced) << format.mantissa);
+    LLVMValueRef under = tn_is(e, LLVMIntULE, exponent, (bias - reduced) << format.mantissa);
     bits = tn_select(e, over, infinite, tn_select(e, under, zero, bits));
   }
   bits = tn_select(e, nan, original, bits);
-  return is_half(type) ? tn_from_memory(e, type, bits) : as_float(e, bits, tn_register_type(e->u, type));
+  return is_half(type) ? tn_from_memory(e, type, bits) : tn_as(e, bits, tn_register_type(e->u, type));
 }
