@@ -19,76 +19,71 @@ tn_form tn_form_of(tn_type type) {
 
 /* ---- memory ---- */
 
+/* Loops over the lanes, of the names that the functions below share. */
 #define COPY_FROM(T, member)                                                                                 \
-  for (int i = 0; i < count; i++) to->member[i] = ((const T *)from)[i];                                      \
-  return
+  for (int i = 0; i < count; i++) to->member[i] = ((const T *)from)[i]
 #define COPY_TO(T, member)                                                                                   \
-  for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i];                                         \
-  return
+  for (int i = 0; i < count; i++) ((T *)to)[i] = (T)from->member[i]
+
+static void load_integers(tn_type type, tn_lanes *to, const void *from, int count) {
+  bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
+  size_t bytes = tn_type_bytes(type);
+  if (bytes == 8)
+    COPY_FROM(int64_t, i);
+  else if (bytes == 4 && is_signed)
+    COPY_FROM(int32_t, i);
+  else if (bytes == 4)
+    COPY_FROM(uint32_t, i);
+  else if (bytes == 2 && is_signed)
+    COPY_FROM(int16_t, i);
+  else if (bytes == 2)
+    COPY_FROM(uint16_t, i);
+  else if (is_signed)
+    COPY_FROM(int8_t, i);
+  else
+    COPY_FROM(uint8_t, i);
+}
 
 void tn_plan_lanes_load(tn_type type, tn_lanes *to, const void *from, int count) {
-  if (type == TN_F32) {
+  if (!tn_type_is_float(type))
+    load_integers(type, to, from, count);
+  else if (type == TN_F32)
     COPY_FROM(float, f);
-  }
-  if (type == TN_F64) {
+  else if (type == TN_F64)
     COPY_FROM(double, d);
-  }
-  if (tn_type_is_float(type) && tn_type_bits(type) <= 8) {
-    const uint8_t *bits = from;
-    for (int i = 0; i < count; i++) to->f[i] = (float)tn_float_from_bits(type, bits[i]);
-    return;
-  }
-  if (tn_type_is_float(type)) {
-    const uint16_t *bits = from;
-    for (int i = 0; i < count; i++)
-      to->f[i] = type == TN_F16 ? tn_f16_to_f32(bits[i]) : tn_bf16_to_f32(bits[i]);
-    return;
-  }
-  bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
-  switch (tn_type_bytes(type)) {
-  case 1:
-    if (is_signed) {
-      COPY_FROM(int8_t, i);
-    }
-    COPY_FROM(uint8_t, i);
-  case 2:
-    if (is_signed) {
-      COPY_FROM(int16_t, i);
-    }
-    COPY_FROM(uint16_t, i);
-  case 4:
-    if (is_signed) {
-      COPY_FROM(int32_t, i);
-    }
-    COPY_FROM(uint32_t, i);
-  default: COPY_FROM(int64_t, i);
-  }
+  else if (type == TN_F16)
+    for (int i = 0; i < count; i++) to->f[i] = tn_f16_to_f32(((const uint16_t *)from)[i]);
+  else if (type == TN_BF16)
+    for (int i = 0; i < count; i++) to->f[i] = tn_bf16_to_f32(((const uint16_t *)from)[i]);
+  else
+    for (int i = 0; i < count; i++) to->f[i] = (float)tn_float_from_bits(type, ((const uint8_t *)from)[i]);
+}
+
+static void store_integers(tn_type type, void *to, const tn_lanes *from, int count) {
+  size_t bytes = tn_type_bytes(type);
+  if (bytes == 8)
+    COPY_TO(int64_t, i);
+  else if (bytes == 4)
+    COPY_TO(int32_t, i);
+  else if (bytes == 2)
+    COPY_TO(int16_t, i);
+  else
+    COPY_TO(int8_t, i);
 }
 
 void tn_plan_lanes_store(tn_type type, void *to, const tn_lanes *from, int count) {
-  if (type == TN_F32) {
+  if (!tn_type_is_float(type))
+    store_integers(type, to, from, count);
+  else if (type == TN_F32)
     COPY_TO(float, f);
-  }
-  if (type == TN_F64) {
+  else if (type == TN_F64)
     COPY_TO(double, d);
-  }
-  if (tn_type_is_float(type) && tn_type_bits(type) <= 8) {
-    uint8_t *bits = to;
-    for (int i = 0; i < count; i++) bits[i] = (uint8_t)tn_float_to_bits(type, (double)from->f[i]);
-    return;
-  }
-  if (tn_type_is_float(type)) {
-    uint16_t *bits = to;
-    for (int i = 0; i < count; i++)
-      bits[i] = type == TN_F16 ? tn_f32_to_f16(from->f[i]) : tn_f32_to_bf16(from->f[i]);
-    return;
-  }
-  switch (tn_type_bytes(type)) {
-  case 1: COPY_TO(int8_t, i);
-  case 2: COPY_TO(int16_t, i);
-  case 4: COPY_TO(int32_t, i);
-  default: COPY_TO(int64_t, i);
-  }
+  else if (type == TN_F16)
+    for (int i = 0; i < count; i++) ((uint16_t *)to)[i] = tn_f32_to_f16(from->f[i]);
+  else if (type == TN_BF16)
+    for (int i = 0; i < count; i++) ((uint16_t *)to)[i] = tn_f32_to_bf16(from->f[i]);
+  else
+    for (int i = 0; i < count; i++) ((uint8_t *)to)[i] = (uint8_t)tn_float_to_bits(type, (double)from->f[i]);
 }
 
 /* ---- after an operation: back into the type ---- */
@@ -126,64 +121,49 @@ static void settle(tn_type type, tn_lanes *lanes, int count) {
 #define MINIMUM(a, b)                                                                                        \
   (isnan(a) || isnan(b) ? NAN : (a) < (b) ? (a) : (b) < (a) ? (b) : signbit(a) ? (a) : (b))
 #define SIGN(a) (isnan(a) || (a) == 0 ? (a) : (a) > 0 ? 1 : -1)
-#define EACH(member, expression)                                                                             \
-  for (int i = 0; i < count; i++) {                                                                          \
-    __typeof__(r->member[0]) x = a->member[i], y = b->member[i];                                             \
-    (void)y;                                                                                                 \
-    r->member[i] = (expression);                                                                             \
-  }                                                                                                          \
-  return true
-#define FLOAT_OPS(member, FABS, FLOOR, CEIL, RINT, ROUND, SQRT)                                              \
-  if (op == TN_OP_ADD) {                                                                                     \
-    EACH(member, x + y);                                                                                     \
-  }                                                                                                          \
-  if (op == TN_OP_SUBTRACT) {                                                                                \
-    EACH(member, x - y);                                                                                     \
-  }                                                                                                          \
-  if (op == TN_OP_MULTIPLY) {                                                                                \
-    EACH(member, x *y);                                                                                      \
-  }                                                                                                          \
-  if (op == TN_OP_DIVIDE) {                                                                                  \
-    EACH(member, x / y);                                                                                     \
-  }                                                                                                          \
-  if (op == TN_OP_MAXIMUM) {                                                                                 \
-    EACH(member, MAXIMUM(x, y));                                                                             \
-  }                                                                                                          \
-  if (op == TN_OP_MINIMUM) {                                                                                 \
-    EACH(member, MINIMUM(x, y));                                                                             \
-  }                                                                                                          \
-  if (op == TN_OP_NEGATE) {                                                                                  \
-    EACH(member, -x);                                                                                        \
-  }                                                                                                          \
-  if (op == TN_OP_ABS) {                                                                                     \
-    EACH(member, FABS(x));                                                                                   \
-  }                                                                                                          \
-  if (op == TN_OP_SIGN) {                                                                                    \
-    EACH(member, SIGN(x));                                                                                   \
-  }                                                                                                          \
-  if (op == TN_OP_FLOOR) {                                                                                   \
-    EACH(member, FLOOR(x));                                                                                  \
-  }                                                                                                          \
-  if (op == TN_OP_CEIL) {                                                                                    \
-    EACH(member, CEIL(x));                                                                                   \
-  }                                                                                                          \
-  if (op == TN_OP_ROUND_NEAREST_EVEN) {                                                                      \
-    EACH(member, RINT(x));                                                                                   \
-  }                                                                                                          \
-  if (op == TN_OP_ROUND_NEAREST_AFZ) {                                                                       \
-    EACH(member, ROUND(x));                                                                                  \
-  }                                                                                                          \
-  if (op == TN_OP_SQRT) {                                                                                    \
-    EACH(member, SQRT(x));                                                                                   \
-  }                                                                                                          \
-  return false
+/* A row is a condition and the lane's value, of its operands x and y. Where the condition
+ * holds all lanes are set; the rows of a table exclude each other.                      */
+#define SET_LANES(member, condition, expression)                                                             \
+  if (condition) {                                                                                           \
+    for (int i = 0; i < count; i++) {                                                                        \
+      __typeof__(r->member[0]) x = a->member[i], y = b->member[i];                                           \
+      (void)y;                                                                                               \
+      r->member[i] = (expression);                                                                           \
+    }                                                                                                        \
+    known = true;                                                                                            \
+  }
+#define SET_SINGLES(condition, expression)  SET_LANES(f, condition, expression)
+#define SET_DOUBLES(condition, expression)  SET_LANES(d, condition, expression)
+#define SET_INTEGERS(condition, expression) SET_LANES(i, condition, expression)
+
+/* clang-format off */
+#define FLOAT_ROWS(ROW, FABS, FLOOR, CEIL, RINT, ROUND, SQRT)                                                \
+  ROW(op == TN_OP_ADD, x + y)                                                                                \
+  ROW(op == TN_OP_SUBTRACT, x - y)                                                                           \
+  ROW(op == TN_OP_MULTIPLY, x * y)                                                                           \
+  ROW(op == TN_OP_DIVIDE, x / y)                                                                             \
+  ROW(op == TN_OP_MAXIMUM, MAXIMUM(x, y))                                                                    \
+  ROW(op == TN_OP_MINIMUM, MINIMUM(x, y))                                                                    \
+  ROW(op == TN_OP_NEGATE, -x)                                                                                \
+  ROW(op == TN_OP_ABS, FABS(x))                                                                              \
+  ROW(op == TN_OP_SIGN, SIGN(x))                                                                             \
+  ROW(op == TN_OP_FLOOR, FLOOR(x))                                                                           \
+  ROW(op == TN_OP_CEIL, CEIL(x))                                                                             \
+  ROW(op == TN_OP_ROUND_NEAREST_EVEN, RINT(x))                                                               \
+  ROW(op == TN_OP_ROUND_NEAREST_AFZ, ROUND(x))                                                               \
+  ROW(op == TN_OP_SQRT, SQRT(x))
+/* clang-format on */
 
 static bool single_op(tn_op op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
-  FLOAT_OPS(f, fabsf, floorf, ceilf, rintf, roundf, sqrtf);
+  bool known = false;
+  FLOAT_ROWS(SET_SINGLES, fabsf, floorf, ceilf, rintf, roundf, sqrtf)
+  return known;
 }
 
 static bool double_op(tn_op op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
-  FLOAT_OPS(d, fabs, floor, ceil, rint, round, sqrt);
+  bool known = false;
+  FLOAT_ROWS(SET_DOUBLES, fabs, floor, ceil, rint, round, sqrt)
+  return known;
 }
 
 /* ---- integers ---- */
@@ -245,69 +225,36 @@ static int64_t magnitude(tn_type type, int64_t x) {
   return is_unsigned(type) || x >= 0 ? x : (int64_t)-(uint64_t)x;
 }
 
+/* clang-format off */
+#define INTEGER_ROWS(ROW)                                                                                    \
+  ROW(op == TN_OP_ADD && type == TN_PRED, x | y)                                                             \
+  ROW(op == TN_OP_ADD && type != TN_PRED, (int64_t)((uint64_t)x + (uint64_t)y))                              \
+  ROW(op == TN_OP_SUBTRACT, (int64_t)((uint64_t)x - (uint64_t)y))                                            \
+  ROW(op == TN_OP_MULTIPLY, (int64_t)((uint64_t)x * (uint64_t)y))                                            \
+  ROW(op == TN_OP_DIVIDE, divide(type, x, y))                                                                \
+  ROW(op == TN_OP_REMAINDER, modulo(type, x, y))                                                             \
+  ROW(op == TN_OP_POWER, power(type, x, y))                                                                  \
+  ROW(op == TN_OP_MAXIMUM, less(type, x, y) ? y : x)                                                         \
+  ROW(op == TN_OP_MINIMUM, less(type, y, x) ? y : x)                                                         \
+  ROW(op == TN_OP_AND, x & y)                                                                                \
+  ROW(op == TN_OP_OR, x | y)                                                                                 \
+  ROW(op == TN_OP_XOR, x ^ y)                                                                                \
+  ROW(op == TN_OP_NOT, type == TN_PRED ? !x : ~x)                                                            \
+  ROW(op == TN_OP_NEGATE, (int64_t)-(uint64_t)x)                                                             \
+  ROW(op == TN_OP_ABS, magnitude(type, x))                                                                   \
+  ROW(op == TN_OP_SIGN, is_unsigned(type) ? x != 0 : (x > 0) - (x < 0))                                      \
+  ROW(op == TN_OP_SHIFT_LEFT, shift(TN_OP_SHIFT_LEFT, type, x, y))                                           \
+  ROW(op == TN_OP_SHIFT_RIGHT_ARITHMETIC, shift(TN_OP_SHIFT_RIGHT_ARITHMETIC, type, x, y))                   \
+  ROW(op == TN_OP_SHIFT_RIGHT_LOGICAL, shift(TN_OP_SHIFT_RIGHT_LOGICAL, type, x, y))                         \
+  ROW(op == TN_OP_MULHI, high_product(type, x, y))                                                           \
+  ROW(op == TN_OP_COUNT_LEADING_ZEROS, leading_zeros(type, x))                                               \
+  ROW(op == TN_OP_POPCNT, ones(type, x))
+/* clang-format on */
+
 static bool integer_op(tn_op op, tn_type type, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
-  bool pred = type == TN_PRED;
-  if (op == TN_OP_ADD && pred) {
-    EACH(i, x | y);
-  }
-  if (op == TN_OP_ADD) {
-    EACH(i, (int64_t)((uint64_t)x + (uint64_t)y));
-  }
-  if (op == TN_OP_SUBTRACT) {
-    EACH(i, (int64_t)((uint64_t)x - (uint64_t)y));
-  }
-  if (op == TN_OP_MULTIPLY) {
-    EACH(i, (int64_t)((uint64_t)x * (uint64_t)y));
-  }
-  if (op == TN_OP_DIVIDE) {
-    EACH(i, divide(type, x, y));
-  }
-  if (op == TN_OP_REMAINDER) {
-    EACH(i, modulo(type, x, y));
-  }
-  if (op == TN_OP_POWER) {
-    EACH(i, power(type, x, y));
-  }
-  if (op == TN_OP_MAXIMUM) {
-    EACH(i, less(type, x, y) ? y : x);
-  }
-  if (op == TN_OP_MINIMUM) {
-    EACH(i, less(type, y, x) ? y : x);
-  }
-  if (op == TN_OP_AND) {
-    EACH(i, x & y);
-  }
-  if (op == TN_OP_OR) {
-    EACH(i, x | y);
-  }
-  if (op == TN_OP_XOR) {
-    EACH(i, x ^ y);
-  }
-  if (op == TN_OP_NOT) {
-    EACH(i, pred ? !x : ~x);
-  }
-  if (op == TN_OP_NEGATE) {
-    EACH(i, (int64_t)-(uint64_t)x);
-  }
-  if (op == TN_OP_ABS) {
-    EACH(i, magnitude(type, x));
-  }
-  if (op == TN_OP_SIGN) {
-    EACH(i, is_unsigned(type) ? x != 0 : (x > 0) - (x < 0));
-  }
-  if (op == TN_OP_SHIFT_LEFT || op == TN_OP_SHIFT_RIGHT_ARITHMETIC || op == TN_OP_SHIFT_RIGHT_LOGICAL) {
-    EACH(i, shift(op, type, x, y));
-  }
-  if (op == TN_OP_MULHI) {
-    EACH(i, high_product(type, x, y));
-  }
-  if (op == TN_OP_COUNT_LEADING_ZEROS) {
-    EACH(i, leading_zeros(type, x));
-  }
-  if (op == TN_OP_POPCNT) {
-    EACH(i, ones(type, x));
-  }
-  return false;
+  bool known = false;
+  INTEGER_ROWS(SET_INTEGERS)
+  return known;
 }
 
 /* ---- comparisons ---- */
@@ -390,7 +337,8 @@ static void bitcast(tn_type to, tn_lanes *r, tn_type from, const tn_lanes *a, in
 }
 
 /* One away from zero where the fraction exceeds the random number as a fraction. */
-static void stochastic_convert(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b, int count) {
+static void stochastic_convert(const tn_lane_op *op, tn_lanes *r, const tn_lanes *a, const tn_lanes *b,
+                               int count) {
   int bits = tn_type_bits(op->operand_type);
   bool single = tn_form_of(op->operand_type) == TN_FORM_SINGLE;
   double rounded[TN_STRIP];
