@@ -4,54 +4,20 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/number.h"
-#include "codegen/plan/kernel.h"
-
-static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value);
-
-static bool index_reads_value(const tn_kernel *kernel, const tn_index *index, int value) {
-  for (int i = 0; i < index->n_terms; i++) {
-    const tn_term *term = &index->terms[i];
-    if (term->kind == TN_TERM_VALUE && reads_value(kernel, term->value, value)) return true;
-    if (term->of && index_reads_value(kernel, term->of, value)) return true;
-  }
-  return false;
-}
-
-static bool load_reads_value(const tn_kernel *kernel, const tn_expr *load, int value) {
-  int rank = kernel->buffers[load->load.buffer].shape->rank;
-  for (int i = 0; i < rank; i++)
-    if (index_reads_value(kernel, load->load.at[i], value)) return true;
-  for (int i = 0; i < load->load.n_guards; i++)
-    if (index_reads_value(kernel, load->load.guards[i].index, value)) return true;
-  return load->load.fill && reads_value(kernel, load->load.fill, value);
-}
-
-static bool reads_value(const tn_kernel *kernel, const tn_expr *expr, int value) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT: return false;
-  case TN_EXPR_VALUE: return expr->value == value;
-  case TN_EXPR_INDEX: return index_reads_value(kernel, expr->index, value);
-  case TN_EXPR_LOAD: return load_reads_value(kernel, expr, value);
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++)
-      if (reads_value(kernel, expr->op.operands[i], value)) return true;
-    return false;
-  }
-  return true;
-}
-
-static bool stmt_reads_value(const tn_kernel *kernel, const tn_stmt *stmt, int value) {
-  if (stmt->expr && reads_value(kernel, stmt->expr, value)) return true;
-  if (stmt->condition && reads_value(kernel, stmt->condition, value)) return true;
-  int rank = stmt->kind == TN_STMT_STORE ? kernel->buffers[stmt->buffer].shape->rank : 0;
-  for (int i = 0; i < rank; i++)
-    if (index_reads_value(kernel, stmt->at[i], value)) return true;
-  return false;
-}
+#include "codegen/plan/walk.h"
 
 static bool is_value(const tn_expr *expr, int value) {
   return expr->kind == TN_EXPR_VALUE && expr->value == value;
+}
+
+static bool is_the_value(void *user, const tn_expr *expr) { return is_value(expr, *(const int *)user); }
+
+static bool reads_value(const tn_expr *expr, int value) {
+  return tn_walk_expr(&(tn_walk){.expr = is_the_value, .user = &value}, expr);
+}
+
+static bool stmt_reads_value(const tn_kernel *kernel, const tn_stmt *stmt, int value) {
+  return tn_walk_stmt(&(tn_walk){.expr = is_the_value, .user = &value}, kernel, stmt);
 }
 
 tn_join tn_join_of_op(tn_op op) {
@@ -70,18 +36,18 @@ tn_join tn_join_of_op(tn_op op) {
 /* acc = acc + term, acc = maximum(acc, term), …, acc = fma(a, b, acc): the accumulator
  * alone on one side, and nothing of it in the term. Instead of the accumulator there may
  * stand another such update with the same join: fma(a, b, fma(c, d, acc)).           */
-static tn_join update_join(const tn_kernel *kernel, const tn_expr *update, int acc) {
+static tn_join update_join(const tn_expr *update, int acc) {
   if (update->kind != TN_EXPR_OP && update->kind != TN_EXPR_FMA) return TN_JOIN_ORDERED;
   bool fused = update->kind == TN_EXPR_FMA;
   tn_join join = fused ? TN_JOIN_ADD : tn_join_of_op(update->op.op);
   int uses = 0, side = -1;
   for (int i = 0; i < update->op.n_operands; i++) {
-    uses += reads_value(kernel, update->op.operands[i], acc);
-    if (reads_value(kernel, update->op.operands[i], acc)) side = i;
+    uses += reads_value(update->op.operands[i], acc);
+    if (reads_value(update->op.operands[i], acc)) side = i;
   }
   if (uses != 1 || (fused && side != 2)) return TN_JOIN_ORDERED;
   const tn_expr *before = update->op.operands[side];
-  return is_value(before, acc) || update_join(kernel, before, acc) == join ? join : TN_JOIN_ORDERED;
+  return is_value(before, acc) || update_join(before, acc) == join ? join : TN_JOIN_ORDERED;
 }
 
 tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accumulator) {
@@ -90,12 +56,12 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
   for (int i = 0; i < reduce->n_accumulators; i++) {
     int value = reduce->accumulators[i].value;
     for (int j = 0; j < reduce->n_accumulators; j++) /* each on its own */
-      if (j != i && reads_value(kernel, reduce->accumulators[j].update, value)) return TN_JOIN_ORDERED;
+      if (j != i && reads_value(reduce->accumulators[j].update, value)) return TN_JOIN_ORDERED;
     for (const tn_stmt *stmt = reduce->body; stmt; stmt = stmt->next)
       if (stmt_reads_value(kernel, stmt, value)) return TN_JOIN_ORDERED;
   }
   const tn_accumulator *acc = &reduce->accumulators[accumulator];
-  tn_join join = update_join(kernel, acc->update, acc->value);
+  tn_join join = update_join(acc->update, acc->value);
   bool no_zero = acc->update->type == TN_F8E8M0FNU; /* nothing that a sum could begin with */
   return join == TN_JOIN_ADD && no_zero ? TN_JOIN_ORDERED : join;
 }
@@ -113,8 +79,8 @@ bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
 static void float_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   tn_type part = tn_type_is_complex(type) ? tn_type_part(type) : type;
   double largest = tn_float_largest(part), smallest = part == TN_F8E8M0FNU ? 0x1p-127 : -largest;
-  double identity = join == TN_JOIN_ADD        ? -0.0
-                    : join == TN_JOIN_MULTIPLY ? 1.0
+  double identity = join == TN_JOIN_ADD                                      ? -0.0
+                    : join == TN_JOIN_MULTIPLY                               ? 1.0
                     : join == TN_JOIN_MINIMUM || join == TN_JOIN_ARG_MINIMUM ? largest
                                                                              : smallest;
   bits[0] = tn_float_to_bits(part, identity);
@@ -139,7 +105,9 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   case TN_JOIN_XOR:
   case TN_JOIN_ORDERED: return;
   case TN_JOIN_MULTIPLY: bits[0] = type == TN_S1 ? UINT64_MAX : 1; return; /* 1 wraps to -1 */
-  case TN_JOIN_AND: bits[0] = tn_type_class_of(type) == TN_CLASS_SIGNED ? UINT64_MAX : integer_extreme(type, true); return;
+  case TN_JOIN_AND:
+    bits[0] = tn_type_class_of(type) == TN_CLASS_SIGNED ? UINT64_MAX : integer_extreme(type, true);
+    return;
   case TN_JOIN_ARG_INDEX: /* behind every real one */
   case TN_JOIN_ARG_MINIMUM:
   case TN_JOIN_MINIMUM: bits[0] = integer_extreme(type, true); return;

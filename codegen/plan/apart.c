@@ -21,7 +21,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/integer.h"
-#include "codegen/plan/kernel.h"
+#include "codegen/plan/walk.h"
 
 #include <stdlib.h>
 
@@ -38,35 +38,23 @@ typedef struct {
   const tn_stmt *stmt, *nest;
 } finder;
 
-static void find_expr(finder *f, const tn_expr *expr);
-
-static void find_index(finder *f, const tn_index *index) {
-  for (int i = 0; i < index->n_terms; i++) {
-    if (index->terms[i].of) find_index(f, index->terms[i].of);
-    if (index->terms[i].kind == TN_TERM_VALUE) find_expr(f, index->terms[i].value);
-  }
-}
-
-static void find_access(finder *f, int buffer, const tn_index *const *at, bool is_store) {
-  for (int d = 0; d < f->kernel->buffers[buffer].shape->rank; d++) find_index(f, at[d]);
+static void add_access(finder *f, int buffer, const tn_index *const *at, bool is_store) {
   TN_PUSH(f->arena, f->out, ((tn_touch){buffer, at, f->stmt, f->nest, is_store}));
 }
 
+static bool add_load(void *user, const tn_expr *expr) {
+  if (expr->kind == TN_EXPR_LOAD) add_access(user, expr->load.buffer, expr->load.at, false);
+  return false;
+}
+
 static void find_expr(finder *f, const tn_expr *expr) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_VALUE: return;
-  case TN_EXPR_INDEX: find_index(f, expr->index); return;
-  case TN_EXPR_LOAD:
-    for (int i = 0; i < expr->load.n_guards; i++) find_index(f, expr->load.guards[i].index);
-    if (expr->load.fill) find_expr(f, expr->load.fill);
-    find_access(f, expr->load.buffer, expr->load.at, false);
-    return;
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++) find_expr(f, expr->op.operands[i]);
-    return;
-  }
+  if (expr) tn_walk_expr(&(tn_walk){.expr = add_load, .user = f}, expr);
+}
+
+static void find_store(finder *f, const tn_stmt *store) {
+  int rank = f->kernel->buffers[store->buffer].shape->rank;
+  tn_walk_access(&(tn_walk){.expr = add_load, .user = f}, rank, store->at);
+  add_access(f, store->buffer, store->at, true);
 }
 
 /* A sort reads all of what it writes, which belongs to its body: as an access, that is one
@@ -76,10 +64,10 @@ static void find_body(finder f, const tn_stmt *first, bool siblings) {
   for (const tn_stmt *s = first; s; s = siblings ? s->next : NULL) {
     f.stmt = s;
     for (int i = 0; i < s->n_accumulators; i++) find_expr(&f, s->accumulators[i].initial);
-    if (s->expr) find_expr(&f, s->expr);
-    if (s->condition) find_expr(&f, s->condition);
-    if (s->kind == TN_STMT_STORE) find_access(&f, s->buffer, s->at, true);
-    for (int i = 0; i < s->n_sorted; i++) find_access(&f, s->sorted[i], whole, false);
+    find_expr(&f, s->expr);
+    find_expr(&f, s->condition);
+    if (s->kind == TN_STMT_STORE) find_store(&f, s);
+    for (int i = 0; i < s->n_sorted; i++) add_access(&f, s->sorted[i], whole, false);
     finder below = f;
     below.nest = s;
     find_body(below, s->body, true);
@@ -111,7 +99,21 @@ static void mark(inside *in, const tn_stmt *s) {
   for (const tn_stmt *child = s->body; child; child = child->next) mark(in, child);
 }
 
-static bool expr_changes(const inside *in, const tn_expr *expr);
+static bool dim_changes(void *user, int dim) { return ((const inside *)user)->dim[dim]; }
+
+static bool node_changes(void *user, const tn_expr *expr) {
+  const inside *in = user;
+  if (expr->kind == TN_EXPR_VALUE) return in->value[expr->value];
+  return expr->kind == TN_EXPR_LOAD && (in->stored[expr->load.buffer] || in->own[expr->load.buffer]);
+}
+
+static bool expr_changes(const inside *in, const tn_expr *expr) {
+  return tn_walk_expr(&(tn_walk){node_changes, dim_changes, (void *)in}, expr);
+}
+
+static bool term_changes(const inside *in, const tn_term *term) {
+  return tn_walk_term(&(tn_walk){node_changes, dim_changes, (void *)in}, term);
+}
 
 /* A let inside is outer if all that it is made from is. */
 static void mark_lets(inside *in, const tn_stmt *s) {
@@ -131,45 +133,6 @@ static inside look_inside(tn_arena *arena, const tn_kernel *kernel, const tn_stm
   for (int i = 0; i < nest->n_dims; i++) in.mine[nest->dims[i]] = true;
   tn_find_touches(arena, kernel, nest, false, &in.touches);
   return in;
-}
-
-static bool index_changes(const inside *in, const tn_index *index);
-
-static bool expr_changes(const inside *in, const tn_expr *expr) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT: return false;
-  case TN_EXPR_VALUE: return in->value[expr->value];
-  case TN_EXPR_INDEX: return index_changes(in, expr->index);
-  case TN_EXPR_LOAD:
-    if (in->stored[expr->load.buffer] || in->own[expr->load.buffer]) return true;
-    for (int d = 0; d < in->kernel->buffers[expr->load.buffer].shape->rank; d++)
-      if (index_changes(in, expr->load.at[d])) return true;
-    for (int i = 0; i < expr->load.n_guards; i++)
-      if (index_changes(in, expr->load.guards[i].index)) return true;
-    return expr->load.fill && expr_changes(in, expr->load.fill);
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++)
-      if (expr_changes(in, expr->op.operands[i])) return true;
-    return false;
-  }
-  return true;
-}
-
-static bool term_changes(const inside *in, const tn_term *term) {
-  switch (term->kind) {
-  case TN_TERM_DIM: return in->dim[term->dim];
-  case TN_TERM_QUOTIENT:
-  case TN_TERM_REMAINDER: return index_changes(in, term->of);
-  case TN_TERM_VALUE: return expr_changes(in, term->value);
-  }
-  return true;
-}
-
-static bool index_changes(const inside *in, const tn_index *index) {
-  for (int i = 0; i < index->n_terms; i++)
-    if (term_changes(in, &index->terms[i])) return true;
-  return false;
 }
 
 /* ---- digits ---- */

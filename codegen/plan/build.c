@@ -96,17 +96,11 @@ static void open_outputs(builder *b, tn_inst *inst) {
   b->n_outputs = tuple ? shape->rank : 1;
   b->outputs = TN_NEW_ARRAY(b->arena, int, b->n_outputs);
   b->output_shapes = TN_NEW_ARRAY(b->arena, const tn_shape *, b->n_outputs);
-  tn_plan_value *value = tuple ? tn_plan_tuple_value(b, b->n_outputs) : NULL;
   for (int i = 0; i < b->n_outputs; i++) {
     b->output_shapes[i] = tn_shape_without_layout(b->arena, tuple ? shape->elements[i] : shape);
     b->outputs[i] = destination(b, inst, i, b->output_shapes[i]);
-    tn_plan_value *one = tn_plan_array_value(b, b->output_shapes[i], b->outputs[i]);
-    if (tuple)
-      value->elements[i] = one;
-    else
-      value = one;
   }
-  b->values[inst->id] = value;
+  tn_plan_set_outputs(b, inst);
 }
 
 static bool is_empty(const builder *b) {

@@ -37,8 +37,8 @@ typedef struct {
                              far as it has come */
   TN_VEC(tn_plan_visit) visits; /* outermost first */
   tn_plan_value *live;          /* of the next visit */
-  int **claims;           /* by instruction id: for each leaf the result buffer, or -1 */
-  tn_step **tail;         /* where the next step goes */
+  int **claims;                 /* by instruction id: for each leaf the result buffer, or -1 */
+  tn_step **tail;               /* where the next step goes */
   TN_VEC(tn_buffer) buffers;
   TN_VEC(tn_kernel *) kernels;
   TN_VEC(int) parameters;
@@ -56,6 +56,7 @@ typedef struct {
 tn_plan_value *tn_plan_array_value(builder *b, const tn_shape *shape, int buffer);
 tn_plan_value *tn_plan_tuple_value(builder *b, int count);
 tn_plan_value *tn_plan_no_value(builder *b); /* of tokens and contexts: without memory */
+void tn_plan_set_outputs(builder *b, const tn_inst *inst); /* its value is what b->outputs hold */
 tn_plan_value *tn_plan_constant_value(builder *b, const tn_literal *literal);
 static inline tn_plan_value *tn_plan_value_of(const builder *b, const tn_inst *inst) {
   return b->values[inst->id];

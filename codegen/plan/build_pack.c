@@ -40,11 +40,7 @@ static const tn_expr *bits_of(tn_arena *arena, int bits, const tn_expr *x) {
 }
 
 static const tn_expr *load(tn_arena *arena, tn_type type, const tn_index *at, const tn_expr *fill) {
-  tn_expr *expr = TN_NEW(arena, tn_expr);
-  expr->kind = TN_EXPR_LOAD;
-  expr->type = type;
-  expr->load.at = tn_arena_copy(arena, &at, sizeof at);
-  expr->load.rank = 1;
+  tn_expr *expr = tn_expr_load(arena, type, 0, 1, tn_arena_copy(arena, &at, sizeof at));
   expr->load.fill = fill;
   return expr;
 }

@@ -168,19 +168,6 @@ static bool lower(builder *b, const update *u, bool in_place, tn_lowered *lowere
   return tn_lower_group(&group, lowered);
 }
 
-static void set_value(builder *b, const tn_inst *inst) {
-  bool tuple = tn_shape_is_tuple(inst->shape);
-  tn_plan_value *value = tuple ? tn_plan_tuple_value(b, b->n_outputs) : NULL;
-  for (int i = 0; i < b->n_outputs; i++) {
-    tn_plan_value *one = tn_plan_array_value(b, b->output_shapes[i], b->outputs[i]);
-    if (tuple)
-      value->elements[i] = one;
-    else
-      value = one;
-  }
-  b->values[inst->id] = value;
-}
-
 static update open_update(builder *b, tn_inst *inst) {
   update u = {.inst = inst};
   u.roots = roots_of((tn_inst *const *)tn_arena_copy(b->arena, &inst, sizeof inst), &b->n_outputs);
@@ -208,7 +195,7 @@ bool tn_plan_build_update(builder *b, tn_inst *inst) {
   update u = open_update(b, inst);
   tn_lowered lowered;
   bool is_empty = !tn_shape_elements(update_of(u.roots[0])->shape) || !tn_shape_elements(b->output_shapes[0]);
-  if (is_empty) return set_value(b, inst), true;
+  if (is_empty) return tn_plan_set_outputs(b, inst), true;
   int buffers = b->buffers.count, temps = b->next_temp;
   bool ok = lower(b, &u, true, &lowered);
   if (ok && !(leaves_apart(b, &u, &lowered) && tn_kernel_is_apart(lowered.kernel))) {
@@ -225,6 +212,6 @@ bool tn_plan_build_update(builder *b, tn_inst *inst) {
   for (int i = 0; i < b->n_outputs; i++)
     if (b->outputs[i] != u.targets[i]->buffer)
       tn_plan_copy_buffer(b, b->outputs[i], u.targets[i]->buffer, b->output_shapes[i]);
-  set_value(b, inst);
+  tn_plan_set_outputs(b, inst);
   return tn_plan_run_kernel(b, inst, &lowered, inst->op == TN_OP_FUSION ? inst->operands : NULL);
 }

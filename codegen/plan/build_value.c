@@ -22,6 +22,19 @@ tn_plan_value *tn_plan_tuple_value(builder *b, int count) {
 }
 
 /* Tokens and contexts: values without memory. */
+void tn_plan_set_outputs(builder *b, const tn_inst *inst) {
+  bool tuple = tn_shape_is_tuple(inst->shape);
+  tn_plan_value *value = tuple ? tn_plan_tuple_value(b, b->n_outputs) : NULL;
+  for (int i = 0; i < b->n_outputs; i++) {
+    tn_plan_value *one = tn_plan_array_value(b, b->output_shapes[i], b->outputs[i]);
+    if (tuple)
+      value->elements[i] = one;
+    else
+      value = one;
+  }
+  b->values[inst->id] = value;
+}
+
 tn_plan_value *tn_plan_no_value(builder *b) { return tn_plan_array_value(b, tn_shape_token(b->arena), -1); }
 
 int tn_plan_new_buffer(builder *b, tn_buffer buffer) {
@@ -117,12 +130,7 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen) {
     dims[d] = d;
     at[d] = tn_index_dim(b->arena, d);
   }
-  tn_expr *load = TN_NEW(b->arena, tn_expr);
-  load->kind = TN_EXPR_LOAD;
-  load->type = seen->type;
-  load->load.at = at;
-  load->load.rank = seen->rank;
-  *store = (tn_stmt){.kind = TN_STMT_STORE, .buffer = 1, .at = at, .expr = load};
+  *store = (tn_stmt){.kind = TN_STMT_STORE, .buffer = 1, .at = at, .expr = tn_expr_load(b->arena, seen->type, 0, seen->rank, at)};
   loop->n_dims = seen->rank;
   loop->dims = dims;
   loop->body = store;

@@ -23,6 +23,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/build.h"
+#include "codegen/plan/walk.h"
 
 /* ---- shapes ---- */
 
@@ -77,50 +78,19 @@ static bool is_complex(const tn_expr *expr) { return tn_type_is_complex(expr->ty
 
 /* ---- is there anything to do, and is it the same for both parts? ---- */
 
-static bool has_complex(const tn_expr *expr);
-
-static bool index_has_complex(const tn_index *index) {
-  for (int i = 0; i < index->n_terms; i++) {
-    if (index->terms[i].of && index_has_complex(index->terms[i].of)) return true;
-    if (index->terms[i].kind == TN_TERM_VALUE && has_complex(index->terms[i].value)) return true;
-  }
-  return false;
-}
-
-static bool load_has_complex(const tn_expr *expr) {
-  for (int i = 0; i < expr->load.rank; i++)
-    if (index_has_complex(expr->load.at[i])) return true;
-  for (int i = 0; i < expr->load.n_guards; i++)
-    if (index_has_complex(expr->load.guards[i].index)) return true;
-  return expr->load.fill && has_complex(expr->load.fill);
-}
-
-static bool has_complex(const tn_expr *expr) {
+static bool is_of_complex(void *user, const tn_expr *expr) {
+  (void)user;
   bool part = expr->kind == TN_EXPR_OP && (expr->op.op == TN_OP_REAL || expr->op.op == TN_OP_IMAG);
-  if (part || is_complex(expr)) return true;
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_VALUE: return false;
-  case TN_EXPR_INDEX: return index_has_complex(expr->index);
-  case TN_EXPR_LOAD: return load_has_complex(expr);
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++)
-      if (has_complex(expr->op.operands[i])) return true;
-    return false;
-  }
-  return false;
+  return part || is_complex(expr);
 }
+
+static const tn_walk FIND_COMPLEX = {.expr = is_of_complex};
+
+static bool has_complex(const tn_expr *expr) { return tn_walk_expr(&FIND_COMPLEX, expr); }
 
 static bool body_has_complex(const tn_kernel *kernel, const tn_stmt *body) {
-  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
-    if (stmt->expr && has_complex(stmt->expr)) return true;
-    if (stmt->condition && has_complex(stmt->condition)) return true;
-    for (int i = 0; i < stmt->n_accumulators; i++)
-      if (has_complex(stmt->accumulators[i].initial) || has_complex(stmt->accumulators[i].update))
-        return true;
-    if (body_has_complex(kernel, stmt->body)) return true;
-  }
+  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next)
+    if (tn_walk_stmt(&FIND_COMPLEX, kernel, stmt) || body_has_complex(kernel, stmt->body)) return true;
   return false;
 }
 
@@ -160,7 +130,7 @@ static pair split(splitter *s, const tn_expr *expr);
 static const tn_expr *real_expr(splitter *s, const tn_expr *expr);
 
 static const tn_index *new_index(splitter *s, const tn_index *index) {
-  if (!index_has_complex(index)) return index;
+  if (!tn_walk_index(&FIND_COMPLEX, index)) return index;
   const tn_index *sum = tn_index_constant(s->arena, index->constant);
   for (int i = 0; i < index->n_terms; i++) {
     const tn_term *term = &index->terms[i];

@@ -117,6 +117,12 @@ tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected) {
   return op == TN_OP_SELECT && i == 0 ? TN_PRED : expected;
 }
 
+tn_expr *tn_expr_load(tn_arena *arena, tn_type type, int buffer, int rank, const tn_index *const *at) {
+  tn_expr *load = TN_NEW(arena, tn_expr);
+  *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = type, .load = {.buffer = buffer, .rank = rank, .at = at}};
+  return load;
+}
+
 tn_stmt *tn_stmt_new(tn_arena *arena, tn_stmt_kind kind) {
   tn_stmt *stmt = TN_NEW(arena, tn_stmt);
   stmt->kind = kind;

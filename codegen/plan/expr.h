@@ -26,6 +26,9 @@ const tn_expr *tn_expr_in_range(tn_arena *arena, const tn_kernel *kernel, const 
  * is expected to have type `expected`; NONE: they say it themselves.                  */
 tn_type tn_operand_type(tn_expr_kind kind, tn_op op, int i, tn_type expected);
 
+/* buffer[at]; rank: of the buffer. */
+tn_expr *tn_expr_load(tn_arena *arena, tn_type type, int buffer, int rank, const tn_index *const *at);
+
 tn_stmt *tn_stmt_new(tn_arena *arena, tn_stmt_kind kind);
 
 #endif

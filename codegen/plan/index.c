@@ -10,7 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/integer.h"
-#include "codegen/plan/kernel.h"
+#include "codegen/plan/walk.h"
 
 #include <assert.h>
 
@@ -278,10 +278,6 @@ const tn_index *tn_index_remainder(tn_arena *arena, const tn_kernel *kernel, con
 
 /* ---- strides ---- */
 
-static bool depends_on(const tn_kernel *kernel, const tn_index *index, int dim);
-
-/* The let of `value` below `body`; NULL: it is an accumulator, or not there (yet). *inside: a
- * loop of `dim` stands around it.                                                        */
 static const tn_stmt *find_let(const tn_stmt *body, int value, int dim, bool *inside) {
   for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     if (stmt->kind == TN_STMT_LET && stmt->value == value) return stmt;
@@ -293,52 +289,28 @@ static const tn_stmt *find_let(const tn_stmt *body, int value, int dim, bool *in
   return NULL;
 }
 
-static bool load_depends_on(const tn_kernel *kernel, const tn_expr *load, int dim);
+typedef struct {
+  const tn_kernel *kernel;
+  int dim;
+} dependence;
+
+static bool is_dim(void *user, int dim) { return dim == ((const dependence *)user)->dim; }
 
 /* What may be written meanwhile may change with every dim. */
-static bool expr_depends_on(const tn_kernel *kernel, const tn_expr *expr, int dim) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT: return false;
-  case TN_EXPR_VALUE: {
-    bool inside = false;
-    const tn_stmt *let = find_let(kernel->body, expr->value, dim, &inside);
-    return !let || (inside && expr_depends_on(kernel, let->expr, dim));
-  }
-  case TN_EXPR_INDEX: return depends_on(kernel, expr->index, dim);
-  case TN_EXPR_LOAD: return load_depends_on(kernel, expr, dim);
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++)
-      if (expr_depends_on(kernel, expr->op.operands[i], dim)) return true;
-    return false;
-  }
-  return true;
-}
-
-static bool load_depends_on(const tn_kernel *kernel, const tn_expr *load, int dim) {
-  if (load->load.buffer >= kernel->n_parameters || kernel->buffers[load->load.buffer].access != TN_BUFFER_IN)
-    return true;
-  for (int d = 0; d < load->load.rank; d++)
-    if (depends_on(kernel, load->load.at[d], dim)) return true;
-  for (int i = 0; i < load->load.n_guards; i++)
-    if (depends_on(kernel, load->load.guards[i].index, dim)) return true;
-  return load->load.fill && expr_depends_on(kernel, load->load.fill, dim);
+static bool changes_with(void *user, const tn_expr *expr) {
+  dependence *on = user;
+  const tn_kernel *kernel = on->kernel;
+  bool inside = false;
+  if (expr->kind == TN_EXPR_LOAD)
+    return expr->load.buffer >= kernel->n_parameters ||
+           kernel->buffers[expr->load.buffer].access != TN_BUFFER_IN;
+  if (expr->kind != TN_EXPR_VALUE) return false;
+  const tn_stmt *let = find_let(kernel->body, expr->value, on->dim, &inside);
+  return !let || (inside && tn_walk_expr(&(tn_walk){changes_with, is_dim, on}, let->expr));
 }
 
 static bool term_depends_on(const tn_kernel *kernel, const tn_term *term, int dim) {
-  switch (term->kind) {
-  case TN_TERM_DIM: return term->dim == dim;
-  case TN_TERM_QUOTIENT:
-  case TN_TERM_REMAINDER: return depends_on(kernel, term->of, dim);
-  case TN_TERM_VALUE: return expr_depends_on(kernel, term->value, dim);
-  }
-  return true;
-}
-
-static bool depends_on(const tn_kernel *kernel, const tn_index *index, int dim) {
-  for (int i = 0; i < index->n_terms; i++)
-    if (term_depends_on(kernel, &index->terms[i], dim)) return true;
-  return false;
+  return tn_walk_term(&(tn_walk){changes_with, is_dim, &(dependence){kernel, dim}}, term);
 }
 
 /* The largest g such that index = g*m + stride*p for some integer m, where the dim's

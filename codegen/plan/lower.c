@@ -18,6 +18,7 @@
  */
 #include "codegen/plan/lower.h"
 #include "codegen/plan/native.h"
+#include "codegen/plan/walk.h"
 
 /* A body that is being filled. */
 typedef struct {
@@ -147,61 +148,49 @@ static int depth_of(const tn_lowering *l, int id) {
 
 static int max_int(int a, int b) { return a > b ? a : b; }
 
-static int expr_depth(const tn_lowering *l, const tn_expr *expr);
-
-/* The innermost open frame that the index needs. */
-static int index_depth(const tn_lowering *l, const tn_index *index) {
-  int depth = 0;
-  for (int i = 0; i < index->n_terms; i++) {
-    const tn_term *term = &index->terms[i];
-    switch (term->kind) {
-    case TN_TERM_DIM: depth = max_int(depth, depth_of(l, l->dim_frame.at[term->dim])); break;
-    case TN_TERM_QUOTIENT:
-    case TN_TERM_REMAINDER: depth = max_int(depth, index_depth(l, term->of)); break;
-    case TN_TERM_VALUE: depth = max_int(depth, expr_depth(l, term->value)); break;
-    }
-  }
-  return depth;
-}
-
 static const tn_shape *buffer_shape(const tn_lowering *l, int buffer) {
   if (buffer >= LOCAL_BASE) return l->locals.at[buffer - LOCAL_BASE].shape;
   if (buffer >= ROOT_BASE) return l->group->root_shape(l->group->user, buffer - ROOT_BASE);
   return l->buffers.at[buffer].shape;
 }
 
-static int position_depth(const tn_lowering *l, tn_position at, int rank) {
-  int depth = 0;
-  for (int i = 0; i < rank; i++) depth = max_int(depth, index_depth(l, at[i]));
-  return depth;
+/* The innermost open frame that some nodes need. */
+typedef struct {
+  const tn_lowering *l;
+  int depth;
+} deepest;
+
+static void need_frame(deepest *d, int id) { d->depth = max_int(d->depth, depth_of(d->l, id)); }
+
+static bool need_dim(void *user, int dim) {
+  deepest *d = user;
+  need_frame(d, d->l->dim_frame.at[dim]);
+  return false;
 }
 
 /* Where a local was filled is where its row is known; later reads are as deep as their
- * indices, but never outside the frame that holds the local.                        */
-static int local_depth(const tn_lowering *l, int buffer) {
-  return max_int(0, depth_of(l, l->local_frame.at[buffer - LOCAL_BASE]));
+ * indices, but never outside the frame that holds the local. A root changes.          */
+static bool need_node(void *user, const tn_expr *expr) {
+  deepest *d = user;
+  if (expr->kind == TN_EXPR_VALUE) need_frame(d, d->l->value_frame.at[expr->value]);
+  if (expr->kind != TN_EXPR_LOAD || expr->load.buffer < ROOT_BASE) return false;
+  if (expr->load.buffer < LOCAL_BASE)
+    d->depth = d->l->n_frames - 1;
+  else
+    need_frame(d, d->l->local_frame.at[expr->load.buffer - LOCAL_BASE]);
+  return false;
 }
 
 static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
-  int depth = 0;
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT: return 0;
-  case TN_EXPR_INDEX: return index_depth(l, expr->index);
-  case TN_EXPR_VALUE: return max_int(0, depth_of(l, l->value_frame.at[expr->value]));
-  case TN_EXPR_LOAD:
-    depth = position_depth(l, expr->load.at, buffer_shape(l, expr->load.buffer)->rank);
-    for (int i = 0; i < expr->load.n_guards; i++)
-      depth = max_int(depth, index_depth(l, expr->load.guards[i].index));
-    if (expr->load.buffer >= LOCAL_BASE) depth = max_int(depth, local_depth(l, expr->load.buffer));
-    if (expr->load.buffer >= ROOT_BASE && expr->load.buffer < LOCAL_BASE)
-      return l->n_frames - 1; /* it changes */
-    return expr->load.fill ? max_int(depth, expr_depth(l, expr->load.fill)) : depth;
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++) depth = max_int(depth, expr_depth(l, expr->op.operands[i]));
-    return depth;
-  }
-  return depth;
+  deepest d = {l, 0};
+  tn_walk_expr(&(tn_walk){need_node, need_dim, &d}, expr);
+  return d.depth;
+}
+
+static int position_depth(const tn_lowering *l, tn_position at, int rank) {
+  deepest d = {l, 0};
+  tn_walk_access(&(tn_walk){need_node, need_dim, &d}, rank, at);
+  return d.depth;
 }
 
 /* ---- lets ---- */
@@ -292,12 +281,7 @@ static int leaf_buffer(tn_lowering *l, tn_inst *inst) {
 
 static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) {
   int buffer = leaf_buffer(l, inst);
-  tn_expr *load = TN_NEW(l->arena, tn_expr);
-  load->kind = TN_EXPR_LOAD;
-  load->type = inst->shape->type;
-  load->load.buffer = buffer;
-  load->load.at = at;
-  load->load.rank = inst->shape->rank;
+  tn_expr *load = tn_expr_load(l->arena, inst->shape->type, buffer, inst->shape->rank, at);
   if (l->guards.count) {
     load->load.n_guards = l->guards.count;
     load->load.guards = tn_arena_copy(l->arena, l->guards.at, sizeof *l->guards.at * (size_t)l->guards.count);
@@ -334,12 +318,7 @@ static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at)
         same = same && tn_index_equal(c->at[d], at[d]);
     }
     if (!same) continue;
-    tn_expr *load = TN_NEW(l->arena, tn_expr);
-    *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = inst->shape->type};
-    load->load.buffer = c->buffer;
-    load->load.at = kept;
-    load->load.rank = rank;
-    return load;
+    return tn_expr_load(l->arena, inst->shape->type, c->buffer, rank, kept);
   }
   return NULL;
 }
@@ -375,7 +354,7 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
   int64_t sizes[TN_MAX_TILES * 8], bytes = (int64_t)tn_type_bytes(inst->shape->type);
   const tn_index **stored = TN_NEW_ARRAY(l->arena, const tn_index *, rank);
   for (int d = 0; d < rank; d++) {
-    bool inside = index_depth(l, at[d]) == l->n_frames - 1;
+    bool inside = position_depth(l, &at[d], 1) == l->n_frames - 1;
     kept[d] = inside && inst->shape->dims[d] > 1 && runs_over(l, at[d], inst->shape->dims[d]);
     if (inside && !kept[d]) return expr;
     if (!kept[d]) continue;
@@ -547,12 +526,7 @@ int tn_lower_local(tn_lowering *l, tn_type type, int64_t size, int outward) {
 }
 
 const tn_expr *tn_lower_load_local(tn_lowering *l, int local, const tn_index *at) {
-  tn_expr *load = TN_NEW(l->arena, tn_expr);
-  *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = buffer_shape(l, local)->type};
-  load->load.buffer = local;
-  load->load.at = tn_arena_copy(l->arena, &at, sizeof at);
-  load->load.rank = 1;
-  return load;
+  return tn_lower_load(l, local, tn_arena_copy(l->arena, &at, sizeof at));
 }
 
 const tn_expr *tn_lower_let_of(const tn_lowering *l, int value) {
@@ -600,12 +574,8 @@ bool tn_lower_open_loop(tn_lowering *l, tn_inst *inst, tn_dim_kind kind, int n, 
 }
 
 const tn_expr *tn_lower_load(tn_lowering *l, int buffer, tn_position at) {
-  tn_expr *load = TN_NEW(l->arena, tn_expr);
-  *load = (tn_expr){.kind = TN_EXPR_LOAD, .type = buffer_shape(l, buffer)->type};
-  load->load.buffer = buffer;
-  load->load.at = at;
-  load->load.rank = buffer_shape(l, buffer)->rank;
-  return load;
+  const tn_shape *shape = buffer_shape(l, buffer);
+  return tn_expr_load(l->arena, shape->type, buffer, shape->rank, at);
 }
 
 void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value,
@@ -761,10 +731,10 @@ static void finish(tn_lowering *l) {
   }
   int first_local = l->buffers.count;
   for (int i = 0; i < l->locals.count; i++) TN_PUSH(l->arena, &l->buffers, l->locals.at[i]);
-  tn_lower_renumber(l->kernel->body, l->leaves.count, first_local, l->buffers.at);
   l->kernel->n_parameters = first_local;
   l->kernel->n_buffers = l->buffers.count;
   l->kernel->buffers = l->buffers.at;
+  tn_lower_renumber(l->kernel, l->leaves.count, first_local);
   l->kernel->n_values = l->values.count;
   l->kernel->values = l->values.at;
   l->out->kernel = l->kernel;

@@ -44,8 +44,8 @@ bool tn_lower_group(const tn_group *group, tn_lowered *out);
 /* Buffers are numbered leaves, roots, locals in the end; while lowering, roots and
  * locals carry these offsets, because the number of leaves is not known yet.       */
 enum { TN_LOWER_ROOT_BASE = 1 << 20, TN_LOWER_LOCAL_BASE = 1 << 21 };
-/* lower_renumber.c: the final numbers, of which `buffers` are. */
-void tn_lower_renumber(tn_stmt *body, int first_root, int first_local, const tn_kernel_buffer *buffers);
+/* lower_renumber.c: the final numbers, which the kernel's buffers have already. */
+void tn_lower_renumber(tn_kernel *kernel, int first_root, int first_local);
 
 typedef struct tn_lowering tn_lowering;
 typedef const tn_index *const *tn_position; /* one index a dim */
@@ -137,7 +137,6 @@ void tn_find_pieces(tn_arena *arena, tn_inst *root, tn_pieces *out);
 /* How much of the root's dim a part has; 1 of one that it does not have. */
 int64_t tn_piece_size(const tn_piece *piece, int dim);
 
-/* By family: lower_movement.c, lower_bits.c, lower_reduce.c, lower_contraction.c. */
 /* ---- trees that are more than an expression an element ---- */
 /* Opens a loop (PARALLEL or CARRIED) inside the innermost body; dims[i] is named after
  * names[i]. The first is the kernel's.                                                   */
@@ -150,15 +149,16 @@ bool tn_lower_cholesky(tn_lowering *l, tn_inst *inst);
 bool tn_lower_triangular_solve(tn_lowering *l, tn_inst *inst);
 bool tn_lower_scatter(tn_lowering *l, tn_inst *inst); /* in place */
 
-/* By family: lower_movement.c, lower_reduce.c, lower_contraction.c. */
+/* By family: lower_scalar.c, lower_movement.c, lower_bits.c, lower_reduce.c, lower_sort.c,
+ * lower_contraction.c.                                                                   */
+const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_map(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_bitcast_convert(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 /* topk too, and the custom call of the same meaning. */
 bool tn_lower_is_sort(const tn_inst *inst);
-const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at);
-const tn_expr *tn_lower_map(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at);

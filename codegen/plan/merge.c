@@ -43,69 +43,30 @@ static void drop_loops(tn_rewrite *r, tn_stmt *body) {
   }
 }
 
-typedef struct {
-  tn_kernel *kernel;
-  bool *may; /* of each buffer: its dims of size 1 are only ever indexed by 0 */
-} squeeze;
-
-static void find_expr(squeeze *s, const tn_expr *expr);
-
-static void find_index(squeeze *s, const tn_index *index) {
-  for (int i = 0; i < index->n_terms; i++) {
-    if (index->terms[i].of) find_index(s, index->terms[i].of);
-    if (index->terms[i].kind == TN_TERM_VALUE) find_expr(s, index->terms[i].value);
+/* Of each buffer: are its dims of size 1 only ever indexed by 0? */
+static bool *indexed_by_zero(tn_arena *arena, const tn_kernel *kernel) {
+  bool *is = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);
+  tn_touches touches = {0};
+  for (int i = 0; i < kernel->n_buffers; i++) is[i] = true;
+  tn_find_touches(arena, kernel, kernel->body, true, &touches);
+  for (int i = 0; i < touches.count; i++) {
+    const tn_touch *touch = &touches.at[i];
+    const tn_shape *shape = kernel->buffers[touch->buffer].shape;
+    for (int d = 0; d < shape->rank; d++)
+      if (shape->dims[d] == 1 && (touch->at[d]->constant || touch->at[d]->n_terms)) is[touch->buffer] = false;
   }
-}
-
-static void find_access(squeeze *s, int buffer, const tn_index *const *at) {
-  const tn_shape *shape = s->kernel->buffers[buffer].shape;
-  for (int i = 0; i < shape->rank; i++) {
-    if (shape->dims[i] == 1 && (at[i]->constant || at[i]->n_terms)) s->may[buffer] = false;
-    find_index(s, at[i]);
-  }
-}
-
-static void find_expr(squeeze *s, const tn_expr *expr) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_VALUE: return;
-  case TN_EXPR_INDEX: find_index(s, expr->index); return;
-  case TN_EXPR_LOAD:
-    for (int i = 0; i < expr->load.n_guards; i++) find_index(s, expr->load.guards[i].index);
-    if (expr->load.fill) find_expr(s, expr->load.fill);
-    find_access(s, expr->load.buffer, expr->load.at);
-    return;
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++) find_expr(s, expr->op.operands[i]);
-    return;
-  }
-}
-
-static void find_body(squeeze *s, const tn_stmt *body) {
-  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
-    if (stmt->expr) find_expr(s, stmt->expr);
-    if (stmt->condition) find_expr(s, stmt->condition);
-    if (stmt->kind == TN_STMT_STORE) find_access(s, stmt->buffer, stmt->at);
-    for (int i = 0; i < stmt->n_accumulators; i++) {
-      find_expr(s, stmt->accumulators[i].initial);
-      find_expr(s, stmt->accumulators[i].update);
-    }
-    find_body(s, stmt->body);
-  }
+  return is;
 }
 
 static void drop_ones(tn_arena *arena, tn_kernel *kernel) {
   tn_rewrite r = tn_rewrite_nothing(arena, kernel);
   drop_loops(&r, kernel->body);
   tn_rewrite_apply(&r);
-  squeeze s = {kernel, TN_NEW_ARRAY(arena, bool, kernel->n_buffers)};
-  for (int i = 0; i < kernel->n_buffers; i++) s.may[i] = !kernel->buffers[i].shape->layout;
-  find_body(&s, kernel->body);
+  const bool *by_zero = indexed_by_zero(arena, kernel);
   r = tn_rewrite_nothing(arena, kernel);
   for (int i = 0; i < kernel->n_buffers; i++) {
     const tn_shape *shape = kernel->buffers[i].shape;
-    if (!s.may[i]) continue;
+    if (shape->layout || !by_zero[i]) continue;
     r.drops[i] = TN_NEW_ARRAY(arena, bool, shape->rank);
     for (int d = 0; d < shape->rank; d++) r.drops[i][d] = shape->dims[d] == 1;
   }

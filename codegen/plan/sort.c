@@ -103,54 +103,11 @@ static int find_keys(const finder *f, tn_sort_key *keys) {
   return count;
 }
 
-static bool reads(const tn_expr *expr, int buffer);
-
-static bool index_reads(const tn_index *index, int buffer) {
-  for (int i = 0; i < index->n_terms; i++) {
-    if (index->terms[i].of && index_reads(index->terms[i].of, buffer)) return true;
-    if (index->terms[i].kind == TN_TERM_VALUE && reads(index->terms[i].value, buffer)) return true;
-  }
-  return false;
-}
-
-static bool load_reads(const tn_expr *load, int buffer) {
-  if (load->load.buffer == buffer) return true;
-  for (int i = 0; i < load->load.rank; i++)
-    if (index_reads(load->load.at[i], buffer)) return true;
-  for (int i = 0; i < load->load.n_guards; i++)
-    if (index_reads(load->load.guards[i].index, buffer)) return true;
-  return load->load.fill && reads(load->load.fill, buffer);
-}
-
-static bool reads(const tn_expr *expr, int buffer) {
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_VALUE: return false;
-  case TN_EXPR_INDEX: return index_reads(expr->index, buffer);
-  case TN_EXPR_LOAD: return load_reads(expr, buffer);
-  case TN_EXPR_OP:
-  case TN_EXPR_FMA:
-    for (int i = 0; i < expr->op.n_operands; i++)
-      if (reads(expr->op.operands[i], buffer)) return true;
-    return false;
-  }
-  return true;
-}
-
-/* Is the buffer read anywhere under the statements, but by this sort? */
-static bool body_reads(const finder *f, const tn_stmt *body, int buffer) {
-  const tn_kernel *kernel = f->kernel;
-  for (const tn_stmt *stmt = body; stmt; stmt = stmt->next) {
-    for (int i = 0; stmt != f->sort && i < stmt->n_sorted; i++)
-      if (stmt->sorted[i] == buffer) return true;
-    if (stmt->expr && reads(stmt->expr, buffer)) return true;
-    if (stmt->condition && reads(stmt->condition, buffer)) return true;
-    for (int d = 0; stmt->kind == TN_STMT_STORE && d < kernel->buffers[stmt->buffer].shape->rank; d++)
-      if (index_reads(stmt->at[d], buffer)) return true;
-    for (int i = 0; i < stmt->n_accumulators; i++)
-      if (reads(stmt->accumulators[i].initial, buffer) || reads(stmt->accumulators[i].update, buffer))
-        return true;
-    if (body_reads(f, stmt->body, buffer)) return true;
+/* Is the buffer read by anyone but this sort? */
+static bool is_read(const finder *f, const tn_touches *touches, int buffer) {
+  for (int i = 0; i < touches->count; i++) {
+    const tn_touch *touch = &touches->at[i];
+    if (touch->buffer == buffer && !touch->is_store && touch->stmt != f->sort) return true;
   }
   return false;
 }
@@ -168,10 +125,12 @@ tn_sort_plan tn_sort_plan_of(tn_arena *arena, const tn_kernel *kernel, const tn_
     plan.wide = plan.wide || row->keys[i].bytes == 8;
     plan.by_merging = plan.by_merging || row->keys[i].kind == TN_SORT_IEEE;
   }
+  tn_touches touches = {0};
+  tn_find_touches(arena, kernel, kernel->body, true, &touches);
   for (int i = 0; i < sort->n_sorted; i++) {
     int64_t bytes = (int64_t)tn_type_bytes(kernel->buffers[sort->sorted[i]].shape->type);
     assert(bytes <= 8 && "complex values are pairs below the lowering");
-    if (body_reads(&f, kernel->body, sort->sorted[i])) row->moved[row->n_moved++] = (tn_sort_moved){i, bytes};
+    if (is_read(&f, &touches, sort->sorted[i])) row->moved[row->n_moved++] = (tn_sort_moved){i, bytes};
   }
   return plan;
 }
@@ -179,7 +138,8 @@ tn_sort_plan tn_sort_plan_of(tn_arena *arena, const tn_kernel *kernel, const tn_
 static void keep_in(tn_stmt *body, const int64_t *read) {
   for (tn_stmt *stmt = body; stmt; stmt = stmt->next) {
     int64_t most = 1;
-    for (int i = 0; i < stmt->n_sorted; i++) most = read[stmt->sorted[i]] > most ? read[stmt->sorted[i]] : most;
+    for (int i = 0; i < stmt->n_sorted; i++)
+      most = read[stmt->sorted[i]] > most ? read[stmt->sorted[i]] : most;
     if (stmt->kind == TN_STMT_SORT && most < stmt->keep) stmt->keep = most;
     keep_in(stmt->body, read);
   }
