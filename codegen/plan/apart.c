@@ -60,14 +60,17 @@ static void find_store(finder *f, const tn_stmt *store) {
 /* A sort reads all of what it writes, which belongs to its body: as an access, that is one
  * of an element. */
 static void find_body(finder f, const tn_stmt *first, bool siblings) {
-  const tn_index *const whole[] = {tn_index_constant(f.arena, 0)};
   for (const tn_stmt *s = first; s; s = siblings ? s->next : NULL) {
     f.stmt = s;
     for (int i = 0; i < s->n_accumulators; i++) find_expr(&f, s->accumulators[i].initial);
     find_expr(&f, s->expr);
     find_expr(&f, s->condition);
     if (s->kind == TN_STMT_STORE) find_store(&f, s);
-    for (int i = 0; i < s->n_sorted; i++) add_access(&f, s->sorted[i], whole, false);
+    if (s->n_sorted > 0) { /* touches outlive this call, and so must their indices */
+      const tn_index **whole = TN_NEW(f.arena, const tn_index *);
+      *whole = tn_index_constant(f.arena, 0);
+      for (int i = 0; i < s->n_sorted; i++) add_access(&f, s->sorted[i], whole, false);
+    }
     finder below = f;
     below.nest = s;
     find_body(below, s->body, true);
