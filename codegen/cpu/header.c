@@ -1,6 +1,10 @@
 /* The C header of an object: prototype, arena size, signature, and a copy of
  * tenon/runtime.h under its own guard, so that nothing else need be installed.
  *
+ * The guard has the model's name as it is, the macros have it in capitals, as C users
+ * expect. Names that differ in case alone would share the macros, so such headers
+ * refuse to stand together.
+ *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/cpu/cpu.h"
@@ -173,7 +177,9 @@ void tn_cpu_header(const tn_plan *plan, const tn_cpu_options *options, const tn_
   char *macro = tn_arena_string(plan->arena, options->name);
   for (char *c = macro; *c; c++) *c = (char)toupper((unsigned char)*c);
   tn_text_printf(out, "/* %s: a compiled model. Generated; do not edit. */\n", options->name);
-  tn_text_printf(out, "#ifndef TENON_MODEL_%s_H\n#define TENON_MODEL_%s_H\n\n", macro, macro);
+  tn_text_printf(out, "#ifndef TENON_MODEL_%s_H\n#define TENON_MODEL_%s_H\n\n", options->name, options->name);
+  tn_text_printf(out, "#ifdef %s_ARENA_SIZE\n", macro);
+  tn_text_put(out, "#error \"another model's name differs in case alone, so their macros are one\"\n#endif\n\n");
   tn_text_put(out, tn_runtime_header);
   tn_text_printf(out, "\n/* Bytes of the arena. */\n#define %s_ARENA_SIZE(threads) ", macro);
   if (object->arena_bytes_per_thread)

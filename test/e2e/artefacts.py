@@ -199,6 +199,16 @@ def headers_take_any_names(folder):
                 *(["-x", "c++"] if compiler == "c++" else []), "odd.c", cwd=folder)
 
 
+def headers_stand_together(folder):
+    model = write(folder, "affine.hlo", AFFINE)
+    for name in ("affine", "other", "Affine"):
+        tenon("compile", model, f"--name={name}", "-o", f"{name}_object.o", cwd=folder)
+    write(folder, "two.c", '#include "affine_object.h"\n#include "other_object.h"\nint main(void) { return !affine_run + !other_run; }\n')
+    write(folder, "case.c", '#include "affine_object.h"\n#include "Affine_object.h"\n')
+    run("cc", "-Wall", "-Werror", "-Wno-address", "-fsyntax-only", "two.c", cwd=folder)
+    run("cc", "-fsyntax-only", "case.c", cwd=folder, status=1)
+
+
 def linked_files_go_through_links(folder):
     model = write(folder, "affine.hlo", AFFINE)
     os.symlink("real.so", os.path.join(folder, "link.so"))
@@ -223,7 +233,8 @@ def deep_calls_are_refused(folder):
 def main():
     tests = [objects_link_into_C_and_Cxx, objects_need_three_symbols_at_most, files_are_the_same_everywhere,
              libraries_and_objects_run, renamed_symbols, constants_beside_the_object, programs_read_and_write_arrays,
-             headers_take_any_names, linked_files_go_through_links, deep_calls_are_refused, plans_are_inputs_too, failed_writes_leave_nothing, the_demo_recognises_its_digits]
+             headers_take_any_names, headers_stand_together, linked_files_go_through_links, deep_calls_are_refused,
+             plans_are_inputs_too, failed_writes_leave_nothing, the_demo_recognises_its_digits]
     run_tests(tests)
 
 
