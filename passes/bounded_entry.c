@@ -24,8 +24,8 @@ typedef struct {
   int64_t *parameter, *result; /* new numbers by old ones */
 } work;
 
-static tn_inst *sized(const tn_site *site, tn_inst *x, int d, tn_inst *size, bool bounded) {
-  tn_arena *arena = site->comp->module->arena;
+static tn_inst *sized(tn_site site, tn_inst *x, int d, tn_inst *size, bool bounded) {
+  tn_arena *arena = site.comp->module->arena;
   tn_shape *shape = tn_arena_copy(arena, tn_shape_without_layout(arena, x->shape), sizeof *shape);
   bool *dynamic = TN_NEW_ARRAY(arena, bool, shape->rank), any = false;
   for (int i = 0; i < shape->rank; i++) {
@@ -34,16 +34,16 @@ static tn_inst *sized(const tn_site *site, tn_inst *x, int d, tn_inst *size, boo
   }
   shape->dynamic = any ? dynamic : NULL;
   tn_inst *set =
-      tn_inst_create(site->comp, site->before, TN_OP_SET_DIMENSION_SIZE, shape, 2, (tn_inst *[]){x, size});
+      tn_inst_create(site.comp, site.before, TN_OP_SET_DIMENSION_SIZE, shape, 2, (tn_inst *[]){x, size});
   int64_t dim = d;
   set->attr.dimensions.dims = (tn_dims){tn_arena_copy(arena, &dim, sizeof dim), 1};
   return set;
 }
 
-static tn_inst *size_of(const tn_site *site, tn_inst *x, int d) {
-  tn_arena *arena = site->comp->module->arena;
-  tn_inst *get = tn_inst_create(site->comp, site->before, TN_OP_GET_DIMENSION_SIZE,
-                                tn_shape_scalar(arena, TN_S32), 1, &x);
+static tn_inst *size_of(tn_site site, tn_inst *x, int d) {
+  tn_arena *arena = site.comp->module->arena;
+  tn_inst *get =
+      tn_inst_create(site.comp, site.before, TN_OP_GET_DIMENSION_SIZE, tn_shape_scalar(arena, TN_S32), 1, &x);
   int64_t dim = d;
   get->attr.dimensions.dims = (tn_dims){tn_arena_copy(arena, &dim, sizeof dim), 1};
   return get;
@@ -56,7 +56,7 @@ static int open_parameter(work *w, tn_inst *parameter, tn_inst **sizes) {
   const tn_shape *shape = parameter->shape;
   int count = 0;
   tn_inst *first = parameter->next;
-  tn_site site = {w->entry, first};
+  tn_site site = {w->entry, first, parameter};
   for (int d = 0; d < shape->rank; d++) {
     if (!shape->dynamic || !shape->dynamic[d]) continue;
     const char *name = tn_arena_printf(w->arena, "%s.size.%d", parameter->name, d);
@@ -74,10 +74,9 @@ static int open_parameter(work *w, tn_inst *parameter, tn_inst **sizes) {
   site.before = users;
   for (int d = 0, i = 0; d < shape->rank; d++) {
     if (!shape->dynamic[d]) continue;
-    tn_inst *least = tn_make_binary(&site, TN_OP_MAXIMUM, sizes[i++], tn_make_integer(&site, TN_S32, 0));
-    tn_inst *size =
-        tn_make_binary(&site, TN_OP_MINIMUM, least, tn_make_integer(&site, TN_S32, shape->dims[d]));
-    value = sized(&site, value, d, size, true);
+    tn_inst *least = tn_make_binary(site, TN_OP_MAXIMUM, sizes[i++], tn_make_integer(site, TN_S32, 0));
+    tn_inst *size = tn_make_binary(site, TN_OP_MINIMUM, least, tn_make_integer(site, TN_S32, shape->dims[d]));
+    value = sized(site, value, d, size, true);
   }
   tn_inst_replace_uses(users, value);
   tn_inst_remove(users);
@@ -115,9 +114,9 @@ static void open_parameters(work *w) {
 /* ---- results ---- */
 
 /* The whole array, zeros beyond the sizes, and the sizes behind it. */
-static void close_result(const tn_site *site, tn_inst *x, tn_inst **parts, int *count) {
+static void close_result(tn_site site, tn_inst *x, tn_inst **parts, int *count) {
   const tn_shape *shape = x->shape;
-  tn_arena *arena = site->comp->module->arena;
+  tn_arena *arena = site.comp->module->arena;
   tn_inst *whole = x, *valid = NULL;
   int first = (*count)++;
   for (int d = 0; d < shape->rank; d++) {
@@ -141,7 +140,7 @@ static void close_results(work *w) {
   tn_inst *root = w->entry->root;
   bool tuple = tn_shape_is_tuple(root->shape);
   int old = tuple ? root->shape->rank : 1, count = 0;
-  tn_site site = {w->entry, NULL};
+  tn_site site = {w->entry, NULL, NULL};
   w->result = TN_NEW_ARRAY(w->arena, int64_t, old);
   if (!tn_dynamic_dims(root->shape)) {
     for (int i = 0; i < old; i++) w->result[i] = i;
@@ -151,19 +150,17 @@ static void close_results(work *w) {
   const tn_shape **shapes = TN_NEW_ARRAY(w->arena, const tn_shape *, old + tn_dynamic_dims(root->shape));
   const tn_shape *given = w->module->entry_result ? w->module->entry_result : root->shape;
   for (int i = 0; i < old; i++) {
-    tn_inst *x = !tuple                    ? root
-                 : root->op == TN_OP_TUPLE ? root->operands[i]
-                                           : tn_make_element(&site, root, i);
+    tn_inst *x = !tuple ? root : root->op == TN_OP_TUPLE ? root->operands[i] : tn_make_element(site, root, i);
     int first = count;
     w->result[i] = count;
     if (tn_shape_is_array(x->shape))
-      close_result(&site, x, parts, &count);
+      close_result(site, x, parts, &count);
     else
       parts[count++] = x;
     shapes[first] = tn_static_shape(w->arena, tuple ? given->elements[i] : given);
     for (int k = first + 1; k < count; k++) shapes[k] = tn_shape_scalar(w->arena, TN_S32);
   }
-  w->entry->root = tn_make_tuple(&site, count, parts);
+  w->entry->root = tn_make_tuple(site, count, parts);
   if (w->module->entry_result) w->module->entry_result = tn_shape_tuple(w->arena, count, shapes);
   for (int i = 0; !tuple && i < w->module->aliases.count; i++) /* the array is the first of several now */
     w->module->aliases.at[i].output = (tn_dims){TN_NEW_ARRAY(w->arena, int64_t, 1), 1};

@@ -28,15 +28,14 @@ void tn_know(tn_sizes *s, const tn_inst *inst, const tn_shape *shape, tn_inst **
 /* Dim d of an array was dynamic. */
 bool tn_was_dynamic(const tn_sizes *s, const tn_inst *inst, int d);
 /* Its size, an s32 scalar. */
-tn_inst *tn_size_of(const tn_sizes *s, const tn_site *site, const tn_inst *inst, int d);
+tn_inst *tn_size_of(const tn_sizes *s, tn_site site, const tn_inst *inst, int d);
 
 /* Elements of x whose index along each of `dims` that was dynamic in `like` is below the size
  * keep their value; the others are `fill`, a scalar. x itself if none was.                */
-tn_inst *tn_masked(const tn_sizes *s, const tn_site *site, tn_inst *x, const tn_inst *like, tn_dims dims,
+tn_inst *tn_masked(const tn_sizes *s, tn_site site, tn_inst *x, const tn_inst *like, tn_dims dims,
                    tn_inst *fill);
 /* The same as a pred of the shape; NULL if none was. */
-tn_inst *tn_valid(const tn_sizes *s, const tn_site *site, const tn_shape *shape, const tn_inst *like,
-                  tn_dims dims);
+tn_inst *tn_valid(const tn_sizes *s, tn_site site, const tn_shape *shape, const tn_inst *like, tn_dims dims);
 
 /* ---- dynamic_rules.c ---- */
 /* NULL, or why an instruction with dynamic operands or results cannot be made static. */

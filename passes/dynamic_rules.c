@@ -12,13 +12,13 @@
 
 /* ---- scalars ---- */
 
-static tn_inst *number(const tn_site *s, int64_t value) { return tn_make_integer(s, TN_S32, value); }
+static tn_inst *number(tn_site s, int64_t value) { return tn_make_integer(s, TN_S32, value); }
 
-static tn_inst *op(const tn_site *s, tn_op code, tn_inst *a, int64_t b) {
+static tn_inst *op(tn_site s, tn_op code, tn_inst *a, int64_t b) {
   return tn_make_binary(s, code, a, number(s, b));
 }
 
-static tn_inst *clamped(const tn_site *s, tn_inst *a, int64_t bound) {
+static tn_inst *clamped(tn_site s, tn_inst *a, int64_t bound) {
   return op(s, TN_OP_MINIMUM, op(s, TN_OP_MAXIMUM, a, 0), bound);
 }
 
@@ -33,7 +33,7 @@ typedef struct {
 } work;
 
 static tn_inst *size_in(const work *w, int operand, int64_t d) {
-  return tn_size_of(w->all, &w->site, w->inst->operands[operand], (int)d);
+  return tn_size_of(w->all, w->site, w->inst->operands[operand], (int)d);
 }
 
 static bool is_dynamic(const work *w, int64_t d) { return w->shape->dynamic && w->shape->dynamic[d]; }
@@ -101,9 +101,9 @@ static tn_inst *make_slice(work *w) {
   for (int d = 0; d < w->shape->rank; d++) {
     if (!is_dynamic(w, d) || !was_dynamic(w, 0, d)) continue;
     int64_t stride = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
-    tn_inst *left = op(&w->site, TN_OP_MINIMUM, size_in(w, 0, d), inst->attr.slice.limits.at[d]);
-    left = op(&w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice.starts.at[d]);
-    w->size[d] = op(&w->site, TN_OP_MAXIMUM, op(&w->site, TN_OP_DIVIDE, left, stride), 0);
+    tn_inst *left = op(w->site, TN_OP_MINIMUM, size_in(w, 0, d), inst->attr.slice.limits.at[d]);
+    left = op(w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice.starts.at[d]);
+    w->size[d] = op(w->site, TN_OP_MAXIMUM, op(w->site, TN_OP_DIVIDE, left, stride), 0);
   }
   return plain(w);
 }
@@ -117,7 +117,7 @@ static tn_inst *from_start(const work *w, tn_inst *x, int d, tn_inst *start, int
   operands[0] = x;
   for (int i = 0; i < rank; i++) {
     dims[i] = i == d ? size : x->shape->dims[i];
-    operands[i + 1] = i == d ? start : number(&w->site, 0);
+    operands[i + 1] = i == d ? start : number(w->site, 0);
   }
   tn_inst *slice = tn_inst_create(w->site.comp, w->site.before, TN_OP_DYNAMIC_SLICE,
                                   tn_shape_array(arena, x->shape->type, rank, dims), rank + 1, operands);
@@ -129,14 +129,14 @@ static tn_inst *from_start(const work *w, tn_inst *x, int d, tn_inst *start, int
 static tn_inst *make_reverse(work *w) {
   tn_dims dims = w->inst->attr.dimensions.dims;
   for (int d = 0; d < w->shape->rank; d++) take(w, d, 0, d);
-  tn_inst *zero = tn_make_zero(&w->site, w->shape->type), *x = plain(w);
+  tn_inst *zero = tn_make_zero(w->site, w->shape->type), *x = plain(w);
   w->site.before = x->next;
   for (int i = 0; i < dims.count; i++) {
     int d = (int)dims.at[i];
     int64_t bound = w->shape->dims[d];
     if (!w->size[d]) continue;
-    tn_inst *start = tn_make_binary(&w->site, TN_OP_SUBTRACT, number(&w->site, bound), w->size[d]);
-    x = from_start(w, tn_make_pad(&w->site, x, zero, d, 0, bound), d, start, bound);
+    tn_inst *start = tn_make_binary(w->site, TN_OP_SUBTRACT, number(w->site, bound), w->size[d]);
+    x = from_start(w, tn_make_pad(w->site, x, zero, d, 0, bound), d, start, bound);
   }
   return x;
 }
@@ -148,13 +148,13 @@ static tn_inst *make_pad(work *w) {
     all[d] = d;
     if (!is_dynamic(w, d) || !was_dynamic(w, 0, d)) continue;
     tn_pad_dim pad = inst->attr.pad.at[d];
-    tn_inst *size = size_in(w, 0, d), *between = op(&w->site, TN_OP_SUBTRACT, size, 1);
-    between = op(&w->site, TN_OP_MULTIPLY, op(&w->site, TN_OP_MAXIMUM, between, 0), pad.interior);
+    tn_inst *size = size_in(w, 0, d), *between = op(w->site, TN_OP_SUBTRACT, size, 1);
+    between = op(w->site, TN_OP_MULTIPLY, op(w->site, TN_OP_MAXIMUM, between, 0), pad.interior);
     tn_inst *sum =
-        op(&w->site, TN_OP_ADD, tn_make_binary(&w->site, TN_OP_ADD, size, between), pad.low + pad.high);
-    w->size[d] = clamped(&w->site, sum, w->shape->dims[d]);
+        op(w->site, TN_OP_ADD, tn_make_binary(w->site, TN_OP_ADD, size, between), pad.low + pad.high);
+    w->size[d] = clamped(w->site, sum, w->shape->dims[d]);
   }
-  tn_inst *masked = tn_masked(w->all, &w->site, x, x, (tn_dims){all, w->shape->rank}, inst->operands[1]);
+  tn_inst *masked = tn_masked(w->all, w->site, x, x, (tn_dims){all, w->shape->rank}, inst->operands[1]);
   tn_inst_set_operand(inst, 0, masked);
   return plain(w);
 }
@@ -168,7 +168,7 @@ static tn_inst *make_concatenate(work *w) {
   for (int d = 0; d < w->shape->rank; d++)
     for (int i = 0; d != dim && i < inst->n_operands && !w->size[d]; i++) take(w, d, i, d);
   if (!along) return plain(w);
-  const tn_site *site = &w->site;
+  tn_site site = w->site;
   tn_arena *arena = w->all->module->arena;
   tn_inst *sum = number(site, 0), *zero = tn_make_zero(site, w->shape->type);
   tn_inst *whole = tn_make_spread(site, zero, tn_static_shape(arena, w->shape));
@@ -178,8 +178,7 @@ static tn_inst *make_concatenate(work *w) {
     operands[0] = whole;
     operands[1] = inst->operands[i];
     for (int d = 0; d < w->shape->rank; d++) operands[d + 2] = d == dim ? sum : number(site, 0);
-    whole =
-        tn_inst_create(site->comp, site->before, TN_OP_DYNAMIC_UPDATE_SLICE, whole->shape, count, operands);
+    whole = tn_inst_create(site.comp, site.before, TN_OP_DYNAMIC_UPDATE_SLICE, whole->shape, count, operands);
     sum = tn_make_binary(site, TN_OP_ADD, sum, size_in(w, i, dim));
   }
   w->size[dim] = sum;
@@ -188,19 +187,18 @@ static tn_inst *make_concatenate(work *w) {
 
 /* ---- reshapes of what there is ---- */
 
-static tn_inst *wide(const work *w, tn_inst *scalar) { return tn_make_convert(&w->site, scalar, TN_S64); }
+static tn_inst *wide(const work *w, tn_inst *scalar) { return tn_make_convert(w->site, scalar, TN_S64); }
 
 static tn_inst *by(const work *w, tn_op code, tn_inst *array, tn_inst *scalar) {
-  return tn_make_by_scalar(&w->site, code, array, scalar);
+  return tn_make_by_scalar(w->site, code, array, scalar);
 }
 
 /* The place of each element of the result among the elements that there are, row-major. */
 static tn_inst *place_in_result(const work *w, const tn_shape *shape) {
   tn_inst *place = NULL;
   for (int d = 0; d < shape->rank; d++) {
-    tn_inst *at = tn_make_iota(&w->site, shape, d);
-    if (place)
-      at = tn_make_binary(&w->site, TN_OP_ADD, by(w, TN_OP_MULTIPLY, place, wide(w, w->size[d])), at);
+    tn_inst *at = tn_make_iota(w->site, shape, d);
+    if (place) at = tn_make_binary(w->site, TN_OP_ADD, by(w, TN_OP_MULTIPLY, place, wide(w, w->size[d])), at);
     place = at;
   }
   return place;
@@ -214,8 +212,8 @@ static tn_inst *place_in_operand(const work *w, tn_inst *place) {
   for (int d = from->rank - 1; d >= 0; d--) {
     tn_inst *size = wide(w, size_in(w, 0, d)), *digit = by(w, TN_OP_REMAINDER, place, size);
     place = by(w, TN_OP_DIVIDE, place, size);
-    digit = by(w, TN_OP_MULTIPLY, digit, tn_make_integer(&w->site, TN_S64, stride));
-    sum = sum ? tn_make_binary(&w->site, TN_OP_ADD, sum, digit) : digit;
+    digit = by(w, TN_OP_MULTIPLY, digit, tn_make_integer(w->site, TN_S64, stride));
+    sum = sum ? tn_make_binary(w->site, TN_OP_ADD, sum, digit) : digit;
     stride *= from->dims[d];
   }
   return sum;
@@ -226,14 +224,14 @@ static tn_inst *make_dynamic_reshape(work *w) {
   tn_arena *arena = w->all->module->arena;
   const tn_shape *shape = tn_static_shape(arena, tn_shape_without_layout(arena, w->shape));
   for (int d = 0; d < shape->rank; d++)
-    w->size[d] = clamped(&w->site, tn_make_convert(&w->site, inst->operands[d + 1], TN_S32), shape->dims[d]);
+    w->size[d] = clamped(w->site, tn_make_convert(w->site, inst->operands[d + 1], TN_S32), shape->dims[d]);
   int64_t count = tn_shape_elements(x->shape), one = 1;
   if (!count || !tn_shape_elements(shape))
-    return tn_make_spread(&w->site, tn_make_zero(&w->site, shape->type), shape);
+    return tn_make_spread(w->site, tn_make_zero(w->site, shape->type), shape);
   if (!shape->rank || !x->shape->rank)
-    return tn_make_spread(&w->site, tn_make_reshape(&w->site, x, 0, NULL), shape);
+    return tn_make_spread(w->site, tn_make_reshape(w->site, x, 0, NULL), shape);
   tn_inst *place = place_in_result(w, tn_shape_with_type(arena, shape, TN_S64));
-  tn_inst *flat = tn_make_reshape(&w->site, x, 1, &count);
+  tn_inst *flat = tn_make_reshape(w->site, x, 1, &count);
   tn_inst *gather = tn_inst_create(w->site.comp, w->site.before, TN_OP_GATHER, shape, 2,
                                    (tn_inst *[]){flat, place_in_operand(w, place)});
   gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, (int64_t[]){0});
@@ -253,7 +251,7 @@ static tn_inst *make_set_size(work *w) {
   int64_t dim = w->inst->attr.dimensions.dims.at[0];
   for (int d = 0; d < w->shape->rank; d++)
     if (d != dim) take(w, d, 0, d);
-  if (is_dynamic(w, dim)) w->size[dim] = clamped(&w->site, w->inst->operands[1], w->shape->dims[dim]);
+  if (is_dynamic(w, dim)) w->size[dim] = clamped(w->site, w->inst->operands[1], w->shape->dims[dim]);
   const tn_shape *shape = tn_static_shape(w->all->module->arena, w->inst->shape);
   return tn_inst_create(w->site.comp, w->site.before, TN_OP_COPY, shape, 1, &x);
 }
@@ -261,12 +259,13 @@ static tn_inst *make_set_size(work *w) {
 /* ---- reductions ---- */
 
 /* What changes nothing: op(x, identity) is x, bit for bit. NULL: not known. */
-static tn_inst *identity(const tn_site *site, tn_op code, tn_type type) {
+static tn_inst *identity(tn_site site, tn_op code, tn_type type) {
   bool is_float = tn_type_is_float(type), pred = type == TN_PRED;
   if (!is_float && !pred && !tn_type_is_integer(type)) return NULL;
-  if (code == TN_OP_ADD) return is_float ? tn_make_float(site, type, -0.0) : tn_make_integer(site, type, 0);
+  if (code == TN_OP_ADD) return is_float ? tn_make_scalar(site, type, -0.0) : tn_make_integer(site, type, 0);
   if (code == TN_OP_OR || code == TN_OP_XOR) return is_float ? NULL : tn_make_integer(site, type, 0);
-  if (code == TN_OP_MULTIPLY) return is_float ? tn_make_float(site, type, 1) : tn_make_integer(site, type, 1);
+  if (code == TN_OP_MULTIPLY)
+    return is_float ? tn_make_scalar(site, type, 1) : tn_make_integer(site, type, 1);
   if (code == TN_OP_AND) return is_float ? NULL : tn_make_integer(site, type, pred ? 1 : -1);
   return NULL;
 }
@@ -275,7 +274,7 @@ static tn_inst *identity(const tn_site *site, tn_op code, tn_type type) {
 static tn_comp *flagged(tn_module *module, tn_comp *f, int count, tn_inst *const *initial) {
   tn_arena *arena = module->arena;
   tn_comp *comp = tn_comp_create(module, tn_arena_printf(arena, "%s.counted", f->name));
-  tn_site site = {comp, NULL};
+  tn_site site = {comp, NULL, NULL};
   tn_inst **parameters = TN_NEW_ARRAY(arena, tn_inst *, 2 * count + 2),
           **values = TN_NEW_ARRAY(arena, tn_inst *, 2 * count);
   for (int i = 0; i < 2 * count + 2; i++) {
@@ -287,21 +286,21 @@ static tn_comp *flagged(tn_module *module, tn_comp *f, int count, tn_inst *const
   tn_inst *left = parameters[count], *right = parameters[2 * count + 1];
   tn_inst *call = tn_inst_create(comp, NULL, TN_OP_CALL, f->root->shape, 2 * count, values);
   tn_inst_set_called(call, 1, &f);
-  tn_inst *both = tn_make_binary(&site, TN_OP_AND, left, right),
+  tn_inst *both = tn_make_binary(site, TN_OP_AND, left, right),
           **results = TN_NEW_ARRAY(arena, tn_inst *, count + 1);
   for (int i = 0; i < count; i++) {
-    tn_inst *joined = tn_shape_is_tuple(call->shape) ? tn_make_element(&site, call, i) : call;
-    tn_inst *one = tn_make_select(&site, left, values[i], values[count + i]);
-    results[i] = tn_make_select(&site, both, joined, one);
+    tn_inst *joined = tn_shape_is_tuple(call->shape) ? tn_make_element(site, call, i) : call;
+    tn_inst *one = tn_make_select(site, left, values[i], values[count + i]);
+    results[i] = tn_make_select(site, both, joined, one);
   }
-  results[count] = tn_make_binary(&site, TN_OP_OR, left, right);
-  comp->root = tn_make_tuple(&site, count + 1, results);
+  results[count] = tn_make_binary(site, TN_OP_OR, left, right);
+  comp->root = tn_make_tuple(site, count + 1, results);
   return comp;
 }
 
 static tn_inst *make_flagged_reduce(work *w, int count, const tn_inst *like) {
   tn_inst *inst = w->inst;
-  const tn_site *site = &w->site;
+  tn_site site = w->site;
   tn_arena *arena = w->all->module->arena;
   tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, 2 * count + 2),
           **results = TN_NEW_ARRAY(arena, tn_inst *, count);
@@ -316,7 +315,7 @@ static tn_inst *make_flagged_reduce(work *w, int count, const tn_inst *like) {
   operands[2 * count + 1] = tn_make_integer(site, TN_PRED, 1);
   shapes[count] = tn_shape_with_type(arena, first, TN_PRED);
   tn_comp *comp = flagged(w->all->module, inst->called[0], count, inst->operands + count);
-  tn_inst *reduce = tn_inst_create(site->comp, site->before, TN_OP_REDUCE,
+  tn_inst *reduce = tn_inst_create(site.comp, site.before, TN_OP_REDUCE,
                                    tn_shape_tuple(arena, count + 1, shapes), 2 * count + 2, operands);
   reduce->attr.reduce.dims = inst->attr.reduce.dims;
   tn_inst_set_called(reduce, 1, &comp);
@@ -337,14 +336,14 @@ static tn_inst *make_reduce(work *w) {
     bool reduced = tn_dims_contain(inst->attr.reduce.dims, d), dynamic = tn_was_dynamic(w->all, like, d);
     combines = combines || (reduced && dynamic);
     if (reduced) continue;
-    if (dynamic) w->size[kept] = tn_size_of(w->all, &w->site, like, d);
+    if (dynamic) w->size[kept] = tn_size_of(w->all, w->site, like, d);
     kept++;
   }
   if (!combines) return plain(w);
   bool binary = count == 1 && tn_comp_is_binary(inst->called[0], &code);
-  tn_inst *neutral = binary ? identity(&w->site, code, inst->operands[0]->shape->type) : NULL;
+  tn_inst *neutral = binary ? identity(w->site, code, inst->operands[0]->shape->type) : NULL;
   if (!neutral) return make_flagged_reduce(w, count, like);
-  tn_inst *masked = tn_masked(w->all, &w->site, inst->operands[0], like, inst->attr.reduce.dims, neutral);
+  tn_inst *masked = tn_masked(w->all, w->site, inst->operands[0], like, inst->attr.reduce.dims, neutral);
   tn_inst_set_operand(inst, 0, masked);
   return plain(w);
 }
@@ -353,7 +352,7 @@ static tn_inst *make_reduce(work *w) {
 
 static void mask_operand(work *w, int operand, tn_dims dims) {
   tn_inst *x = w->inst->operands[operand];
-  tn_inst *masked = tn_masked(w->all, &w->site, x, x, dims, tn_make_zero(&w->site, x->shape->type));
+  tn_inst *masked = tn_masked(w->all, w->site, x, x, dims, tn_make_zero(w->site, x->shape->type));
   if (masked != x) tn_inst_set_operand(w->inst, operand, masked);
 }
 
@@ -376,14 +375,14 @@ static tn_inst *make_dot(work *w) {
       bool has = tn_was_dynamic(w->all, sides[o], own);
       if (!has && !tn_was_dynamic(w->all, sides[!o], other)) continue;
       tn_inst *size =
-          has ? tn_size_of(w->all, &w->site, sides[o], own) : tn_size_of(w->all, &w->site, sides[!o], other);
-      tn_inst *x = inst->operands[o], *zero = tn_make_zero(&w->site, x->shape->type);
+          has ? tn_size_of(w->all, w->site, sides[o], own) : tn_size_of(w->all, w->site, sides[!o], other);
+      tn_inst *x = inst->operands[o], *zero = tn_make_zero(w->site, x->shape->type);
       const tn_shape *indices = tn_shape_with_type(
           w->all->module->arena, tn_shape_without_layout(w->all->module->arena, x->shape), TN_S32);
-      tn_inst *below = tn_make_compare(&w->site, TN_LT, tn_make_iota(&w->site, indices, own),
-                                       tn_make_spread(&w->site, size, indices));
+      tn_inst *below = tn_make_compare(w->site, TN_LT, tn_make_iota(w->site, indices, own),
+                                       tn_make_spread(w->site, size, indices));
       tn_inst_set_operand(inst, o,
-                          tn_make_select(&w->site, below, x, tn_make_spread(&w->site, zero, x->shape)));
+                          tn_make_select(w->site, below, x, tn_make_spread(w->site, zero, x->shape)));
     }
   return plain(w);
 }
@@ -399,14 +398,14 @@ static tn_inst *make_convolution(work *w) {
     if (!is_dynamic(w, to) || !was_dynamic(w, 0, dims->input_spatial.at[i])) continue;
     tn_window_dim window = inst->attr.convolution.window.at[i];
     int64_t reach = (window.size - 1) * window.rhs_dilation + 1;
-    tn_inst *size = op(&w->site, TN_OP_MAXIMUM,
-                       op(&w->site, TN_OP_SUBTRACT, size_in(w, 0, dims->input_spatial.at[i]), 1), 0);
-    size = op(&w->site, TN_OP_ADD, op(&w->site, TN_OP_MULTIPLY, size, window.lhs_dilation),
+    tn_inst *size = op(w->site, TN_OP_MAXIMUM,
+                       op(w->site, TN_OP_SUBTRACT, size_in(w, 0, dims->input_spatial.at[i]), 1), 0);
+    size = op(w->site, TN_OP_ADD, op(w->site, TN_OP_MULTIPLY, size, window.lhs_dilation),
               1 + window.pad_low + window.pad_high - reach);
-    tn_inst *steps = op(&w->site, TN_OP_ADD, op(&w->site, TN_OP_DIVIDE, size, window.stride), 1);
-    tn_inst *none = tn_make_compare(&w->site, TN_LT, size, number(&w->site, 0));
+    tn_inst *steps = op(w->site, TN_OP_ADD, op(w->site, TN_OP_DIVIDE, size, window.stride), 1);
+    tn_inst *none = tn_make_compare(w->site, TN_LT, size, number(w->site, 0));
     w->size[to] =
-        clamped(&w->site, tn_make_select(&w->site, none, number(&w->site, 0), steps), w->shape->dims[to]);
+        clamped(w->site, tn_make_select(w->site, none, number(w->site, 0), steps), w->shape->dims[to]);
   }
   mask_operand(w, 0, dims->input_spatial);
   mask_operand(w, 0, (tn_dims){&dims->input_feature, 1});
@@ -420,7 +419,7 @@ static tn_inst *make_convolution(work *w) {
 static tn_comp *counted_less(tn_module *module, tn_comp *less, int count, tn_inst *const *operands) {
   tn_arena *arena = module->arena;
   tn_comp *comp = tn_comp_create(module, tn_arena_printf(arena, "%s.counted", less->name));
-  tn_site site = {comp, NULL};
+  tn_site site = {comp, NULL, NULL};
   tn_inst **values = TN_NEW_ARRAY(arena, tn_inst *, 2 * count), *flags[2];
   for (int i = 0; i < 2 * count; i++) {
     const tn_shape *shape = tn_shape_scalar(arena, operands[i / 2]->shape->type);
@@ -431,9 +430,9 @@ static tn_comp *counted_less(tn_module *module, tn_comp *less, int count, tn_ins
                                   tn_arena_printf(arena, "counts%d", i));
   tn_inst *call = tn_inst_create(comp, NULL, TN_OP_CALL, less->root->shape, 2 * count, values);
   tn_inst_set_called(call, 1, &less);
-  tn_inst *both = tn_make_binary(&site, TN_OP_AND, flags[0], flags[1]);
-  tn_inst *first = tn_make_binary(&site, TN_OP_AND, flags[0], tn_make_unary(&site, TN_OP_NOT, flags[1]));
-  comp->root = tn_make_select(&site, both, call, first);
+  tn_inst *both = tn_make_binary(site, TN_OP_AND, flags[0], flags[1]);
+  tn_inst *first = tn_make_binary(site, TN_OP_AND, flags[0], tn_make_unary(site, TN_OP_NOT, flags[1]));
+  comp->root = tn_make_select(site, both, call, first);
   return comp;
 }
 
@@ -450,15 +449,15 @@ static tn_inst *make_sort(work *w) {
   tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, count + 1),
           **results = TN_NEW_ARRAY(arena, tn_inst *, count);
   for (int i = 0; i < count; i++) shapes[i] = (operands[i] = inst->operands[i])->shape;
-  operands[count] = tn_valid(w->all, &w->site, like->shape, like, (tn_dims){&inst->attr.sort.dim, 1});
+  operands[count] = tn_valid(w->all, w->site, like->shape, like, (tn_dims){&inst->attr.sort.dim, 1});
   shapes[count] = operands[count]->shape;
   tn_comp *less = counted_less(w->all->module, inst->called[0], count, inst->operands);
   tn_inst *sort = tn_inst_create(w->site.comp, w->site.before, TN_OP_SORT,
                                  tn_shape_tuple(arena, count + 1, shapes), count + 1, operands);
   sort->attr.sort = inst->attr.sort;
   tn_inst_set_called(sort, 1, &less);
-  for (int i = 0; i < count; i++) results[i] = tn_make_element(&w->site, sort, i);
-  return tn_shape_is_tuple(inst->shape) ? tn_make_tuple(&w->site, count, results) : results[0];
+  for (int i = 0; i < count; i++) results[i] = tn_make_element(w->site, sort, i);
+  return tn_shape_is_tuple(inst->shape) ? tn_make_tuple(w->site, count, results) : results[0];
 }
 
 /* ---- indices ---- */
@@ -573,7 +572,7 @@ tn_inst *tn_make_static(tn_sizes *s, tn_inst *inst, tn_inst **sizes) {
   w.site.before = result->next;
   int n = tn_dynamic_dims(shape), count = 0;
   for (int d = 0; d < one->rank && n; d++)
-    if (is_dynamic(&w, d)) sizes[count++] = w.size[d] ? w.size[d] : number(&w.site, one->dims[d]);
+    if (is_dynamic(&w, d)) sizes[count++] = w.size[d] ? w.size[d] : number(w.site, one->dims[d]);
   for (int i = count; i < n && count; i++) sizes[i] = sizes[i % count]; /* arrays of one tuple are alike */
   return result;
 }

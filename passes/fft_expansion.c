@@ -41,20 +41,20 @@ static tn_point *roots_from_0(const tn_fft *f, int64_t n, int64_t count) {
 
 /* conj x[last - k] */
 static tn_parts mirrored(const tn_fft *f, tn_parts x) {
-  tn_inst *re = tn_make_reverse(&f->site, x.re, 1);
-  return (tn_parts){re, tn_make_unary(&f->site, TN_OP_NEGATE, tn_make_reverse(&f->site, x.im, 1))};
+  tn_inst *re = tn_make_reverse(f->site, x.re, 1);
+  return (tn_parts){re, tn_make_unary(f->site, TN_OP_NEGATE, tn_make_reverse(f->site, x.im, 1))};
 }
 
 /* By i (1) or -i (-1). */
 static tn_parts turned(const tn_fft *f, tn_parts x, int sign) {
-  if (sign > 0) return (tn_parts){tn_make_unary(&f->site, TN_OP_NEGATE, x.im), x.re};
-  return (tn_parts){x.im, tn_make_unary(&f->site, TN_OP_NEGATE, x.re)};
+  if (sign > 0) return (tn_parts){tn_make_unary(f->site, TN_OP_NEGATE, x.im), x.re};
+  return (tn_parts){x.im, tn_make_unary(f->site, TN_OP_NEGATE, x.re)};
 }
 
 /* x, and its first element behind it. */
 static tn_inst *closed(const tn_fft *f, tn_inst *x) {
-  tn_inst *parts[2] = {x, tn_make_slice(&f->site, x, 1, 0, 1, 1)};
-  return tn_make_concatenate(&f->site, 1, 2, parts);
+  tn_inst *parts[2] = {x, tn_make_slice(f->site, x, 1, 0, 1, 1)};
+  return tn_make_concatenate(f->site, 1, 2, parts);
 }
 
 /* [outer, n] real numbers -> [outer, n/2+1] complex ones. */
@@ -66,8 +66,8 @@ static tn_signal real_to_half(const tn_fft *f, tn_inst *x, tn_fft_dim dim) {
     dim.form = TN_FFT_PLANES;
     tn_signal whole = tn_fft_transform(f, (tn_signal){x, TN_FFT_REAL}, dim);
     tn_parts all = tn_fft_parts(f, whole, &dim);
-    all.re = tn_make_slice(&f->site, all.re, 1, 0, h + 1, 1);
-    all.im = tn_make_slice(&f->site, all.im, 1, 0, h + 1, 1);
+    all.re = tn_make_slice(f->site, all.re, 1, 0, h + 1, 1);
+    all.im = tn_make_slice(f->site, all.im, 1, 0, h + 1, 1);
     return tn_fft_join(f, all, &half);
   }
   dim.length = h;
@@ -88,10 +88,10 @@ static tn_parts half_spectrum(const tn_fft *f, tn_signal x, int64_t n, const tn_
   tn_arena *arena = f->site.comp->module->arena;
   bool *counts = TN_NEW_ARRAY(arena, bool, count);
   for (int64_t k = 0; k < count; k++) counts[k] = k && 2 * k != n;
-  tn_inst *mask = tn_make_array(&f->site, tn_shape_array(arena, TN_PRED, 1, &count), counts);
-  mask = tn_make_broadcast(&f->site, mask, parts.im->shape, &along);
-  tn_inst *zero = tn_make_spread(&f->site, tn_make_float(&f->site, f->type, 0), parts.im->shape);
-  parts.im = tn_make_select(&f->site, mask, parts.im, zero);
+  tn_inst *mask = tn_make_array(f->site, tn_shape_array(arena, TN_PRED, 1, &count), counts);
+  mask = tn_make_broadcast(f->site, mask, parts.im->shape, &along);
+  tn_inst *zero = tn_make_spread(f->site, tn_make_scalar(f->site, f->type, 0), parts.im->shape);
+  parts.im = tn_make_select(f->site, mask, parts.im, zero);
   return parts;
 }
 
@@ -102,12 +102,12 @@ static tn_inst *half_to_real(const tn_fft *f, tn_signal x, tn_fft_dim dim) {
   half.length = h + 1;
   tn_parts given = half_spectrum(f, x, n, &half);
   if (n % 2) {
-    tn_parts rest = {tn_make_slice(&f->site, given.re, 1, 1, h + 1, 1),
-                     tn_make_slice(&f->site, given.im, 1, 1, h + 1, 1)};
+    tn_parts rest = {tn_make_slice(f->site, given.re, 1, 1, h + 1, 1),
+                     tn_make_slice(f->site, given.im, 1, 1, h + 1, 1)};
     if (h) {
       rest = mirrored(f, rest);
-      given.re = tn_make_concatenate(&f->site, 1, 2, (tn_inst *[]){given.re, rest.re});
-      given.im = tn_make_concatenate(&f->site, 1, 2, (tn_inst *[]){given.im, rest.im});
+      given.re = tn_make_concatenate(f->site, 1, 2, (tn_inst *[]){given.re, rest.re});
+      given.im = tn_make_concatenate(f->site, 1, 2, (tn_inst *[]){given.im, rest.im});
     }
     dim.form = TN_FFT_PLANES;
     tn_signal whole = tn_fft_join(f, given, &dim);
@@ -119,7 +119,7 @@ static tn_inst *half_to_real(const tn_fft *f, tn_signal x, tn_fft_dim dim) {
   tn_parts odd = tn_parts_scale(f, tn_parts_subtract(f, given, other), 0.5L);
   odd = turned(f, tn_parts_by_points(f, odd, roots_from_0(f, n, h + 1), 1), 1);
   tn_parts z = tn_parts_add(f, even, odd);
-  z = (tn_parts){tn_make_slice(&f->site, z.re, 1, 0, h, 1), tn_make_slice(&f->site, z.im, 1, 0, h, 1)};
+  z = (tn_parts){tn_make_slice(f->site, z.re, 1, 0, h, 1), tn_make_slice(f->site, z.im, 1, 0, h, 1)};
   dim.length = h;
   dim.form = TN_FFT_PLANES;
   dim.scale *= 2;
@@ -203,10 +203,10 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
   f.inverse = inst->attr.fft.type == TN_IFFT || inst->attr.fft.type == TN_IRFFT;
   if (!tn_shape_elements(inst->shape) || !tn_shape_elements(x->shape)) {
     const tn_shape *shape = tn_shape_without_layout(inst->parent->module->arena, inst->shape);
-    return tn_make_spread(&f.site, tn_make_zero(&f.site, type), shape);
+    return tn_make_spread(f.site, tn_make_zero(f.site, type), shape);
   }
   whole w = whole_of(inst);
-  return tn_make_reshape_to(&f.site, transform(&f, x, inst->attr.fft.type, &w), inst->shape);
+  return tn_make_reshape_to(f.site, transform(&f, x, inst->attr.fft.type, &w), inst->shape);
 }
 
 bool tn_pass_fft_expansion(tn_module *module, tn_pass_context *context) {

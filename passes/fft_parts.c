@@ -12,11 +12,11 @@
 #include "passes/fft.h"
 
 static tn_inst *binary(const tn_fft *f, tn_op op, tn_inst *a, tn_inst *b) {
-  return tn_make_binary(&f->site, op, a, b);
+  return tn_make_binary(f->site, op, a, b);
 }
 
 static tn_inst *times(const tn_fft *f, tn_inst *a, long double number) {
-  return tn_make_by_scalar(&f->site, TN_OP_MULTIPLY, a, tn_make_float(&f->site, f->type, (double)number));
+  return tn_make_by_scalar(f->site, TN_OP_MULTIPLY, a, tn_make_scalar(f->site, f->type, (double)number));
 }
 
 tn_parts tn_parts_add(const tn_fft *f, tn_parts a, tn_parts b) {
@@ -54,14 +54,14 @@ tn_inst *tn_fft_constant(const tn_fft *f, const tn_point *points, int64_t count,
   void *data = tn_arena_alloc_raw(arena, (size_t)(count * (both ? 2 : 1) + 1) * tn_type_bytes(f->type));
   for (int64_t i = 0; i < count; i++) store(f->type, data, i, which == 1 ? points[i].im : points[i].re);
   for (int64_t i = 0; both && i < count; i++) store(f->type, data, count + i, points[i].im);
-  return tn_make_array(&f->site, tn_shape_array(arena, f->type, both ? 2 : 1, both ? dims : dims + 1), data);
+  return tn_make_array(f->site, tn_shape_array(arena, f->type, both ? 2 : 1, both ? dims : dims + 1), data);
 }
 
 tn_parts tn_parts_by_points(const tn_fft *f, tn_parts a, const tn_point *points, int dim) {
   int64_t count = a.re->shape->dims[dim], along = dim;
   tn_inst *re = tn_fft_constant(f, points, count, 0), *im = tn_fft_constant(f, points, count, 1);
-  tn_parts spread = {tn_make_broadcast(&f->site, re, a.re->shape, &along),
-                     tn_make_broadcast(&f->site, im, a.re->shape, &along)};
+  tn_parts spread = {tn_make_broadcast(f->site, re, a.re->shape, &along),
+                     tn_make_broadcast(f->site, im, a.re->shape, &along)};
   return tn_parts_multiply(f, a, spread);
 }
 
@@ -69,8 +69,8 @@ tn_parts tn_parts_by_points(const tn_fft *f, tn_parts a, const tn_point *points,
 
 /* By i to the power of 1 for an inverse transform, of -1 for the other. */
 static tn_parts turned(const tn_fft *f, tn_parts a) {
-  if (f->inverse) return (tn_parts){tn_make_unary(&f->site, TN_OP_NEGATE, a.im), a.re};
-  return (tn_parts){a.im, tn_make_unary(&f->site, TN_OP_NEGATE, a.re)};
+  if (f->inverse) return (tn_parts){tn_make_unary(f->site, TN_OP_NEGATE, a.im), a.re};
+  return (tn_parts){a.im, tn_make_unary(f->site, TN_OP_NEGATE, a.re)};
 }
 
 static void two(const tn_fft *f, tn_parts *a, tn_parts *b) {

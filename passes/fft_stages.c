@@ -29,8 +29,7 @@ typedef struct {
 
 static tn_inst *box(const tn_fft *f, tn_inst *array, const int64_t *starts, const int64_t *sizes) {
   int rank = array->shape->rank;
-  for (int d = 0; d < rank; d++)
-    array = tn_make_slice(&f->site, array, d, starts[d], starts[d] + sizes[d], 1);
+  for (int d = 0; d < rank; d++) array = tn_make_slice(f->site, array, d, starts[d], starts[d] + sizes[d], 1);
   return array;
 }
 
@@ -39,12 +38,12 @@ static tn_signal viewed(const tn_fft *f, tn_signal x, const split *s) {
   int64_t dims[5] = {2, s->outer, s->r, s->m, s->rest}, pairs[5] = {s->outer, s->r, s->m, 2, s->rest};
   bool one = x.form == TN_FFT_COMPLEX || x.form == TN_FFT_REAL;
   const int64_t *at = x.form == TN_FFT_PAIRS ? pairs : one ? dims + 1 : dims;
-  return (tn_signal){tn_make_reshape(&f->site, x.array, one ? 4 : 5, at), x.form};
+  return (tn_signal){tn_make_reshape(f->site, x.array, one ? 4 : 5, at), x.form};
 }
 
 /* The real (0) or imaginary (1) parts of x[outer, k, m, rest], which is viewed: [outer, m, rest]. */
 static tn_inst *part(const tn_fft *f, tn_signal x, const split *s, int64_t k, int which) {
-  const tn_site *site = &f->site;
+  tn_site site = f->site;
   int64_t starts[5] = {which, 0, k, 0, 0}, sizes[5] = {1, s->outer, 1, s->m, s->rest};
   int64_t pair_starts[5] = {0, k, 0, which, 0}, pair_sizes[5] = {s->outer, 1, s->m, 1, s->rest};
   tn_inst *piece = NULL;
@@ -56,7 +55,7 @@ static tn_inst *part(const tn_fft *f, tn_signal x, const split *s, int64_t k, in
   }
   if (x.form == TN_FFT_COMPLEX) piece = tn_make_unary(site, which ? TN_OP_IMAG : TN_OP_REAL, piece);
   if (x.form == TN_FFT_REAL && which)
-    piece = tn_make_spread(site, tn_make_float(site, f->type, 0), piece->shape);
+    piece = tn_make_spread(site, tn_make_scalar(site, f->type, 0), piece->shape);
   return tn_make_reshape(site, piece, 3, (int64_t[]){s->outer, s->m, s->rest});
 }
 
@@ -72,7 +71,7 @@ tn_parts tn_fft_parts(const tn_fft *f, tn_signal x, const tn_fft_dim *dim) {
 
 /* `count` pieces of [outer, m, rest] side by side: [outer, m, count, rest]. */
 static tn_inst *side_by_side(const tn_fft *f, int count, tn_inst *const *pieces) {
-  return tn_make_stack(&f->site, 2, count, pieces);
+  return tn_make_stack(f->site, 2, count, pieces);
 }
 
 static tn_inst *join_planes(const tn_fft *f, int count, const tn_parts *y) {
@@ -81,7 +80,7 @@ static tn_inst *join_planes(const tn_fft *f, int count, const tn_parts *y) {
     for (int j = 0; j < count; j++) pieces[j] = which ? y[j].im : y[j].re;
     planes[which] = side_by_side(f, count, pieces);
   }
-  return tn_make_stack(&f->site, 0, 2, planes);
+  return tn_make_stack(f->site, 0, 2, planes);
 }
 
 /* Behind the last stage: m is 1, and rest is s * inner. */
@@ -89,17 +88,17 @@ static tn_inst *join_pairs(const tn_fft *f, int count, const tn_parts *y, const 
   tn_inst *pieces[MOST_FACTORS];
   int64_t dims[4] = {dim->outer, 1, dim->length / count, dim->inner};
   for (int j = 0; j < count; j++) {
-    tn_inst *both[2] = {tn_make_reshape(&f->site, y[j].re, 4, dims),
-                        tn_make_reshape(&f->site, y[j].im, 4, dims)};
-    pieces[j] = tn_make_stack(&f->site, 3, 2, both);
+    tn_inst *both[2] = {tn_make_reshape(f->site, y[j].re, 4, dims),
+                        tn_make_reshape(f->site, y[j].im, 4, dims)};
+    pieces[j] = tn_make_stack(f->site, 3, 2, both);
   }
-  return tn_make_concatenate(&f->site, 1, count, pieces);
+  return tn_make_concatenate(f->site, 1, count, pieces);
 }
 
 /* The r results of a stage; `dim` has the form and the dims of all. */
 static tn_signal join(const tn_fft *f, int count, const tn_parts *y, const tn_fft_dim *dim,
                       tn_fft_form form) {
-  const tn_site *site = &f->site;
+  tn_site site = f->site;
   tn_inst *pieces[MOST_FACTORS], *array = NULL;
   int64_t dims[5] = {2, dim->outer, dim->length, dim->inner};
   switch (form) {
@@ -121,7 +120,7 @@ static tn_signal join(const tn_fft *f, int count, const tn_parts *y, const tn_ff
 
 tn_signal tn_fft_join(const tn_fft *f, tn_parts x, const tn_fft_dim *dim) {
   int64_t dims[3] = {dim->outer, 1, dim->length * dim->inner};
-  tn_parts y = {tn_make_reshape(&f->site, x.re, 3, dims), tn_make_reshape(&f->site, x.im, 3, dims)};
+  tn_parts y = {tn_make_reshape(f->site, x.re, 3, dims), tn_make_reshape(f->site, x.im, 3, dims)};
   return join(f, 1, &y, dim, dim->form);
 }
 
@@ -162,20 +161,21 @@ static tn_inst *matrix_of(const tn_fft *f, int64_t r) {
       points[row * 2 * r + column].re = value;
     }
   tn_inst *flat = tn_fft_constant(f, points, 4 * r * r, 0);
-  return tn_make_reshape(&f->site, flat, 4, (int64_t[]){2, r, 2, r});
+  return tn_make_reshape(f->site, flat, 4, (int64_t[]){2, r, 2, r});
 }
 
 /* All r results at once: a dot gives [2, r, outer, m, rest]. */
 static void matrix_stage(const tn_fft *f, tn_signal x, const split *s, tn_parts *y) {
-  const tn_site *site = &f->site;
+  tn_site site = f->site;
   if (x.form != TN_FFT_PLANES) {
     tn_fft_dim dim = {s->outer, s->r * s->m, s->rest, 1, TN_FFT_PLANES};
     x = tn_fft_join(f, tn_fft_parts(f, x, &dim), &dim);
   }
   tn_inst *planes = tn_make_reshape(site, x.array, 5, (int64_t[]){2, s->outer, s->r, s->m, s->rest});
   const int64_t left[2] = {2, 3}, right[2] = {0, 2};
-  tn_inst *all = tn_make_dot(site, matrix_of(f, s->r), planes, (tn_dot_side){.contracting = {left, 2}},
-                             (tn_dot_side){.contracting = {right, 2}});
+  tn_inst *sides[2] = {matrix_of(f, s->r), planes};
+  tn_dot_side dims_of[2] = {{.contracting = {left, 2}}, {.contracting = {right, 2}}};
+  tn_inst *all = tn_make_dot(site, f->type, sides, dims_of);
   tn_roots roots = tn_roots_of(f->scratch, s->r * s->m);
   int64_t dims[3] = {s->outer, s->m, s->rest};
   for (int64_t j = 0; j < s->r; j++) {
@@ -241,9 +241,9 @@ static tn_point *chirp_spectrum(const tn_fft *f, const tn_point *chirp, int64_t 
 }
 
 static tn_parts padded(const tn_fft *f, tn_parts x, int64_t more) {
-  tn_inst *zero = tn_make_float(&f->site, f->type, 0);
-  tn_inst *re = tn_make_pad(&f->site, x.re, zero, 1, 0, more);
-  return (tn_parts){re, tn_make_pad(&f->site, x.im, zero, 1, 0, more)};
+  tn_inst *zero = tn_make_scalar(f->site, f->type, 0);
+  tn_inst *re = tn_make_pad(f->site, x.re, zero, 1, 0, more);
+  return (tn_parts){re, tn_make_pad(f->site, x.im, zero, 1, 0, more)};
 }
 
 static tn_signal convolve(const tn_fft *f, tn_signal x, tn_fft_dim dim) {
@@ -261,8 +261,8 @@ static tn_signal convolve(const tn_fft *f, tn_signal x, tn_fft_dim dim) {
       tn_parts_by_points(f, tn_fft_parts(f, spectrum, &larger), chirp_spectrum(f, chirp, n, size), 1);
   tn_parts sums =
       tn_fft_parts(f, tn_fft_transform(&backward, tn_fft_join(f, product, &larger), larger), &larger);
-  sums.re = tn_make_slice(&f->site, sums.re, 1, 0, n, 1);
-  sums.im = tn_make_slice(&f->site, sums.im, 1, 0, n, 1);
+  sums.re = tn_make_slice(f->site, sums.re, 1, 0, n, 1);
+  sums.im = tn_make_slice(f->site, sums.im, 1, 0, n, 1);
   return tn_fft_join(f, tn_parts_scale(f, tn_parts_by_points(f, sums, chirp, 1), dim.scale), &dim);
 }
 

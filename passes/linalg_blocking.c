@@ -15,7 +15,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/site.h"
+#include "passes/make.h"
 
 enum { BLOCK = 64 };
 
@@ -29,13 +29,13 @@ static tn_inst *transposed(tn_site s, tn_inst *a) {
   for (int i = 0; i < rank; i++) order[i] = i;
   order[rank - 2] = rank - 1;
   order[rank - 1] = rank - 2;
-  return tn_site_transpose(s, a, order);
+  return tn_make_transpose(s, a, order);
 }
 
 static tn_inst *conjugate(tn_site s, tn_inst *a) {
   if (!tn_type_is_complex(a->shape->type)) return a;
-  tn_inst *imaginary = tn_site_unary(s, TN_OP_NEGATE, tn_site_unary(s, TN_OP_IMAG, a));
-  return tn_site_binary(s, TN_OP_COMPLEX, tn_site_unary(s, TN_OP_REAL, a), imaginary);
+  tn_inst *imaginary = tn_make_unary(s, TN_OP_NEGATE, tn_make_unary(s, TN_OP_IMAG, a));
+  return tn_make_binary(s, TN_OP_COMPLEX, tn_make_unary(s, TN_OP_REAL, a), imaginary);
 }
 
 static tn_inst *block(tn_site s, tn_inst *a, int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -47,7 +47,7 @@ static tn_inst *block(tn_site s, tn_inst *a, int64_t row, int64_t rows, int64_t 
   sizes[rank - 2] = rows;
   starts[rank - 1] = column;
   sizes[rank - 1] = columns;
-  return tn_site_slice(s, a, starts, sizes);
+  return tn_make_box(s, a, starts, sizes);
 }
 
 /* Batched a b, each with its contracting dim as many from the end. */
@@ -58,8 +58,8 @@ static tn_inst *product(tn_site s, tn_inst *a, int a_from_end, tn_inst *b, int b
   for (int i = 0; i < rank; i++) batch[i] = i;
   tn_dot_side dims[2];
   for (int side = 0; side < 2; side++)
-    dims[side] = (tn_dot_side){{batch, rank - 2}, tn_site_dims(s, 1, &ends[side])};
-  return tn_site_dot(s, a->shape->type, (tn_inst *[]){a, b}, dims);
+    dims[side] = (tn_dot_side){{batch, rank - 2}, tn_make_dims(s, 1, &ends[side])};
+  return tn_make_dot(s, a->shape->type, (tn_inst *[]){a, b}, dims);
 }
 
 /* Half of the blocks, rounded up. */
@@ -74,12 +74,12 @@ static bool is_plain(const tn_inst *inst) {
 /* Kernels compute in f32 and wider. */
 static tn_inst *widened(tn_site s, tn_inst *inst) {
   tn_inst *operands[2];
-  for (int i = 0; i < inst->n_operands; i++) operands[i] = tn_site_convert(s, inst->operands[i], TN_F32);
+  for (int i = 0; i < inst->n_operands; i++) operands[i] = tn_make_convert(s, inst->operands[i], TN_F32);
   const tn_shape *plain = tn_shape_without_layout(tn_site_arena(s), inst->shape);
   const tn_shape *shape = tn_shape_with_type(tn_site_arena(s), plain, TN_F32);
-  tn_inst *wide = tn_site_inst(s, inst->op, shape, inst->n_operands, operands);
+  tn_inst *wide = tn_make_inst(s, inst->op, shape, inst->n_operands, operands);
   wide->attr = inst->attr;
-  return tn_site_convert(s, wide, inst->shape->type);
+  return tn_make_convert(s, wide, inst->shape->type);
 }
 
 static bool is_narrow(const tn_inst *inst) {
@@ -89,7 +89,7 @@ static bool is_narrow(const tn_inst *inst) {
 /* ---- cholesky ---- */
 
 static tn_inst *lower_cholesky(tn_site s, tn_inst *a) {
-  tn_inst *l = tn_site_inst(s, TN_OP_CHOLESKY, tn_shape_without_layout(tn_site_arena(s), a->shape), 1, &a);
+  tn_inst *l = tn_make_inst(s, TN_OP_CHOLESKY, tn_shape_without_layout(tn_site_arena(s), a->shape), 1, &a);
   l->attr.cholesky.lower = true;
   return l;
 }
@@ -97,7 +97,7 @@ static tn_inst *lower_cholesky(tn_site s, tn_inst *a) {
 /* x with a x = b. */
 static tn_inst *solve(tn_site s, tn_inst *a, tn_inst *b, bool lower, bool transpose, bool unit) {
   const tn_shape *shape = tn_shape_without_layout(tn_site_arena(s), b->shape);
-  tn_inst *x = tn_site_inst(s, TN_OP_TRIANGULAR_SOLVE, shape, 2, (tn_inst *[]){a, b});
+  tn_inst *x = tn_make_inst(s, TN_OP_TRIANGULAR_SOLVE, shape, 2, (tn_inst *[]){a, b});
   x->attr.triangular_solve.left_side = true;
   x->attr.triangular_solve.lower = lower;
   x->attr.triangular_solve.unit_diagonal = unit;
@@ -111,16 +111,16 @@ static tn_inst *blocked_cholesky(tn_site s, tn_inst *a) {
   tn_inst *l11 = lower_cholesky(s, block(s, a, 0, n1, 0, n1));
   tn_inst *y = solve(s, conjugate(s, l11), transposed(s, block(s, a, n1, n2, 0, n1)), true, false, false);
   tn_inst *rest =
-      tn_site_binary(s, TN_OP_SUBTRACT, block(s, a, n1, n2, n1, n2), product(s, y, 2, conjugate(s, y), 2));
+      tn_make_binary(s, TN_OP_SUBTRACT, block(s, a, n1, n2, n1, n2), product(s, y, 2, conjugate(s, y), 2));
   tn_inst *bottom[2] = {transposed(s, y), lower_cholesky(s, rest)};
   int64_t *dims = TN_NEW_ARRAY(tn_site_arena(s), int64_t, rank);
   for (int i = 0; i < rank; i++) dims[i] = a->shape->dims[i];
   dims[rank - 2] = n1;
   dims[rank - 1] = n2;
-  tn_inst *zero = tn_site_filled(s, tn_shape_array(tn_site_arena(s), a->shape->type, rank, dims), 0);
-  tn_inst *rows[2] = {tn_site_concatenate(s, rank - 1, 2, (tn_inst *[]){l11, zero}),
-                      tn_site_concatenate(s, rank - 1, 2, bottom)};
-  return tn_site_concatenate(s, rank - 2, 2, rows);
+  tn_inst *zero = tn_make_filled(s, tn_shape_array(tn_site_arena(s), a->shape->type, rank, dims), 0);
+  tn_inst *rows[2] = {tn_make_concatenate(s, rank - 1, 2, (tn_inst *[]){l11, zero}),
+                      tn_make_concatenate(s, rank - 1, 2, bottom)};
+  return tn_make_concatenate(s, rank - 2, 2, rows);
 }
 
 static tn_inst *cholesky(tn_pass_context *context, tn_inst *inst) {
@@ -147,11 +147,11 @@ static tn_inst *blocked_solve(tn_site s, tn_inst *a, tn_inst *b, bool lower, boo
   tn_inst *beside = transpose ? block(s, a, first, first_n, second, second_n)
                               : block(s, a, second, second_n, first, first_n);
   tn_inst *x1 = solve(s, a1, block(s, b, first, first_n, 0, lines), lower, transpose, unit);
-  tn_inst *rest = tn_site_binary(s, TN_OP_SUBTRACT, block(s, b, second, second_n, 0, lines),
+  tn_inst *rest = tn_make_binary(s, TN_OP_SUBTRACT, block(s, b, second, second_n, 0, lines),
                                  product(s, beside, transpose ? 2 : 1, x1, 2));
   tn_inst *x2 = solve(s, a2, rest, lower, transpose, unit);
   tn_inst *parts[2] = {forward ? x1 : x2, forward ? x2 : x1};
-  return tn_site_concatenate(s, a->shape->rank - 2, 2, parts);
+  return tn_make_concatenate(s, a->shape->rank - 2, 2, parts);
 }
 
 static tn_inst *triangular_solve(tn_pass_context *context, tn_inst *inst) {

@@ -33,7 +33,7 @@ static bool can_expand(const tn_inst *inst) {
 }
 
 /* Number i of a list, in every row; u64 counts as s64's largest where it is larger. */
-static tn_inst *listed(const tn_site *site, tn_inst *list, int64_t i, const tn_shape *rows) {
+static tn_inst *listed(tn_site site, tn_inst *list, int64_t i, const tn_shape *rows) {
   int64_t count = tn_shape_elements(list->shape);
   tn_inst *one = tn_make_slice(site, tn_make_reshape(site, list, 1, &count), 0, i, i + 1, 1);
   one = tn_make_reshape(site, one, 0, NULL);
@@ -42,12 +42,10 @@ static tn_inst *listed(const tn_site *site, tn_inst *list, int64_t i, const tn_s
   return tn_make_spread(site, tn_make_convert(site, one, TN_S64), rows);
 }
 
-static tn_inst *both(const tn_site *site, tn_inst *a, tn_inst *b) {
-  return tn_make_binary(site, TN_OP_AND, a, b);
-}
+static tn_inst *both(tn_site site, tn_inst *a, tn_inst *b) { return tn_make_binary(site, TN_OP_AND, a, b); }
 
 /* The row of the input that each row of the output gets; -1: it keeps its own. */
-static tn_inst *sources(const tn_site *site, const tn_inst *inst) {
+static tn_inst *sources(tn_site site, const tn_inst *inst) {
   tn_arena *arena = inst->parent->module->arena;
   const tn_shape *rows = tn_shape_array(arena, TN_S64, 1, inst->shape->dims);
   tn_inst *row = tn_make_iota(site, rows, 0),
@@ -71,21 +69,21 @@ static tn_inst *sources(const tn_site *site, const tn_inst *inst) {
   return source;
 }
 
-static tn_inst *rows_at(const tn_site *site, tn_inst *x, tn_inst *source, const tn_shape *shape) {
+static tn_inst *rows_at(tn_site site, tn_inst *x, tn_inst *source, const tn_shape *shape) {
   int64_t dims[TN_MADE_RANK], sizes[TN_MADE_RANK], zero = 0;
   for (int d = 0; d < shape->rank; d++) {
     dims[d] = d;
     sizes[d] = d ? shape->dims[d] : 1;
   }
-  tn_arena *arena = site->comp->module->arena;
-  tn_inst *gather = tn_inst_create(site->comp, site->before, TN_OP_GATHER,
+  tn_arena *arena = site.comp->module->arena;
+  tn_inst *gather = tn_inst_create(site.comp, site.before, TN_OP_GATHER,
                                    tn_shape_without_layout(arena, shape), 2, (tn_inst *[]){x, source});
   gather->attr.gather.offset_dims = tn_rewrite_dims(gather, shape->rank - 1, dims + 1);
   gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, &zero);
   gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
   gather->attr.gather.slice_sizes = tn_rewrite_dims(gather, shape->rank, sizes);
   gather->attr.gather.index_vector_dim = 1;
-  gather->location = site->before->location;
+  gather->location = site.before->location;
   return gather;
 }
 
@@ -94,11 +92,11 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
   tn_site site = tn_site_of(inst);
   tn_inst *x = inst->operands[0];
   if (!tn_shape_elements(inst->shape) || !tn_shape_elements(x->shape)) return inst->operands[1];
-  tn_inst *source = sources(&site, inst);
-  tn_inst *none = tn_make_spread(&site, tn_make_integer(&site, TN_S64, 0), source->shape);
+  tn_inst *source = sources(site, inst);
+  tn_inst *none = tn_make_spread(site, tn_make_integer(site, TN_S64, 0), source->shape);
   tn_inst *moves =
-      tn_make_broadcast(&site, tn_make_compare(&site, TN_GE, source, none), inst->shape, (int64_t[]){0});
-  return tn_make_select(&site, moves, rows_at(&site, x, source, inst->shape), inst->operands[1]);
+      tn_make_broadcast(site, tn_make_compare(site, TN_GE, source, none), inst->shape, (int64_t[]){0});
+  return tn_make_select(site, moves, rows_at(site, x, source, inst->shape), inst->operands[1]);
 }
 
 bool tn_pass_ragged_all_to_all_expansion(tn_module *module, tn_pass_context *context) {

@@ -24,7 +24,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/site.h"
+#include "passes/make.h"
 
 enum { SMALLEST_BLOCK = 4, LARGEST_BLOCK = 64 };
 
@@ -44,17 +44,17 @@ static const tn_shape *vector_shape(const partition *p, int64_t size) {
 }
 
 static tn_inst *filled(const partition *p, int64_t size, int64_t value) {
-  return tn_site_filled(p->s, vector_shape(p, size), (double)value);
+  return tn_make_filled(p->s, vector_shape(p, size), (double)value);
 }
 
 static tn_inst *binary(const partition *p, tn_op op, tn_inst *a, tn_inst *b) {
-  return tn_site_binary(p->s, op, a, b);
+  return tn_make_binary(p->s, op, a, b);
 }
 
 /* result[i] = a[0] + … + a[i] */
 static tn_inst *running_sum(const partition *p, tn_inst *a) {
-  tn_inst *operands[] = {a, tn_site_scalar(p->s, p->type, 0)};
-  tn_inst *sum = tn_site_inst(p->s, TN_OP_REDUCE_WINDOW, a->shape, 2, operands);
+  tn_inst *operands[] = {a, tn_make_scalar(p->s, p->type, 0)};
+  tn_inst *sum = tn_make_inst(p->s, TN_OP_REDUCE_WINDOW, a->shape, 2, operands);
   tn_window_dim *window = TN_NEW(tn_site_arena(p->s), tn_window_dim);
   int64_t n = a->shape->dims[0];
   *window = (tn_window_dim){.size = n, .stride = 1, .pad_low = n - 1, .lhs_dilation = 1, .rhs_dilation = 1};
@@ -68,10 +68,10 @@ static tn_inst *running_sum(const partition *p, tn_inst *a) {
 static tn_inst *count_ended(const partition *p, tn_inst *ends, tn_inst *at) {
   int64_t dims[2] = {at->shape->dims[0], p->groups};
   const tn_shape *pairs = tn_shape_array(tn_site_arena(p->s), p->type, 2, dims);
-  tn_inst *end = tn_site_broadcast(p->s, ends, pairs, 1, (int64_t[]){1});
-  tn_inst *position = tn_site_broadcast(p->s, at, pairs, 1, (int64_t[]){0});
-  tn_inst *ended = tn_site_compare(p->s, TN_LE, end, position);
-  return tn_site_sum(p->s, tn_site_convert(p->s, ended, p->type), 1);
+  tn_inst *end = tn_make_broadcast(p->s, ends, pairs, (int64_t[]){1});
+  tn_inst *position = tn_make_broadcast(p->s, at, pairs, (int64_t[]){0});
+  tn_inst *ended = tn_make_compare(p->s, TN_LE, end, position);
+  return tn_make_sum(p->s, tn_make_convert(p->s, ended, p->type), 1);
 }
 
 /* A power of two, about 1/share of an average group: filling up costs 1/(2*share) of the work. */
@@ -88,15 +88,15 @@ static partition cut(tn_site s, tn_inst *sizes, int64_t rows, int64_t block) {
   /* In 64 bits until it is known to lie in 0 … rows. */
   const tn_shape *wide = tn_shape_array(tn_site_arena(s), TN_S64, 1, &p.groups);
   tn_inst *size =
-      tn_site_binary(s, TN_OP_MAXIMUM, tn_site_convert(s, sizes, TN_S64), tn_site_filled(s, wide, 0));
-  size = tn_site_binary(s, TN_OP_MINIMUM, size, tn_site_filled(s, wide, (double)rows));
+      tn_make_binary(s, TN_OP_MAXIMUM, tn_make_convert(s, sizes, TN_S64), tn_make_filled(s, wide, 0));
+  size = tn_make_binary(s, TN_OP_MINIMUM, size, tn_make_filled(s, wide, (double)rows));
   size = running_sum(&(partition){.s = s, .type = TN_S64}, size);
-  size = tn_site_binary(s, TN_OP_MINIMUM, size, tn_site_filled(s, wide, (double)rows));
-  p.ends = tn_site_convert(s, size, p.type);
+  size = tn_make_binary(s, TN_OP_MINIMUM, size, tn_make_filled(s, wide, (double)rows));
+  p.ends = tn_make_convert(s, size, p.type);
   tn_inst *zero = filled(&p, 1, 0), *starts = zero;
   if (p.groups > 1) {
     int64_t first = 0, others = p.groups - 1;
-    starts = tn_site_concatenate(s, 0, 2, (tn_inst *[]){zero, tn_site_slice(s, p.ends, &first, &others)});
+    starts = tn_make_concatenate(s, 0, 2, (tn_inst *[]){zero, tn_make_box(s, p.ends, &first, &others)});
   }
   tn_inst *rounded =
       binary(&p, TN_OP_ADD, binary(&p, TN_OP_SUBTRACT, p.ends, starts), filled(&p, p.groups, block - 1));
@@ -105,7 +105,7 @@ static partition cut(tn_site s, tn_inst *sizes, int64_t rows, int64_t block) {
   tn_inst *place =
       binary(&p, TN_OP_MULTIPLY, binary(&p, TN_OP_SUBTRACT, last, count), filled(&p, p.groups, block));
   p.shift = binary(&p, TN_OP_SUBTRACT, place, starts);
-  p.group_of = count_ended(&p, last, tn_site_iota(s, vector_shape(&p, p.blocks), 0));
+  p.group_of = count_ended(&p, last, tn_make_iota(s, vector_shape(&p, p.blocks), 0));
   return p;
 }
 
@@ -113,9 +113,9 @@ static partition cut(tn_site s, tn_inst *sizes, int64_t rows, int64_t block) {
 static tn_inst *rows_of_blocks(const partition *p) {
   int64_t dims[2] = {p->blocks, p->block}, places = p->blocks * p->block;
   const tn_shape *shape = tn_shape_array(tn_site_arena(p->s), p->type, 2, dims);
-  tn_inst *shift = tn_site_take(p->s, p->shift, 0, p->group_of);
-  tn_inst *place = tn_site_reshape(p->s, tn_site_iota(p->s, vector_shape(p, places), 0), 2, dims);
-  return binary(p, TN_OP_SUBTRACT, place, tn_site_broadcast(p->s, shift, shape, 1, (int64_t[]){0}));
+  tn_inst *shift = tn_make_take(p->s, p->shift, 0, p->group_of);
+  tn_inst *place = tn_make_reshape(p->s, tn_make_iota(p->s, vector_shape(p, places), 0), 2, dims);
+  return binary(p, TN_OP_SUBTRACT, place, tn_make_broadcast(p->s, shift, shape, (int64_t[]){0}));
 }
 
 /* ---- dims ---- */
@@ -146,8 +146,8 @@ static tn_inst *masked(tn_site s, tn_inst *value, tn_inst *mask, int64_t at) {
   const tn_shape *plain = tn_shape_without_layout(tn_site_arena(s), value->shape);
   const tn_shape *full = tn_shape_with_type(tn_site_arena(s), plain, TN_PRED);
   int64_t dims[2] = {at, at + 1};
-  tn_inst *spread = tn_site_broadcast(s, mask, full, mask->shape->rank, dims);
-  return tn_site_select(s, spread, value, tn_site_filled(s, plain, 0));
+  tn_inst *spread = tn_make_broadcast(s, mask, full, dims);
+  return tn_make_select(s, spread, value, tn_make_filled(s, plain, 0));
 }
 
 /* ---- the ragged dim is free ---- */
@@ -164,11 +164,11 @@ static tn_inst *block_dot(const partition *p, const tn_inst *inst, tn_inst *x, i
     parameters[i] = tn_build_parameter(comp, i, shape, names[i]);
   }
   tn_site inside = {comp, NULL, p->s.about};
-  tn_inst *sides[2] = {parameters[0], tn_site_take(inside, parameters[1], group_dim, parameters[2])};
+  tn_inst *sides[2] = {parameters[0], tn_make_take(inside, parameters[1], group_dim, parameters[2])};
   tn_dot_side dims[2] = {cut_roles(inside, &inst->attr.dot.side[0], ragged, true, false, false),
                          cut_roles(inside, &inst->attr.dot.side[1], group_dim, false, false, false)};
-  comp->root = tn_site_dot(inside, inst->shape->type, sides, dims);
-  tn_inst *fusion = tn_site_inst(p->s, TN_OP_FUSION, comp->root->shape, 3, arguments);
+  comp->root = tn_make_dot(inside, inst->shape->type, sides, dims);
+  tn_inst *fusion = tn_make_inst(p->s, TN_OP_FUSION, comp->root->shape, 3, arguments);
   fusion->attr.fusion.kind = TN_FUSION_OUTPUT;
   tn_inst_set_called(fusion, 1, &comp);
   return fusion;
@@ -181,10 +181,10 @@ static tn_inst *take_rows(const partition *p, tn_inst *from, int64_t block, int6
   tn_arena *arena = tn_site_arena(p->s);
   int64_t column[2] = {p->rows, 1};
   tn_inst *size = filled(p, p->rows, p->block);
-  tn_inst *parts[2] = {tn_site_reshape(p->s, binary(p, TN_OP_DIVIDE, place, size), 2, column),
-                       tn_site_reshape(p->s, binary(p, TN_OP_REMAINDER, place, size), 2, column)};
-  tn_inst *operands[2] = {from, tn_site_concatenate(p->s, 1, 2, parts)};
-  tn_inst *gather = tn_site_inst(p->s, TN_OP_GATHER, shape, 2, operands);
+  tn_inst *parts[2] = {tn_make_reshape(p->s, binary(p, TN_OP_DIVIDE, place, size), 2, column),
+                       tn_make_reshape(p->s, binary(p, TN_OP_REMAINDER, place, size), 2, column)};
+  tn_inst *operands[2] = {from, tn_make_concatenate(p->s, 1, 2, parts)};
+  tn_inst *gather = tn_make_inst(p->s, TN_OP_GATHER, shape, 2, operands);
   int64_t *offset = TN_NEW_ARRAY(arena, int64_t, shape->rank),
           *sizes = TN_NEW_ARRAY(arena, int64_t, from->shape->rank);
   int n = 0;
@@ -193,7 +193,7 @@ static tn_inst *take_rows(const partition *p, tn_inst *from, int64_t block, int6
   for (int d = 0; d < from->shape->rank; d++) sizes[d] = d == block || d == row ? 1 : from->shape->dims[d];
   int64_t both[2] = {block, row};
   gather->attr.gather.offset_dims = (tn_dims){offset, n};
-  gather->attr.gather.collapsed_slice_dims = tn_site_dims(p->s, 2, both);
+  gather->attr.gather.collapsed_slice_dims = tn_make_dims(p->s, 2, both);
   gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
   gather->attr.gather.slice_sizes = (tn_dims){sizes, from->shape->rank};
   gather->attr.gather.index_vector_dim = 1;
@@ -207,16 +207,16 @@ static tn_inst *expand_free(tn_inst *inst, int64_t ragged) {
   int64_t rows = lhs->shape->dims[ragged];
   int64_t block = block_rows(rows, inst->operands[2]->shape->dims[0], 8, LARGEST_BLOCK);
   partition p = cut(s, inst->operands[2], rows, block);
-  tn_inst *blocks = block_dot(&p, inst, tn_site_take(s, lhs, ragged, rows_of_blocks(&p)), ragged);
-  tn_inst *row = tn_site_iota(s, vector_shape(&p, rows), 0);
+  tn_inst *blocks = block_dot(&p, inst, tn_make_take(s, lhs, ragged, rows_of_blocks(&p)), ragged);
+  tn_inst *row = tn_make_iota(s, vector_shape(&p, rows), 0);
   tn_inst *group = count_ended(&p, p.ends, row);
-  tn_inst *place = binary(&p, TN_OP_ADD, row, tn_site_take(s, p.shift, 0, group));
+  tn_inst *place = binary(&p, TN_OP_ADD, row, tn_make_take(s, p.shift, 0, group));
   int64_t at = roles->batch.count; /* of the rows in the result */
   for (int64_t d = 0; d < ragged; d++)
     at += !tn_dims_contain(roles->batch, d) && !tn_dims_contain(roles->contracting, d);
   const tn_shape *shape = tn_shape_without_layout(tn_site_arena(s), inst->shape);
   tn_inst *result = take_rows(&p, blocks, roles->batch.count, at + 1, place, shape);
-  return masked(s, result, tn_site_compare(s, TN_LT, group, filled(&p, rows, p.groups)), at);
+  return masked(s, result, tn_make_compare(s, TN_LT, group, filled(&p, rows, p.groups)), at);
 }
 
 /* ---- the ragged dim is contracting ---- */
@@ -232,11 +232,11 @@ static tn_inst *sum_by_group(const partition *p, tn_inst *parts) {
     if (d) window[d - 1] = d;
   }
   const tn_shape *shape = tn_shape_array(arena, from->type, from->rank, dims);
-  tn_inst *operands[3] = {tn_site_filled(p->s, shape, 0), p->group_of, parts};
-  tn_inst *scatter = tn_site_inst(p->s, TN_OP_SCATTER, shape, 3, operands);
+  tn_inst *operands[3] = {tn_make_filled(p->s, shape, 0), p->group_of, parts};
+  tn_inst *scatter = tn_make_inst(p->s, TN_OP_SCATTER, shape, 3, operands);
   scatter->attr.scatter.update_window_dims = (tn_dims){window, from->rank - 1};
-  scatter->attr.scatter.inserted_window_dims = tn_site_dims(p->s, 1, &first);
-  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_site_dims(p->s, 1, &first);
+  scatter->attr.scatter.inserted_window_dims = tn_make_dims(p->s, 1, &first);
+  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_make_dims(p->s, 1, &first);
   scatter->attr.scatter.index_vector_dim = 1;
   scatter->attr.scatter.indices_are_sorted = true;
   tn_comp *add = tn_build_binary_comp(p->s.comp->module, TN_OP_ADD, from->type);
@@ -260,23 +260,23 @@ static tn_inst *expand_contracting(tn_inst *inst, int index) {
   tn_inst *rows = rows_of_blocks(&p), *sides[2];
   int64_t dims[2] = {p.blocks, p.block};
   const tn_shape *both = tn_shape_array(tn_site_arena(s), p.type, 2, dims);
-  tn_inst *end = tn_site_broadcast(s, tn_site_take(s, p.ends, 0, p.group_of), both, 1, (int64_t[]){0});
-  tn_inst *real = tn_site_compare(s, TN_LT, rows, end);
+  tn_inst *end = tn_make_broadcast(s, tn_make_take(s, p.ends, 0, p.group_of), both, (int64_t[]){0});
+  tn_inst *real = tn_make_compare(s, TN_LT, rows, end);
   tn_dot_side cut_dims[2];
   for (int side = 0; side < 2; side++) {
     int64_t dim = roles[side].contracting.at[index];
-    sides[side] = masked(s, tn_site_take(s, inst->operands[side], dim, rows), real, dim);
+    sides[side] = masked(s, tn_make_take(s, inst->operands[side], dim, rows), real, dim);
     cut_dims[side] = cut_roles(s, &roles[side], dim, true, true, true);
   }
-  tn_inst *parts = tn_site_dot(s, sum_type(inst), sides, cut_dims);
-  return tn_site_convert(s, sum_by_group(&p, parts), inst->shape->type);
+  tn_inst *parts = tn_make_dot(s, sum_type(inst), sides, cut_dims);
+  return tn_make_convert(s, sum_by_group(&p, parts), inst->shape->type);
 }
 
 /* ---- the pass ---- */
 
 static tn_inst *expand_batch(tn_inst *inst) {
   const tn_shape *shape = tn_shape_without_layout(inst->parent->module->arena, inst->shape);
-  tn_inst *dot = tn_site_inst(tn_site_of(inst), TN_OP_DOT, shape, 2, inst->operands);
+  tn_inst *dot = tn_make_inst(tn_site_of(inst), TN_OP_DOT, shape, 2, inst->operands);
   dot->attr.dot = inst->attr.dot;
   dot->attr.dot.lhs_ragged = dot->attr.dot.rhs_group = (tn_dims){NULL, 0};
   return dot;
@@ -291,7 +291,7 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
   const tn_dot_side *roles = &inst->attr.dot.side[0];
   if (tn_dims_contain(roles->batch, ragged)) return expand_batch(inst);
   if (!inst->operands[0]->shape->dims[ragged] || !sizes->dims[0] || !tn_shape_elements(inst->shape))
-    return tn_site_filled(tn_site_of(inst), tn_shape_without_layout(inst->parent->module->arena, inst->shape),
+    return tn_make_filled(tn_site_of(inst), tn_shape_without_layout(inst->parent->module->arena, inst->shape),
                           0);
   for (int i = 0; i < roles->contracting.count; i++)
     if (roles->contracting.at[i] == ragged) return expand_contracting(inst, i);

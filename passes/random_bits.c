@@ -7,14 +7,11 @@
  */
 #include "passes/random_bits.h"
 
-static tn_inst *word(const tn_site *site, uint32_t value) {
-  return tn_make_integer(site, TN_U32, (int64_t)value);
-}
+static tn_inst *word(tn_site site, uint32_t value) { return tn_make_integer(site, TN_U32, (int64_t)value); }
 
-static tn_inst * xor
-    (const tn_site *site, tn_inst *a, tn_inst *b) { return tn_make_binary(site, TN_OP_XOR, a, b); }
+static tn_inst * xor (tn_site site, tn_inst *a, tn_inst *b) { return tn_make_binary(site, TN_OP_XOR, a, b); }
 
-    void tn_make_philox(const tn_site *site, tn_inst *x[4], tn_inst *const key[2]) {
+    void tn_make_philox(tn_site site, tn_inst *x[4], tn_inst *const key[2]) {
   const tn_shape *shape = x[0]->shape;
   tn_inst *multiplier[2] = {tn_make_spread(site, word(site, 0xD2511F53u), shape),
                             tn_make_spread(site, word(site, 0xCD9E8D57u), shape)};
@@ -33,13 +30,13 @@ static tn_inst * xor
   }
 }
 
-static tn_inst *rotated(const tn_site *site, tn_inst *x, int by) {
+static tn_inst *rotated(tn_site site, tn_inst *x, int by) {
   tn_inst *left = tn_make_by_scalar(site, TN_OP_SHIFT_LEFT, x, word(site, (uint32_t)by));
   tn_inst *right = tn_make_by_scalar(site, TN_OP_SHIFT_RIGHT_LOGICAL, x, word(site, (uint32_t)(32 - by)));
   return tn_make_binary(site, TN_OP_OR, left, right);
 }
 
-void tn_make_three_fry(const tn_site *site, tn_inst *x[2], tn_inst *const key[2]) {
+void tn_make_three_fry(tn_site site, tn_inst *x[2], tn_inst *const key[2]) {
   static const int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
   tn_inst *k[3] = {key[0], key[1], xor(site, xor(site, word(site, 0x1BD11BDAu), key[0]), key[1])};
   for (int i = 0; i < 2; i++) x[i] = tn_make_by_scalar(site, TN_OP_ADD, x[i], k[i]);
@@ -55,13 +52,13 @@ void tn_make_three_fry(const tn_site *site, tn_inst *x[2], tn_inst *const key[2]
   }
 }
 
-void tn_make_halves(const tn_site *site, tn_inst *wide, tn_inst *halves[2]) {
+void tn_make_halves(tn_site site, tn_inst *wide, tn_inst *halves[2]) {
   tn_inst *bits = tn_make_integer(site, TN_U64, 32);
   halves[0] = tn_make_convert(site, wide, TN_U32);
   halves[1] = tn_make_convert(site, tn_make_by_scalar(site, TN_OP_SHIFT_RIGHT_LOGICAL, wide, bits), TN_U32);
 }
 
-tn_inst *tn_make_joined(const tn_site *site, tn_inst *low, tn_inst *high) {
+tn_inst *tn_make_joined(tn_site site, tn_inst *low, tn_inst *high) {
   tn_inst *bits = tn_make_integer(site, TN_U64, 32);
   tn_inst *above = tn_make_by_scalar(site, TN_OP_SHIFT_LEFT, tn_make_convert(site, high, TN_U64), bits);
   return tn_make_binary(site, TN_OP_OR, above, tn_make_convert(site, low, TN_U64));

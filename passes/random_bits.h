@@ -9,14 +9,14 @@
 
 /* x: four u32 arrays of one shape, the counters; they become the random words.
  * key: two u32 scalars.                                                        */
-void tn_make_philox(const tn_site *site, tn_inst *x[4], tn_inst *const key[2]);
+void tn_make_philox(tn_site site, tn_inst *x[4], tn_inst *const key[2]);
 
 /* x: two u32 arrays of one shape, the halves of the counters; they become the random words. */
-void tn_make_three_fry(const tn_site *site, tn_inst *x[2], tn_inst *const key[2]);
+void tn_make_three_fry(tn_site site, tn_inst *x[2], tn_inst *const key[2]);
 
 /* The low and the high half of u64s. */
-void tn_make_halves(const tn_site *site, tn_inst *wide, tn_inst *halves[2]);
+void tn_make_halves(tn_site site, tn_inst *wide, tn_inst *halves[2]);
 /* high << 32 | low, of u32s. */
-tn_inst *tn_make_joined(const tn_site *site, tn_inst *low, tn_inst *high);
+tn_inst *tn_make_joined(tn_site site, tn_inst *low, tn_inst *high);
 
 #endif

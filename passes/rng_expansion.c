@@ -22,40 +22,40 @@
 /* ---- rng-bit-generator ---- */
 
 /* Word i of the state, a scalar. */
-static tn_inst *state_word(const tn_site *site, tn_inst *state, int i) {
+static tn_inst *state_word(tn_site site, tn_inst *state, int i) {
   return tn_make_reshape(site, tn_make_slice(site, state, 0, i, i + 1, 1), 0, NULL);
 }
 
 /* A state of scalars. */
-static tn_inst *new_state(const tn_site *site, int count, tn_inst *const *words) {
+static tn_inst *new_state(tn_site site, int count, tn_inst *const *words) {
   return tn_make_stack(site, 0, count, words);
 }
 
 /* start + 0, 1, 2, … along all of `shape`, row-major. */
-static tn_inst *counters(const tn_site *site, tn_inst *start, const tn_shape *shape) {
+static tn_inst *counters(tn_site site, tn_inst *start, const tn_shape *shape) {
   if (shape->rank == 0) return start;
   int64_t count = tn_shape_elements(shape);
-  const tn_shape *flat = tn_shape_array(site->comp->module->arena, TN_U64, 1, &count);
+  const tn_shape *flat = tn_shape_array(site.comp->module->arena, TN_U64, 1, &count);
   tn_inst *sum = tn_make_by_scalar(site, TN_OP_ADD, tn_make_iota(site, flat, 0), start);
   return tn_make_reshape_to(site, sum, shape);
 }
 
-static tn_inst *one_if_less(const tn_site *site, tn_inst *a, tn_inst *b) {
+static tn_inst *one_if_less(tn_site site, tn_inst *a, tn_inst *b) {
   return tn_make_convert(site, tn_make_compare(site, TN_LT, a, b), TN_U64);
 }
 
-static tn_inst *plus(const tn_site *site, tn_inst *word, int64_t number) {
+static tn_inst *plus(tn_site site, tn_inst *word, int64_t number) {
   return tn_make_binary(site, TN_OP_ADD, word, tn_make_integer(site, TN_U64, number));
 }
 
 /* The first `count` of a row of integers, as integers of `shape`. */
-static tn_inst *first_of(const tn_site *site, tn_inst *row, int64_t count, const tn_shape *shape) {
+static tn_inst *first_of(tn_site site, tn_inst *row, int64_t count, const tn_shape *shape) {
   tn_inst *bits = tn_make_slice(site, row, 0, 0, count, 1);
   return tn_make_reshape_to(site, tn_make_convert(site, bits, shape->type), shape);
 }
 
-static tn_inst *expand_philox(const tn_site *site, tn_inst *state, const tn_shape *shape, tn_inst **next) {
-  tn_arena *arena = site->comp->module->arena;
+static tn_inst *expand_philox(tn_site site, tn_inst *state, const tn_shape *shape, tn_inst **next) {
+  tn_arena *arena = site.comp->module->arena;
   bool wide = tn_type_bits(shape->type) == 64, high_word = state->shape->dims[0] > 2;
   int64_t count = tn_shape_elements(shape), each = wide ? 2 : 4, calls = (count + each - 1) / each;
   tn_inst *words[3] = {state_word(site, state, 0), state_word(site, state, 1)};
@@ -90,7 +90,7 @@ static int split_dim(const tn_shape *shape) {
 }
 
 /* u32[outer, half, inner] twice, side by side along the dim that was halved. */
-static tn_inst *join_halves(const tn_site *site, tn_inst *const x[2], const int64_t dims[3]) {
+static tn_inst *join_halves(tn_site site, tn_inst *const x[2], const int64_t dims[3]) {
   if (dims[2] == 1) { /* two words are one wide one */
     tn_inst *bits = tn_make_bitcast(site, tn_make_joined(site, x[0], x[1]), TN_U32);
     return tn_make_reshape(site, bits, 3, (int64_t[]){dims[0], 2 * dims[1], 1});
@@ -98,8 +98,8 @@ static tn_inst *join_halves(const tn_site *site, tn_inst *const x[2], const int6
   return tn_make_reshape(site, tn_make_stack(site, 2, 2, x), 3, (int64_t[]){dims[0], 2 * dims[1], dims[2]});
 }
 
-static tn_inst *expand_three_fry(const tn_site *site, tn_inst *state, const tn_shape *shape, tn_inst **next) {
-  tn_arena *arena = site->comp->module->arena;
+static tn_inst *expand_three_fry(tn_site site, tn_inst *state, const tn_shape *shape, tn_inst **next) {
+  tn_arena *arena = site.comp->module->arena;
   bool wide = tn_type_bits(shape->type) == 64;
   int64_t count = tn_shape_elements(shape), size = 1, dims[3] = {1, 1, 1};
   int split = shape->rank ? split_dim(shape) : 0;
@@ -122,7 +122,7 @@ static tn_inst *expand_three_fry(const tn_site *site, tn_inst *state, const tn_s
   return tn_make_reshape_to(site, tn_make_convert(site, bits, shape->type), shape);
 }
 
-static tn_inst *no_elements(const tn_site *site, const tn_shape *shape) {
+static tn_inst *no_elements(tn_site site, const tn_shape *shape) {
   return tn_make_spread(site, tn_make_integer(site, shape->type, 0), shape);
 }
 
@@ -134,17 +134,17 @@ static tn_inst *expand_bits(tn_pass_context *context, tn_inst *inst) {
   tn_inst *state = inst->operands[0], *parts[2] = {state};
   bool three_fry = inst->attr.rng_bit_generator.algorithm == TN_RNG_THREE_FRY;
   if (tn_shape_elements(shape) == 0)
-    parts[1] = no_elements(&site, shape);
+    parts[1] = no_elements(site, shape);
   else
-    parts[1] = (three_fry ? expand_three_fry : expand_philox)(&site, state, shape, &parts[0]);
-  return tn_make_tuple(&site, 2, parts);
+    parts[1] = (three_fry ? expand_three_fry : expand_philox)(site, state, shape, &parts[0]);
+  return tn_make_tuple(site, 2, parts);
 }
 
 /* ---- rng ---- */
 
 /* Words of Philox for each element, keyed by the instruction. */
-static void element_words(const tn_site *site, const tn_inst *inst, const tn_shape *shape, tn_inst *x[4]) {
-  tn_arena *arena = site->comp->module->arena;
+static void element_words(tn_site site, const tn_inst *inst, const tn_shape *shape, tn_inst *x[4]) {
+  tn_arena *arena = site.comp->module->arena;
   const tn_shape *wide = tn_shape_with_type(arena, tn_shape_without_layout(arena, shape), TN_U64);
   tn_inst *zero = tn_make_integer(site, TN_U32, 0);
   tn_inst *key[2] = {tn_make_integer(site, TN_U32, inst->id), zero};
@@ -154,15 +154,15 @@ static void element_words(const tn_site *site, const tn_inst *inst, const tn_sha
 }
 
 /* 53 bits as a number of 0 <= u < 1. */
-static tn_inst *fraction(const tn_site *site, tn_inst *high, tn_inst *low) {
+static tn_inst *fraction(tn_site site, tn_inst *high, tn_inst *low) {
   tn_inst *bits = tn_make_by_scalar(site, TN_OP_SHIFT_RIGHT_LOGICAL, tn_make_joined(site, low, high),
                                     tn_make_integer(site, TN_U64, 11));
   return tn_make_by_scalar(site, TN_OP_MULTIPLY, tn_make_convert(site, bits, TN_F64),
-                           tn_make_float(site, TN_F64, 0x1p-53));
+                           tn_make_scalar(site, TN_F64, 0x1p-53));
 }
 
 /* a + u (b - a); rounding may not reach the open end. */
-static tn_inst *uniform(const tn_site *site, tn_inst *const x[4], tn_inst *a, tn_inst *b, tn_type type) {
+static tn_inst *uniform(tn_site site, tn_inst *const x[4], tn_inst *a, tn_inst *b, tn_type type) {
   tn_inst *u = fraction(site, x[0], x[1]);
   tn_inst *span = tn_make_by_scalar(site, TN_OP_MULTIPLY, u, tn_make_binary(site, TN_OP_SUBTRACT, b, a));
   tn_inst *low = tn_make_spread(site, a, u->shape), *high = tn_make_spread(site, b, u->shape);
@@ -172,11 +172,11 @@ static tn_inst *uniform(const tn_site *site, tn_inst *const x[4], tn_inst *a, tn
 }
 
 /* a + b sqrt(-2 log(1 - u)) cos(2 pi v): Box and Muller. */
-static tn_inst *normal(const tn_site *site, tn_inst *const x[4], tn_inst *a, tn_inst *b, tn_type type) {
+static tn_inst *normal(tn_site site, tn_inst *const x[4], tn_inst *a, tn_inst *b, tn_type type) {
   tn_inst *u = fraction(site, x[0], x[1]), *v = fraction(site, x[2], x[3]);
   tn_inst *log = tn_make_unary(site, TN_OP_LOG_PLUS_ONE, tn_make_unary(site, TN_OP_NEGATE, u));
-  tn_inst *square = tn_make_by_scalar(site, TN_OP_MULTIPLY, log, tn_make_float(site, TN_F64, -2));
-  tn_inst *turn = tn_make_float(site, TN_F64, 6.283185307179586);
+  tn_inst *square = tn_make_by_scalar(site, TN_OP_MULTIPLY, log, tn_make_scalar(site, TN_F64, -2));
+  tn_inst *turn = tn_make_scalar(site, TN_F64, 6.283185307179586);
   tn_inst *cosine = tn_make_unary(site, TN_OP_COSINE, tn_make_by_scalar(site, TN_OP_MULTIPLY, v, turn));
   tn_inst *radius = tn_make_by_scalar(site, TN_OP_MULTIPLY, tn_make_unary(site, TN_OP_SQRT, square), b);
   tn_inst *number =
@@ -184,7 +184,7 @@ static tn_inst *normal(const tn_site *site, tn_inst *const x[4], tn_inst *a, tn_
   return tn_make_convert(site, number, type);
 }
 
-static tn_inst *numbers(const tn_site *site, tn_inst *inst, tn_inst *const x[4]) {
+static tn_inst *numbers(tn_site site, tn_inst *inst, tn_inst *const x[4]) {
   tn_inst *a = tn_make_convert(site, inst->operands[0], TN_F64);
   tn_inst *b = tn_make_convert(site, inst->operands[1], TN_F64);
   bool is_normal = inst->attr.rng.distribution == TN_RNG_NORMAL;
@@ -192,7 +192,7 @@ static tn_inst *numbers(const tn_site *site, tn_inst *inst, tn_inst *const x[4])
 }
 
 /* a + bits % (b - a), in 64 bits; a where that is empty. */
-static tn_inst *integers(const tn_site *site, tn_inst *inst, tn_inst *const x[4]) {
+static tn_inst *integers(tn_site site, tn_inst *inst, tn_inst *const x[4]) {
   tn_inst *a = tn_make_convert(site, inst->operands[0], TN_U64);
   tn_inst *b = tn_make_convert(site, inst->operands[1], TN_U64);
   tn_inst *bits = tn_make_joined(site, x[0], x[1]), *range = tn_make_binary(site, TN_OP_SUBTRACT, b, a);
@@ -207,8 +207,8 @@ static tn_inst *expand_rng(tn_pass_context *context, tn_inst *inst) {
   if (tn_shape_is_dynamic(inst->shape) || !tn_pass_spend(context)) return NULL;
   tn_site site = tn_site_of(inst);
   tn_inst *x[4];
-  element_words(&site, inst, inst->shape, x);
-  return tn_type_is_float(inst->shape->type) ? numbers(&site, inst, x) : integers(&site, inst, x);
+  element_words(site, inst, inst->shape, x);
+  return tn_type_is_float(inst->shape->type) ? numbers(site, inst, x) : integers(site, inst, x);
 }
 
 bool tn_pass_rng_expansion(tn_module *module, tn_pass_context *context) {

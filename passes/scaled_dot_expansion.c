@@ -13,13 +13,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/site.h"
+#include "passes/make.h"
 
 /* scale[i/block…] in the dims of `shape`. */
 static tn_inst *spread(tn_site s, tn_inst *scale, const tn_shape *shape) {
   tn_arena *arena = tn_site_arena(s);
   const tn_shape *full = tn_shape_array(arena, scale->shape->type, shape->rank, shape->dims);
-  if (scale->shape->rank == 0) return tn_site_broadcast(s, scale, full, 0, NULL);
+  if (scale->shape->rank == 0) return tn_make_broadcast(s, scale, full, NULL);
   if (tn_shape_same_dims(scale->shape, shape)) return scale;
   int rank = 0;
   int64_t *dims = TN_NEW_ARRAY(arena, int64_t, 2 * shape->rank),
@@ -31,16 +31,16 @@ static tn_inst *spread(tn_site s, tn_inst *scale, const tn_shape *shape) {
     if (count != shape->dims[d]) dims[rank++] = shape->dims[d] / count;
   }
   const tn_shape *blocks = tn_shape_array(arena, scale->shape->type, rank, dims);
-  tn_inst *repeated = tn_site_broadcast(s, scale, blocks, scale->shape->rank, kept);
-  return tn_site_reshape(s, repeated, shape->rank, shape->dims);
+  tn_inst *repeated = tn_make_broadcast(s, scale, blocks, kept);
+  return tn_make_reshape(s, repeated, shape->rank, shape->dims);
 }
 
 static tn_inst *scaled(tn_site s, tn_inst *operand, tn_inst *scale, tn_type sum) {
   bool wide = operand->shape->type == TN_F64 || scale->shape->type == TN_F64;
   tn_type product = wide ? TN_F64 : TN_F32, rounded = operand->shape->type == TN_F64 ? TN_F64 : TN_F32;
-  tn_inst *factor = spread(s, tn_site_convert(s, scale, product), operand->shape);
-  tn_inst *value = tn_site_binary(s, TN_OP_MULTIPLY, tn_site_convert(s, operand, product), factor);
-  return tn_site_convert(s, tn_site_convert(s, value, rounded), sum);
+  tn_inst *factor = spread(s, tn_make_convert(s, scale, product), operand->shape);
+  tn_inst *value = tn_make_binary(s, TN_OP_MULTIPLY, tn_make_convert(s, operand, product), factor);
+  return tn_make_convert(s, tn_make_convert(s, value, rounded), sum);
 }
 
 static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
@@ -56,9 +56,9 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
   tn_inst *sides[2] = {scaled(s, inst->operands[0], inst->operands[2], sum),
                        scaled(s, inst->operands[1], inst->operands[3], sum)};
   const tn_shape *plain = tn_shape_without_layout(tn_site_arena(s), inst->shape);
-  tn_inst *dot = tn_site_inst(s, TN_OP_DOT, tn_shape_with_type(tn_site_arena(s), plain, sum), 2, sides);
+  tn_inst *dot = tn_make_inst(s, TN_OP_DOT, tn_shape_with_type(tn_site_arena(s), plain, sum), 2, sides);
   dot->attr.dot = inst->attr.dot;
-  return tn_site_convert(s, dot, type);
+  return tn_make_convert(s, dot, type);
 }
 
 bool tn_pass_scaled_dot_expansion(tn_module *module, tn_pass_context *context) {

@@ -16,7 +16,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/site.h"
+#include "passes/make.h"
 
 /* The state's elements: the counter, outputs, carries, inputs. */
 typedef struct {
@@ -62,21 +62,21 @@ static tn_inst *at_position(tn_site s, const scan_plan *p, tn_op op, const tn_sh
   int rank = operands[0]->shape->rank;
   tn_inst **all = TN_NEW_ARRAY(tn_site_arena(s), tn_inst *, count + rank);
   for (int i = 0; i < count; i++) all[i] = operands[i];
-  for (int d = 0; d < rank; d++) all[count + d] = d == p->dim ? at : tn_site_scalar(s, at->shape->type, 0);
-  return tn_site_inst(s, op, shape, count + rank, all);
+  for (int d = 0; d < rank; d++) all[count + d] = d == p->dim ? at : tn_make_scalar(s, at->shape->type, 0);
+  return tn_make_inst(s, op, shape, count + rank, all);
 }
 
 static tn_inst *take_position(tn_site s, const scan_plan *p, tn_inst *input, const tn_shape *part,
                               tn_inst *at) {
   const tn_shape *row = thin(s, p, input->shape);
   tn_inst *slice = at_position(s, p, TN_OP_DYNAMIC_SLICE, row, 1, &input, at);
-  slice->attr.dynamic_slice.sizes = tn_site_dims(s, row->rank, row->dims);
-  return tn_site_reshape(s, slice, part->rank, part->dims);
+  slice->attr.dynamic_slice.sizes = tn_make_dims(s, row->rank, row->dims);
+  return tn_make_reshape(s, slice, part->rank, part->dims);
 }
 
 static tn_inst *put_position(tn_site s, const scan_plan *p, tn_inst *output, tn_inst *part, tn_inst *at) {
   const tn_shape *row = thin(s, p, output->shape);
-  tn_inst *operands[2] = {output, tn_site_reshape(s, part, row->rank, row->dims)};
+  tn_inst *operands[2] = {output, tn_make_reshape(s, part, row->rank, row->dims)};
   return at_position(s, p, TN_OP_DYNAMIC_UPDATE_SLICE, output->shape, 2, operands, at);
 }
 
@@ -84,7 +84,7 @@ static tn_comp *make_test(tn_inst *scan, const scan_plan *p) {
   tn_comp *comp = tn_comp_create(scan->parent->module, "scan_test");
   tn_site s = {comp, NULL, scan};
   tn_inst *i = element(s, tn_build_parameter(comp, 0, p->state, "state"), 0);
-  comp->root = tn_site_compare(s, TN_LT, i, tn_site_scalar(s, i->shape->type, (double)p->count));
+  comp->root = tn_make_compare(s, TN_LT, i, tn_make_scalar(s, i->shape->type, (double)p->count));
   return comp;
 }
 
@@ -97,14 +97,14 @@ static tn_comp *make_body(tn_inst *scan, const scan_plan *p) {
   tn_inst **next = TN_NEW_ARRAY(tn_site_arena(s), tn_inst *, 1 + results + p->inputs);
   tn_inst **arguments = TN_NEW_ARRAY(tn_site_arena(s), tn_inst *, scan->n_operands);
   if (scan->attr.scan.is_reverse)
-    at = tn_site_binary(s, TN_OP_SUBTRACT, tn_site_scalar(s, type, (double)(p->count - 1)), i);
+    at = tn_make_binary(s, TN_OP_SUBTRACT, tn_make_scalar(s, type, (double)(p->count - 1)), i);
   for (int k = 0; k < p->inputs; k++)
     arguments[k] =
         take_position(s, p, element(s, state, 1 + results + k), apply->parameters.at[k]->shape, at);
   for (int k = 0; k < p->carries; k++) arguments[p->inputs + k] = element(s, state, 1 + p->outputs + k);
-  tn_inst *made = tn_site_inst(s, TN_OP_CALL, apply->root->shape, scan->n_operands, arguments);
+  tn_inst *made = tn_make_inst(s, TN_OP_CALL, apply->root->shape, scan->n_operands, arguments);
   tn_inst_set_called(made, 1, &apply);
-  next[n++] = tn_site_binary(s, TN_OP_ADD, i, tn_site_scalar(s, type, 1));
+  next[n++] = tn_make_binary(s, TN_OP_ADD, i, tn_make_scalar(s, type, 1));
   for (int k = 0; k < p->outputs; k++)
     next[n++] = put_position(s, p, element(s, state, 1 + k), element(s, made, k), at);
   for (int k = 0; k < p->carries; k++) next[n++] = element(s, made, p->outputs + k);
@@ -122,14 +122,14 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *scan) {
   scan_plan p = plan_of(scan);
   int results = p.outputs + p.carries, n = 0;
   tn_inst **parts = TN_NEW_ARRAY(tn_site_arena(s), tn_inst *, 1 + results + p.inputs);
-  parts[n++] = tn_site_scalar(s, p.state->elements[0]->type, 0);
-  for (int i = 0; i < p.outputs; i++) parts[n++] = tn_site_filled(s, p.state->elements[1 + i], 0);
+  parts[n++] = tn_make_scalar(s, p.state->elements[0]->type, 0);
+  for (int i = 0; i < p.outputs; i++) parts[n++] = tn_make_filled(s, p.state->elements[1 + i], 0);
   for (int i = 0; i < p.carries; i++) parts[n++] = scan->operands[p.inputs + i];
   if (p.count == 0) return tn_build_tuple(s.comp, s.before, results, parts + 1);
   for (int i = 0; i < p.inputs; i++) parts[n++] = scan->operands[i];
   tn_comp *called[2] = {make_test(scan, &p), make_body(scan, &p)};
   tn_inst *initial = tn_build_tuple(s.comp, s.before, n, parts);
-  tn_inst *loop = tn_site_inst(s, TN_OP_WHILE, p.state, 1, &initial);
+  tn_inst *loop = tn_make_inst(s, TN_OP_WHILE, p.state, 1, &initial);
   tn_inst_set_called(loop, 2, called);
   for (int i = 0; i < results; i++) parts[i] = element(s, loop, 1 + i);
   return tn_build_tuple(s.comp, s.before, results, parts);

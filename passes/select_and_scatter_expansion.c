@@ -18,7 +18,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/site.h"
+#include "passes/make.h"
 
 enum { TAPS = 32 };
 
@@ -53,11 +53,11 @@ static tn_comp *choice(const selection *w) {
   for (int i = 0; i < 4; i++) p[i] = tn_build_parameter(comp, i, i % 2 ? index : value, names[i]);
   tn_site s = {comp, NULL, w->inst};
   tn_inst *none = scalar_of(s, w->place_type, -1);
-  tn_inst *stays = tn_site_inst(s, TN_OP_CALL, pred, 2, (tn_inst *[]){p[0], p[2]});
+  tn_inst *stays = tn_make_inst(s, TN_OP_CALL, pred, 2, (tn_inst *[]){p[0], p[2]});
   tn_inst_set_called(stays, 1, &w->inst->called[0]);
-  tn_inst *is_one = tn_site_compare(s, TN_NE, p[1], none), *skips = tn_site_compare(s, TN_EQ, p[3], none);
-  tn_inst *keeps = tn_site_binary(s, TN_OP_OR, skips, tn_site_binary(s, TN_OP_AND, is_one, stays));
-  tn_inst *results[2] = {tn_site_select(s, keeps, p[0], p[2]), tn_site_select(s, keeps, p[1], p[3])};
+  tn_inst *is_one = tn_make_compare(s, TN_NE, p[1], none), *skips = tn_make_compare(s, TN_EQ, p[3], none);
+  tn_inst *keeps = tn_make_binary(s, TN_OP_OR, skips, tn_make_binary(s, TN_OP_AND, is_one, stays));
+  tn_inst *results[2] = {tn_make_select(s, keeps, p[0], p[2]), tn_make_select(s, keeps, p[1], p[3])};
   comp->root = tn_build_tuple(comp, NULL, 2, results);
   return comp;
 }
@@ -65,13 +65,13 @@ static tn_comp *choice(const selection *w) {
 static void find_places(selection *w) {
   tn_arena *arena = tn_site_arena(w->s);
   const tn_shape *line = tn_shape_array(arena, w->place_type, 1, &w->elements);
-  w->position = tn_site_reshape(w->s, tn_site_iota(w->s, line, 0), w->full->rank, w->full->dims);
-  tn_inst *operands[4] = {w->inst->operands[0], w->position, tn_site_scalar(w->s, w->type, 0),
+  w->position = tn_make_reshape(w->s, tn_make_iota(w->s, line, 0), w->full->rank, w->full->dims);
+  tn_inst *operands[4] = {w->inst->operands[0], w->position, tn_make_scalar(w->s, w->type, 0),
                           scalar_of(w->s, w->place_type, -1)};
   const tn_shape *source = w->inst->operands[1]->shape;
   w->places = tn_shape_array(arena, w->place_type, source->rank, source->dims);
   const tn_shape *parts[2] = {tn_shape_array(arena, w->type, source->rank, source->dims), w->places};
-  tn_inst *both = tn_site_inst(w->s, TN_OP_REDUCE_WINDOW, tn_shape_tuple(arena, 2, parts), 4, operands);
+  tn_inst *both = tn_make_inst(w->s, TN_OP_REDUCE_WINDOW, tn_shape_tuple(arena, 2, parts), 4, operands);
   both->attr.window.window = w->inst->attr.window.window;
   tn_comp *comp = choice(w);
   tn_inst_set_called(both, 1, &comp);
@@ -84,8 +84,8 @@ static tn_inst *joined(const selection *w, tn_inst *old, tn_inst *update) {
   tn_comp *comp = w->inst->called[1];
   tn_op op;
   if (tn_comp_is_binary(comp, &op) && tn_op_is(op, TN_OP_COMMUTES))
-    return tn_site_binary(w->s, op, old, update);
-  tn_inst *map = tn_site_inst(w->s, TN_OP_MAP, old->shape, 2, (tn_inst *[]){old, update});
+    return tn_make_binary(w->s, op, old, update);
+  tn_inst *map = tn_make_inst(w->s, TN_OP_MAP, old->shape, 2, (tn_inst *[]){old, update});
   int64_t *dims = TN_NEW_ARRAY(tn_site_arena(w->s), int64_t, old->shape->rank);
   for (int i = 0; i < old->shape->rank; i++) dims[i] = i;
   map->attr.reduce.dims = (tn_dims){dims, old->shape->rank};
@@ -95,11 +95,11 @@ static tn_inst *joined(const selection *w, tn_inst *old, tn_inst *update) {
 
 static tn_inst *where_selected(const selection *w, tn_inst *place, tn_inst *position, tn_inst *old,
                                tn_inst *update) {
-  return tn_site_select(w->s, tn_site_compare(w->s, TN_EQ, place, position), joined(w, old, update), old);
+  return tn_make_select(w->s, tn_make_compare(w->s, TN_EQ, place, position), joined(w, old, update), old);
 }
 
 static tn_inst *initial(const selection *w, const tn_shape *shape) {
-  return tn_site_broadcast(w->s, w->inst->operands[2], shape, 0, NULL);
+  return tn_make_broadcast(w->s, w->inst->operands[2], shape, NULL);
 }
 
 /* ---- windows side by side ---- */
@@ -124,12 +124,12 @@ static tn_inst *spread(const selection *w, tn_inst *a, const int64_t *covered) {
     if (window_at(w, d)->size > 1) dims[n++] = window_at(w, d)->size;
   }
   const tn_shape *shape = tn_shape_array(arena, a->shape->type, n, dims);
-  return tn_site_reshape(w->s, tn_site_broadcast(w->s, a, shape, rank, kept), rank, covered);
+  return tn_make_reshape(w->s, tn_make_broadcast(w->s, a, shape, kept), rank, covered);
 }
 
 static tn_inst *padded(const selection *w, tn_inst *a, tn_inst *value, const tn_pad_dim *dims) {
   tn_inst *pad =
-      tn_site_inst(w->s, TN_OP_PAD, tn_shape_with_type(tn_site_arena(w->s), w->full, a->shape->type), 2,
+      tn_make_inst(w->s, TN_OP_PAD, tn_shape_with_type(tn_site_arena(w->s), w->full, a->shape->type), 2,
                    (tn_inst *[]){a, value});
   pad->attr.pad.at = dims;
   pad->attr.pad.count = w->full->rank;
@@ -147,7 +147,7 @@ static tn_inst *side_by_side(const selection *w) {
     rest[d].high = w->full->dims[d] - covered[d];
     all = all && !rest[d].high;
   }
-  tn_inst *position = all ? w->position : tn_site_slice(w->s, w->position, start, covered);
+  tn_inst *position = all ? w->position : tn_make_box(w->s, w->position, start, covered);
   tn_inst *old = initial(w, tn_shape_array(arena, w->type, rank, covered));
   tn_inst *y = where_selected(w, spread(w, w->place, covered), position, old,
                               spread(w, w->inst->operands[1], covered));
@@ -200,14 +200,14 @@ static tn_inst *overlapping(const selection *w, int64_t taps) {
 static tn_inst *scattered(const selection *w) {
   int64_t windows = tn_shape_elements(w->places), first = 0;
   const tn_shape *line = tn_shape_array(tn_site_arena(w->s), w->type, 1, &w->elements);
-  tn_inst *operands[3] = {initial(w, line), tn_site_reshape(w->s, w->place, 1, &windows),
-                          tn_site_reshape(w->s, w->inst->operands[1], 1, &windows)};
-  tn_inst *scatter = tn_site_inst(w->s, TN_OP_SCATTER, line, 3, operands);
-  scatter->attr.scatter.inserted_window_dims = tn_site_dims(w->s, 1, &first);
-  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_site_dims(w->s, 1, &first);
+  tn_inst *operands[3] = {initial(w, line), tn_make_reshape(w->s, w->place, 1, &windows),
+                          tn_make_reshape(w->s, w->inst->operands[1], 1, &windows)};
+  tn_inst *scatter = tn_make_inst(w->s, TN_OP_SCATTER, line, 3, operands);
+  scatter->attr.scatter.inserted_window_dims = tn_make_dims(w->s, 1, &first);
+  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_make_dims(w->s, 1, &first);
   scatter->attr.scatter.index_vector_dim = 1;
   tn_inst_set_called(scatter, 1, &w->inst->called[1]);
-  return tn_site_reshape(w->s, scatter, w->full->rank, w->full->dims);
+  return tn_make_reshape(w->s, scatter, w->full->rank, w->full->dims);
 }
 
 static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {

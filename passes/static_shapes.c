@@ -72,7 +72,7 @@ bool tn_was_dynamic(const tn_sizes *s, const tn_inst *inst, int d) {
   return known->shape && known->shape->dynamic && known->shape->dynamic[d];
 }
 
-tn_inst *tn_size_of(const tn_sizes *s, const tn_site *site, const tn_inst *inst, int d) {
+tn_inst *tn_size_of(const tn_sizes *s, tn_site site, const tn_inst *inst, int d) {
   const tn_known *known = tn_known_of(s, inst);
   if (!tn_was_dynamic(s, inst, d)) return tn_make_integer(site, TN_S32, inst->shape->dims[d]);
   int number = 0;
@@ -80,8 +80,7 @@ tn_inst *tn_size_of(const tn_sizes *s, const tn_site *site, const tn_inst *inst,
   return known->sizes[number];
 }
 
-tn_inst *tn_valid(const tn_sizes *s, const tn_site *site, const tn_shape *shape, const tn_inst *like,
-                  tn_dims dims) {
+tn_inst *tn_valid(const tn_sizes *s, tn_site site, const tn_shape *shape, const tn_inst *like, tn_dims dims) {
   tn_arena *arena = s->module->arena;
   const tn_shape *indices = tn_shape_with_type(arena, tn_shape_without_layout(arena, shape), TN_S32);
   tn_inst *valid = NULL;
@@ -95,7 +94,7 @@ tn_inst *tn_valid(const tn_sizes *s, const tn_site *site, const tn_shape *shape,
   return valid;
 }
 
-tn_inst *tn_masked(const tn_sizes *s, const tn_site *site, tn_inst *x, const tn_inst *like, tn_dims dims,
+tn_inst *tn_masked(const tn_sizes *s, tn_site site, tn_inst *x, const tn_inst *like, tn_dims dims,
                    tn_inst *fill) {
   tn_inst *valid = tn_valid(s, site, x->shape, like, dims);
   return valid ? tn_make_select(site, valid, x, tn_make_spread(site, fill, x->shape)) : x;
@@ -112,7 +111,7 @@ static const tn_shape *with_sizes(const tn_sizes *s, const tn_shape *shape) {
 }
 
 /* (value, its sizes) */
-static tn_inst *packed(const tn_sizes *s, const tn_site *site, tn_inst *value) {
+static tn_inst *packed(const tn_sizes *s, tn_site site, tn_inst *value) {
   const tn_known *known = tn_known_of(s, value);
   if (!known->shape) return value;
   int count = tn_dynamic_dims(known->shape);
@@ -125,9 +124,9 @@ static tn_inst *packed(const tn_sizes *s, const tn_site *site, tn_inst *value) {
 /* The value of shape `shape` in what is packed so; all but the parts themselves use it. */
 static tn_inst *unpack(tn_sizes *s, tn_inst *pack, const tn_shape *shape) {
   int count = tn_dynamic_dims(shape);
-  tn_site site = {pack->parent, pack->next};
-  tn_inst *value = tn_make_element(&site, pack, 0), **sizes = TN_NEW_ARRAY(s->scratch, tn_inst *, count);
-  for (int i = 0; i < count; i++) sizes[i] = tn_make_element(&site, pack, i + 1);
+  tn_site site = {pack->parent, pack->next, pack};
+  tn_inst *value = tn_make_element(site, pack, 0), **sizes = TN_NEW_ARRAY(s->scratch, tn_inst *, count);
+  for (int i = 0; i < count; i++) sizes[i] = tn_make_element(site, pack, i + 1);
   tn_know(s, value, shape, sizes);
   return value;
 }
@@ -163,7 +162,7 @@ static void convert_call(tn_sizes *s, tn_inst *inst) {
   bool call = inst->op == TN_OP_CALL;
   for (int i = 0; i < inst->n_operands; i++) {
     tn_inst *operand = inst->operands[i];
-    TN_PUSH(s->scratch, &operands, call ? operand : packed(s, &site, operand));
+    TN_PUSH(s->scratch, &operands, call ? operand : packed(s, site, operand));
   }
   for (int i = 0; call && i < inst->n_operands; i++) {
     const tn_known *known = tn_known_of(s, inst->operands[i]);
@@ -242,8 +241,8 @@ static void convert_comp(tn_sizes *s, tn_comp *comp) {
     if (tn_shape_is_dynamic(comp->parameters.at[i]->shape)) convert_parameter(s, comp->parameters.at[i]);
   TN_FOR_EACH_IN_COMP(comp, inst) convert(s, inst);
   if (comp == comp->module->entry || !tn_known_of(s, comp->root)->shape) return;
-  tn_site site = {comp, NULL};
-  comp->root = packed(s, &site, comp->root);
+  tn_site site = {comp, NULL, NULL};
+  comp->root = packed(s, site, comp->root);
 }
 
 /* ---- whether it can be done ---- */
