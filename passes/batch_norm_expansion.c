@@ -16,12 +16,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/rewrite.h"
+#include "passes/make.h"
 
-/* Where the new instructions go and what they are about. */
 typedef struct {
-  tn_comp *comp;
-  tn_inst *before;          /* the batch-norm */
+  tn_site site;
+  tn_inst *inst;
   const tn_shape *full;     /* x, in the type of the computation */
   const tn_shape *features; /* [C] */
   tn_type type, result_type;
@@ -32,8 +31,8 @@ typedef struct {
 static norm describe(tn_inst *inst) {
   tn_arena *arena = inst->parent->module->arena;
   const tn_shape *x = tn_shape_without_layout(arena, inst->operands[0]->shape);
-  norm n = {.comp = inst->parent,
-            .before = inst,
+  norm n = {.site = tn_site_of(inst),
+            .inst = inst,
             .result_type = x->type,
             .feature = inst->attr.batch_norm.feature_index};
   n.type = x->type == TN_F64 ? TN_F64 : TN_F32;
@@ -45,45 +44,30 @@ static norm describe(tn_inst *inst) {
   return n;
 }
 
-static tn_inst *made(const norm *n, tn_inst *inst) {
-  inst->location = n->before->location;
-  inst->notes = n->before->notes;
-  return inst;
-}
-
 static tn_inst *operand(const norm *n, int number) {
-  tn_inst *value = n->before->operands[number];
-  return value->shape->type == n->type ? value
-                                       : made(n, tn_build_convert(n->comp, n->before, value, n->type));
+  return tn_make_convert(n->site, n->inst->operands[number], n->type);
 }
 
 static tn_inst *binary(const norm *n, tn_op op, tn_inst *lhs, tn_inst *rhs) {
-  return made(n, tn_build_binary(n->comp, n->before, op, lhs, rhs));
-}
-
-static tn_inst *scalar(const norm *n, double value) {
-  return made(n, tn_build_constant(n->comp, n->before,
-                                   tn_literal_scalar_float(n->comp->module->arena, n->type, value)));
+  return tn_make_binary(n->site, op, lhs, rhs);
 }
 
 static tn_inst *filled(const norm *n, const tn_shape *shape, double value) {
-  return made(n, tn_build_broadcast(n->comp, n->before, scalar(n, value), shape, (tn_dims){NULL, 0}));
+  return tn_make_filled(n->site, shape, value);
 }
 
 /* [C] along the feature dim of x. */
 static tn_inst *spread(const norm *n, tn_inst *by_feature) {
-  return made(n, tn_build_broadcast(n->comp, n->before, by_feature, n->full, (tn_dims){&n->feature, 1}));
+  return tn_make_broadcast(n->site, by_feature, n->full, &n->feature);
 }
 
 /* The sum over all dims but the feature's. */
 static tn_inst *sum(const norm *n, tn_inst *value) {
-  tn_arena *arena = n->comp->module->arena;
-  int64_t *dims = TN_NEW_ARRAY(arena, int64_t, n->full->rank);
+  int64_t *dims = TN_NEW_ARRAY(tn_site_arena(n->site), int64_t, n->full->rank);
   int count = 0;
   for (int d = 0; d < n->full->rank; d++)
     if (d != n->feature) dims[count++] = d;
-  tn_comp *add = tn_build_binary_comp(n->comp->module, TN_OP_ADD, n->type);
-  return made(n, tn_build_reduce(n->comp, n->before, value, scalar(n, 0), (tn_dims){dims, count}, add));
+  return tn_make_sum(n->site, value, (tn_dims){dims, count});
 }
 
 static tn_inst *mean_of(const norm *n, tn_inst *total) {
@@ -91,14 +75,13 @@ static tn_inst *mean_of(const norm *n, tn_inst *total) {
 }
 
 static tn_inst *inverse_deviation(const norm *n, tn_inst *variance) {
-  double epsilon = (float)n->before->attr.batch_norm.epsilon;
+  double epsilon = (float)n->inst->attr.batch_norm.epsilon;
   tn_inst *shifted = binary(n, TN_OP_ADD, variance, filled(n, n->features, epsilon));
-  return made(n, tn_build_unary(n->comp, n->before, TN_OP_RSQRT, shifted));
+  return tn_make_unary(n->site, TN_OP_RSQRT, shifted);
 }
 
 static tn_inst *rounded(const norm *n, tn_inst *value) {
-  if (n->result_type == n->type) return value;
-  return made(n, tn_build_convert(n->comp, n->before, value, n->result_type));
+  return tn_make_convert(n->site, value, n->result_type);
 }
 
 static tn_inst *normalise(const norm *n, tn_inst *centred, tn_inst *variance, tn_inst *scale,
@@ -116,8 +99,7 @@ static tn_inst *expand_inference(tn_pass_context *context, tn_inst *inst) {
 }
 
 static tn_inst *tuple_of(const norm *n, tn_inst *a, tn_inst *b, tn_inst *c) {
-  tn_inst *parts[] = {a, b, c};
-  return made(n, tn_build_tuple(n->comp, n->before, 3, parts));
+  return tn_make_tuple(n->site, 3, (tn_inst *[]){a, b, c});
 }
 
 static tn_inst *expand_training(tn_pass_context *context, tn_inst *inst) {

@@ -255,10 +255,10 @@ tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, in
 
 /* ---- structure ---- */
 
-tn_inst *tn_make_sum(tn_site site, tn_inst *operand, int64_t dim) {
+tn_inst *tn_make_sum(tn_site site, tn_inst *operand, tn_dims dims) {
   tn_comp *add = tn_build_binary_comp(site.comp->module, TN_OP_ADD, operand->shape->type);
   tn_inst *zero = tn_make_scalar(site, operand->shape->type, 0);
-  return made(site, tn_build_reduce(site.comp, site.before, operand, zero, (tn_dims){&dim, 1}, add));
+  return made(site, tn_build_reduce(site.comp, site.before, operand, zero, dims, add));
 }
 
 /* Batch dims, then the left side's others, then the right side's. */

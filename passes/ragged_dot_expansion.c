@@ -71,7 +71,7 @@ static tn_inst *count_ended(const partition *p, tn_inst *ends, tn_inst *at) {
   tn_inst *end = tn_make_broadcast(p->s, ends, pairs, (int64_t[]){1});
   tn_inst *position = tn_make_broadcast(p->s, at, pairs, (int64_t[]){0});
   tn_inst *ended = tn_make_compare(p->s, TN_LE, end, position);
-  return tn_make_sum(p->s, tn_make_convert(p->s, ended, p->type), 1);
+  return tn_make_sum(p->s, tn_make_convert(p->s, ended, p->type), (tn_dims){(int64_t[]){1}, 1});
 }
 
 /* A power of two, about 1/share of an average group: filling up costs 1/(2*share) of the work. */
