@@ -33,8 +33,7 @@ static tn_inst *sized(tn_site site, tn_inst *x, int d, tn_inst *size, bool bound
     any = any || dynamic[i];
   }
   shape->dynamic = any ? dynamic : NULL;
-  tn_inst *set =
-      tn_inst_create(site.comp, site.before, TN_OP_SET_DIMENSION_SIZE, shape, 2, (tn_inst *[]){x, size});
+  tn_inst *set = tn_make_inst(site, TN_OP_SET_DIMENSION_SIZE, shape, 2, (tn_inst *[]){x, size});
   int64_t dim = d;
   set->attr.dimensions.dims = (tn_dims){tn_arena_copy(arena, &dim, sizeof dim), 1};
   return set;
@@ -42,8 +41,7 @@ static tn_inst *sized(tn_site site, tn_inst *x, int d, tn_inst *size, bool bound
 
 static tn_inst *size_of(tn_site site, tn_inst *x, int d) {
   tn_arena *arena = site.comp->module->arena;
-  tn_inst *get =
-      tn_inst_create(site.comp, site.before, TN_OP_GET_DIMENSION_SIZE, tn_shape_scalar(arena, TN_S32), 1, &x);
+  tn_inst *get = tn_make_inst(site, TN_OP_GET_DIMENSION_SIZE, tn_shape_scalar(arena, TN_S32), 1, &x);
   int64_t dim = d;
   get->attr.dimensions.dims = (tn_dims){tn_arena_copy(arena, &dim, sizeof dim), 1};
   return get;

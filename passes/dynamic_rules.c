@@ -119,8 +119,8 @@ static tn_inst *from_start(const work *w, tn_inst *x, int d, tn_inst *start, int
     dims[i] = i == d ? size : x->shape->dims[i];
     operands[i + 1] = i == d ? start : number(w->site, 0);
   }
-  tn_inst *slice = tn_inst_create(w->site.comp, w->site.before, TN_OP_DYNAMIC_SLICE,
-                                  tn_shape_array(arena, x->shape->type, rank, dims), rank + 1, operands);
+  tn_inst *slice = tn_make_inst(w->site, TN_OP_DYNAMIC_SLICE,
+                                tn_shape_array(arena, x->shape->type, rank, dims), rank + 1, operands);
   slice->attr.dynamic_slice.sizes = (tn_dims){dims, rank};
   return slice;
 }
@@ -178,7 +178,7 @@ static tn_inst *make_concatenate(work *w) {
     operands[0] = whole;
     operands[1] = inst->operands[i];
     for (int d = 0; d < w->shape->rank; d++) operands[d + 2] = d == dim ? sum : number(site, 0);
-    whole = tn_inst_create(site.comp, site.before, TN_OP_DYNAMIC_UPDATE_SLICE, whole->shape, count, operands);
+    whole = tn_make_inst(site, TN_OP_DYNAMIC_UPDATE_SLICE, whole->shape, count, operands);
     sum = tn_make_binary(site, TN_OP_ADD, sum, size_in(w, i, dim));
   }
   w->size[dim] = sum;
@@ -232,8 +232,8 @@ static tn_inst *make_dynamic_reshape(work *w) {
     return tn_make_spread(w->site, tn_make_reshape(w->site, x, 0, NULL), shape);
   tn_inst *place = place_in_result(w, tn_shape_with_type(arena, shape, TN_S64));
   tn_inst *flat = tn_make_reshape(w->site, x, 1, &count);
-  tn_inst *gather = tn_inst_create(w->site.comp, w->site.before, TN_OP_GATHER, shape, 2,
-                                   (tn_inst *[]){flat, place_in_operand(w, place)});
+  tn_inst *gather =
+      tn_make_inst(w->site, TN_OP_GATHER, shape, 2, (tn_inst *[]){flat, place_in_operand(w, place)});
   gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, (int64_t[]){0});
   gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
   gather->attr.gather.slice_sizes = tn_rewrite_dims(gather, 1, &one);
@@ -253,7 +253,7 @@ static tn_inst *make_set_size(work *w) {
     if (d != dim) take(w, d, 0, d);
   if (is_dynamic(w, dim)) w->size[dim] = clamped(w->site, w->inst->operands[1], w->shape->dims[dim]);
   const tn_shape *shape = tn_static_shape(w->all->module->arena, w->inst->shape);
-  return tn_inst_create(w->site.comp, w->site.before, TN_OP_COPY, shape, 1, &x);
+  return tn_make_inst(w->site, TN_OP_COPY, shape, 1, &x);
 }
 
 /* ---- reductions ---- */
@@ -315,8 +315,8 @@ static tn_inst *make_flagged_reduce(work *w, int count, const tn_inst *like) {
   operands[2 * count + 1] = tn_make_integer(site, TN_PRED, 1);
   shapes[count] = tn_shape_with_type(arena, first, TN_PRED);
   tn_comp *comp = flagged(w->all->module, inst->called[0], count, inst->operands + count);
-  tn_inst *reduce = tn_inst_create(site.comp, site.before, TN_OP_REDUCE,
-                                   tn_shape_tuple(arena, count + 1, shapes), 2 * count + 2, operands);
+  tn_inst *reduce =
+      tn_make_inst(site, TN_OP_REDUCE, tn_shape_tuple(arena, count + 1, shapes), 2 * count + 2, operands);
   reduce->attr.reduce.dims = inst->attr.reduce.dims;
   tn_inst_set_called(reduce, 1, &comp);
   for (int i = 0; i < count; i++) results[i] = tn_make_element(site, reduce, i);
@@ -452,8 +452,8 @@ static tn_inst *make_sort(work *w) {
   operands[count] = tn_valid(w->all, w->site, like->shape, like, (tn_dims){&inst->attr.sort.dim, 1});
   shapes[count] = operands[count]->shape;
   tn_comp *less = counted_less(w->all->module, inst->called[0], count, inst->operands);
-  tn_inst *sort = tn_inst_create(w->site.comp, w->site.before, TN_OP_SORT,
-                                 tn_shape_tuple(arena, count + 1, shapes), count + 1, operands);
+  tn_inst *sort =
+      tn_make_inst(w->site, TN_OP_SORT, tn_shape_tuple(arena, count + 1, shapes), count + 1, operands);
   sort->attr.sort = inst->attr.sort;
   tn_inst_set_called(sort, 1, &less);
   for (int i = 0; i < count; i++) results[i] = tn_make_element(w->site, sort, i);

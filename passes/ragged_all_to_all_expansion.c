@@ -76,8 +76,8 @@ static tn_inst *rows_at(tn_site site, tn_inst *x, tn_inst *source, const tn_shap
     sizes[d] = d ? shape->dims[d] : 1;
   }
   tn_arena *arena = site.comp->module->arena;
-  tn_inst *gather = tn_inst_create(site.comp, site.before, TN_OP_GATHER,
-                                   tn_shape_without_layout(arena, shape), 2, (tn_inst *[]){x, source});
+  tn_inst *gather =
+      tn_make_inst(site, TN_OP_GATHER, tn_shape_without_layout(arena, shape), 2, (tn_inst *[]){x, source});
   gather->attr.gather.offset_dims = tn_rewrite_dims(gather, shape->rank - 1, dims + 1);
   gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, &zero);
   gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
