@@ -188,7 +188,6 @@ tn_str tn_join_objects(tn_unit *u, const tn_str *objects, int count);
 bool tn_check_names(tn_unit *u); /* of the target's cpu and features */
 
 /* ---- emit_types.c ---- */
-bool tn_type_emits(tn_type type);                       /* has a register form here */
 LLVMTypeRef tn_register_type(tn_unit *u, tn_type type); /* i1; iN from i8; float up to f32; double */
 LLVMTypeRef tn_memory_type(tn_unit *u, tn_type type);
 LLVMTypeRef tn_shaped(LLVMTypeRef element, int lanes);      /* lanes 0: scalar */

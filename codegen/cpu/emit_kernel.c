@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/cpu/emit.h"
+#include "codegen/plan/native.h"
 
 /* ---- groups of points ---- */
 
@@ -329,7 +330,7 @@ static bool check_kernel(tn_unit *u, const tn_kernel *k) {
     return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
   for (int i = 0; i < k->n_buffers; i++) {
     const tn_shape *shape = k->buffers[i].shape;
-    if (!tn_type_emits(shape->type))
+    if (!tn_type_is_native(shape->type))
       return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
                           tn_type_name(shape->type));
     if (shape->layout && shape->layout->element_bits && shape->layout->element_bits < 8)
@@ -337,7 +338,7 @@ static bool check_kernel(tn_unit *u, const tn_kernel *k) {
                           shape->layout->element_bits);
   }
   for (int i = 0; i < k->n_values; i++)
-    if (!tn_type_emits(k->values[i].type))
+    if (!tn_type_is_native(k->values[i].type))
       return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
                           tn_type_name(k->values[i].type));
   for (int i = 0; i < k->n_dims && k->schedule.dims; i++) {

@@ -8,6 +8,7 @@
  */
 #include "base/number.h"
 #include "codegen/cpu/emit.h"
+#include "codegen/plan/native.h"
 
 #include <math.h>
 
@@ -21,7 +22,7 @@ static bool is_signed(tn_type type) { return tn_type_class_of(type) == TN_CLASS_
 static LLVMValueRef refuse(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef model) {
   tn_unit_fail(e->u, TN_UNSUPPORTED, "%s: no native code for %s yet", tn_ops[expr->op.op].name,
                tn_type_name(type));
-  LLVMTypeRef t = tn_register_type(e->u, tn_type_emits(expr->type) ? expr->type : TN_F32);
+  LLVMTypeRef t = tn_register_type(e->u, tn_type_is_native(expr->type) ? expr->type : TN_F32);
   return LLVMGetUndef(tn_with_element(LLVMTypeOf(model), t));
 }
 
@@ -453,8 +454,8 @@ static emit_function *const functions[TN_OP_COUNT] = {
 LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   if (expr->kind == TN_EXPR_FMA) return fma_or_refuse(e, expr, x);
   tn_type type = operand_type(expr);
-  if (!tn_type_emits(type)) return refuse(e, expr, type, x[0]);
-  if (!tn_type_emits(expr->type)) return refuse(e, expr, expr->type, x[0]);
+  if (!tn_type_is_native(type)) return refuse(e, expr, type, x[0]);
+  if (!tn_type_is_native(expr->type)) return refuse(e, expr, expr->type, x[0]);
   emit_function *function = expr->op.part ? NULL : functions[expr->op.op];
   if (!function) function = emit_math;
   return tn_small_wrap(e, expr->type, function(e, expr, x));

@@ -15,18 +15,6 @@
 
 #include <assert.h>
 
-bool tn_type_emits(tn_type type) {
-  switch (tn_type_class_of(type)) {
-  case TN_CLASS_PREDICATE: return true;
-  case TN_CLASS_SIGNED:
-  case TN_CLASS_UNSIGNED:
-  case TN_CLASS_FLOAT: return true;
-  case TN_CLASS_COMPLEX:
-  case TN_CLASS_OTHER: return false;
-  }
-  return false;
-}
-
 static bool is_half(tn_type type) { return type == TN_F16 || type == TN_BF16; }
 
 static bool is_narrow(tn_type type) { return tn_type_is_float(type) && tn_type_bits(type) < 32; }
