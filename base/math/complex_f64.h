@@ -336,6 +336,7 @@ INLINE z64 atanh_c128(vf64 a, vf64 b) {
   re = pick_d(far, (vf64)(0.0), pick_d((x == 1.0) & (y == 0.0), (vf64)(INFINITE_D), re));
   re = pick_d((x == 0.0) & (y != y), (vf64)(0.0), re);
   im = pick_d(far & (y == y), (vf64)(PI_2_D), pick_d(y == 0.0, pick_d(x > 1.0, (vf64)(PI_2_D), x * 0.0), im));
+  im = pick_d(y == y, im, y);
   return (z64){with_sign_d(re, a), with_sign_d(im, b)};
 }
 
