@@ -27,7 +27,7 @@ static tn_inst *set_size(generator *g) {
   return keep(g, inst);
 }
 
-static tn_inst *get_size(generator *g) {
+tn_inst *make_dimension_size(generator *g) {
   node x = pick(g, ANY_CLASS, 1);
   int64_t dim = roll(g->dice, x.inst->shape->rank);
   tn_inst *inst = begin(g, TN_OP_GET_DIMENSION_SIZE, make_shape(g, TN_S32, 0, NULL), 1, &x);
@@ -51,6 +51,6 @@ static tn_inst *dynamic_reshape(generator *g) {
 }
 
 tn_inst *make_dynamic(generator *g) {
-  static const weighted_rule rules[] = {{set_size, 10}, {get_size, 3}, {dynamic_reshape, 3}};
+  static const weighted_rule rules[] = {{set_size, 10}, {make_dimension_size, 3}, {dynamic_reshape, 3}};
   return apply_rule(g, rules, COUNT(rules));
 }

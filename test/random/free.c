@@ -14,14 +14,6 @@ static tn_inst *barrier(generator *g) {
   return keep(g, begin(g, TN_OP_OPT_BARRIER, NULL, 1, &x));
 }
 
-static tn_inst *dimension_size(generator *g) {
-  node x = pick(g, ANY_CLASS, 1);
-  int64_t dim = roll(g->dice, x.inst->shape->rank);
-  tn_inst *inst = begin(g, TN_OP_GET_DIMENSION_SIZE, make_shape(g, TN_S32, 0, NULL), 1, &x);
-  inst->attr.dimensions.dims = make_dims(g, 1, &dim);
-  return keep(g, inst);
-}
-
 /* after-all, and a value that waits for it. */
 static tn_inst *dependency(generator *g) {
   node x = pick(g, ANY_CLASS, 0);
@@ -156,9 +148,9 @@ static tn_inst *identity_call(generator *g) {
 }
 
 tn_inst *make_free(generator *g) {
-  static const weighted_rule rules[] = {{barrier, 4},         {dimension_size, 2}, {dependency, 3},
-                                        {domain, 2},          {copy_start, 3},     {async, 5},
-                                        {one_participant, 4}, {gathering, 3},      {permuting, 3},
-                                        {participant, 2},     {exchanging, 2},     {identity_call, 2}};
+  static const weighted_rule rules[] = {{barrier, 4},         {make_dimension_size, 2}, {dependency, 3},
+                                        {domain, 2},          {copy_start, 3},          {async, 5},
+                                        {one_participant, 4}, {gathering, 3},           {permuting, 3},
+                                        {participant, 2},     {exchanging, 2},          {identity_call, 2}};
   return apply_rule(g, rules, COUNT(rules));
 }

@@ -107,6 +107,7 @@ tn_inst *make_ordered(generator *g); /* sort, topk, scan, select-and-scatter, cu
 tn_inst *make_linear(generator *g);  /* cholesky, triangular-solve, fft, ragged-dot, scaled-dot */
 tn_inst *make_bits(generator *g);    /* bitcasts, random numbers */
 tn_inst *make_dynamic(generator *g); /* sizes at run time */
+tn_inst *make_dimension_size(generator *g);
 tn_inst *make_dot(generator *g);
 tn_inst *make_convolution(generator *g);
 tn_inst *make_reduce(generator *g);

@@ -37,7 +37,7 @@ static void consider(record *best, const reference *r, float x, float y, float r
 static record over_floats(const reference *r, tn_math_call *call, uint64_t stride) {
   record best = {0};
   for (uint64_t bits = 0; bits < 1ull << 32; bits += stride) {
-    float x = float_of((uint32_t)bits), result;
+    float x = tn_float_of((uint32_t)bits), result;
     call(&result, &x, NULL);
     consider(&best, r, x, 0, result);
   }
@@ -49,7 +49,7 @@ static float draw(uint64_t *state, bool moderate) {
   *state = *state * 6364136223846793005u + 1442695040888963407u;
   uint32_t bits = (uint32_t)(*state >> 32);
   if (moderate) bits = (bits & 0x807fffffu) | ((112 + (bits >> 23 & 31)) << 23);
-  return float_of(bits);
+  return tn_float_of(bits);
 }
 
 static record over_pairs(const reference *r, tn_math_call *call, uint64_t stride) {
@@ -57,7 +57,7 @@ static record over_pairs(const reference *r, tn_math_call *call, uint64_t stride
   uint64_t state = 1;
   for (uint64_t i = 0; i < 1ull << 32; i += stride) {
     float x = draw(&state, i & 1), y = draw(&state, i & 1), result;
-    if (i & 2) x = float_of(bits_of(x) & 0x7fffffffu);
+    if (i & 2) x = tn_float_of(tn_bits_of(x) & 0x7fffffffu);
     call(&result, &x, &y);
     consider(&best, r, x, y, result);
   }
@@ -69,7 +69,7 @@ static record over_doubles(const reference *r, tn_math_call *call, uint64_t stri
   uint64_t state = 1;
   for (uint64_t i = 0; i < 1ull << 32; i += stride) {
     double x = operands_draw_f64(&state), y = r->unary ? 0 : operands_draw_f64(&state), result;
-    if (!r->unary && (i & 2)) x = double_of(bits_of_double(x) & 0x7fffffffffffffffu);
+    if (!r->unary && (i & 2)) x = tn_double_of(tn_bits_of_double(x) & 0x7fffffffffffffffu);
     call(&result, &x, &y);
     double error = reference_quick_error_f64(r, x, y, result);
     if (error <= best.quick + 0x1p-9) continue;

@@ -57,7 +57,7 @@ static void over_floats(int row, const lanes_variant *v) {
   float x[TEST_LANES];
   uint64_t group = 0;
   for (uint64_t bits = 0; bits < 1ull << 32; bits += STRIDE * TEST_LANES, group++) {
-    for (int i = 0; i < TEST_LANES; i++) x[i] = float_of((uint32_t)(bits + (uint64_t)i * STRIDE));
+    for (int i = 0; i < TEST_LANES; i++) x[i] = tn_float_of((uint32_t)(bits + (uint64_t)i * STRIDE));
     measure(row, v, x, NULL, &worst, group % 1024 == 0);
   }
 }
@@ -68,7 +68,7 @@ static float draw(uint64_t *state, int kind) {
   uint32_t bits = (uint32_t)(*state >> 32);
   if (kind > 0) bits = (bits & 0x807fffffu) | ((112 + (bits >> 23 & 31)) << 23);
   if (kind > 1) bits &= 0xfff00000u;
-  return float_of(bits);
+  return tn_float_of(bits);
 }
 
 static void over_pairs(int row, const lanes_variant *v) {
@@ -79,7 +79,7 @@ static void over_pairs(int row, const lanes_variant *v) {
     for (int i = 0; i < TEST_LANES; i++) {
       x[i] = draw(&state, group % 3);
       y[i] = draw(&state, group % 3);
-      if (group % 2) x[i] = float_of(bits_of(x[i]) & 0x7fffffffu);
+      if (group % 2) x[i] = tn_float_of(tn_bits_of(x[i]) & 0x7fffffffu);
     }
     measure(row, v, x, y, &worst, group % 256 == 0);
   }

@@ -9,6 +9,8 @@
 #ifndef TN_TEST_MATH_REFERENCE_H
 #define TN_TEST_MATH_REFERENCE_H
 
+#include "base/float_format.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,34 +35,5 @@ double reference_exact_error(const reference *r, float x, float y, float result)
 /* The same for f64; `quick` is by the C library's functions of 64 bits of fraction. */
 double reference_quick_error_f64(const reference *r, double x, double y, double result);
 double reference_exact_error_f64(const reference *r, double x, double y, double result);
-
-static inline float float_of(uint32_t bits) {
-  union {
-    uint32_t bits;
-    float value;
-  } u = {bits};
-  return u.value;
-}
-static inline double double_of(uint64_t bits) {
-  union {
-    uint64_t bits;
-    double value;
-  } u = {bits};
-  return u.value;
-}
-static inline uint64_t bits_of_double(double value) {
-  union {
-    double value;
-    uint64_t bits;
-  } u = {value};
-  return u.bits;
-}
-static inline uint32_t bits_of(float value) {
-  union {
-    float value;
-    uint32_t bits;
-  } u = {value};
-  return u.bits;
-}
 
 #endif

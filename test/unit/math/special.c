@@ -97,10 +97,10 @@ static int special_values(float *values) {
   int n = 0;
   for (int i = 0; i < PLACES; i++)
     for (int step = -NEAR; step <= NEAR; step++) {
-      int64_t bits = (int64_t)bits_of(places[i]) + step;
+      int64_t bits = (int64_t)tn_bits_of(places[i]) + step;
       if (bits < 0 || bits > 0x7f800000) continue;
-      values[n++] = float_of((uint32_t)bits);
-      values[n++] = -float_of((uint32_t)bits);
+      values[n++] = tn_float_of((uint32_t)bits);
+      values[n++] = -tn_float_of((uint32_t)bits);
     }
   values[n++] = NAN;
   return n;
@@ -218,10 +218,10 @@ static int special_values_f64(double *values) {
   int n = 0;
   for (int i = 0; i < PLACES_F64; i++)
     for (int64_t step = -1; step <= 1; step++) {
-      int64_t bits = (int64_t)bits_of_double(places_f64[i]) + step;
+      int64_t bits = (int64_t)tn_bits_of_double(places_f64[i]) + step;
       if (bits < 0 || bits > 0x7ff0000000000000) continue;
-      values[n++] = double_of((uint64_t)bits);
-      values[n++] = -double_of((uint64_t)bits);
+      values[n++] = tn_double_of((uint64_t)bits);
+      values[n++] = -tn_double_of((uint64_t)bits);
     }
   values[n++] = NAN;
   return n;
@@ -269,7 +269,7 @@ static void expect_rounding(const char *opcode, float (*right)(float), double (*
     for (int eighth = 0; eighth < 8; eighth++) {
       float x = values[i] + (float)eighth / 8, y;
       tn_math_scalar(tn_math_find(opcode, TN_F32), false)(&y, &x, NULL);
-      cr_expect(bits_of(y) == bits_of(right(x)) || isnan(x), "%s(%a) = %a", opcode, (double)x, (double)y);
+      cr_expect(tn_bits_of(y) == tn_bits_of(right(x)) || isnan(x), "%s(%a) = %a", opcode, (double)x, (double)y);
       double wide = (double)x, result;
       tn_math_scalar(tn_math_find(opcode, TN_F64), false)(&result, &wide, NULL);
       double expected = right_d(wide);
