@@ -25,7 +25,6 @@ bool tn_is_contiguous(const tn_kernel *kernel, const tn_access_info *access, int
 /* All accesses of the statements in `body`, those of nested statements included. */
 void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out);
 
-
 /* A contraction: one loop nest around one reduce of products, then stores. */
 typedef struct {
   const tn_stmt *loop, *reduce;
