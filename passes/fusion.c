@@ -41,17 +41,17 @@ const tn_membership *tn_fuser_membership(const tn_fuser *f, const tn_inst *inst,
   return NULL;
 }
 
-void tn_fuser_join(tn_fuser *f, tn_inst *inst, int group, tn_fused_place place, double count) {
-  tn_node *node = tn_fuser_node(f, inst);
-  TN_PUSH(f->scratch, &node->in, ((tn_membership){group, place, count}));
-  f->groups.at[group].size++;
+void tn_fuser_join(tn_fuser *f, tn_inst *inst, tn_membership in) {
+  TN_PUSH(f->scratch, &tn_fuser_node(f, inst)->in, in);
+  f->groups.at[in.group].size += in.sites;
 }
 
 int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero) {
   TN_PUSH(f->scratch, &f->groups, ((tn_group_plan){.kind = kind, .root = root, .hero = hero}));
   tn_fuser_node(f, root)->is_root = true;
   const tn_shape *shape = tn_shape_is_tuple(root->shape) ? root->shape->elements[0] : root->shape;
-  tn_fuser_join(f, root, f->groups.count - 1, TN_PLACE_STORE, (double)tn_shape_elements(shape));
+  double count = (double)tn_shape_elements(shape);
+  tn_fuser_join(f, root, (tn_membership){f->groups.count - 1, TN_PLACE_STORE, count, 1});
   return f->groups.count - 1;
 }
 

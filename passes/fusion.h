@@ -30,6 +30,7 @@ typedef struct {
   int group;
   tn_fused_place place;
   double count; /* elements computed */
+  int sites;    /* indices at which the kernel's code computes it: each is written out */
 } tn_membership;
 
 typedef struct {
@@ -42,7 +43,7 @@ typedef struct {
   tn_fused_kind kind;
   tn_inst *root;
   tn_inst *hero; /* the operation that the group is about */
-  int size;      /* members, the root among them */
+  int size;      /* sites of all members, the root among them */
   bool parts;    /* the root is a concatenation whose parts are stored each in its place */
 } tn_group_plan;
 
@@ -64,7 +65,7 @@ enum {
 tn_node *tn_fuser_node(const tn_fuser *f, const tn_inst *inst);
 /* Opens a group whose only member is `root`. */
 int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero);
-void tn_fuser_join(tn_fuser *f, tn_inst *inst, int group, tn_fused_place place, double count);
+void tn_fuser_join(tn_fuser *f, tn_inst *inst, tn_membership in);
 const tn_membership *tn_fuser_membership(const tn_fuser *f, const tn_inst *inst, int group); /* or NULL */
 
 /* An opcode, type and shape that a kernel can compute where it is used. */

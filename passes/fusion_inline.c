@@ -10,21 +10,19 @@
  * A broadcast on the way to a user multiplies what is computed: a mask of [64] that
  * reaches [12,64,64] is stored, if there is work to do for it.
  *
+ * What is read at several indices is written into the kernel's code for each, and so are
+ * its operands: a prefix sum of strided slices would double with every level. A group is
+ * full when the sites of its members are many, not its members.
+ *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "passes/fusion.h"
 
 enum { KERNEL = 3000 }; /* element operations that starting a kernel is worth */
 
-/* One group that the instruction would be computed in. */
+/* The groups that the instruction would be computed in. */
 typedef struct {
-  int group;
-  tn_fused_place place;
-  double count;
-} target;
-
-typedef struct {
-  target *at;
+  tn_membership *at;
   int count;
 } targets;
 
@@ -49,8 +47,9 @@ static double window_size(const tn_inst *inst) {
 }
 
 /* Where operand `slot` of `user`, which is in a group, would be computed, and how often. */
-static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_membership *in, target *t) {
-  *t = (target){in->group, in->place, in->count};
+static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_membership *in,
+                     tn_membership *t) {
+  *t = *in;
   if (user->op == TN_OP_CONCATENATE && joins_parts(f, user, in->group)) {
     t->count = (double)tn_shape_elements(user->operands[slot]->shape);
     return true;
@@ -127,10 +126,19 @@ static bool reads_target(const tn_inst *inst, const tn_inst *update) {
 
 /* ---- all uses ---- */
 
-static void add_target(targets *all, target t) {
+/* Does `user` read its operand at an index of its own? A producer of two slices and a pad
+ * is written out three times, one of two additions at the same index once.            */
+static bool reads_elsewhere(const tn_inst *user) {
+  return user->op == TN_OP_SLICE || user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE ||
+         user->op == TN_OP_REVERSE || user->op == TN_OP_DYNAMIC_SLICE || user->op == TN_OP_GATHER;
+}
+
+static void add_target(targets *all, tn_membership t, bool elsewhere) {
   for (int i = 0; i < all->count; i++) {
-    target *known = &all->at[i];
+    tn_membership *known = &all->at[i];
     if (known->group != t.group) continue;
+    if (elsewhere) known->sites += t.sites;
+    else if (t.sites > known->sites) known->sites = t.sites;
     if (t.count > known->count) known->count = t.count;
     if (t.place > known->place) known->place = t.place;
     return;
@@ -146,7 +154,7 @@ static int count_uses(const tn_fuser *f, const tn_inst *inst) {
 
 /* Every group that needs `inst`; false if somebody needs it in memory. */
 static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
-  *all = (targets){TN_NEW_ARRAY(f->scratch, target, count_uses(f, inst)), 0};
+  *all = (targets){TN_NEW_ARRAY(f->scratch, tn_membership, count_uses(f, inst)), 0};
   if (inst == f->comp->root || inst->users.count == 0) return false;
   for (int i = 0; i < inst->users.count; i++) {
     const tn_inst *user = inst->users.at[i];
@@ -156,15 +164,16 @@ static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
       if (reads_target(inst, f->groups.at[node->in.at[g].group].root)) return false;
     for (int g = 0; g < node->in.count; g++)
       for (int slot = 0; slot < user->n_operands; slot++) {
-        target t;
+        tn_membership t;
         if (user->operands[slot] != inst) continue;
         if (!place_of(f, user, slot, &node->in.at[g], &t) || !fits(inst, t.place)) return false;
-        add_target(all, t);
+        add_target(all, t, reads_elsewhere(user));
       }
   }
   for (int i = 0; i < all->count; i++) {
     const tn_group_plan *group = &f->groups.at[all->at[i].group];
-    if (group->size >= (group->kind == TN_FUSED_LOOP ? TN_LARGEST_LOOP : TN_LARGEST_GROUP)) return false;
+    int largest = group->kind == TN_FUSED_LOOP ? TN_LARGEST_LOOP : TN_LARGEST_GROUP;
+    if (group->size + all->at[i].sites > largest) return false;
   }
   return true;
 }
@@ -226,8 +235,7 @@ static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   }
   if (!tn_fusible(inst)) return;
   if (find_targets(f, inst, &all) && is_cheaper_inlined(f, inst, &all)) {
-    for (int i = 0; i < all.count; i++)
-      tn_fuser_join(f, inst, all.at[i].group, all.at[i].place, all.at[i].count);
+    for (int i = 0; i < all.count; i++) tn_fuser_join(f, inst, all.at[i]);
   } else if (inst->op != TN_OP_RESHAPE) { /* a reshape alone is only another name */
     bool parts = tn_fusible_parts(f, inst);
     int group = tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);

@@ -98,7 +98,8 @@ static void claim(tn_fuser *f, const region *r, tn_fused_kind kind, tn_inst *her
   int group = tn_fuser_open(f, kind, r->exit, hero);
   for (int i = 0; i < r->kept; i++)
     if (r->members[i] != r->exit)
-      tn_fuser_join(f, r->members[i], group, TN_PLACE_STORE, (double)tn_shape_elements(r->members[i]->shape));
+      tn_fuser_join(f, r->members[i],
+                    (tn_membership){group, TN_PLACE_STORE, (double)tn_shape_elements(r->members[i]->shape), 1});
 }
 
 /* ---- behind contractions ---- */

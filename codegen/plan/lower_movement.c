@@ -80,7 +80,8 @@ static const tn_expr *lower_reshape(tn_lowering *l, tn_inst *inst, tn_position a
         .type = to->type, .rank = i - first_i, .dims = i > first_i ? to->dims + first_i : NULL};
     tn_shape part_from = {
         .type = to->type, .rank = j - first_j, .dims = j > first_j ? from->dims + first_j : NULL};
-    const tn_index **part = unravel(l, ravel(l, at + first_i, &part_to, NULL), &part_from, NULL);
+    tn_position from_here = at ? at + first_i : NULL; /* a scalar's position is none */
+    const tn_index **part = unravel(l, ravel(l, from_here, &part_to, NULL), &part_from, NULL);
     for (int k = 0; k < part_from.rank; k++) result[first_j + k] = part[k];
   }
   return tn_lower_element(l, operand, result);

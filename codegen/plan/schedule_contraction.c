@@ -17,6 +17,9 @@
 
 /* ---- recognition ---- */
 
+enum { MOST_READS = 16 }; /* of a product's operands, parts of complex numbers and packed bits among them;
+                             what reads more computes them, and its code must not be multiplied by tiles */
+
 static bool depends(const tn_kernel *kernel, const tn_index *index, int dim) {
   int64_t stride;
   return !tn_index_stride(kernel, index, dim, 1, &stride) || stride != 0;
@@ -72,6 +75,7 @@ bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu 
   tn_stmt only = *out->reduce;
   only.next = NULL;
   tn_collect_accesses(arena, kernel, &only, &accesses);
+  if (accesses.count > MOST_READS) return false;
   for (int i = 0; i < accesses.count; i++) {
     if (!depends(kernel, accesses.at[i].offset, out->n) || accesses.at[i].guarded) continue;
     if (out->weights >= 0 && out->weights != accesses.at[i].buffer) return out->weights = -1, true;
