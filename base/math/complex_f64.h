@@ -200,12 +200,13 @@ INLINE z64 tan_c128(vf64 a, vf64 b) {
   return (z64){g.im, -g.re};
 }
 
-/* Beyond 40 it is e^z on the left, and 1 - e^-z on the right. */
+/* (e^a + cos b + i sin b) / (...), where e^a + cos b is (e^a - 1) + 2 cos^2 (b/2): near the
+ * poles the ones would cancel. Beyond 40 it is e^z on the left, and 1 - e^-z on the right. */
 INLINE z64 logistic_c128(vf64 a, vf64 b) {
   vf64 h = at_least_d(at_most_d(a, 40.0), -40.0), s = sinh_f64(0.5 * h);
   z64 c = cis_f64(b), e = exponential_c128(-magnitude_d(a), b);
   vf64 half = cosine_f64(0.5 * b), size = 4.0 * (s * s + half * half);
-  z64 y = {(exponential_f64(h) + c.re) / size, c.im / size};
+  z64 y = {(exponential_minus_one_f64(h) + 2.0 * half * half) / size, c.im / size};
   vs64 beyond = magnitude_d(a) > 40.0, right = a > 40.0, turned = c.re != c.re;
   y.re = pick_d(beyond, pick_d(right & (~turned | (a == INFINITE_D)), (vf64)(1.0), e.re), y.re);
   y.im = pick_d(beyond, e.im, y.im);
@@ -223,9 +224,9 @@ INLINE vf64 argument_f64(vf64 a, vf64 b) {
 
 /* x^2 + y^2 - 1 where that is small, to 2^-105; x > y. */
 INLINE vf64 squares_less_one(vf64 x, vf64 y) {
-  wide p = exact_product(x, x), q = exact_product(y, y), s = exact_sum(p.high - 1.0, q.high);
-  wide low = exact_sum(p.low, q.low), r = exact_sum(s.high, low.high);
-  return r.high + (r.low + (s.low + low.low));
+  wide p = exact_product(x, x), q = exact_product(y, y), t = exact_sum(p.high, (vf64)(-1.0));
+  wide s = exact_sum(t.high, q.high), low = exact_sum(p.low, q.low), r = exact_sum(s.high, low.high);
+  return r.high + (r.low + (s.low + t.low + low.low));
 }
 
 /* log|z| */
@@ -235,7 +236,7 @@ INLINE vf64 log_modulus_f64(vf64 a, vf64 b) {
   vf64 e = __builtin_convertvector(r.e, vf64);
   vf64 far = FMA(e, (vf64)(LN2_D), log_f64(r.size));
   vs64 near =
-      (most > 0.5) & (most < 1.5) & (most * most + least * least > 0.5) & (most * most + least * least < 2.0);
+      (most > 0.3) & (most < 2.0) & (most * most + least * least > 0.3) & (most * most + least * least < 3.0);
   vf64 more = squares_less_one(pick_d(near, most, (vf64)(1.0)), pick_d(near, least, (vf64)(0.0)));
   vf64 y_ = pick_d(near, 0.5 * log_plus_one_f64(more), far);
   y_ = pick_d((a == 0.0) & (b == 0.0), (vf64)(-INFINITE_D), y_);
