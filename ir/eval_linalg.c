@@ -224,6 +224,15 @@ typedef struct {
 /* A real number stays as it is: a negative zero beside it would turn signs of zeros. */
 static number adjoint(const matrix *a, number x) { return a->complex ? conjugate(x) : x; }
 
+/* Of real numbers without imaginary parts, which infinities would turn into NaN. */
+static number product(const matrix *a, number x, number y) {
+  return a->complex ? multiply(x, y) : (number){x.re * y.re, 0};
+}
+
+static number quotient(const matrix *a, number x, number y) {
+  return a->complex ? divide(x, y) : (number){x.re / y.re, 0};
+}
+
 static double *errors_of(tn_eval *eval, const double *bound, int64_t count) {
   double *errors = TN_SCRATCH(eval, double, count + 1);
   for (int64_t i = 0; i < count; i++) errors[i] = bound ? bound[i] : 0;
@@ -239,7 +248,7 @@ static void factor(matrix *a) {
       double error = a->error[i * n + j], size = modulus(sum);
       for (int64_t k = 0; k < j; k++) {
         number x = a->at[i * n + k], y = a->at[j * n + k];
-        sum = subtract(sum, multiply(x, adjoint(a, y)));
+        sum = subtract(sum, product(a, x, adjoint(a, y)));
         error += modulus(x) * a->error[j * n + k] + modulus(y) * a->error[i * n + k];
         size += modulus(x) * modulus(y);
       }
@@ -249,7 +258,7 @@ static void factor(matrix *a) {
         a->at[i * n + i] = (number){root, 0};
         a->error[i * n + i] = error / (2 * (double)root) + a->u * (double)root;
       } else {
-        number pivot = a->at[j * n + j], x = divide(sum, pivot);
+        number pivot = a->at[j * n + j], x = quotient(a, sum, pivot);
         a->at[i * n + j] = x;
         a->error[i * n + j] = (error + modulus(x) * a->error[j * n + j]) / modulus(pivot) + a->u * modulus(x);
       }
@@ -323,13 +332,13 @@ static void solve_column(const matrix *a, bool lower, bool unit, number *x, doub
     for (int64_t s = 0; s < step; s++) {
       int64_t j = lower ? s : n - 1 - s;
       number m = a->at[i * n + j], known = x[j * stride];
-      sum = subtract(sum, multiply(m, known));
+      sum = subtract(sum, product(a, m, known));
       e += modulus(m) * error[j * stride] + a->error[i * n + j] * modulus(known);
       size += modulus(m) * modulus(known);
     }
     e += (double)(step + 1) * a->u * size;
     number pivot = unit ? (number){1, 0} : a->at[i * n + i];
-    x[i * stride] = divide(sum, pivot);
+    x[i * stride] = quotient(a, sum, pivot);
     double pivot_error = unit ? 0 : a->error[i * n + i];
     error[i * stride] =
         (e + modulus(x[i * stride]) * pivot_error) / modulus(pivot) + a->u * modulus(x[i * stride]);

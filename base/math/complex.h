@@ -315,7 +315,8 @@ INLINE z64 acos_c64(vf32 a, vf32 b) {
 
 INLINE z64 acosh_c64(vf32 a, vf32 b) {
   arc t = arc_d(widen(magnitude(a)), widen(magnitude(b)));
-  return (z64){t.height, with_sign_d(arc_other(t, a), widen(b))};
+  vf64 other = pick_d(widen_mask((a == 0.0f) & (b != b)), (vf64)(PI_2_D), arc_other(t, a));
+  return (z64){t.height, with_sign_d(other, widen(b))};
 }
 
 INLINE z64 asinh_c64(vf32 a, vf32 b) {

@@ -313,7 +313,8 @@ INLINE z64 acos_c128(vf64 a, vf64 b) {
 
 INLINE z64 acosh_c128(vf64 a, vf64 b) {
   arc t = arc_f64(magnitude_d(a), magnitude_d(b));
-  return (z64){t.height, with_sign_d(arc_other_f64(t, a), b)};
+  vf64 other = pick_d((a == 0.0) & (b != b), (vf64)(PI_2_D), arc_other_f64(t, a));
+  return (z64){t.height, with_sign_d(other, b)};
 }
 
 INLINE z64 asinh_c128(vf64 a, vf64 b) {
