@@ -53,9 +53,9 @@ typedef struct {
   LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, ptr, nothing;
   LLVMLinkage kernel_linkage; /* internal; of parts external, and hidden */
   tn_kernel_code *kernels;    /* one a kernel of the plan */
-  int64_t scratch;          /* the largest of the kernels', a multiple of 64 */
-  int64_t *constant_offset; /* of each plan buffer in the constants, or -1 */
-  int *constant_order;      /* buffers in the order of the section, each different once */
+  int64_t scratch;            /* the largest of the kernels', a multiple of 64 */
+  int64_t *constant_offset;   /* of each plan buffer in the constants, or -1 */
+  int *constant_order;        /* buffers in the order of the section, each different once */
   int n_constants;
   int64_t constant_bytes;
   bool side_file;
@@ -203,6 +203,7 @@ LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_round_result(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef value);
 LLVMValueRef tn_convert(tn_emitter *e, tn_type from, tn_type to, LLVMValueRef value);
 LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits); /* scalar */
+LLVMValueRef tn_private_constant(tn_unit *u, LLVMValueRef value);           /* in memory: its address */
 LLVMValueRef tn_reduce_precision(tn_emitter *e, tn_type type, LLVMValueRef value, int exponent_bits,
                                  int mantissa_bits);
 LLVMValueRef tn_intrinsic(tn_emitter *e, const char *name, LLVMTypeRef overload, LLVMValueRef *arguments,
@@ -297,7 +298,7 @@ void tn_emit_statements(tn_emitter *e, const tn_stmt *first);
 void tn_emit_leaves(tn_emitter *e, const tn_stmt *first, const tn_stmt *end, const tn_stmt *reduce);
 bool tn_emit_kernel(tn_unit *u, int number);
 LLVMValueRef tn_declare_kernel(tn_unit *u, int number); /* the function alone */
-void tn_init_emitter(tn_emitter *e); /* u, b, k and arena are set */
+void tn_init_emitter(tn_emitter *e);                    /* u, b, k and arena are set */
 
 /* ---- emit_reduce.c ---- */
 void tn_emit_reduce(tn_emitter *e, const tn_stmt *reduce);

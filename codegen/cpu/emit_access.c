@@ -194,11 +194,7 @@ static LLVMValueRef fill_in_memory(tn_emitter *e, const tn_expr *fill, int lanes
   LLVMValueRef all = lanes ? tn_splat(e, one, lanes) : one;
   for (int i = 0; i < e->fills.count; i++)
     if (LLVMGetInitializer(e->fills.at[i]) == all) return e->fills.at[i];
-  LLVMValueRef global = LLVMAddGlobal(e->u->module, LLVMTypeOf(all), "");
-  LLVMSetInitializer(global, all);
-  LLVMSetLinkage(global, LLVMPrivateLinkage);
-  LLVMSetGlobalConstant(global, true);
-  LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+  LLVMValueRef global = tn_private_constant(e->u, all);
   TN_PUSH(e->arena, &e->fills, global);
   return global;
 }
@@ -246,7 +242,8 @@ static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards
   const tn_index *offset = tn_offset_of(e, expr, buffer, expr->load.at);
   if (!g->count) return load_active(e, expr->type, address(e, buffer, offset, NULL), e->lanes);
   bool room = tn_shape_elements(e->k->buffers[buffer].shape) >= active;
-  if (g->uniform && (room || expr->load.fill->kind == TN_EXPR_CONSTANT)) return chosen_load(e, expr, g, e->lanes);
+  if (g->uniform && (room || expr->load.fill->kind == TN_EXPR_CONSTANT))
+    return chosen_load(e, expr, g, e->lanes);
   if (g->uniform) return gathered_load(e, expr);
   LLVMValueRef holds = guards_hold(e, g, true), mask = holds;
   if (active < e->lanes) mask = LLVMBuildAnd(e->b, holds, tn_lane_mask(e, active), "");

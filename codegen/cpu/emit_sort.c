@@ -21,13 +21,7 @@ static LLVMValueRef row_constant(tn_emitter *e, const tn_sort_plan *plan) {
   const int64_t *words = (const int64_t *)plan->row;
   LLVMValueRef *values = TN_NEW_ARRAY(e->arena, LLVMValueRef, (int)count);
   for (unsigned i = 0; i < count; i++) values[i] = number(u, words[i]);
-  LLVMValueRef array = LLVMConstArray2(u->i64, values, count);
-  LLVMValueRef global = LLVMAddGlobal(u->module, LLVMTypeOf(array), "");
-  LLVMSetInitializer(global, array);
-  LLVMSetGlobalConstant(global, true);
-  LLVMSetLinkage(global, LLVMPrivateLinkage);
-  LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
-  return global;
+  return tn_private_constant(u, LLVMConstArray2(u->i64, values, count));
 }
 
 /* ---- the comparator ---- */

@@ -209,6 +209,15 @@ LLVMValueRef tn_constant_value(tn_emitter *e, tn_type type, uint64_t bits) {
   return LLVMConstInt(t, (uint64_t)tn_load_integer(type, &bits), false);
 }
 
+LLVMValueRef tn_private_constant(tn_unit *u, LLVMValueRef value) {
+  LLVMValueRef global = LLVMAddGlobal(u->module, LLVMTypeOf(value), "");
+  LLVMSetInitializer(global, value);
+  LLVMSetLinkage(global, LLVMPrivateLinkage);
+  LLVMSetGlobalConstant(global, true);
+  LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+  return global;
+}
+
 /* ---- conversions ---- */
 
 /* double -> float to odd: truncate, and set the last bit if anything was lost. */

@@ -5,17 +5,8 @@
  */
 #include "codegen/cpu/emit.h"
 
-static LLVMValueRef private_constant(tn_unit *u, LLVMValueRef value) {
-  LLVMValueRef global = LLVMAddGlobal(u->module, LLVMTypeOf(value), "");
-  LLVMSetInitializer(global, value);
-  LLVMSetLinkage(global, LLVMPrivateLinkage);
-  LLVMSetGlobalConstant(global, true);
-  LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
-  return global;
-}
-
 static LLVMValueRef text(tn_unit *u, const char *string) {
-  return private_constant(u, LLVMConstStringInContext2(u->context, string, strlen(string), false));
+  return tn_private_constant(u, LLVMConstStringInContext2(u->context, string, strlen(string), false));
 }
 
 static LLVMValueRef word(tn_unit *u, int64_t value) { return LLVMConstInt(u->i64, (uint64_t)value, true); }
@@ -43,8 +34,8 @@ static LLVMValueRef value(tn_unit *u, int buffer, const char *name) {
   LLVMValueRef fields[] = {text(u, name),
                            text(u, tn_type_name(shape->type)),
                            half(u, shape->rank),
-                           private_constant(u, LLVMConstArray2(u->i64, dims, rank)),
-                           private_constant(u, LLVMConstArray2(u->i32, order, rank)),
+                           tn_private_constant(u, LLVMConstArray2(u->i64, dims, rank)),
+                           tn_private_constant(u, LLVMConstArray2(u->i32, order, rank)),
                            word(u, b->bytes),
                            half(u, aliases)};
   return LLVMConstStructInContext(u->context, fields, 7, false);
@@ -54,7 +45,7 @@ static LLVMValueRef values(tn_unit *u, const int *buffers, int count, const char
   LLVMValueRef *all = TN_NEW_ARRAY(u->arena, LLVMValueRef, count);
   for (int i = 0; i < count; i++)
     all[i] = value(u, buffers[i], names ? names[i] : u->plan->buffers[buffers[i]].name);
-  return private_constant(u, LLVMConstArray2(value_type(u), all, (uint64_t)count));
+  return tn_private_constant(u, LLVMConstArray2(value_type(u), all, (uint64_t)count));
 }
 
 void tn_emit_signature(tn_unit *u) {
