@@ -132,6 +132,10 @@ void tn_find_value_dims(tn_emitter *e) {
 
 /* ---- guards ---- */
 
+/* Of the values that most iterations are about; what is not found is only slower. Every load
+ * checks its own guards where it stands (emit_access.c), and this list only says where loops
+ * are worth splitting, so that those checks vanish from the main part. Loads in conditions,
+ * initial values, indices and fills are seldom guarded, and left out.                    */
 static void find_expr_guards(tn_emitter *e, const tn_expr *expr) {
   if (expr->kind == TN_EXPR_OP || expr->kind == TN_EXPR_FMA)
     for (int i = 0; i < expr->op.n_operands; i++) find_expr_guards(e, expr->op.operands[i]);
