@@ -44,14 +44,9 @@ tn_inst *make_call(generator *g) {
   if (g->depth >= DEEPEST) return NULL;
   bool fusion = chance(g->dice, 60);
   tn_comp *comp = tn_comp_create(g->module, fusion ? "fused" : "called");
-  generator inner = called_generator(g, comp);
   node operands[3];
-  int count = 1 + roll(g->dice, 3);
-  for (int i = 0; i < count; i++) {
-    operands[i] = pick(g, ANY_CLASS, 0);
-    add_parameter(&inner, operands[i].value);
-  }
-  grow(&inner, 1 + roll(g->dice, 5));
+  int count;
+  generator inner = draw_called(g, comp, 3, 5, operands, &count);
   comp->root = several_results(&inner);
   tn_inst *inst = begin(g, fusion ? TN_OP_FUSION : TN_OP_CALL, comp->root->shape, count, operands);
   if (fusion) inst->attr.fusion.kind = (tn_fusion_kind)roll(g->dice, 3);

@@ -45,14 +45,9 @@ static tn_inst *copy_start(generator *g) {
 static tn_inst *async(generator *g) {
   if (g->depth >= 2) return NULL;
   tn_comp *comp = tn_comp_create(g->module, "asynchronous");
-  generator inner = called_generator(g, comp);
   node operands[2];
-  int count = 1 + roll(g->dice, 2);
-  for (int i = 0; i < count; i++) {
-    operands[i] = pick(g, ANY_CLASS, 0);
-    add_parameter(&inner, operands[i].value);
-  }
-  grow(&inner, 1 + roll(g->dice, 3));
+  int count;
+  generator inner = draw_called(g, comp, 2, 3, operands, &count);
   comp->root = pick(&inner, ANY_CLASS, 0).inst;
   tn_inst *start = begin(g, TN_OP_ASYNC_START, NULL, count, operands);
   start->shape = NULL;

@@ -210,6 +210,17 @@ node add_parameter(generator *g, const tn_literal *value) {
   return add_node(g, tn_build_parameter(g->comp, g->comp->parameters.count, value->shape, name), value);
 }
 
+generator draw_called(generator *g, tn_comp *comp, int most, int longest, node *operands, int *count) {
+  generator inner = called_generator(g, comp);
+  *count = 1 + roll(g->dice, most);
+  for (int i = 0; i < *count; i++) {
+    operands[i] = pick(g, ANY_CLASS, 0);
+    add_parameter(&inner, operands[i].value);
+  }
+  grow(&inner, 1 + roll(g->dice, longest));
+  return inner;
+}
+
 /* ---- the entry ---- */
 
 static tn_layout *random_layout(generator *g, int rank) {

@@ -98,6 +98,9 @@ tn_inst *apply_rule(generator *g, const weighted_rule *rules, int count);
 generator called_generator(generator *g, tn_comp *comp);
 /* A parameter of that computation, whose value at the call is known. */
 node add_parameter(generator *g, const tn_literal *value);
+/* Draws what the call gives it (1 … most operands, a parameter each) and up to `longest`
+ * instructions; the root is still to be chosen.                                        */
+generator draw_called(generator *g, tn_comp *comp, int most, int longest, node *operands, int *count);
 
 /* ---- families: one instruction each, or NULL ---- */
 tn_inst *make_elementwise(generator *g);
