@@ -168,23 +168,16 @@ INLINE z64 exponential_minus_one_c64(vf32 a, vf32 b) {
   return (z64){pick_d(near, re, e.re - 1.0), e.im};
 }
 
-/* (sinh a cos b, cosh a sin b) */
-INLINE z64 sinh_c64(vf32 a, vf32 b) {
+/* (p cos b, q sin b), where p and q are sinh a and cosh a in one order or the other. */
+INLINE z64 turned_hyperbolics(vf32 a, vf32 b, vf64 p, vf64 q) {
   z64 c = cis(b);
-  vf64 h = widen(a);
-  vs64 lost = (c.re != c.re) & is_infinite_d(h);
-  vf64 re = product_or_zero(sinh_d(h), c.re);
-  return (z64){pick_d(lost, (vf64)(INFINITE_D), re), product_or_zero(cosh_d(h), c.im)};
+  vs64 lost = (c.re != c.re) & is_infinite_d(widen(a));
+  vf64 re = product_or_zero(p, c.re);
+  return (z64){pick_d(lost, (vf64)(INFINITE_D), re), product_or_zero(q, c.im)};
 }
 
-/* (cosh a cos b, sinh a sin b) */
-INLINE z64 cosh_c64(vf32 a, vf32 b) {
-  z64 c = cis(b);
-  vf64 h = widen(a);
-  vs64 lost = (c.re != c.re) & is_infinite_d(h);
-  vf64 re = product_or_zero(cosh_d(h), c.re);
-  return (z64){pick_d(lost, (vf64)(INFINITE_D), re), product_or_zero(sinh_d(h), c.im)};
-}
+INLINE z64 sinh_c64(vf32 a, vf32 b) { return turned_hyperbolics(a, b, sinh_d(widen(a)), cosh_d(widen(a))); }
+INLINE z64 cosh_c64(vf32 a, vf32 b) { return turned_hyperbolics(a, b, cosh_d(widen(a)), sinh_d(widen(a))); }
 
 /* sinh a cosh a and sin b cos b over sinh^2 a + cos^2 b, which cancels nowhere. */
 INLINE z64 tanh_c64(vf32 a, vf32 b) {

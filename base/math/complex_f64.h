@@ -161,19 +161,16 @@ INLINE vf64 hyperbolic_times(vf64 a, vf64 c, vs64 odd) {
   return pick_d(a == a, (vf64)((vu64)y ^ ((vu64)a & (vu64)odd & SIGN_BIT_D)), pick_d(c == 0.0, c, a));
 }
 
-INLINE z64 sinh_c128(vf64 a, vf64 b) {
+/* (p cos b, q sin b): p is sinh a and q cosh a, or the other way round if not `odd`. */
+INLINE z64 turned_hyperbolics_f64(vf64 a, vf64 b, vs64 odd) {
   z64 c = cis_f64(b);
-  vs64 lost = (c.re != c.re) & is_infinite_d(a), odd = (vs64)(-1);
+  vs64 lost = (c.re != c.re) & is_infinite_d(a);
   vf64 re = pick_d(lost, (vf64)(INFINITE_D), hyperbolic_times(a, c.re, odd));
   return (z64){re, hyperbolic_times(a, c.im, ~odd)};
 }
 
-INLINE z64 cosh_c128(vf64 a, vf64 b) {
-  z64 c = cis_f64(b);
-  vs64 lost = (c.re != c.re) & is_infinite_d(a), odd = (vs64)(-1);
-  vf64 re = pick_d(lost, (vf64)(INFINITE_D), hyperbolic_times(a, c.re, ~odd));
-  return (z64){re, hyperbolic_times(a, c.im, odd)};
-}
+INLINE z64 sinh_c128(vf64 a, vf64 b) { return turned_hyperbolics_f64(a, b, (vs64)(-1)); }
+INLINE z64 cosh_c128(vf64 a, vf64 b) { return turned_hyperbolics_f64(a, b, (vs64)(0)); }
 
 /* From 20 on, e^-2|a| has left the real part's precision, and is the imaginary part's size. */
 INLINE z64 tanh_c128(vf64 a, vf64 b) {
@@ -250,7 +247,7 @@ INLINE z64 log_c128(vf64 a, vf64 b) { return (z64){log_modulus_f64(a, b), argume
 INLINE z64 log_plus_one_c128(vf64 a, vf64 b) {
   vf64 x = at_least_d(at_most_d(a, 4.0), -4.0), y = at_most_d(magnitude_d(b), 4.0);
   wide p = exact_product(x, x), q = exact_product(y, y), s = exact_sum(2.0 * x, q.high),
-          t = exact_sum(s.high, p.high);
+       t = exact_sum(s.high, p.high);
   wide low = exact_sum(p.low, q.low), r = exact_sum(t.high, low.high);
   vf64 more = r.high + (r.low + (t.low + s.low + low.low));
   vs64 near = (magnitude_d(more) < 0.5) & (x == a) & (y == magnitude_d(b));
@@ -373,7 +370,8 @@ INLINE wide wide_combination(vf64 a, wide l, vf64 b, vf64 t) {
  * held in two doubles; what is left is the angle's error, times w.                           */
 INLINE z64 power_c128(vf64 a, vf64 b, vf64 c, vf64 d) {
   vf64 angle = argument_f64(a, b);
-  wide l = log_modulus_wide(a, b), r = wide_combination(c, l, -d, angle), t = wide_combination(d, l, c, angle);
+  wide l = log_modulus_wide(a, b), r = wide_combination(c, l, -d, angle),
+       t = wide_combination(d, l, c, angle);
   z64 s = cis_f64(t.high);
   vf64 turn = pick_d(magnitude_d(t.low) < 0x1p-20, t.low, (vf64)(0.0)); /* else no digit is left */
   vf64 re = s.re - turn * s.im, im = s.im + turn * s.re;
