@@ -134,11 +134,31 @@ static bool copy_devices(tn_hlo_parser *p, size_t first) {
                                               (long long)listed, (long long)devices);
 }
 
+/* ITEM(text, what follows it) */
+#define SHARDING_ITEMS(ITEM)                                                                                 \
+  ITEM("replicated", NOTHING)                                                                                \
+  ITEM("maximal", NOTHING)                                                                                   \
+  ITEM("manual", NOTHING)                                                                                    \
+  ITEM("unknown", NOTHING)                                                                                   \
+  ITEM("unreduced", NOTHING)                                                                                 \
+  ITEM("device", IS_NUMBER)                                                                                  \
+  ITEM("devices", IS_TILES)                                                                                  \
+  ITEM("last_tile_dim_replicate", NOTHING)                                                                   \
+  ITEM("last_tile_dims", IS_BRACKETS)                                                                        \
+  ITEM("metadata", IS_BRACKETS)                                                                              \
+  ITEM("shard_as", NUMBER)                                                                                   \
+  ITEM("shard_like", NUMBER)
+
+typedef enum { NOTHING, NUMBER, IS_NUMBER, IS_TILES, IS_BRACKETS } sharding_form; /* IS: behind '=' */
+
 /* One item of a single sharding. */
 static bool copy_sharding_item(tn_hlo_parser *p, size_t first) {
-  static const char *const items[] = {"replicated",     "maximal",  "manual",   "unknown",
-                                      "unreduced",      "device",   "devices",  "last_tile_dim_replicate",
-                                      "last_tile_dims", "metadata", "shard_as", "shard_like"};
+#define NAME(text, form) text,
+#define FORM(text, form) form,
+  static const char *const items[] = {SHARDING_ITEMS(NAME)};
+  static const sharding_form forms[] = {SHARDING_ITEMS(FORM)};
+#undef NAME
+#undef FORM
   tn_str word = p->lex.token.text;
   int which = 0, count = (int)(sizeof items / sizeof *items);
   while (which < count && !tn_hlo_at_word(p, items[which])) which++;
@@ -147,11 +167,15 @@ static bool copy_sharding_item(tn_hlo_parser *p, size_t first) {
     return tn_hlo_error(p, "unknown sharding '%.*s'%s", TN_CLIP(word),
                         tn_hlo_suggestion(p, word, items, count));
   copy_token(p, first);
-  bool value = which == 5 || which == 6 || which == 8 || which == 9;
-  if (value && !copy_kind(p, first, '=', "in sharding")) return false;
-  if (which == 5 || which >= 10) return copy_int(p, first, 0);
-  if (which == 6) return copy_devices(p, first);
-  return !value || copy_balanced(p, first);
+  if (forms[which] >= IS_NUMBER && !copy_kind(p, first, '=', "in sharding")) return false;
+  switch (forms[which]) {
+  case NOTHING: return true;
+  case NUMBER:
+  case IS_NUMBER: return copy_int(p, first, 0);
+  case IS_TILES: return copy_devices(p, first);
+  case IS_BRACKETS: return copy_balanced(p, first);
+  }
+  return true;
 }
 
 /* mesh['a'=2], [{'a'},{}]: XLA's named sharding; only its brackets are checked. */
@@ -258,12 +282,34 @@ typedef struct {
   int64_t source_line;
 } metadata_parts;
 
-/* One name=value; the few that the module knows by themselves are noted. */
+/* ITEM(text, where a string goes, where a number goes); neither: brackets. What the module does
+ * not know by itself is only copied.                                                         */
+#define METADATA_ITEMS(ITEM)                                                                                 \
+  ITEM("op_type", &string, NULL)                                                                             \
+  ITEM("op_name", &parts->op_name, NULL)                                                                     \
+  ITEM("source_file", &parts->source_file, NULL)                                                             \
+  ITEM("source_line", NULL, &parts->source_line)                                                             \
+  ITEM("source_end_line", NULL, &number)                                                                     \
+  ITEM("source_column", NULL, &number)                                                                       \
+  ITEM("source_end_column", NULL, &number)                                                                   \
+  ITEM("deduplicated_name", &string, NULL)                                                                   \
+  ITEM("scheduling_name", &string, NULL)                                                                     \
+  ITEM("stack_frame_id", NULL, &number)                                                                      \
+  ITEM("profile_type", NULL, NULL)
+
+/* One name=value. */
 static bool copy_metadata_item(tn_hlo_parser *p, size_t first, metadata_parts *parts) {
-  static const char *const items[] = {"op_type",           "op_name",           "source_file",
-                                      "source_line",       "source_end_line",   "source_column",
-                                      "source_end_column", "deduplicated_name", "scheduling_name",
-                                      "stack_frame_id",    "profile_type"};
+  const char *string;
+  int64_t number;
+#define NAME(text, string, number)   text,
+#define TARGET(text, string, number) {string, number},
+  static const char *const items[] = {METADATA_ITEMS(NAME)};
+  const struct {
+    const char **string;
+    int64_t *number;
+  } targets[] = {METADATA_ITEMS(TARGET)};
+#undef NAME
+#undef TARGET
   int which = 0, count = (int)(sizeof items / sizeof *items);
   while (which < count && !tn_hlo_at_word(p, items[which])) which++;
   tn_str word = p->lex.token.text;
@@ -273,16 +319,12 @@ static bool copy_metadata_item(tn_hlo_parser *p, size_t first, metadata_parts *p
                         tn_hlo_suggestion(p, word, items, count));
   copy_token(p, first);
   if (!copy_kind(p, first, '=', "in metadata")) return false;
+  if (!targets[which].string && !targets[which].number) return copy_balanced(p, first);
   tn_lexer before = p->lex;
-  if (which == 10) return copy_balanced(p, first);
-  bool is_string = which <= 2 || which == 7 || which == 8;
-  const char *ignored;
-  int64_t number;
-  if (is_string) {
-    if (!tn_hlo_string(p, which == 1 ? &parts->op_name : which == 2 ? &parts->source_file : &ignored))
-      return false;
+  if (targets[which].string) {
+    if (!tn_hlo_string(p, targets[which].string)) return false;
   } else if (!tn_hlo_count(p, tn_arena_printf(p->scratch, "metadata: %s", items[which]), INT32_MIN, INT32_MAX,
-                           which == 3 ? &parts->source_line : &number)) {
+                           targets[which].number)) {
     return false;
   }
   p->lex = before;
@@ -326,26 +368,39 @@ static bool parameter_replication(tn_hlo_parser *p, const char **text) {
   return true;
 }
 
-const char *const tn_hlo_annotation_names[] = {
-    "sharding", "frontend_attributes", "backend_config",      "statistics", "origin", "parameter_replication",
-    "metadata", "result_accuracy",     "control-predecessors"};
+/* ROW(ID, name, how its value is read) */
+#define ANNOTATIONS(ROW)                                                                                     \
+  ROW(SHARDING, "sharding", tn_hlo_sharding(p, &notes->sharding))                                            \
+  ROW(FRONTEND_ATTRIBUTES, "frontend_attributes",                                                            \
+      tn_hlo_frontend_attributes(p, &notes->frontend_attributes, side_file))                                 \
+  ROW(BACKEND_CONFIG, "backend_config", backend_config(p, &notes->backend_config))                           \
+  ROW(STATISTICS, "statistics", tn_hlo_braces(p, &notes->statistics))                                        \
+  ROW(ORIGIN, "origin", tn_hlo_braces(p, &notes->origin))                                                    \
+  ROW(PARAMETER_REPLICATION, "parameter_replication",                                                        \
+      parameter_replication(p, &notes->parameter_replication))                                               \
+  ROW(METADATA, "metadata", metadata(p, notes))                                                              \
+  ROW(RESULT_ACCURACY, "result_accuracy", tn_hlo_braces(p, &notes->result_accuracy))                         \
+  ROW(CONTROL_PREDECESSORS, "control-predecessors", tn_hlo_predecessors(p, inst))
+
+#define ROW(ID, name, read) ID,
+typedef enum { ANNOTATIONS(ROW) } annotation;
+#undef ROW
+#define ROW(ID, name, read) name,
+const char *const tn_hlo_annotation_names[] = {ANNOTATIONS(ROW)};
+#undef ROW
 const int tn_hlo_n_annotation_names = sizeof tn_hlo_annotation_names / sizeof *tn_hlo_annotation_names;
 
-static bool read_annotation(tn_hlo_parser *p, tn_pending *inst, int which) {
+static bool read_annotation(tn_hlo_parser *p, tn_pending *inst, annotation which) {
   tn_annotations *notes = &inst->notes;
-  inst->has_notes |= which < 8;
+  const char **side_file = inst->elided ? &inst->side_file : NULL;
+  inst->has_notes |= which != CONTROL_PREDECESSORS;
   switch (which) {
-  case 0: return tn_hlo_sharding(p, &notes->sharding);
-  case 1:
-    return tn_hlo_frontend_attributes(p, &notes->frontend_attributes, inst->elided ? &inst->side_file : NULL);
-  case 2: return backend_config(p, &notes->backend_config);
-  case 3: return tn_hlo_braces(p, &notes->statistics);
-  case 4: return tn_hlo_braces(p, &notes->origin);
-  case 5: return parameter_replication(p, &notes->parameter_replication);
-  case 6: return metadata(p, notes);
-  case 7: return tn_hlo_braces(p, &notes->result_accuracy);
-  default: return tn_hlo_predecessors(p, inst);
+#define ROW(ID, name, read)                                                                                  \
+  case ID: return read;
+    ANNOTATIONS(ROW)
+#undef ROW
   }
+  return false;
 }
 
 bool tn_hlo_annotation(tn_hlo_parser *p, tn_pending *inst, tn_str name, bool *known) {
@@ -353,9 +408,9 @@ bool tn_hlo_annotation(tn_hlo_parser *p, tn_pending *inst, tn_str name, bool *kn
     if (!tn_str_is(name, tn_hlo_annotation_names[i])) continue;
     bool accuracy = tn_ops[inst->op].attributes == TN_ATTR_ACCURACY ||
                     tn_ops[inst->wrapped].attributes == TN_ATTR_ACCURACY;
-    if (i == 7 && !accuracy) break;
+    if (i == RESULT_ACCURACY && !accuracy) break;
     *known = true;
-    return read_annotation(p, inst, i);
+    return read_annotation(p, inst, (annotation)i);
   }
   return *known = false;
 }

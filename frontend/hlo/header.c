@@ -89,33 +89,41 @@ static bool other(tn_hlo_parser *p, tn_str name) {
 
 /* ---- the line ---- */
 
-static const char *const names[] = {"is_scheduled",
-                                    "replica_count",
-                                    "num_partitions",
-                                    "input_output_alias",
-                                    "buffer_donor",
-                                    "entry_computation_layout",
-                                    "frontend_attributes",
-                                    "allow_spmd_sharding_propagation_to_parameters",
-                                    "allow_spmd_sharding_propagation_to_output",
-                                    "alias_passthrough_params",
-                                    "origin_recovery_table"};
+/* ROW(ID, name, how its value is read) */
+#define MODULE_ATTRIBUTES(ROW)                                                                               \
+  ROW(IS_SCHEDULED, "is_scheduled", tn_hlo_bool(p, &module->is_scheduled))                                   \
+  ROW(REPLICA_COUNT, "replica_count",                                                                        \
+      tn_hlo_count(p, "replica_count", 1, INT32_MAX, &module->replica_count))                                \
+  ROW(NUM_PARTITIONS, "num_partitions",                                                                      \
+      tn_hlo_count(p, "num_partitions", 1, INT32_MAX, &module->num_partitions))                              \
+  ROW(INPUT_OUTPUT_ALIAS, "input_output_alias", aliases(p))                                                  \
+  ROW(BUFFER_DONOR, "buffer_donor", donors(p))                                                               \
+  ROW(ENTRY_COMPUTATION_LAYOUT, "entry_computation_layout", entry_layout(p))                                 \
+  ROW(FRONTEND_ATTRIBUTES, "frontend_attributes",                                                            \
+      tn_hlo_frontend_attributes(p, &module->frontend_attributes, NULL))                                     \
+  ROW(SPMD_PARAMETERS, "allow_spmd_sharding_propagation_to_parameters",                                      \
+      booleans(p, &module->spmd_parameters))                                                                 \
+  ROW(SPMD_OUTPUT, "allow_spmd_sharding_propagation_to_output", booleans(p, &module->spmd_output))           \
+  ROW(ALIAS_PASSTHROUGH_PARAMS, "alias_passthrough_params", other(p, name))                                  \
+  ROW(ORIGIN_RECOVERY_TABLE, "origin_recovery_table", other(p, name))
+
+#define ROW(ID, name, read) ID,
+typedef enum { MODULE_ATTRIBUTES(ROW) } module_attribute;
+#undef ROW
+#define ROW(ID, name, read) name,
+static const char *const names[] = {MODULE_ATTRIBUTES(ROW)};
+#undef ROW
 enum { N_NAMES = sizeof names / sizeof *names };
 
-static bool value(tn_hlo_parser *p, tn_str name, int which) {
+static bool known_value(tn_hlo_parser *p, tn_str name, module_attribute which) {
   tn_module *module = p->module;
   switch (which) {
-  case 0: return tn_hlo_bool(p, &module->is_scheduled);
-  case 1: return tn_hlo_count(p, "replica_count", 1, INT32_MAX, &module->replica_count);
-  case 2: return tn_hlo_count(p, "num_partitions", 1, INT32_MAX, &module->num_partitions);
-  case 3: return aliases(p);
-  case 4: return donors(p);
-  case 5: return entry_layout(p);
-  case 6: return tn_hlo_frontend_attributes(p, &module->frontend_attributes, NULL);
-  case 7: return booleans(p, &module->spmd_parameters);
-  case 8: return booleans(p, &module->spmd_output);
-  default: return other(p, name);
+#define ROW(ID, text, read)                                                                                  \
+  case ID: return read;
+    MODULE_ATTRIBUTES(ROW)
+#undef ROW
   }
+  return false;
 }
 
 /* Attributes that no XLA had when this was written are kept too, unless they look like
@@ -134,7 +142,8 @@ static bool attribute(tn_hlo_parser *p, unsigned *seen) {
     if (*seen >> which & 1) return tn_hlo_error_at(p, here, "attribute '%s' is given twice", names[which]);
     *seen |= 1u << which;
   }
-  return tn_hlo_expect(p, '=', "after the attribute's name") && value(p, name, which);
+  return tn_hlo_expect(p, '=', "after the attribute's name") &&
+         (which < N_NAMES ? known_value(p, name, (module_attribute)which) : other(p, name));
 }
 
 /* ---- tables ---- */
