@@ -2,13 +2,22 @@
  *
  *   q = f32[64,384] dot(x, wq), …            qkv = f32[64,1152] dot(x, {wq wk wv}), …
  *   k = f32[64,384] dot(x, wk), …      =>    b   = f32[64,1152] add(qkv, {bq bk bv})
- *   v = f32[64,384] dot(x, wv), …            q   = f32[64,384] slice(b), slice={[0:64], [0:384]}
- *   and their biases                         …
+ *   v = f32[64,384] dot(x, wv), …            m   = f32[64,1152] multiply(b, {0.1… 1… 1…})
+ *   their biases, q times 0.1                q   = f32[64,384] slice(m), slice={[0:64], [0:384]}
+ *                                            …
  *
  * Why: x is packed once, one kernel is started instead of three, and the wider product
  * fills registers and threads better; the slices are read in place by what follows.
- * Keeps: every value: each element is the same sum in the same order. Takes: the bytes
- * of the constants once more, while the module lives. Cost: O(uses), and those bytes.
+ *
+ * The cost is counted in kernels. n products are n kernels, each with what follows it
+ * elementwise; merged they are one, whose epilogue is bias and factor alone. What else
+ * follows needs a kernel more, unless a contraction reads the slice as it is: one, where
+ * all that follows meets (the gates of a cell), and only there it is merged; so the
+ * number of kernels always falls. Products that are wide alone gain nothing: they stay.
+ *
+ * Keeps: every value: each element is the same sum in the same order; times 1 and over 1
+ * are exact. Takes: the bytes of the constants once more, while the module lives; those of
+ * a file that is mapped are read once and dropped. Cost: O(uses), and those bytes.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -21,10 +30,14 @@ enum {
   MOST_WEIGHTS = 1 << 24 /* elements of the result */
 };
 
-/* dot(x, weights), and, if there is one, the bias that is added to it. */
+/* dot(x, weights), the bias that is added to it, the factor that follows. */
 typedef struct {
-  tn_inst *dot, *sum, *bias; /* sum: what stands for both; bias: the constant, or NULL */
+  tn_inst *dot, *last; /* last: what stands for all of it */
+  tn_inst *bias;       /* the constant [columns], or NULL */
+  tn_op scaling;       /* of the factor: multiply or divide */
+  tn_inst *factor;     /* the constant of one element, or NULL */
   int64_t columns;
+  bool is_computed_with; /* elementwise operations follow that no epilogue takes */
 } product;
 
 static bool same_precision(tn_precisions a, tn_precisions b) {
@@ -59,27 +72,102 @@ static tn_inst *bias_of(const tn_inst *sum, const tn_inst *dot) {
   return other->operands[0]->op == TN_OP_CONSTANT ? other->operands[0] : NULL;
 }
 
-/* Slices are read in place where every user computes elements or multiplies them. */
-static bool reads_in_place(const tn_inst *value) {
+/* The constant of one element in multiply(value, broadcast(constant)), or divide. */
+static tn_inst *factor_of(const tn_inst *scaled, const tn_inst *value) {
+  if (scaled->op != TN_OP_MULTIPLY && scaled->op != TN_OP_DIVIDE) return NULL;
+  if (tn_type_is_complex(scaled->shape->type)) return NULL; /* times 1 + 0i is not exact at infinity */
+  if (!tn_rewrite_is_free_to_move(scaled) || scaled->operands[0] == scaled->operands[1]) return NULL;
+  int side = scaled->operands[0] == value;
+  if (!side && scaled->op == TN_OP_DIVIDE) return NULL;
+  tn_inst *other = scaled->operands[side];
+  if (other->op == TN_OP_BROADCAST) other = other->operands[0];
+  return other->op == TN_OP_CONSTANT && tn_shape_elements(other->shape) == 1 ? other : NULL;
+}
+
+/* Slices are read in place where every user multiplies them as matrices or computes with
+ * their elements; false where somebody wants them in memory.                           */
+static bool reads_in_place(const tn_inst *value, bool *is_computed_with) {
   if (value == value->parent->root) return false;
   for (int i = 0; i < value->users.count; i++) {
     const tn_inst *user = value->users.at[i];
-    if (user->op == TN_OP_RESHAPE
-            ? !reads_in_place(user)
-            : user->op != TN_OP_DOT && !tn_op_is(user->op, TN_OP_ELEMENTWISE) && user->op != TN_OP_TRANSPOSE)
-      return false;
+    bool moves = user->op == TN_OP_RESHAPE || user->op == TN_OP_TRANSPOSE || user->op == TN_OP_SLICE;
+    if (moves && !reads_in_place(user, is_computed_with)) return false;
+    if (moves || user->op == TN_OP_DOT) continue;
+    if (!tn_op_is(user->op, TN_OP_ELEMENTWISE)) return false;
+    *is_computed_with = true;
   }
   return value->users.count > 0;
 }
 
+static tn_inst *only_user(const tn_inst *inst) {
+  return inst->users.count == 1 && inst != inst->parent->root ? inst->users.at[0] : NULL;
+}
+
 static bool describe(tn_inst *dot, product *p) {
-  *p = (product){dot, dot, NULL, 0};
+  *p = (product){.dot = dot, .last = dot};
   if (!is_matrix_product(dot)) return false;
   p->columns = dot->shape->dims[dot->shape->rank - 1];
-  if (dot->users.count == 1 && dot != dot->parent->root) p->bias = bias_of(dot->users.at[0], dot);
-  if (p->bias) p->sum = dot->users.at[0];
-  return p->columns <= MOST_COLUMNS && reads_in_place(p->sum);
+  tn_inst *user = only_user(dot);
+  if (user && (p->bias = bias_of(user, dot))) p->last = user;
+  user = only_user(p->last);
+  if (user && (p->factor = factor_of(user, p->last))) {
+    p->last = user;
+    p->scaling = user->op;
+  }
+  return p->columns <= MOST_COLUMNS && reads_in_place(p->last, &p->is_computed_with);
 }
+
+/* ---- what follows ---- */
+
+enum { MOST_FOLLOWERS = 32 };
+
+/* What is computed of `value` elementwise, as far as one looks. */
+typedef struct {
+  const tn_inst *at[MOST_FOLLOWERS];
+  int count;
+} followers;
+
+static bool follows(const followers *all, const tn_inst *inst) {
+  for (int i = 0; i < all->count; i++)
+    if (all->at[i] == inst) return true;
+  return false;
+}
+
+static void find_followers(const tn_inst *value, followers *all) {
+  for (int n = 0; n <= all->count; n++) {
+    const tn_inst *from = n ? all->at[n - 1] : value;
+    for (int i = 0; i < from->users.count && all->count < MOST_FOLLOWERS; i++) {
+      const tn_inst *user = from->users.at[i];
+      bool is_one = tn_op_is(user->op, TN_OP_ELEMENTWISE) || user->op == TN_OP_RESHAPE;
+      if (is_one && !follows(all, user)) all->at[all->count++] = user;
+    }
+  }
+}
+
+static bool meet(const followers *all, const tn_inst *value) {
+  followers other = {.count = 0};
+  find_followers(value, &other);
+  for (int i = 0; i < other.count; i++)
+    if (follows(all, other.at[i])) return true;
+  return false;
+}
+
+/* Kernels that merging saves; those whose followers meet no others leave the list. */
+static int count_saved(product *all, int *count) {
+  followers met = {.count = 0};
+  int kept = 0, computed = 0;
+  for (int i = 0; i < *count; i++)
+    if (all[i].is_computed_with && !met.count) find_followers(all[i].last, &met);
+  for (int i = 0; i < *count; i++) {
+    if (all[i].is_computed_with && !meet(&met, all[i].last)) continue;
+    computed += all[i].is_computed_with;
+    all[kept++] = all[i];
+  }
+  *count = kept;
+  return kept - 1 - (computed > 0);
+}
+
+/* ---- which are merged ---- */
 
 /* Dots that stand behind the one that is looked at, by id; merged ones have higher ids. */
 typedef struct {
@@ -89,6 +177,13 @@ typedef struct {
 
 static bool is_later(later_dots later, const tn_inst *dot) {
   return dot->id < later.count && later.waits[dot->id];
+}
+
+/* One multiplies, another divides. */
+static bool scales_otherwise(const product *all, int count, const product *p) {
+  for (int i = 0; i < count; i++)
+    if (p->factor && all[i].factor && p->scaling != all[i].scaling) return true;
+  return false;
 }
 
 /* Products of the value that `first` multiplies, which stand behind it. */
@@ -103,6 +198,7 @@ static int collect(const product *first, later_dots later, product *all) {
     if (inst->op != TN_OP_DOT || inst->operands[0] != value || !is_later(later, inst)) continue;
     if (!inst->users.count || !describe(inst, p)) continue;
     if (!alike(first->dot, inst) || !p->bias != !first->bias) continue;
+    if (scales_otherwise(all, count, p)) continue;
     weights += tn_shape_elements(inst->operands[1]->shape);
     if (weights > MOST_WEIGHTS) break;
     count++;
@@ -130,25 +226,54 @@ static tn_inst *join_constants(tn_inst *before, const product *all, int count, b
   return tn_build_constant(before->parent, before, literal);
 }
 
+/* op(before, broadcast(constant)) along the last dim, in the place of `like`. */
+static tn_inst *build_epilogue(tn_inst *value, tn_inst *at, tn_op op, tn_inst *constant, const tn_inst *like) {
+  int64_t last = value->shape->rank - 1;
+  tn_inst *spread = tn_build_broadcast(at->parent, at, constant, value->shape, (tn_dims){&last, 1});
+  tn_inst *result = tn_build_binary(at->parent, at, op, value, spread);
+  result->notes = like->notes;
+  result->location = like->location;
+  return result;
+}
+
+/* Each product's factor along its columns, 1 where it has none. */
+static tn_inst *join_factors(tn_inst *before, const product *all, int count, tn_type type, int64_t columns) {
+  tn_arena *arena = before->parent->module->arena;
+  const tn_literal *one = tn_type_is_float(type) ? tn_literal_scalar_float(arena, type, 1)
+                                                 : tn_literal_scalar_integer(arena, type, 1);
+  size_t bytes = tn_type_bytes(type);
+  char *to;
+  tn_literal *literal =
+      tn_literal_uninitialised(arena, tn_shape_array(arena, type, 1, &columns), (void **)&to);
+  for (int i = 0; i < count; i++) {
+    const tn_literal *factor = all[i].factor ? all[i].factor->attr.constant.literal : one;
+    for (int64_t n = 0; n < all[i].columns; n++, to += bytes) memcpy(to, factor->data, bytes);
+  }
+  return tn_build_constant(before->parent, before, literal);
+}
+
 static tn_inst *build_product(const product *all, int count) {
   tn_inst *first = all[0].dot;
-  tn_comp *comp = first->parent;
-  tn_arena *arena = comp->module->arena;
-  int64_t last = first->shape->rank - 1, dims[TN_MOST_DIMS], columns = 0;
-  for (int i = 0; i < count; i++) columns += all[i].columns;
+  tn_arena *arena = first->parent->module->arena;
+  int64_t dims[TN_MOST_DIMS], columns = 0;
+  const product *scaled = NULL;
+  for (int i = 0; i < count; i++) {
+    columns += all[i].columns;
+    if (all[i].factor) scaled = &all[i];
+  }
   memcpy(dims, first->shape->dims, sizeof *dims * (size_t)first->shape->rank);
-  dims[last] = columns;
+  dims[first->shape->rank - 1] = columns;
   const tn_shape *shape = tn_shape_array(arena, first->shape->type, first->shape->rank, dims);
   int64_t column_dim = 1 - first->attr.dot.side[1].contracting.at[0];
   tn_inst *operands[] = {first->operands[0], join_constants(first, all, count, false, column_dim)};
-  tn_inst *dot = tn_inst_clone(comp, first, first, shape, 2, operands);
-  if (!all[0].bias) return dot;
-  tn_inst *bias = join_constants(first, all, count, true, 0);
-  tn_inst *spread = tn_build_broadcast(comp, first, bias, shape, (tn_dims){&last, 1});
-  tn_inst *sum = tn_build_binary(comp, first, TN_OP_ADD, dot, spread);
-  sum->notes = all[0].sum->notes;
-  sum->location = all[0].sum->location;
-  return sum;
+  tn_inst *value = tn_inst_clone(first->parent, first, first, shape, 2, operands);
+  if (all[0].bias) {
+    tn_inst *bias = join_constants(first, all, count, true, 0);
+    value = build_epilogue(value, first, TN_OP_ADD, bias, all[0].last);
+  }
+  if (!scaled) return value;
+  tn_inst *factors = join_factors(first, all, count, shape->type, columns);
+  return build_epilogue(value, first, scaled->scaling, factors, scaled->last);
 }
 
 static tn_inst *build_slice(tn_inst *whole, tn_inst *before, const tn_shape *shape, int64_t start) {
@@ -167,14 +292,14 @@ static bool merge(tn_inst *dot, later_dots later, tn_pass_context *context) {
   product first, all[MOST_MERGED];
   if (!describe(dot, &first)) return false;
   int count = collect(&first, later, all);
-  if (count < 2 || !tn_pass_spend(context)) return false;
-  tn_inst *whole = build_product(all, count);
+  if (count_saved(all, &count) < 1 || !tn_pass_spend(context)) return false;
+  tn_inst *whole = build_product(all, count), *slices[MOST_MERGED];
   int64_t start = 0;
   for (int i = 0; i < count; i++) {
-    tn_inst *sum = all[i].sum;
-    tn_rewrite_replace(sum, build_slice(whole, dot, sum->shape, start));
+    slices[i] = build_slice(whole, all[0].dot, all[i].last->shape, start);
     start += all[i].columns;
   }
+  for (int i = 0; i < count; i++) tn_rewrite_replace(all[i].last, slices[i]);
   return true;
 }
 
