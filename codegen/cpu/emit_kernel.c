@@ -325,13 +325,12 @@ void tn_init_emitter(tn_emitter *e) {
   tn_find_guards(e, k->body);
 }
 
-static bool check_kernel(tn_unit *u, const tn_kernel *k) {
-  if (k->n_dims > 62)
-    return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
+/* Types are the verifier's: what it lets through is native. */
+static bool check_types(tn_unit *u, const tn_kernel *k) {
   for (int i = 0; i < k->n_buffers; i++) {
     const tn_shape *shape = k->buffers[i].shape;
     if (!tn_type_is_native(shape->type))
-      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
+      return tn_unit_fail(u, TN_BUG, "kernel %s: a buffer of %s, which is not native", k->name,
                           tn_type_name(shape->type));
     if (shape->layout && shape->layout->element_bits && shape->layout->element_bits < 8)
       return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for E(%d) yet", k->name,
@@ -339,8 +338,15 @@ static bool check_kernel(tn_unit *u, const tn_kernel *k) {
   }
   for (int i = 0; i < k->n_values; i++)
     if (!tn_type_is_native(k->values[i].type))
-      return tn_unit_fail(u, TN_UNSUPPORTED, "kernel %s: no native code for %s yet", k->name,
+      return tn_unit_fail(u, TN_BUG, "kernel %s: a value of %s, which is not native", k->name,
                           tn_type_name(k->values[i].type));
+  return true;
+}
+
+static bool check_kernel(tn_unit *u, const tn_kernel *k) {
+  if (k->n_dims > 62)
+    return tn_unit_fail(u, TN_LIMIT, "kernel %s: %d dims, more than 62", k->name, k->n_dims);
+  if (!check_types(u, k)) return false;
   for (int i = 0; i < k->n_dims && k->schedule.dims; i++) {
     const tn_dim_schedule *s = &k->schedule.dims[i];
     if (s->lanes > 256 || (s->lanes & (s->lanes - 1)))

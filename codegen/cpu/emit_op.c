@@ -2,7 +2,8 @@
  *
  * No instruction here can trap: divisors of 0 and of -1 are replaced before integer
  * divisions, shift amounts are checked. Nothing becomes a call: what LLVM has no
- * instruction for is base/math's, or refused.
+ * instruction for is base/math's. What has no native form (codegen/plan/native.h) is in no
+ * plan that was verified.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -19,9 +20,9 @@ static LLVMValueRef constant_like(tn_emitter *e, tn_type type, LLVMValueRef mode
 
 static bool is_signed(tn_type type) { return tn_type_class_of(type) == TN_CLASS_SIGNED; }
 
-static LLVMValueRef refuse(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef model) {
-  tn_unit_fail(e->u, TN_UNSUPPORTED, "%s: no native code for %s yet", tn_ops[expr->op.op].name,
-               tn_type_name(type));
+static LLVMValueRef no_form(tn_emitter *e, const tn_expr *expr, tn_type type, LLVMValueRef model) {
+  tn_unit_fail(e->u, TN_BUG, "kernel %s: %s of %s, which has no native form", e->k->name,
+               tn_ops[expr->op.op].name, tn_type_name(type));
   LLVMTypeRef t = tn_register_type(e->u, tn_type_is_native(expr->type) ? expr->type : TN_F32);
   return LLVMGetUndef(tn_with_element(LLVMTypeOf(model), t));
 }
@@ -219,7 +220,7 @@ static tn_type operand_type(const tn_expr *expr) { return expr->op.operands[0]->
 /* Of one width; types under a byte have their bits at the bottom of it. */
 static LLVMValueRef emit_bitcast(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   tn_type from = operand_type(expr), to = expr->type;
-  if (tn_type_bytes(from) != tn_type_bytes(to)) return refuse(e, expr, from, x[0]);
+  if (tn_type_bytes(from) != tn_type_bytes(to)) return no_form(e, expr, from, x[0]);
   LLVMValueRef bits = tn_to_memory(e, from, x[0]);
   LLVMTypeRef type = tn_with_element(LLVMTypeOf(x[0]), tn_memory_type(e->u, to));
   if (tn_type_is_integer(from) && tn_type_bits(from) < 8)
@@ -258,7 +259,7 @@ static LLVMValueRef emit_math(tn_emitter *e, const tn_expr *expr, LLVMValueRef *
   if (value) return value;
   if (expr->op.op == TN_OP_RSQRT && tn_type_is_float(type)) return reciprocal_root(e, expr, x[0]);
   if (expr->op.op == TN_OP_POWER && tn_type_is_integer(type)) return integer_power(e, type, x[0], x[1]);
-  return refuse(e, expr, type, x[0]);
+  return no_form(e, expr, type, x[0]);
 }
 
 static LLVMValueRef emit_divide(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
@@ -364,7 +365,8 @@ static LLVMValueRef emit_imag(tn_emitter *e, const tn_expr *expr, LLVMValueRef *
 
 static LLVMValueRef emit_reduce_precision(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   int exponent = expr->op.exponent_bits, mantissa = expr->op.mantissa_bits;
-  if (tn_type_bits(expr->type) <= 8) return tn_small_reduce_precision(e, expr->type, x[0], exponent, mantissa);
+  if (tn_type_bits(expr->type) <= 8)
+    return tn_small_reduce_precision(e, expr->type, x[0], exponent, mantissa);
   return tn_reduce_precision(e, expr->type, x[0], exponent, mantissa);
 }
 
@@ -402,7 +404,7 @@ static LLVMValueRef emit_stochastic(tn_emitter *e, const tn_expr *expr, LLVMValu
   return tn_convert(e, wide ? TN_F64 : TN_F32, expr->type, whole);
 }
 
-static LLVMValueRef fma_or_refuse(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
+static LLVMValueRef emit_fma(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
   if (!e->u->cpu->fma) {
     tn_unit_fail(e->u, TN_BUG, "kernel %s: fma on a target without it", e->k->name);
     return x[2];
@@ -452,10 +454,10 @@ static emit_function *const functions[TN_OP_COUNT] = {
 };
 
 LLVMValueRef tn_emit_op(tn_emitter *e, const tn_expr *expr, LLVMValueRef *x) {
-  if (expr->kind == TN_EXPR_FMA) return fma_or_refuse(e, expr, x);
+  if (expr->kind == TN_EXPR_FMA) return emit_fma(e, expr, x);
   tn_type type = operand_type(expr);
-  if (!tn_type_is_native(type)) return refuse(e, expr, type, x[0]);
-  if (!tn_type_is_native(expr->type)) return refuse(e, expr, expr->type, x[0]);
+  if (!tn_type_is_native(type)) return no_form(e, expr, type, x[0]);
+  if (!tn_type_is_native(expr->type)) return no_form(e, expr, expr->type, x[0]);
   emit_function *function = expr->op.part ? NULL : functions[expr->op.op];
   if (!function) function = emit_math;
   return tn_small_wrap(e, expr->type, function(e, expr, x));
