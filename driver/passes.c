@@ -58,7 +58,10 @@ static bool do_add(void *argument) {
   tn_added_pass *added = TN_NEW(context->arena, tn_added_pass);
   added->pass = (tn_pass){.name = tn_arena_string(context->arena, work->name),
                           .help = tn_arena_string(context->arena, work->help ? work->help : ""),
+                          .stage = TN_STAGE_LATE,
                           .min_level = -1,
+                          .breaks = TN_PROPERTY_ALL,
+                          .flags = TN_PASS_ROUNDS,
                           .run = run_added};
   added->function = work->function;
   added->user = work->user;
@@ -97,11 +100,11 @@ typedef struct {
   const tn_pass_options *options;
 } after_pass_user;
 
-static void after_pass(void *user, const tn_module *module, const tn_pass *pass, int occurrence,
-                       bool changed) {
+static bool after_pass(void *user, tn_module *module, const tn_pass_record *run) {
   after_pass_user *after = user;
   (void)module; /* the model's own */
-  after->options->after_pass(after->options->user, after->model, pass->name, occurrence, changed);
+  after->options->after_pass(after->options->user, after->model, run->name, run->occurrence, run->changed);
+  return true;
 }
 
 static bool resolve(tn_context *context, const char *const *names, tn_pipeline_options *pipeline) {
@@ -121,14 +124,14 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
                         const tn_pass_time **times, int *count) {
   tn_context *context = model->context;
   after_pass_user after = {model, options};
-  tn_pipeline_options pipeline = {.level = options->level,
-                                  .reassociate = options->reassociate,
-                                  .max_fold_work = context->limits.max_fold_work,
-                                  .disabled = options->disabled,
-                                  .stop_after = options->stop_after,
-                                  .stop_occurrence = options->stop_occurrence ? options->stop_occurrence : 1,
-                                  .after_pass = options->after_pass ? after_pass : NULL,
-                                  .user = &after};
+  tn_pipeline_options pipeline = {
+      .level = options->level,
+      .reassociate = options->reassociate,
+      .max_fold_work = context->limits.max_fold_work,
+      .disabled = options->disabled,
+      .stop_after = {.name = options->stop_after, .occurrence = options->stop_occurrence},
+      .after_pass = options->after_pass ? after_pass : NULL,
+      .user = &after};
   tn_pass_record *records;
   if (!check_names(context, options)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;

@@ -130,9 +130,9 @@ static tn_inst *expand_grad(tn_pass_context *context, tn_inst *inst) {
 
 bool tn_pass_batch_norm_expansion(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_BATCH_NORM_INFERENCE, expand_inference},
-      {TN_OP_BATCH_NORM_TRAINING, expand_training},
-      {TN_OP_BATCH_NORM_GRAD, expand_grad},
+      TN_RULE(BATCH_NORM_INFERENCE, expand_inference),
+      TN_RULE(BATCH_NORM_TRAINING, expand_training),
+      TN_RULE(BATCH_NORM_GRAD, expand_grad),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

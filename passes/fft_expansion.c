@@ -210,6 +210,6 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
 }
 
 bool tn_pass_fft_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_FFT, expand}};
+  static const tn_rewrite rules[] = {TN_RULE(FFT, expand)};
   return tn_rewrite_module(module, context, rules, 1);
 }

@@ -173,8 +173,8 @@ static tn_inst *triangular_solve(tn_pass_context *context, tn_inst *inst) {
 
 bool tn_pass_linalg_blocking(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_CHOLESKY, cholesky},
-      {TN_OP_TRIANGULAR_SOLVE, triangular_solve},
+      TN_RULE(CHOLESKY, cholesky),
+      TN_RULE(TRIANGULAR_SOLVE, triangular_solve),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

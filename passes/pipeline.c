@@ -1,76 +1,103 @@
-/* The table of passes, and the pipeline that runs and polices them.
+/* The pipeline: which passes run, in which order and how often, and what is known of each
+ * run.
  *
- * After each pass the module is verified and its fingerprint compared with the one
- * before: a pass that changes something without saying so, or says so without having
- * changed anything, is a bug of ours and is named. The fingerprint is the hash of the
- * text with large constants left out, and of where the constants' data lies.
+ * It goes over lines, stage by stage: those of the level's rows, or a list of the caller's.
+ * A stage's lines run from top to bottom; SIMPLIFY's in rounds, until one changes nothing.
+ * A line is passed over where nothing has changed since its pass last found nothing to do:
+ * passes depend on the module alone. That place counts as an occurrence all the same, so
+ * that `simplify-shape:2` is that of the second round, in every run of the pipeline, and one
+ * that starts behind a dump comes to the same places.
  *
- * Cost: printing and verifying once a pass, linear in the number of instructions;
- * constants are never read.
+ * Invariants: between two passes the module is valid, and what p->file says is so.
+ * Cost: lines × instructions for policing, twice for the rounds of a settled module.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/pass.h"
-
 #include "base/clock.h"
-#include "base/hash.h"
-#include "ir/print.h"
-#include "ir/verify.h"
+#include "passes/police.h"
 
-const tn_pass tn_passes[] = {
-#define PASS(function, name, help, min_level) {name, help, min_level, tn_pass_##function},
-#include "passes/passes.def"
-#undef PASS
+/* ---- rewrites ---- */
+
+struct tn_rule_counts {
+  tn_arena *arena;
+  TN_VEC(tn_rule_count) list;
 };
-const int tn_pass_count = (int)(sizeof tn_passes / sizeof *tn_passes);
 
-const tn_pass *tn_pass_find(const char *name) {
-  for (int i = 0; i < tn_pass_count; i++)
-    if (!strcmp(tn_passes[i].name, name)) return &tn_passes[i];
-  return NULL;
+static void count_rewrite(tn_pass_context *context) {
+  struct tn_rule_counts *counts = context->counts;
+  context->rewrites++;
+  for (int i = 0; i < counts->list.count; i++)
+    if (counts->list.at[i].rule == context->rule) {
+      counts->list.at[i].rewrites++;
+      return;
+    }
+  TN_PUSH(counts->arena, &counts->list, (tn_rule_count){context->rule, 1});
 }
 
 bool tn_pass_spend(tn_pass_context *context) {
   if (context->fuel == 0) return false;
   if (context->fuel > 0) context->fuel--;
-  context->rewrites++;
+  count_rewrite(context);
   return true;
 }
-
-/* Passes that run again, at the end of the pipeline: fusing leaves nothing unused, but
- * rewrites before it may have joined what was apart.                                  */
-static const char *const again[] = {"dce"};
-enum { N_AGAIN = (int)(sizeof again / sizeof *again) };
 
 /* ---- which passes ---- */
 
 typedef struct {
-  const tn_pass **at;
-  int count;
-} pass_list;
+  const tn_pass *pass;
+  tn_stage stage;
+  int first;          /* the first line of this pass: it has the two counts */
+  int visits;         /* occurrences so far */
+  int64_t fuel;       /* left; < 0: any number */
+  int64_t settled_at; /* p->changes when it last found nothing to do; -1: not yet */
+} line;
 
-static void append_if_enabled(pass_list *list, const tn_pass *pass, const tn_pipeline_options *options) {
+typedef struct {
+  tn_module *module;
+  const tn_pipeline_options *options;
+  tn_arena *arena;
+  tn_pass_context context;
+  tn_police_file file;
+  TN_VEC(line) lines;
+  TN_VEC(tn_pass_record) records;
+  int64_t changes;   /* runs that changed the module */
+  int round, rounds; /* of the stage; of SIMPLIFY */
+  bool round_changed;
+  const tn_pass *restless; /* the first pass that changed something in this round */
+  bool started;            /* behind options->start_after */
+} pipeline;
+
+static bool is_disabled(const tn_pipeline_options *options, const tn_pass *pass) {
   for (const char *const *name = options->disabled; name && *name; name++)
-    if (!strcmp(*name, pass->name)) return;
-  list->at[list->count++] = pass;
+    if (!strcmp(*name, pass->name)) return true;
+  return false;
 }
 
-static pass_list choose(const tn_pipeline_options *options, tn_arena *arena) {
-  int most = options->passes ? options->n_passes : tn_pass_count + N_AGAIN;
-  pass_list list = {TN_NEW_ARRAY(arena, const tn_pass *, most), 0};
-  if (options->passes) {
-    for (int i = 0; i < options->n_passes; i++) append_if_enabled(&list, options->passes[i], options);
-    return list;
-  }
-  for (int i = 0; i < tn_pass_count; i++)
-    if (tn_passes[i].min_level >= 0 && tn_passes[i].min_level <= options->level)
-      append_if_enabled(&list, &tn_passes[i], options);
-  for (int i = 0; i < N_AGAIN; i++) {
-    const tn_pass *pass = tn_pass_find(again[i]);
-    if (pass && pass->min_level <= options->level) append_if_enabled(&list, pass, options);
-  }
-  return list;
+static void add_line(pipeline *p, const tn_pass *pass, tn_stage stage) {
+  if (is_disabled(p->options, pass)) return;
+  int first = 0;
+  while (first < p->lines.count && p->lines.at[first].pass != pass) first++;
+  line added = {.pass = pass, .stage = stage, .first = first, .fuel = -1, .settled_at = -1};
+  for (int i = 0; i < p->options->n_fuel; i++)
+    if (!strcmp(p->options->fuel[i].pass, pass->name)) added.fuel = p->options->fuel[i].rewrites;
+  TN_PUSH(p->arena, &p->lines, added);
 }
+
+/* A list is one late stage. */
+static void choose_lines(pipeline *p) {
+  const tn_pipeline_options *options = p->options;
+  for (int i = 0; options->passes && i < options->n_passes; i++)
+    add_line(p, options->passes[i], TN_STAGE_LATE);
+  if (options->passes) return;
+  for (int i = 0; i < tn_pipeline_row_count; i++) {
+    const tn_pipeline_row *row = &tn_pipeline_rows[i];
+    bool allowed = options->reassociate || !(row->pass->flags & TN_PASS_REASSOCIATE);
+    if (allowed && row->min_level >= 0 && row->min_level <= options->level)
+      add_line(p, row->pass, row->stage);
+  }
+}
+
+/* ---- names and places that the caller gave ---- */
 
 /* Passes made at run time are known only where they are listed. */
 static bool is_known(const char *name, const tn_pipeline_options *options) {
@@ -79,9 +106,10 @@ static bool is_known(const char *name, const tn_pipeline_options *options) {
   return tn_pass_find(name) != NULL;
 }
 
-static bool need_known(const char *name, const tn_pipeline_options *options, tn_diagnostics *sink) {
-  if (is_known(name, options)) return true;
-  const char *names[sizeof tn_passes / sizeof *tn_passes];
+static bool need_known(const pipeline *p, const char *name) {
+  if (!name || is_known(name, p->options)) return true;
+  tn_diagnostics *sink = p->context.sink;
+  const char **names = TN_NEW_ARRAY(p->arena, const char *, tn_pass_count);
   for (int i = 0; i < tn_pass_count; i++) names[i] = tn_passes[i].name;
   const char *nearest = tn_nearest_name(name, names, tn_pass_count);
   tn_error(sink, TN_USAGE, TN_NOWHERE, "pass '%s' does not exist", name);
@@ -89,136 +117,233 @@ static bool need_known(const char *name, const tn_pipeline_options *options, tn_
   return false;
 }
 
-static bool names_are_known(const tn_pipeline_options *options, tn_diagnostics *sink) {
+static bool names_are_known(const pipeline *p) {
+  const tn_pipeline_options *options = p->options;
   for (const char *const *name = options->disabled; name && *name; name++)
-    if (!need_known(*name, options, sink)) return false;
-  return !options->stop_after || need_known(options->stop_after, options, sink);
+    if (!need_known(p, *name)) return false;
+  for (int i = 0; i < options->n_fuel; i++)
+    if (!need_known(p, options->fuel[i].pass)) return false;
+  return need_known(p, options->stop_after.name) && need_known(p, options->start_after.name);
 }
 
-/* ---- policing ---- */
-
-/* Where the data of every constant lies: texts do not show it. */
-static void add_constants(tn_text *text, const tn_module *module) {
-  TN_FOR_EACH_COMP(module, comp)
-  TN_FOR_EACH_IN_COMP(comp, inst) {
-    if (inst->op != TN_OP_CONSTANT) continue;
-    const void *data = inst->attr.constant.literal->data;
-    tn_text_put_n(text, &data, sizeof data);
-  }
-}
-
-static tn_hash fingerprint(tn_module *module) {
-  tn_text text = {0};
-  tn_print_options options = {.constants = TN_CONSTANTS_ELIDE};
-  tn_print_module(&text, module, &options);
-  add_constants(&text, module);
-  tn_hash hash = tn_hash_bytes(text.bytes, text.length);
-  tn_text_free(&text);
-  return hash;
-}
-
-typedef struct {
-  tn_arena *arena;
-  const char *message; /* the first error's; NULL while there is none */
-  tn_location location;
-} first_error;
-
-static void keep_first(void *user, const tn_diagnostic *diagnostic) {
-  first_error *first = user;
-  if (first->message || diagnostic->severity != TN_SEVERITY_ERROR) return;
-  first->message = tn_arena_string(first->arena, diagnostic->message);
-  first->location = diagnostic->location;
-}
-
-static bool still_valid(const tn_module *module, const tn_pass *pass, tn_arena *arena, tn_diagnostics *sink) {
-  first_error first = {.arena = arena};
-  tn_diagnostics own = {.callback = keep_first, .user = &first, .sources = sink->sources};
-  if (tn_verify_module(module, &own)) return true;
-  return tn_error(sink, TN_BUG, first.location, "pass '%s' made the module invalid: %s", pass->name,
-                  first.message ? first.message : "no reason given");
-}
-
-static bool told_the_truth(const tn_pass *pass, bool said, bool did, tn_diagnostics *sink) {
-  if (said == did) return true;
-  return tn_error(sink, TN_BUG, TN_NOWHERE, "pass '%s' %s", pass->name,
-                  said ? "says it changed the module but did not" : "changed the module without saying so");
-}
-
-/* ---- running ---- */
-
-typedef struct {
-  tn_module *module;
-  const tn_pipeline_options *options;
-  tn_arena *arena;
-  tn_pass_context context;
-  tn_hash hash; /* of the module as it is */
-} pipeline;
-
-static bool run_one(pipeline *p, const tn_pass *pass, int occurrence, tn_pass_record *record) {
-  tn_diagnostics *sink = p->context.sink;
-  int errors = sink->errors;
-  p->context.pass = pass;
-  p->context.rewrites = 0;
-  tn_arena_reset(p->context.scratch);
-  double start = tn_seconds_now();
-  bool said = pass->run(p->module, &p->context);
-  *record = (tn_pass_record){pass->name, tn_seconds_now() - start, p->context.rewrites};
-  if (sink->errors != errors) return false;
-  tn_hash hash = fingerprint(p->module);
-  bool did = hash.high != p->hash.high || hash.low != p->hash.low;
-  p->hash = hash;
-  if (!told_the_truth(pass, said, did, sink)) return false;
-  if (did && !still_valid(p->module, pass, p->arena, sink)) return false;
-  if (p->options->after_pass) p->options->after_pass(p->options->user, p->module, pass, occurrence, said);
+static bool list_is_allowed(const pipeline *p) {
+  const tn_pipeline_options *options = p->options;
+  for (int i = 0; options->passes && !options->reassociate && i < options->n_passes; i++)
+    if (options->passes[i]->flags & TN_PASS_REASSOCIATE)
+      return tn_error(p->context.sink, TN_USAGE, TN_NOWHERE,
+                      "pass '%s' changes rounding: it needs '--reassociate'", options->passes[i]->name);
   return true;
 }
 
-/* How often the list has had this pass up to `index`, which counts. */
-static int occurrence_of(const pass_list *list, int index) {
-  int count = 0;
-  for (int i = 0; i <= index; i++) count += !strcmp(list->at[i]->name, list->at[index]->name);
-  return count;
+static int wanted_occurrence(const tn_pipeline_place *place) {
+  return place->occurrence > 0 ? place->occurrence : 1;
 }
 
-static bool stops_here(const tn_pipeline_options *options, const tn_pass *pass, int occurrence) {
-  int wanted = options->stop_occurrence > 0 ? options->stop_occurrence : 1;
-  return options->stop_after && !strcmp(options->stop_after, pass->name) && occurrence == wanted;
+static bool is_place(const tn_pipeline_place *place, const tn_pass *pass, int occurrence) {
+  return place->name && !strcmp(place->name, pass->name) && occurrence == wanted_occurrence(place);
 }
 
-/* A run that is to stop somewhere must come there. */
-static bool stop_is_reached(const tn_pipeline_options *options, const pass_list *list, tn_diagnostics *sink) {
-  if (!options->stop_after) return true;
-  int runs = 0;
-  for (int i = 0; i < list->count; i++) {
-    if (strcmp(options->stop_after, list->at[i]->name) != 0) continue;
-    if (stops_here(options, list->at[i], ++runs)) return true;
+static bool never_reached(const pipeline *p, const char *what, const tn_pipeline_place *place, int runs) {
+  return tn_error(p->context.sink, TN_USAGE, TN_NOWHERE,
+                  "%s after run %d of pass '%s': it runs %d time%s here", what, wanted_occurrence(place),
+                  place->name, runs, runs == 1 ? "" : "s");
+}
+
+/* False where no number of rounds comes to the place. */
+static bool may_be_reached(const pipeline *p, const char *what, const tn_pipeline_place *place) {
+  int most = 0;
+  if (!place->name) return true;
+  for (int i = 0; i < p->lines.count; i++)
+    if (!strcmp(p->lines.at[i].pass->name, place->name))
+      most += p->lines.at[i].stage == TN_STAGE_SIMPLIFY ? TN_MOST_ROUNDS : 1;
+  return wanted_occurrence(place) <= most || never_reached(p, what, place, most);
+}
+
+static bool was_reached(const pipeline *p, const char *what, const tn_pipeline_place *place) {
+  int visits = 0;
+  for (int i = 0; i < p->lines.count; i++)
+    if (!strcmp(p->lines.at[i].pass->name, place->name)) visits += p->lines.at[i].visits;
+  return never_reached(p, what, place, visits);
+}
+
+/* ---- one run ---- */
+
+typedef enum { GO_ON, ENDED, FAILED } progress;
+
+static progress call_hook(pipeline *p, bool (*hook)(void *, tn_module *, const tn_pass_record *),
+                          const tn_pass_record *record) {
+  int errors = p->context.sink->errors;
+  if (!hook || hook(p->options->user, p->module, record)) return GO_ON;
+  return p->context.sink->errors > errors ? FAILED : ENDED;
+}
+
+/* The first property that the pass needs and the module lacks; GO_ON where there is none
+ * or the line may be left out.                                                          */
+static progress check_needs(pipeline *p, const tn_pass *pass, tn_pass_record *record) {
+  unsigned lacking = pass->needs & ~p->file.properties;
+  if (!lacking) return GO_ON;
+  int property = __builtin_ctz(lacking);
+  record->unmet = tn_property_names[property];
+  if (!p->options->passes) return GO_ON;
+  const tn_inst *witness[TN_PROPERTIES] = {0};
+  tn_properties_of(p->module, witness);
+  const tn_inst *inst = witness[property];
+  const char *maker = tn_property_maker(property, inst);
+  tn_error(p->context.sink, TN_USAGE, inst->location, "pass '%s' needs a module that is %s, but '%s' is a %s",
+           pass->name, record->unmet, inst->name, tn_ops[inst->op].name);
+  if (maker)
+    tn_note(p->context.sink, TN_NOWHERE, "pass '%s' makes it so", maker);
+  else
+    tn_note(p->context.sink, TN_NOWHERE, "no pass makes it so again");
+  return FAILED;
+}
+
+static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
+  tn_pass_context *context = &p->context;
+  struct tn_rule_counts counts = {.arena = p->arena};
+  int errors = context->sink->errors;
+  context->pass = record->pass;
+  context->rewrites = 0;
+  context->fuel = first->fuel;
+  context->rule = NULL;
+  context->counts = &counts;
+  tn_arena_reset(context->scratch);
+  double start = tn_seconds_now();
+  bool said = record->pass->run(p->module, context);
+  double end = tn_seconds_now();
+  record->seconds = end - start;
+  record->changes = context->rewrites;
+  record->rules = counts.list.at;
+  record->n_rules = counts.list.count;
+  record->changed = said;
+  first->fuel = context->fuel;
+  bool good = context->sink->errors == errors &&
+              tn_police_check(p->module, record->pass, said, &p->file, p->arena, context->sink);
+  record->policing_seconds = tn_seconds_now() - end;
+  return good;
+}
+
+static progress run_line(pipeline *p, line *l, int occurrence) {
+  TN_PUSH(p->arena, &p->records, (tn_pass_record){.name = l->pass->name, .pass = l->pass});
+  tn_pass_record *record = &p->records.at[p->records.count - 1];
+  record->index = p->records.count - 1;
+  record->occurrence = occurrence;
+  record->round = p->round;
+  record->rounds = p->rounds;
+  record->round_changed = p->round_changed;
+  progress done = check_needs(p, l->pass, record);
+  if (done != GO_ON || record->unmet) return done;
+  done = call_hook(p, p->options->before_pass, record);
+  if (done != GO_ON) return p->records.count--, done;
+  if (!call_pass(p, &p->lines.at[l->first], record)) return FAILED;
+  if (record->changed) {
+    p->changes++;
+    if (!p->round_changed) p->restless = l->pass;
+    p->round_changed = record->round_changed = true;
+  } else {
+    l->settled_at = p->changes;
   }
-  return tn_error(sink, TN_USAGE, TN_NOWHERE, "stop after run %d of pass '%s': it runs %d times here",
-                  options->stop_occurrence > 0 ? options->stop_occurrence : 1, options->stop_after, runs);
+  return call_hook(p, p->options->after_pass, record);
+}
+
+/* ---- going over the lines ---- */
+
+/* Places up to the start are only counted. */
+static progress pass_over(pipeline *p, const line *l, int occurrence) {
+  const tn_pipeline_options *options = p->options;
+  p->started = is_place(&options->start_after, l->pass, occurrence);
+  if (p->started) {
+    p->round_changed = !options->start_after.round_settled;
+    p->restless = l->pass;
+  }
+  if (!is_place(&options->stop_after, l->pass, occurrence)) return GO_ON;
+  if (p->started) return ENDED;
+  tn_error(p->context.sink, TN_USAGE, TN_NOWHERE, "stop after run %d of pass '%s': it is before the start",
+           occurrence, l->pass->name);
+  return FAILED;
+}
+
+static progress visit(pipeline *p, line *l) {
+  int occurrence = ++p->lines.at[l->first].visits;
+  if (!p->started) return pass_over(p, l, occurrence);
+  progress done = l->settled_at == p->changes ? GO_ON : run_line(p, l, occurrence);
+  if (done != GO_ON) return done;
+  return is_place(&p->options->stop_after, l->pass, occurrence) ? ENDED : GO_ON;
+}
+
+static progress run_round(pipeline *p, tn_stage stage) {
+  progress done = GO_ON;
+  p->round_changed = false;
+  for (int i = 0; i < p->lines.count && done == GO_ON; i++)
+    if (p->lines.at[i].stage == stage) done = visit(p, &p->lines.at[i]);
+  return done;
+}
+
+static bool has_lines(const pipeline *p, tn_stage stage) {
+  for (int i = 0; i < p->lines.count; i++)
+    if (p->lines.at[i].stage == stage) return true;
+  return false;
+}
+
+/* How many rounds to go over on the way to the start: no pass runs there that could say. */
+static int rounds_before_start(const pipeline *p) {
+  const tn_pipeline_place *start = &p->options->start_after;
+  return start->rounds > 0 ? start->rounds : wanted_occurrence(start);
+}
+
+static progress run_simplify(pipeline *p) {
+  progress done = GO_ON;
+  if (!has_lines(p, TN_STAGE_SIMPLIFY)) return GO_ON;
+  for (p->round = 1; p->round <= TN_MOST_ROUNDS; p->round++) {
+    p->rounds = p->round;
+    done = run_round(p, TN_STAGE_SIMPLIFY);
+    if (done != GO_ON) return done;
+    if (p->started ? !p->round_changed : p->round == rounds_before_start(p)) return GO_ON;
+  }
+  if (p->started)
+    tn_warning(p->context.sink, TN_NOWHERE,
+               "pass '%s' still changes the module after %d rounds of stage '%s'", p->restless->name,
+               TN_MOST_ROUNDS, tn_stage_names[TN_STAGE_SIMPLIFY]);
+  return GO_ON;
+}
+
+static progress run_once(pipeline *p, tn_stage stage) {
+  p->round = 1;
+  return run_round(p, stage);
+}
+
+static bool run_stages(pipeline *p) {
+  const tn_pipeline_options *options = p->options;
+  progress done = run_once(p, TN_STAGE_EXPAND);
+  if (done == GO_ON) done = run_simplify(p);
+  if (done == GO_ON) done = run_once(p, TN_STAGE_LATE);
+  if (done != GO_ON) return done == ENDED;
+  if (!p->started) return was_reached(p, "start", &options->start_after);
+  return !options->stop_after.name || was_reached(p, "stop", &options->stop_after);
+}
+
+static bool places_may_be_reached(const pipeline *p) {
+  return may_be_reached(p, "stop", &p->options->stop_after) &&
+         may_be_reached(p, "start", &p->options->start_after);
 }
 
 bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_arena *arena,
                      tn_pass_record **records, int *n_records, tn_diagnostics *sink) {
-  *n_records = 0;
-  *records = NULL;
-  if (!names_are_known(options, sink)) return false;
-  pass_list list = choose(options, arena);
-  if (!stop_is_reached(options, &list, sink)) return false;
-  *records = TN_NEW_ARRAY(arena, tn_pass_record, list.count);
-  pipeline p = {.module = module, .options = options, .arena = arena};
-  p.context = (tn_pass_context){.scratch = tn_arena_create(),
-                                .sink = sink,
+  pipeline p = {.module = module, .options = options, .arena = arena, .started = !options->start_after.name};
+  p.context = (tn_pass_context){.sink = sink,
                                 .level = options->level,
                                 .reassociate = options->reassociate,
-                                .max_fold_work = options->max_fold_work ? options->max_fold_work : 1 << 28,
-                                .fuel = options->fuel ? *options->fuel : -1};
-  p.hash = fingerprint(module);
-  bool good = true;
-  for (int i = 0; i < list.count && good; i++) {
-    int occurrence = occurrence_of(&list, i);
-    good = run_one(&p, list.at[i], occurrence, &(*records)[(*n_records)++]);
-    if (stops_here(options, list.at[i], occurrence)) break;
-  }
+                                .max_fold_work = options->max_fold_work ? options->max_fold_work : 1 << 28};
+  *records = NULL;
+  *n_records = 0;
+  if (!names_are_known(&p) || !list_is_allowed(&p)) return false;
+  choose_lines(&p);
+  if (!places_may_be_reached(&p)) return false;
+  p.context.scratch = tn_arena_create();
+  p.file = tn_police_look(module, NULL);
+  bool good = run_stages(&p);
   tn_arena_destroy(p.context.scratch);
+  *records = p.records.at;
+  *n_records = p.records.count;
   return good;
 }

@@ -100,6 +100,6 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
 }
 
 bool tn_pass_ragged_all_to_all_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_RAGGED_ALL_TO_ALL, expand}};
+  static const tn_rewrite rules[] = {TN_RULE(RAGGED_ALL_TO_ALL, expand)};
   return tn_rewrite_module(module, context, rules, 1);
 }

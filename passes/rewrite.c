@@ -48,6 +48,7 @@ static bool rewrite_inst(tn_pass_context *context, tn_inst *inst, const tn_rewri
   bool changed = false;
   for (int i = 0; i < count; i++) {
     if (rules[i].op != inst->op || !tn_rewrite_is_free_to_move(inst)) continue;
+    context->rule = rules[i].name;
     tn_inst *by = rules[i].rule(context, inst);
     if (!by) continue;
     changed = true;

@@ -19,7 +19,10 @@ typedef tn_inst *tn_rewrite_rule(tn_pass_context *context, tn_inst *inst);
 typedef struct {
   tn_op op;
   tn_rewrite_rule *rule;
+  const char *name; /* for --stats and --fuel's messages; NULL: none */
 } tn_rewrite;
+/* A row of a table of rules, called what its function is called. */
+#define TN_RULE(OP, function) {TN_OP_##OP, function, #function}
 
 /* Applies the rules until none applies; true if any did. Every rule must make something
  * smaller, or go one way only.                                                        */

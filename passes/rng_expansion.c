@@ -212,6 +212,6 @@ static tn_inst *expand_rng(tn_pass_context *context, tn_inst *inst) {
 }
 
 bool tn_pass_rng_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_RNG_BIT_GENERATOR, expand_bits}, {TN_OP_RNG, expand_rng}};
+  static const tn_rewrite rules[] = {TN_RULE(RNG_BIT_GENERATOR, expand_bits), TN_RULE(RNG, expand_rng)};
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

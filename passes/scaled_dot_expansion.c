@@ -62,6 +62,6 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
 }
 
 bool tn_pass_scaled_dot_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_SCALED_DOT, expand}};
+  static const tn_rewrite rules[] = {TN_RULE(SCALED_DOT, expand)};
   return tn_rewrite_module(module, context, rules, 1);
 }

@@ -136,6 +136,6 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *scan) {
 }
 
 bool tn_pass_scan_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_SCAN, expand}};
+  static const tn_rewrite rules[] = {TN_RULE(SCAN, expand)};
   return tn_rewrite_module(module, context, rules, 1);
 }

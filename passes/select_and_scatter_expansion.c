@@ -227,6 +227,6 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
 }
 
 bool tn_pass_select_and_scatter_expansion(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_SELECT_AND_SCATTER, expand}};
+  static const tn_rewrite rules[] = {TN_RULE(SELECT_AND_SCATTER, expand)};
   return tn_rewrite_module(module, context, rules, 1);
 }

@@ -129,21 +129,21 @@ static tn_inst *divide_by_power_of_two(tn_pass_context *context, tn_inst *inst) 
 
 bool tn_pass_simplify_arithmetic(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_MULTIPLY, multiply_by_one},
-      {TN_OP_ADD, add_zero},
-      {TN_OP_SUBTRACT, subtract_zero},
-      {TN_OP_DIVIDE, divide_by_one},
-      {TN_OP_DIVIDE, divide_by_power_of_two},
-      {TN_OP_MAXIMUM, maximum_of_least},
-      {TN_OP_MINIMUM, minimum_of_most},
-      {TN_OP_AND, and_with_ones},
-      {TN_OP_OR, or_with_zeros},
-      {TN_OP_XOR, or_with_zeros},
-      {TN_OP_SHIFT_LEFT, shift_by_zero},
-      {TN_OP_SHIFT_RIGHT_ARITHMETIC, shift_by_zero},
-      {TN_OP_SHIFT_RIGHT_LOGICAL, shift_by_zero},
-      {TN_OP_NEGATE, negate_of_negate},
-      {TN_OP_SELECT, select_of_same},
+      TN_RULE(MULTIPLY, multiply_by_one),
+      TN_RULE(ADD, add_zero),
+      TN_RULE(SUBTRACT, subtract_zero),
+      TN_RULE(DIVIDE, divide_by_one),
+      TN_RULE(DIVIDE, divide_by_power_of_two),
+      TN_RULE(MAXIMUM, maximum_of_least),
+      TN_RULE(MINIMUM, minimum_of_most),
+      TN_RULE(AND, and_with_ones),
+      TN_RULE(OR, or_with_zeros),
+      TN_RULE(XOR, or_with_zeros),
+      TN_RULE(SHIFT_LEFT, shift_by_zero),
+      TN_RULE(SHIFT_RIGHT_ARITHMETIC, shift_by_zero),
+      TN_RULE(SHIFT_RIGHT_LOGICAL, shift_by_zero),
+      TN_RULE(NEGATE, negate_of_negate),
+      TN_RULE(SELECT, select_of_same),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

@@ -74,9 +74,9 @@ static tn_inst *pick_of_convert(tn_pass_context *context, tn_inst *inst) {
 
 bool tn_pass_simplify_convert(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_CONVERT, convert_to_same},       {TN_OP_CONVERT, convert_of_convert},
-      {TN_OP_GATHER, pick_of_convert},        {TN_OP_SLICE, pick_of_convert},
-      {TN_OP_DYNAMIC_SLICE, pick_of_convert},
+      TN_RULE(CONVERT, convert_to_same),       TN_RULE(CONVERT, convert_of_convert),
+      TN_RULE(GATHER, pick_of_convert),        TN_RULE(SLICE, pick_of_convert),
+      TN_RULE(DYNAMIC_SLICE, pick_of_convert),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

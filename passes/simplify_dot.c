@@ -52,6 +52,6 @@ static tn_inst *dot_of_transpose(tn_pass_context *context, tn_inst *dot) {
 }
 
 bool tn_pass_simplify_dot(tn_module *module, tn_pass_context *context) {
-  static const tn_rewrite rules[] = {{TN_OP_DOT, dot_of_transpose}};
+  static const tn_rewrite rules[] = {TN_RULE(DOT, dot_of_transpose)};
   return tn_rewrite_module(module, context, rules, 1);
 }

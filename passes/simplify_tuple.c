@@ -36,8 +36,8 @@ static tn_inst *tuple_of_elements(tn_pass_context *context, tn_inst *inst) {
 
 bool tn_pass_simplify_tuple(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_GET_TUPLE_ELEMENT, element_of_tuple},
-      {TN_OP_TUPLE, tuple_of_elements},
+      TN_RULE(GET_TUPLE_ELEMENT, element_of_tuple),
+      TN_RULE(TUPLE, tuple_of_elements),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

@@ -80,8 +80,8 @@ static tn_inst *reduce_window_of_pad(tn_pass_context *context, tn_inst *inst) {
 
 bool tn_pass_simplify_window(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
-      {TN_OP_CONVOLUTION, convolution_of_pad},
-      {TN_OP_REDUCE_WINDOW, reduce_window_of_pad},
+      TN_RULE(CONVOLUTION, convolution_of_pad),
+      TN_RULE(REDUCE_WINDOW, reduce_window_of_pad),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

@@ -98,9 +98,8 @@ static bool is_written_out(tn_op op) {
     const char *name;
     int level;
   } passes[] = {
-#define PASS(function, name, help, min_level) {name, min_level},
+#define PASS(function, name, stage, min_level, needs, breaks, flags, help) {name, min_level},
 #include "passes/passes.def"
-#undef PASS
   };
   bool dynamic = op == TN_OP_SET_DIMENSION_SIZE || op == TN_OP_DYNAMIC_RESHAPE; /* static-shapes */
   for (size_t i = 0; i < sizeof passes / sizeof *passes && !opcode_never(op); i++) {
