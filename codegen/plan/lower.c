@@ -12,83 +12,15 @@
  *   }
  *
  * A value with several users, or one that an inner loop would compute again, is a let.
- * What is costly and met again by a later loop is kept in a local buffer.
+ * What is costly and met again by a later loop is kept in a local buffer. Bodies, lets and
+ * what is remembered of them are lower_frames.c's.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "codegen/plan/lower.h"
+#include "codegen/plan/lower_frames.h"
 #include "codegen/plan/native.h"
-#include "codegen/plan/walk.h"
 
-/* A body that is being filled. */
-typedef struct {
-  int id;
-  tn_stmt *owner;
-  tn_stmt **tail;
-} frame;
-
-typedef struct {
-  tn_inst *inst;
-  int output; /* of a reduce with several results */
-  tn_position at;
-  int frame; /* known while this frame is open */
-  const tn_expr *expr;
-} memo;
-
-/* inst's elements, computed inside a reduce and kept: local[at of the kept dims]. */
-typedef struct {
-  tn_inst *inst;
-  tn_position at;
-  const bool *kept;
-  int frame, filling, buffer; /* known while `frame` is open */
-  bool is_whole;              /* the reduce whose body `filling` is has been closed */
-} cached;
-
-typedef struct {
-  const tn_expr *expr;
-  int frame, value;
-} shared;
-
-/* A row that a sort statement has sorted. */
-typedef struct {
-  const tn_inst *inst;
-  int output;
-  tn_position row;
-  int frame; /* known while it is open */
-  int local;
-} sorted;
-
-enum { MAX_FRAMES = 8, MAX_ELEMENTS = 10000 }; /* of a fusion: reads at several places double them each time */
-
-struct tn_lowering {
-  const tn_group *group;
-  tn_lowered *out;
-  tn_arena *arena;
-  tn_kernel *kernel;
-  frame frames[MAX_FRAMES];
-  int n_frames, next_frame;
-  TN_VEC(tn_dim) dims;
-  TN_VEC(int) dim_frame;
-  TN_VEC(tn_kernel_value) values;
-  TN_VEC(int) value_frame;
-  TN_VEC(tn_kernel_buffer) buffers; /* leaves; then roots; then locals, kept apart until the end */
-  TN_VEC(tn_kernel_buffer) locals;
-  TN_VEC(int) local_frame; /* that holds the local */
-  TN_VEC(tn_inst *) leaves;
-  TN_VEC(memo) memos;
-  TN_VEC(cached) caches;
-  TN_VEC(shared) lets;
-  TN_VEC(sorted) sorts;
-  TN_VEC(tn_guard_range) guards;
-  uint64_t reduced_on; /* root dims that a reduction's result depends on */
-  bool has_reduce;
-  int n_root_dims;
-  tn_pieces pieces; /* of the only root; none: it is stored as it is */
-  int elements;     /* lowered */
-  bool failed;
-};
-
-enum { ROOT_BASE = TN_LOWER_ROOT_BASE, LOCAL_BASE = TN_LOWER_LOCAL_BASE };
+enum { MAX_ELEMENTS = 10000 }; /* of a fusion: reads at several places double them each time */
 
 tn_arena *tn_lower_arena(const tn_lowering *l) { return l->arena; }
 tn_kernel *tn_lower_kernel(const tn_lowering *l) { return l->kernel; }
@@ -103,148 +35,6 @@ const tn_expr *tn_lower_fail(tn_lowering *l, tn_inst *culprit, bool structure) {
   }
   l->failed = true;
   return NULL;
-}
-
-/* ---- dims, values, frames ---- */
-
-static int new_dim(tn_lowering *l, const char *name, int64_t size, tn_dim_kind kind, int frame_id) {
-  TN_PUSH(l->arena, &l->dims, ((tn_dim){tn_arena_string(l->arena, name), size, kind}));
-  TN_PUSH(l->arena, &l->dim_frame, frame_id);
-  l->kernel->dims = l->dims.at; /* ranges are asked for while lowering */
-  l->kernel->n_dims = l->dims.count;
-  return l->dims.count - 1;
-}
-
-static int new_value(tn_lowering *l, const char *prefix, tn_type type, int frame_id) {
-  const char *name = tn_arena_printf(l->arena, "%s%d", prefix, l->values.count);
-  TN_PUSH(l->arena, &l->values, ((tn_kernel_value){name, type}));
-  TN_PUSH(l->arena, &l->value_frame, frame_id);
-  return l->values.count - 1;
-}
-
-static bool push_frame(tn_lowering *l, tn_stmt *owner) {
-  if (l->n_frames == MAX_FRAMES) return false;
-  l->frames[l->n_frames++] = (frame){l->next_frame++, owner, &owner->body};
-  return true;
-}
-
-static void append(frame *f, tn_stmt *stmt) {
-  *f->tail = stmt;
-  f->tail = &stmt->next;
-}
-
-/* The finished statement joins the body around it: after what its own lowering put there. */
-static void pop_frame(tn_lowering *l) {
-  tn_stmt *owner = l->frames[--l->n_frames].owner;
-  if (l->n_frames) append(&l->frames[l->n_frames - 1], owner);
-}
-
-/* Position of a frame on the stack; -1 if it is closed. */
-static int depth_of(const tn_lowering *l, int id) {
-  for (int i = l->n_frames - 1; i >= 0; i--)
-    if (l->frames[i].id == id) return i;
-  return -1;
-}
-
-static int max_int(int a, int b) { return a > b ? a : b; }
-
-static const tn_shape *buffer_shape(const tn_lowering *l, int buffer) {
-  if (buffer >= LOCAL_BASE) return l->locals.at[buffer - LOCAL_BASE].shape;
-  if (buffer >= ROOT_BASE) return l->group->root_shape(l->group->user, buffer - ROOT_BASE);
-  return l->buffers.at[buffer].shape;
-}
-
-/* The innermost open frame that some nodes need. */
-typedef struct {
-  const tn_lowering *l;
-  int depth;
-} deepest;
-
-static void need_frame(deepest *d, int id) { d->depth = max_int(d->depth, depth_of(d->l, id)); }
-
-static bool need_dim(void *user, int dim) {
-  deepest *d = user;
-  need_frame(d, d->l->dim_frame.at[dim]);
-  return false;
-}
-
-/* Where a local was filled is where its row is known; later reads are as deep as their
- * indices, but never outside the frame that holds the local. A root changes.          */
-static bool need_node(void *user, const tn_expr *expr) {
-  deepest *d = user;
-  if (expr->kind == TN_EXPR_VALUE) need_frame(d, d->l->value_frame.at[expr->value]);
-  if (expr->kind != TN_EXPR_LOAD || expr->load.buffer < ROOT_BASE) return false;
-  if (expr->load.buffer < LOCAL_BASE)
-    d->depth = d->l->n_frames - 1;
-  else
-    need_frame(d, d->l->local_frame.at[expr->load.buffer - LOCAL_BASE]);
-  return false;
-}
-
-static int expr_depth(const tn_lowering *l, const tn_expr *expr) {
-  deepest d = {l, 0};
-  tn_walk_expr(&(tn_walk){need_node, need_dim, &d}, expr);
-  return d.depth;
-}
-
-static int position_depth(const tn_lowering *l, tn_position at, int rank) {
-  deepest d = {l, 0};
-  tn_walk_access(&(tn_walk){need_node, need_dim, &d}, rank, at);
-  return d.depth;
-}
-
-/* ---- lets ---- */
-
-/* Every let once a body. */
-static const tn_expr *let_at(tn_lowering *l, const tn_expr *expr, int depth) {
-  frame *f = &l->frames[depth];
-  for (int i = l->lets.count - 1; i >= 0; i--)
-    if (l->lets.at[i].frame == f->id && tn_expr_equal(l->lets.at[i].expr, expr))
-      return tn_expr_value(l->arena, expr->type, l->lets.at[i].value);
-  tn_stmt *let = tn_stmt_new(l->arena, TN_STMT_LET);
-  let->value = new_value(l, "v", expr->type, f->id);
-  let->expr = expr;
-  append(f, let);
-  TN_PUSH(l->arena, &l->lets, ((shared){expr, f->id, let->value}));
-  return tn_expr_value(l->arena, expr->type, let->value);
-}
-
-static bool is_trivial(const tn_expr *expr) {
-  return expr->kind == TN_EXPR_CONSTANT || expr->kind == TN_EXPR_VALUE || expr->kind == TN_EXPR_INDEX;
-}
-
-const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr) {
-  return is_trivial(expr) ? expr : let_at(l, expr, expr_depth(l, expr));
-}
-
-/* ---- memory of what has been lowered ---- */
-
-static bool same_position(tn_position a, tn_position b, int rank) {
-  for (int i = 0; i < rank; i++)
-    if (a[i] != b[i] && !tn_index_equal(a[i], b[i])) return false;
-  return true;
-}
-
-static int element_rank(const tn_inst *inst) {
-  const tn_shape *shape = inst->shape;
-  return tn_shape_is_tuple(shape) ? shape->elements[0]->rank : shape->rank;
-}
-
-static const tn_expr *recall(const tn_lowering *l, tn_inst *inst, int output, tn_position at) {
-  if (l->guards.count) return NULL;
-  for (int i = l->memos.count - 1; i >= 0; i--) {
-    const memo *m = &l->memos.at[i];
-    if (m->inst == inst && m->output == output && depth_of(l, m->frame) >= 0 &&
-        same_position(m->at, at, element_rank(inst)))
-      return m->expr;
-  }
-  return NULL;
-}
-
-static void remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr,
-                     int depth) {
-  if (l->guards.count) return;
-  TN_PUSH(l->arena, &l->memos, ((memo){inst, output, at, l->frames[depth].id, expr}));
 }
 
 /* ---- leaves ---- */
@@ -268,7 +58,7 @@ static bool is_leaf(const tn_lowering *l, const tn_inst *inst) {
 
 static int leaf_buffer(tn_lowering *l, tn_inst *inst) {
   for (int i = 0; i < l->group->n_roots && l->group->shares; i++)
-    if (l->group->roots[i]->operands[0] == inst) return ROOT_BASE + i;
+    if (l->group->roots[i]->operands[0] == inst) return TN_LOWER_ROOT_BASE + i;
   int buffer = 0;
   while (buffer < l->leaves.count && l->leaves.at[buffer] != inst) buffer++;
   if (buffer < l->leaves.count) return buffer;
@@ -306,8 +96,8 @@ static bool is_costly(const tn_inst *inst) {
 static const tn_expr *load_cached(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (l->guards.count) return NULL;
   for (int i = 0; i < l->caches.count; i++) {
-    const cached *c = &l->caches.at[i];
-    if (c->inst != inst || !c->is_whole || depth_of(l, c->frame) < 0) continue;
+    const tn_kept_element *c = &l->caches.at[i];
+    if (c->inst != inst || !c->is_whole || tn_frame_depth(l, c->frame) < 0) continue;
     const tn_index **kept = TN_NEW_ARRAY(l->arena, const tn_index *, inst->shape->rank);
     int rank = 0;
     bool same = true;
@@ -331,30 +121,19 @@ static bool runs_over(const tn_lowering *l, const tn_index *at, int64_t size) {
          l->dims.at[term->dim].size == size;
 }
 
-/* Declared at the end of the frame's body so far. */
-static int new_local(tn_lowering *l, const tn_shape *shape, frame *f) {
-  tn_stmt *local = tn_stmt_new(l->arena, TN_STMT_LOCAL);
-  local->buffer = LOCAL_BASE + l->locals.count;
-  const char *name = tn_arena_printf(l->arena, "e%d", l->locals.count);
-  TN_PUSH(l->arena, &l->locals, ((tn_kernel_buffer){name, shape, TN_BUFFER_LOCAL}));
-  TN_PUSH(l->arena, &l->local_frame, f->id);
-  append(f, local);
-  return local->buffer;
-}
-
 enum { LARGEST_LOCAL = 64 * 1024 };
 
 /* Inside a reduce: keep `expr`, the element of inst, if it is worth it and possible. */
 static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const tn_expr *expr) {
   int rank = inst->shape->rank, n_kept = 0;
-  frame *inner = &l->frames[l->n_frames - 1];
+  tn_frame *inner = &l->frames[l->n_frames - 1];
   if (l->guards.count || inner->owner->kind != TN_STMT_REDUCE || inst->users.count < 2 || !is_costly(inst))
     return expr;
   bool *kept = TN_NEW_ARRAY(l->arena, bool, rank);
   int64_t sizes[TN_MAX_TILES * 8], bytes = (int64_t)tn_type_bytes(inst->shape->type);
   const tn_index **stored = TN_NEW_ARRAY(l->arena, const tn_index *, rank);
   for (int d = 0; d < rank; d++) {
-    bool inside = position_depth(l, &at[d], 1) == l->n_frames - 1;
+    bool inside = tn_frame_depth_of_position(l, &at[d], 1) == l->n_frames - 1;
     kept[d] = inside && inst->shape->dims[d] > 1 && runs_over(l, at[d], inst->shape->dims[d]);
     if (inside && !kept[d]) return expr;
     if (!kept[d]) continue;
@@ -364,15 +143,15 @@ static const tn_expr *cache(tn_lowering *l, tn_inst *inst, tn_position at, const
     stored[n_kept++] = at[d];
   }
   if (!n_kept || n_kept != inner->owner->n_dims || bytes > LARGEST_LOCAL) return expr;
-  frame *outer = &l->frames[l->n_frames - 2];
+  tn_frame *outer = &l->frames[l->n_frames - 2];
   tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-  int buffer = new_local(l, tn_shape_array(l->arena, inst->shape->type, n_kept, sizes), outer);
+  int buffer = tn_frame_new_local(l, tn_shape_array(l->arena, inst->shape->type, n_kept, sizes), outer);
   store->buffer = buffer;
   store->at = stored;
-  const tn_expr *value = let_at(l, expr, l->n_frames - 1);
+  const tn_expr *value = tn_frame_let(l, expr, l->n_frames - 1);
   store->expr = value;
-  append(inner, store);
-  TN_PUSH(l->arena, &l->caches, ((cached){inst, at, kept, outer->id, inner->id, buffer, false}));
+  tn_frame_append(inner, store);
+  TN_PUSH(l->arena, &l->caches, ((tn_kept_element){inst, at, kept, outer->id, inner->id, buffer, false}));
   return value;
 }
 
@@ -409,21 +188,21 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
     return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
-  const tn_expr *known = recall(l, inst, 0, at);
+  const tn_expr *known = tn_lower_recall(l, inst, 0, at);
   if (!known) known = load_cached(l, inst, at);
   if (known) return known;
   int depth = l->n_frames - 1;
   const tn_expr *expr = lower_op(l, inst, at);
   if (!expr) return NULL;
-  if (is_trivial(expr)) {
-    remember(l, inst, 0, at, expr, max_int(expr_depth(l, expr), 0));
+  if (tn_expr_is_trivial(expr)) {
+    tn_lower_remember(l, inst, 0, at, expr);
     return expr;
   }
-  int needs = expr_depth(l, expr);
+  int needs = tn_frame_depth_of_expr(l, expr);
   if (needs < depth || inst->users.count > 1) {
     const tn_expr *kept = needs == depth ? cache(l, inst, at, expr) : expr;
-    expr = kept->kind == TN_EXPR_VALUE ? kept : let_at(l, kept, needs);
-    remember(l, inst, 0, at, expr, needs);
+    expr = kept->kind == TN_EXPR_VALUE ? kept : tn_frame_let(l, kept, needs);
+    tn_lower_remember(l, inst, 0, at, expr);
   }
   return expr;
 }
@@ -442,20 +221,20 @@ static uint64_t root_dims_of(const tn_lowering *l, const tn_index *index) {
 }
 
 bool tn_lower_hide(tn_lowering *l, tn_inst *inst, tn_position at, tn_hidden *hidden) {
-  int rank = element_rank(inst), parent = position_depth(l, at, rank);
+  int rank = tn_element_rank(inst), parent = tn_frame_depth_of_position(l, at, rank);
   if (l->guards.count) return tn_lower_fail(l, inst, true), false;
   for (int i = 0; i <= parent; i++)
     if (l->frames[i].owner->kind == TN_STMT_REDUCE) return tn_lower_fail(l, inst, true), false;
   l->has_reduce = true;
   for (int i = 0; i < rank; i++) l->reduced_on |= root_dims_of(l, at[i]);
   hidden->count = l->n_frames - (parent + 1);
-  hidden->frames = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(frame) * (size_t)hidden->count);
+  hidden->frames = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(tn_frame) * (size_t)hidden->count);
   l->n_frames = parent + 1;
   return true;
 }
 
 void tn_lower_reveal(tn_lowering *l, const tn_hidden *hidden) {
-  memcpy(l->frames + l->n_frames, hidden->frames, sizeof(frame) * (size_t)hidden->count);
+  memcpy(l->frames + l->n_frames, hidden->frames, sizeof(tn_frame) * (size_t)hidden->count);
   l->n_frames += hidden->count;
 }
 
@@ -471,15 +250,15 @@ bool tn_lower_open_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int n_d
         initial[i] ? tn_lower_element(l, initial[i], NULL) : tn_expr_number(l->arena, types[i], 0);
     if (!value) return false;
     reduce->initial[i] = tn_expr_convert(l->arena, types[i], value);
-    reduce->values[i] = new_value(l, "s", types[i], l->frames[parent].id);
+    reduce->values[i] = tn_frame_new_value(l, "s", types[i], l->frames[parent].id);
   }
   reduce->stmt = tn_stmt_new(l->arena, TN_STMT_REDUCE);
-  push_frame(l, reduce->stmt);
+  tn_frame_push(l, reduce->stmt);
   /* Inside, what depends on an accumulator changes with every element. */
   for (int i = 0; i < n_accumulators; i++) l->value_frame.at[reduce->values[i]] = l->frames[parent + 1].id;
   for (int i = 0; i < n_dims; i++) {
     const char *name = tn_arena_printf(l->arena, "%s%d", names ? names[i] : "k", l->dims.count);
-    reduce->dims[i] = new_dim(l, name, sizes[i], TN_DIM_REDUCED, l->frames[l->n_frames - 1].id);
+    reduce->dims[i] = tn_frame_new_dim(l, name, sizes[i], TN_DIM_REDUCED, l->frames[l->n_frames - 1].id);
   }
   reduce->stmt->n_dims = n_dims;
   reduce->stmt->dims = tn_arena_copy(l->arena, reduce->dims, sizeof(int) * (size_t)n_dims);
@@ -494,99 +273,13 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
   reduce->stmt->accumulators = accumulators;
   for (int i = 0; i < l->caches.count; i++)
     if (l->caches.at[i].filling == l->frames[l->n_frames - 1].id) l->caches.at[i].is_whole = true;
-  pop_frame(l);
+  tn_frame_pop(l);
   for (int i = 0; i < reduce->n_accumulators; i++)
     l->value_frame.at[reduce->values[i]] = l->frames[l->n_frames - 1].id;
   tn_lower_reveal(l, &reduce->hidden);
 }
 
-/* ---- for sorts ---- */
-
-bool tn_lower_open(tn_lowering *l, tn_inst *inst, tn_stmt *stmt) {
-  return push_frame(l, stmt) || (tn_lower_fail(l, inst, true), false);
-}
-
-void tn_lower_close(tn_lowering *l) { pop_frame(l); }
-void tn_lower_drop(tn_lowering *l) { l->n_frames--; }
-void tn_lower_append(tn_lowering *l, tn_stmt *stmt) { append(&l->frames[l->n_frames - 1], stmt); }
-
-int tn_lower_dim(tn_lowering *l, const char *prefix, int64_t size) {
-  const char *name = tn_arena_printf(l->arena, "%s%d", prefix, l->dims.count);
-  return new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[l->n_frames - 1].id);
-}
-
-int tn_lower_n_values(const tn_lowering *l) { return l->values.count; }
-
-int tn_lower_value(tn_lowering *l, const char *prefix, tn_type type) {
-  return new_value(l, prefix, type, l->frames[l->n_frames - 1].id);
-}
-
-int tn_lower_local(tn_lowering *l, tn_type type, int64_t size, int outward) {
-  return new_local(l, tn_shape_array(l->arena, type, 1, &size), &l->frames[l->n_frames - 1 - outward]);
-}
-
-const tn_expr *tn_lower_load_local(tn_lowering *l, int local, const tn_index *at) {
-  return tn_lower_load(l, local, tn_arena_copy(l->arena, &at, sizeof at));
-}
-
-const tn_expr *tn_lower_let_of(const tn_lowering *l, int value) {
-  for (int i = l->lets.count - 1; i >= 0; i--)
-    if (l->lets.at[i].value == value) return l->lets.at[i].expr;
-  return NULL;
-}
-
-int tn_lower_recall_sort(const tn_lowering *l, const tn_inst *inst, int output, tn_position row) {
-  for (int i = 0; i < l->sorts.count && !l->guards.count; i++) {
-    const sorted *s = &l->sorts.at[i];
-    if (s->inst == inst && s->output == output && depth_of(l, s->frame) >= 0 &&
-        same_position(s->row, row, element_rank(inst)))
-      return s->local;
-  }
-  return -1;
-}
-
-void tn_lower_remember_sort(tn_lowering *l, const tn_inst *inst, int output, tn_position row, int local) {
-  int frame = l->local_frame.at[local - LOCAL_BASE];
-  TN_PUSH(l->arena, &l->sorts, ((sorted){inst, output, row, frame, local}));
-}
-
-const tn_expr *tn_lower_recall(tn_lowering *l, tn_inst *inst, int output, tn_position at) {
-  return recall(l, inst, output, at);
-}
-
-void tn_lower_remember(tn_lowering *l, tn_inst *inst, int output, tn_position at, const tn_expr *expr) {
-  remember(l, inst, output, at, expr, expr_depth(l, expr));
-}
-
 /* ---- trees ---- */
-
-bool tn_lower_open_loop(tn_lowering *l, tn_inst *inst, tn_dim_kind kind, int n, const int64_t *sizes,
-                        const char *const *names, int *dims) {
-  tn_stmt *loop = tn_stmt_new(l->arena, TN_STMT_LOOP);
-  if (!push_frame(l, loop)) return tn_lower_fail(l, inst, true), false;
-  for (int i = 0; i < n; i++) {
-    const char *name = tn_arena_printf(l->arena, "%s%d", names[i], l->dims.count);
-    dims[i] = new_dim(l, name, sizes[i], kind, l->frames[l->n_frames - 1].id);
-  }
-  loop->n_dims = n;
-  loop->dims = tn_arena_copy(l->arena, dims, sizeof *dims * (size_t)n);
-  return true;
-}
-
-const tn_expr *tn_lower_load(tn_lowering *l, int buffer, tn_position at) {
-  const tn_shape *shape = buffer_shape(l, buffer);
-  return tn_expr_load(l->arena, shape->type, buffer, shape->rank, at);
-}
-
-void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value,
-                    const tn_expr *condition) {
-  tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-  store->buffer = buffer;
-  store->at = at;
-  store->expr = value;
-  store->condition = condition;
-  append(&l->frames[l->n_frames - 1], store);
-}
 
 typedef bool tree_rule(tn_lowering *l, tn_inst *inst);
 
@@ -604,7 +297,7 @@ static void lower_tree(tn_lowering *l, tree_rule *rule) {
   if (l->failed) return;
   if (!rule(l, l->group->roots[0]) || l->failed) return;
   l->kernel->body = l->frames[0].owner;
-  pop_frame(l);
+  tn_frame_pop(l);
 }
 
 /* ---- groups ---- */
@@ -629,11 +322,7 @@ static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
 }
 
 static void store_at(tn_lowering *l, int root, tn_position at, const tn_expr *value) {
-  tn_stmt *store = tn_stmt_new(l->arena, TN_STMT_STORE);
-  store->buffer = ROOT_BASE + root;
-  store->at = at;
-  store->expr = value;
-  append(&l->frames[l->n_frames - 1], store);
+  tn_lower_store(l, TN_LOWER_ROOT_BASE + root, at, value, NULL);
 }
 
 /* In place: all values are there before the first store, which they may read. */
@@ -645,7 +334,8 @@ static void store_updates(tn_lowering *l, tn_position at) {
     tn_inst *root = l->group->roots[i];
     to[i] = tn_lower_from_starts(l, root, 2, root->shape, root->operands[1]->shape, at, 1);
     values[i] = to[i] ? tn_lower_element(l, root->operands[1], at) : NULL;
-    if (values[i] && count > 1 && !is_trivial(values[i])) values[i] = let_at(l, values[i], l->n_frames - 1);
+    if (values[i] && count > 1 && !tn_expr_is_trivial(values[i]))
+      values[i] = tn_frame_let(l, values[i], l->n_frames - 1);
   }
   for (int i = 0; i < count && !l->failed; i++) store_at(l, i, to[i], values[i]);
 }
@@ -687,7 +377,7 @@ static void store_roots(tn_lowering *l, tn_position at) {
 static void lower_inner(tn_lowering *l, tn_stmt *loop, tn_position at) {
   for (int run = 0; run < 2 && !l->failed; run++) {
     loop->body = NULL;
-    push_frame(l, loop);
+    tn_frame_push(l, loop);
     for (int i = 0; i < loop->n_dims; i++) l->dim_frame.at[loop->dims[i]] = l->frames[l->n_frames - 1].id;
     store_roots(l, at);
     if (run == 0) l->n_frames--;
@@ -700,12 +390,12 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
   const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
   int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
   if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
-  push_frame(l, loops[0]);
+  tn_frame_push(l, loops[0]);
   for (int i = 0; i < shape->rank; i++) {
     int side = !(outer_dims >> i & 1);
     const char *name = tn_arena_printf(l->arena, "d%d", i);
     int64_t size = l->pieces.count ? tn_piece_size(&l->pieces.at[0], i) : shape->dims[i];
-    int dim = new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[0].id);
+    int dim = tn_frame_new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[0].id);
     bool one = size == 1; /* no loop, so that nothing seems to depend on it */
     at[i] = one ? tn_index_constant(l->arena, 0) : tn_index_dim(l->arena, dim);
     if (!one) dims[side][loops[side]->n_dims++] = dim;
@@ -717,7 +407,7 @@ static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
   else
     store_roots(l, at);
   if (l->failed) return;
-  while (l->n_frames) pop_frame(l);
+  while (l->n_frames) tn_frame_pop(l);
   l->kernel->body = loops[0];
 }
 

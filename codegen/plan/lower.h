@@ -40,7 +40,7 @@ typedef struct {
 /* Returns false, with culprit and structure set, where the group has no kernel. */
 bool tn_lower_group(const tn_group *group, tn_lowered *out);
 
-/* ---- inside (lower.c, lower_*.c) ---- */
+/* ---- inside (lower.c, lower_frames.c, lower_*.c) ---- */
 /* Buffers are numbered leaves, roots, locals in the end; while lowering, roots and
  * locals carry these offsets, because the number of leaves is not known yet.       */
 enum { TN_LOWER_ROOT_BASE = 1 << 20, TN_LOWER_LOCAL_BASE = 1 << 21 };
