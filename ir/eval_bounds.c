@@ -330,6 +330,23 @@ static void give_up_at_infinities(const tn_inst *inst, tn_lanes *out, const tn_l
   }
 }
 
+static bool overflows(tn_type type, double x, double ex, double y, double ey) {
+  if (!isfinite(x) || !isfinite(y)) return false;
+  return !isfinite(tn_round_float(type, (fabs(x) + ex) * (fabs(y) + ey)));
+}
+
+/* Where one of the plain formula's four products overflows although its factors are numbers, the formula
+ * gives an infinity or none; the evaluator's longer range a number, or what an operand's infinity decides.
+ * After give_up_at_infinities, which takes exact operands' infinities for everybody's.                  */
+static void give_up_at_overflows(tn_lanes *out, const tn_lanes *in, int count) {
+  tn_type part = tn_type_part(out->type);
+  for (int i = 0; i < count; i++) {
+    double x[2] = {in[0].re[i].f, in[0].im[i]}, y[2] = {in[1].re[i].f, in[1].im[i]};
+    for (int k = 0; k < 4; k++)
+      if (overflows(part, x[k / 2], in[0].bound[i], y[k % 2], in[1].bound[i])) out->bound[i] = INFINITY;
+  }
+}
+
 void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   memset(out->bound, 0, (size_t)count * sizeof *out->bound);
   bool floating = (tn_type_is_float(in[0].type) || in[0].im) && (tn_type_is_float(out->type) || out->im);
@@ -342,4 +359,5 @@ void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int
     add_own(inst, out, in, count);
   }
   give_up_at_infinities(inst, out, in, count);
+  if (inst->op == TN_OP_MULTIPLY && out->im) give_up_at_overflows(out, in, count);
 }

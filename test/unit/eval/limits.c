@@ -56,6 +56,16 @@ Test(eval, exact_operations_have_no_error) {
       u / 4);
 }
 
+Test(eval, complex_products_that_overflow_are_anything) {
+#define SQUARE(type, re, im)                                                                                 \
+  "ENTRY e { z = " type "[] constant((" re ", " im "))\n ROOT r = " type "[] multiply(z, z) }"
+  cr_expect_eq(bound_of(SQUARE("c128", "1e200", "inf"), 0), INFINITY); /* inf - inf, but -inf in the end */
+  cr_expect_eq(bound_of(SQUARE("c128", "1e200", "1e200"), 0), INFINITY);
+  cr_expect_eq(bound_of(SQUARE("c64", "1e30", "1e30"), 0), INFINITY); /* a finite real part */
+  cr_expect_eq(bound_of(SQUARE("c128", "2", "inf"), 0), 0);           /* every formula's */
+  cr_expect_lt(bound_of(SQUARE("c128", "1e150", "1e150"), 0), 1e286);
+}
+
 Test(eval, errors_pass_through_derivatives) {
   /* d = 1/3 with u/4; d*d has 2 d u/4 and a rounding more. */
   double u = ldexp(1, -24);
