@@ -432,7 +432,9 @@ static void evaluate(tn_eval *eval, tn_arena *arena, const tn_comp *comp, const 
   tn_value **values = TN_SCRATCH(eval, tn_value *, count);
   for (int i = 0; i < count; i++) values[i] = tn_value_wrap(eval, arguments[i]);
   eval->inst = inst;
-  tn_value *value = comp ? tn_eval_run(eval, comp, values) : tn_eval_alike(eval, inst, rules[inst->op], values);
+  if (!comp) check_sizes(eval, inst, values);
+  tn_value *value =
+      comp ? tn_eval_run(eval, comp, values) : tn_eval_alike(eval, inst, rules[inst->op], values);
   *result = export_value(eval, arena, value, comp ? comp->root->shape : inst->shape);
 }
 
