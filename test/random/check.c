@@ -74,7 +74,7 @@ static bool judge(work *w, verdict_kind kind, const char *format, ...) {
 static bool failed(work *w) {
   char message[sizeof w->v->what];
   memcpy(message, w->v->what, sizeof message);
-  if (w->sink.status == TN_UNSUPPORTED) return judge(w, REFUSED, "%s", message);
+  if (w->sink.status == TN_UNSUPPORTED) return judge(w, REFUSED, "%s: %s", w->step, message);
   return judge(w, FAILED, "%s: %s", w->step, message);
 }
 
@@ -219,12 +219,24 @@ static void list_leaves(work *w) {
   }
 }
 
+/* Sizes of the entry's bounded dims become parameters and results, as the driver has it for everything. */
+static bool settle_entry(work *w) {
+  w->step = "bounded-entry";
+  const tn_pass *pass = tn_pass_find("bounded-entry");
+  tn_pipeline_options options = {.passes = &pass, .n_passes = 1};
+  tn_pass_record *records;
+  int n_records;
+  if (!is_bounded(w->module)) return true;
+  return tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink) || failed(w);
+}
+
 /* Exact, but where something becomes what it stands for. */
 static bool run_passes(work *w) {
+  w->module = tn_module_clone(w->program->module);
+  if (!settle_entry(w)) return false;
   w->step = "passes";
   tn_pass_record *records;
   int n_records;
-  w->module = tn_module_clone(w->program->module);
   tn_pipeline_options options = {.level = w->v->way.level};
   bool passes = !w->v->way.unpassed;
   if (passes && !tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink))

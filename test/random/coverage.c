@@ -75,6 +75,8 @@ void coverage_print(tn_text *out, const coverage *c) {
   for (int op = 0; op < TN_OP_COUNT; op++)
     if (opcode_never((tn_op)op))
       tn_text_printf(out, "never: %s: %s\n", tn_ops[op].name, opcode_never((tn_op)op));
+  for (int i = 0; never_drawn[i]; i++) tn_text_printf(out, "never: %s\n", never_drawn[i]);
+  for (int i = 0; refused[i]; i++) tn_text_printf(out, "refused by plans: %s\n", refused[i]);
   for (int op = 0; op < TN_OP_COUNT; op++)
     if (!opcode_never((tn_op)op) && !programs_with(c, op))
       tn_text_printf(out, "not drawn: %s\n", tn_ops[op].name);

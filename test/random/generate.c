@@ -95,7 +95,10 @@ tn_inst *keep(generator *g, tn_inst *inst) {
   return inst;
 }
 
+/* Of static shape: the text of a constant has no place for sizes (bounded_parameter makes what has some). */
 node input_of(generator *g, tn_literal *value) {
+  const tn_shape *shape = value->shape;
+  if (tn_shape_is_dynamic(shape)) value->shape = make_shape(g, shape->type, shape->rank, shape->dims);
   if (!value->bound) value->bound = TN_NEW_ARRAY(g->arena, double, tn_shape_elements(value->shape));
   bool parameter = g->arguments && g->arguments->count < 12 && chance(g->dice, 75);
   if (!parameter) return add_node(g, tn_build_constant(g->comp, NULL, value), value);

@@ -54,6 +54,14 @@ static tn_comp *comparator(generator *g, int count, const node *operands, const 
   return comp;
 }
 
+/* Where one operand's dim is bounded and another's is not, elements of the other are beyond a size that its
+ * result does not tell.                                                                                 */
+static bool alike_bounded(const tn_shape *a, const tn_shape *b) {
+  for (int d = 0; d < a->rank; d++)
+    if ((a->dynamic && a->dynamic[d]) != (b->dynamic && b->dynamic[d])) return false;
+  return true;
+}
+
 static tn_inst *sort(generator *g) {
   node operands[4] = {pick(g, PREDS | ORDERED_CLASS, 1)};
   const tn_shape *shape = operands[0].inst->shape;
@@ -61,6 +69,8 @@ static tn_inst *sort(generator *g) {
   bool total[4], possible = true;
   for (int i = 1; i < count; i++)
     operands[i] = pick_like(g, tn_shape_with_type(g->module->arena, shape, random_type(g, ANY_CLASS)));
+  for (int i = 1; i < count; i++)
+    if (!alike_bounded(shape, operands[i].inst->shape)) return NULL;
   for (int i = 0; i < count; i++) {
     bool ordered = class_of(operands[i].inst->shape->type) != COMPLEXES, fits = ordered;
     total[i] = ordered && needs_total_order(g, operands[i], &fits);

@@ -51,7 +51,7 @@ typedef struct {
 void *guarded_place(guarded *g, size_t bytes, size_t alignment, bool first);
 bool guarded_intact(const guarded *g); /* the pattern is still there */
 
-/* Runs `work`. Returns 0, or the signal that ended it (SIGALRM: it took too long). */
+/* Runs `work`. Returns 0, or the signal that ended it (SIGPROF, SIGALRM: it took too long). */
 int protected_run(void (*work)(void *), void *context, int seconds);
 
 /* ---- checks ---- */

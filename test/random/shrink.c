@@ -224,13 +224,14 @@ static void shrink_to_prefix(shrinking *s) {
   }
 }
 
-/* In the entry a parameter with the value, elsewhere a constant of zeros. */
+/* In the entry a parameter with the value, elsewhere a constant of zeros, unless that would need sizes. */
 static bool replace_by_input(shrinking *s, int number) {
   program p = copy_of(s->best);
   tn_inst *inst = nth(&p, number), *by = NULL;
   bool entry = inst->parent == p.module->entry;
   bool fit = tn_shape_is_array(inst->shape) && inst->op != TN_OP_PARAMETER && inst->op != TN_OP_CONSTANT &&
-             (inst != inst->parent->root || !entry) && p.n_arguments < 60;
+             (inst != inst->parent->root || !entry) && (entry || !tn_shape_is_dynamic(inst->shape)) &&
+             p.n_arguments < 60;
   tn_literal *value = !fit ? NULL : entry ? value_of(&p, inst) : tn_literal_zero(p.arena, inst->shape);
   if (value) by = entry ? add_parameter(&p, value) : tn_build_constant(inst->parent, inst, value);
   if (!by) return tn_module_destroy(p.module), false;

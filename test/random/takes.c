@@ -89,3 +89,20 @@ const char *opcode_never(tn_op op) {
   };
   return strcmp(evaluations[op], "unsupported") == 0 ? "the evaluator has no value for it" : NULL;
 }
+
+const char *const never_drawn[] = {
+    "constants with bounded dims: HLO's text has no place for their sizes",
+    "sorts of bounded arrays together with others: what lies beyond the sizes would show",
+    "opcodes that the evaluator refuses for arrays shorter than their bounds (gather, dynamic-slice, "
+    "reduce-window, …), on such arrays",
+    NULL};
+
+const char *const refused[] = {
+    "opcodes for whose bounded dims static-shapes has no rule (fusion, reduce-window, batch-norm, "
+    "collectives, "
+    "copy-start, async-start, …), and bounded parameters of fusions and asynchronous computations",
+    "while, conditional and call whose operands, parameters and results disagree about which dims are "
+    "bounded",
+    "reshape and bitcast-convert that split or merge bounded dims or change their width; convolutions whose "
+    "kernel or groups vary; dynamic-update-slice with a bounded update",
+    NULL};

@@ -11,5 +11,7 @@
 bool opcode_takes(tn_op op, tn_type type);
 /* Why no random program can have the opcode; NULL: it can. */
 const char *opcode_never(tn_op op);
+/* What else no program has, or is refused where one has it, a sentence each; NULL ends the list. */
+extern const char *const never_drawn[], *const refused[];
 
 #endif
