@@ -14,13 +14,14 @@ static node size_input(generator *g, int64_t most, bool whole) {
   return input_of(g, value);
 }
 
-/* Fewer elements in one dim; now and then all of them again. */
+/* Fewer elements in one dim, or as many as there are; never more: what lies beyond a size is anything. */
 static tn_inst *set_size(generator *g) {
   node x = pick(g, ANY_CLASS, 1);
   const tn_shape *shape = x.inst->shape;
   int64_t dim = roll(g->dice, shape->rank);
-  bool whole = shape->dynamic && shape->dynamic[dim] && chance(g->dice, 50);
-  node operands[2] = {x, size_input(g, shape->dims[dim], whole)};
+  int64_t most = x.value->sizes ? x.value->sizes[dim] : shape->dims[dim];
+  bool whole = shape->dynamic && shape->dynamic[dim] && most == shape->dims[dim] && chance(g->dice, 50);
+  node operands[2] = {x, size_input(g, most, whole)};
   tn_inst *inst = begin(g, TN_OP_SET_DIMENSION_SIZE, NULL, 2, operands);
   inst->attr.dimensions.dims = make_dims(g, 1, &dim);
   inst->shape = whole ? make_shape(g, shape->type, shape->rank, shape->dims) : NULL;

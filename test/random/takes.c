@@ -92,6 +92,7 @@ const char *opcode_never(tn_op op) {
 
 const char *const never_drawn[] = {
     "constants with bounded dims: HLO's text has no place for their sizes",
+    "set-dimension-size to more than the size so far: what lies beyond it is anything",
     "sorts of bounded arrays together with others: what lies beyond the sizes would show",
     "opcodes that the evaluator refuses for arrays shorter than their bounds (gather, dynamic-slice, "
     "reduce-window, …), on such arrays",
