@@ -109,18 +109,25 @@ static size_t widest_in(const tn_kernel *kernel, const tn_stmt *body) {
   return bytes;
 }
 
-int tn_kernel_lanes(const tn_kernel *kernel, const tn_cpu *target) {
-  return target->vector_bytes / (int)widest_in(kernel, kernel->body);
+int tn_body_lanes(const tn_kernel *kernel, const tn_stmt *body, const tn_cpu *target) {
+  return target->vector_bytes / (int)widest_in(kernel, body);
 }
 
-typedef struct {
-  tn_arena *arena;
-  tn_kernel *kernel;
-  const tn_cpu *target;
-  tn_dim_schedule *dims;
-  TN_VEC(tn_loop_ref) order;
-  bool is_vector; /* some loop around runs in vectors */
-} tree;
+tn_scheduling tn_schedule_begin(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
+  tn_scheduling s = {.arena = arena, .kernel = kernel, .target = target};
+  s.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
+  for (int i = 0; i < kernel->n_dims; i++) s.dims[i].unroll = 1;
+  return s;
+}
+
+void tn_schedule_end(const tn_scheduling *s, int n_threads) {
+  s->kernel->schedule = (tn_schedule){
+      .dims = s->dims, .n_order = s->order.count, .order = s->order.at, .n_threads = n_threads};
+}
+
+void tn_schedule_loop(tn_scheduling *s, int dim, int level) {
+  TN_PUSH(s->arena, &s->order, ((tn_loop_ref){dim, level}));
+}
 
 static bool is_leaf_nest(const tn_stmt *stmt) {
   for (const tn_stmt *child = stmt->body; child; child = child->next)
@@ -131,7 +138,7 @@ static bool is_leaf_nest(const tn_stmt *stmt) {
 
 /* The dim of `dims` along which the accesses vectorise best; -1 if none does. gain: what
  * the arithmetic wins that is done in vectors.                                          */
-static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int gain,
+static int best_vector_dim(tn_scheduling *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int gain,
                            int *score) {
   int best = -1;
   *score = -gain;
@@ -148,7 +155,7 @@ static int best_vector_dim(tree *t, const tn_accesses *accesses, const int *dims
 
 /* Up to `most` vectors side by side. Partial sums have to be folded in the end: they
  * pay from a few steps each on.                                                      */
-static void set_vector(tree *t, int dim, int lanes, int most) {
+static void set_vector(tn_scheduling *t, int dim, int lanes, int most) {
   int64_t size = t->kernel->dims[dim].size;
   int vectors = most, steps = t->kernel->dims[dim].kind == TN_DIM_REDUCED ? 2 : 1;
   while (vectors > 1 && (int64_t)lanes * vectors * steps > size) vectors /= 2;
@@ -157,8 +164,8 @@ static void set_vector(tree *t, int dim, int lanes, int most) {
 }
 
 /* A reduce below `around`, the loop whose dims it may use for vectors instead. */
-static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *around) {
-  int lanes = t->target->vector_bytes / (int)widest_in(t->kernel, reduce->body);
+static void schedule_reduce(tn_scheduling *t, const tn_stmt *reduce, const tn_stmt *around) {
+  int lanes = tn_body_lanes(t->kernel, reduce->body, t->target);
   for (int i = 0; i < reduce->n_accumulators; i++) {
     int one = t->target->vector_bytes / (int)widest(t->kernel, reduce->accumulators[i].update);
     if (one < lanes) lanes = one;
@@ -185,7 +192,7 @@ static void schedule_reduce(tree *t, const tn_stmt *reduce, const tn_stmt *aroun
 
 /* A dim along which some load is contiguous that is not along the vector dim: a
  * transpose. -1 if there is none, or one of the two is shorter than a vector.        */
-static int crossing_dim(const tree *t, const tn_stmt *stmt, const tn_accesses *accesses, int vector,
+static int crossing_dim(const tn_scheduling *t, const tn_stmt *stmt, const tn_accesses *accesses, int vector,
                         int lanes) {
   for (int a = 0; a < accesses->count; a++) {
     const tn_access_info *access = &accesses->at[a];
@@ -204,17 +211,17 @@ static int crossing_dim(const tree *t, const tn_stmt *stmt, const tn_accesses *a
 }
 
 /* Squares of L by L elements, transposed in registers. */
-static void schedule_transpose(tree *t, const tn_stmt *stmt, int crossing, int vector, int lanes) {
+static void schedule_transpose(tn_scheduling *t, const tn_stmt *stmt, int crossing, int vector, int lanes) {
   t->dims[crossing].n_tiles = 1;
   t->dims[crossing].tiles[0] = t->dims[crossing].unroll = lanes;
   t->dims[vector].lanes = lanes;
   t->dims[vector].vectors = 1;
   for (int i = 0; i < stmt->n_dims; i++)
     if (stmt->dims[i] != crossing && stmt->dims[i] != vector)
-      TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
-  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 0}));
-  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){vector, 0}));
-  TN_PUSH(t->arena, &t->order, ((tn_loop_ref){crossing, 1}));
+      tn_schedule_loop(t, stmt->dims[i], 0);
+  tn_schedule_loop(t, crossing, 0);
+  tn_schedule_loop(t, vector, 0);
+  tn_schedule_loop(t, crossing, 1);
 }
 
 enum {
@@ -238,8 +245,8 @@ static int work_in(const tn_stmt *body) {
   return work;
 }
 
-static void schedule_leaf(tree *t, const tn_stmt *stmt) {
-  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+static void schedule_leaf(tn_scheduling *t, const tn_stmt *stmt) {
+  int score, lanes = tn_body_lanes(t->kernel, stmt->body, t->target);
   tn_accesses accesses = {0};
   tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
   int work = work_in(stmt->body);
@@ -249,7 +256,7 @@ static void schedule_leaf(tree *t, const tn_stmt *stmt) {
     schedule_transpose(t, stmt, crossing, dim, lanes);
     return;
   }
-  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  for (int i = 0; i < stmt->n_dims; i++) tn_schedule_loop(t, stmt->dims[i], 0);
   if (dim >= 0) set_vector(t, dim, lanes, work < WORK_ALONE ? 4 : 1);
 }
 
@@ -272,7 +279,7 @@ static bool holds_scan(const tn_kernel *kernel, const tn_stmt *stmt) {
 
 /* Accesses to what each iteration of `stmt` has for itself are left out: inside a vector dim
  * those lie side by side. Returns the bytes of one iteration.                             */
-static int64_t drop_own_locals(const tree *t, const tn_stmt *stmt, tn_accesses *accesses) {
+static int64_t drop_own_locals(const tn_scheduling *t, const tn_stmt *stmt, tn_accesses *accesses) {
   int64_t bytes = 0;
   for (const tn_stmt *child = stmt->body; child; child = child->next) {
     bytes += drop_own_locals(t, child, accesses);
@@ -288,8 +295,8 @@ static int64_t drop_own_locals(const tree *t, const tn_stmt *stmt, tn_accesses *
 }
 
 /* Would some nest below become vectors along a dim of its own? */
-static bool vectorises_inside(tree *t, const tn_stmt *stmt) {
-  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+static bool vectorises_inside(tn_scheduling *t, const tn_stmt *stmt) {
+  int score, lanes = tn_body_lanes(t->kernel, stmt->body, t->target);
   for (const tn_stmt *child = stmt->body; child; child = child->next) {
     bool reduce = child->kind == TN_STMT_REDUCE;
     if (child->kind != TN_STMT_LOOP && !reduce) continue;
@@ -309,9 +316,9 @@ static bool vectorises_inside(tree *t, const tn_stmt *stmt) {
 
 /* Scans give no vectors: where nothing inside does, a dim of a parallel loop around them is
  * taken, if all accesses below vectorise along it.                                        */
-static bool vector_around_scans(tree *t, const tn_stmt *stmt) {
+static bool vector_around_scans(tn_scheduling *t, const tn_stmt *stmt) {
   if (t->is_vector || !holds_scan(t->kernel, stmt) || vectorises_inside(t, stmt)) return false;
-  int score, lanes = t->target->vector_bytes / (int)widest_in(t->kernel, stmt->body);
+  int score, lanes = tn_body_lanes(t->kernel, stmt->body, t->target);
   tn_accesses accesses = {0};
   tn_collect_accesses(t->arena, t->kernel, stmt->body, &accesses);
   int64_t bytes = drop_own_locals(t, stmt, &accesses);
@@ -321,13 +328,25 @@ static bool vector_around_scans(tree *t, const tn_stmt *stmt) {
   return true;
 }
 
-static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
+/* A nest inside a tree that is a contraction is scheduled like a kernel that is one, where its
+ * weights can be read as they lie.                                                       */
+static bool schedule_inner_contraction(tn_scheduling *t, const tn_stmt *stmt) {
+  tn_contraction c;
+  if (stmt->kind != TN_STMT_LOOP || stmt == t->kernel->body || t->is_vector) return false;
+  if (!tn_find_contraction(t->arena, t->kernel, stmt, t->target, &c) || c.weights < 0) return false;
+  if (!tn_is_contiguous(t->kernel, &c.weights_access, c.n, 1)) return false;
+  tn_schedule_contraction(t, &c);
+  return true;
+}
+
+static void schedule_nest(tn_scheduling *t, const tn_stmt *stmt, const tn_stmt *around) {
   bool scan = tn_is_scan(t->kernel, stmt);
+  if (schedule_inner_contraction(t, stmt)) return;
   if (stmt->kind == TN_STMT_LOOP && !scan && !t->is_vector && is_leaf_nest(stmt)) {
     schedule_leaf(t, stmt);
     return;
   }
-  for (int i = 0; i < stmt->n_dims; i++) TN_PUSH(t->arena, &t->order, ((tn_loop_ref){stmt->dims[i], 0}));
+  for (int i = 0; i < stmt->n_dims; i++) tn_schedule_loop(t, stmt->dims[i], 0);
   if (stmt->kind == TN_STMT_REDUCE) {
     schedule_reduce(t, stmt, around);
     return;
@@ -339,22 +358,27 @@ static void schedule_nest(tree *t, const tn_stmt *stmt, const tn_stmt *around) {
   if (chosen) t->is_vector = false;
 }
 
+static bool is_nest(const tn_stmt *stmt) { return stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE; }
+
 /* Two rows side by side where each goes through several loops: the end of one loop waits
  * for a fold or a division, and the other row's work fills the wait.                    */
-static void interleave_rows(tree *t) {
-  const tn_stmt *rows = t->kernel->body;
-  int nests = 0;
+static void interleave_rows(tn_scheduling *t, const tn_stmt *rows) {
+  int nests = 0, deep = 0;
   for (const tn_stmt *child = rows->body; child; child = child->next)
     if (child->kind == TN_STMT_SORT) return;
-  for (const tn_stmt *child = rows->body; child; child = child->next)
-    nests += child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE;
+  for (const tn_stmt *child = rows->body; child; child = child->next) {
+    nests += is_nest(child);
+    deep += is_nest(child) && !is_leaf_nest(child);
+    if (child->kind == TN_STMT_LOOP) interleave_rows(t, child);
+  }
+  if (deep) return;
   if (nests < 2 || !rows->n_dims || tn_is_scan(t->kernel, rows)) return;
   int row = rows->dims[rows->n_dims - 1];
   if (!t->dims[row].lanes && t->kernel->dims[row].size > 1) t->dims[row].unroll = 2;
 }
 
 /* The loops of the outermost statement: what threads share. */
-static int outer_loops(const tree *t) {
+static int outer_loops(const tn_scheduling *t) {
   const tn_stmt *body = t->kernel->body;
   int count = 0;
   if (tn_is_scan(t->kernel, body)) return 0;
@@ -364,11 +388,8 @@ static int outer_loops(const tree *t) {
 }
 
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
-  tree t = {.arena = arena, .kernel = kernel, .target = target};
-  t.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
-  for (int i = 0; i < kernel->n_dims; i++) t.dims[i].unroll = 1;
+  tn_scheduling t = tn_schedule_begin(arena, kernel, target);
   schedule_nest(&t, kernel->body, kernel->body);
-  interleave_rows(&t);
-  kernel->schedule = (tn_schedule){.dims = t.dims, .n_order = t.order.count, .order = t.order.at};
-  kernel->schedule.n_threads = outer_loops(&t);
+  interleave_rows(&t, kernel->body);
+  tn_schedule_end(&t, outer_loops(&t));
 }

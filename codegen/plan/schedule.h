@@ -25,7 +25,21 @@ bool tn_is_contiguous(const tn_kernel *kernel, const tn_access_info *access, int
 /* All accesses of the statements in `body`, those of nested statements included. */
 void tn_collect_accesses(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body, tn_accesses *out);
 
-/* A contraction: one loop nest around one reduce of products, then stores. */
+/* A schedule in the making: of a whole kernel, nest after nest. */
+typedef struct {
+  tn_arena *arena;
+  tn_kernel *kernel;
+  const tn_cpu *target;
+  tn_dim_schedule *dims;
+  TN_VEC(tn_loop_ref) order;
+  bool is_vector; /* some loop around runs in vectors */
+} tn_scheduling;
+tn_scheduling tn_schedule_begin(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
+void tn_schedule_end(const tn_scheduling *s, int n_threads);
+void tn_schedule_loop(tn_scheduling *s, int dim, int level); /* the next of the order */
+
+/* A contraction: a loop nest around one reduce of products, then stores. It is a kernel, or a
+ * nest of one.                                                                            */
 typedef struct {
   const tn_stmt *loop, *reduce;
   int n;       /* vector dim, of the loop; -1: it is no contraction */
@@ -34,21 +48,22 @@ typedef struct {
   int lanes;
   int parts; /* sums side by side: 2 of complex numbers */
 } tn_contraction;
-bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target, tn_contraction *out);
+bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, const tn_cpu *target,
+                         tn_contraction *out);
 
 /* How often each element of the weights is used: the product of the row dims. */
 int64_t tn_contraction_reuse(const tn_kernel *kernel, const tn_contraction *c);
 
+/* The loops of the nest and its reduce; returns how many stand outside the reduce's. */
+int tn_schedule_contraction(tn_scheduling *s, const tn_contraction *c);
 /* Fills kernel->schedule. */
-void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target,
-                             const tn_contraction *c);
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
 void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed);
 
 /* The layout in which panels of `width` elements of dim `at` follow each other. */
 const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width);
 
-/* Lanes for a kernel: of its widest element type. */
-int tn_kernel_lanes(const tn_kernel *kernel, const tn_cpu *target);
+/* Lanes for the statements of a body: of their widest element type. */
+int tn_body_lanes(const tn_kernel *kernel, const tn_stmt *body, const tn_cpu *target);
 
 #endif

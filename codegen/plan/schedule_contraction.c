@@ -58,19 +58,19 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
   return -1;
 }
 
-bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_cpu *target,
+bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, const tn_cpu *target,
                          tn_contraction *out) {
-  *out = (tn_contraction){.loop = kernel->body, .n = -1, .weights = -1};
-  if (tn_is_scan(kernel, kernel->body)) return false;
-  if (only_reduce(kernel->body, &out->reduce) != 1 || out->reduce->n_accumulators > 2) return false;
+  *out = (tn_contraction){.loop = loop, .n = -1, .weights = -1};
+  if (tn_is_scan(kernel, loop)) return false;
+  if (only_reduce(loop, &out->reduce) != 1 || out->reduce->n_accumulators > 2) return false;
   for (const tn_stmt *s = out->reduce->body; s; s = s->next)
     if (s->kind == TN_STMT_STORE) return false;
   out->parts = out->reduce->n_accumulators;
   for (int i = 0; i < out->parts; i++)
     if (!is_product_sum(out->reduce->accumulators[i].update)) return false;
-  out->n = result_dim(arena, kernel, kernel->body);
+  out->n = result_dim(arena, kernel, loop);
   if (out->n < 0) return false;
-  out->lanes = tn_kernel_lanes(kernel, target);
+  out->lanes = tn_body_lanes(kernel, loop->body, target);
   tn_accesses accesses = {0};
   tn_stmt only = *out->reduce;
   only.next = NULL;
@@ -126,17 +126,6 @@ static tile choose_tile(const tn_cpu *target, int64_t m, int64_t n, int lanes, i
 
 /* ---- loops ---- */
 
-typedef struct {
-  tn_arena *arena;
-  tn_kernel *kernel;
-  tn_dim_schedule *dims;
-  TN_VEC(tn_loop_ref) order;
-} plan_loops;
-
-static void add_loop(plan_loops *p, int dim, int level) {
-  TN_PUSH(p->arena, &p->order, ((tn_loop_ref){dim, level}));
-}
-
 /* Rows: the loop's dims other than n that the weights do not depend on, innermost first. */
 static int row_dims(const tn_kernel *kernel, const tn_contraction *c, int *rows) {
   int count = 0;
@@ -166,8 +155,9 @@ static int64_t weight_bytes(const tn_kernel *kernel, const tn_contraction *c) {
 
 /* Two row dims share the tile's rows where the inner one alone is short: 7 pixels a row
  * leave half the registers idle, two rows of 7 do not.                                 */
-static void tile_rows(plan_loops *p, const int *rows, int n_rows, const tn_cpu *target, int64_t n,
-                      const tn_contraction *c, int *vectors) {
+static void tile_rows(tn_scheduling *p, const int *rows, int n_rows, const tn_contraction *c, int *vectors) {
+  const tn_cpu *target = p->target;
+  int64_t n = p->kernel->dims[c->n].size;
   if (!n_rows) {
     *vectors = choose_tile(target, 1, n, c->lanes, c->parts).vectors;
     return;
@@ -220,50 +210,45 @@ static int64_t row_block(const tn_kernel *kernel, const tn_contraction *c, const
   return steps(steps(size, blocks), unroll) * unroll;
 }
 
-void tn_schedule_contraction(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target,
-                             const tn_contraction *c) {
-  plan_loops p = {.arena = arena, .kernel = kernel};
-  p.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
-  for (int i = 0; i < kernel->n_dims; i++) p.dims[i].unroll = 1;
-  int *rows = TN_NEW_ARRAY(arena, int, kernel->n_dims), vectors = 1;
+int tn_schedule_contraction(tn_scheduling *p, const tn_contraction *c) {
+  const tn_kernel *kernel = p->kernel;
+  int *rows = TN_NEW_ARRAY(p->arena, int, kernel->n_dims), vectors = 1, before = p->order.count;
   int n_rows = row_dims(kernel, c, rows);
-  tile_rows(&p, rows, n_rows, target, kernel->dims[c->n].size, c, &vectors);
-  p.dims[c->n].lanes = c->lanes;
-  p.dims[c->n].vectors = vectors;
+  tile_rows(p, rows, n_rows, c, &vectors);
+  p->dims[c->n].lanes = c->lanes;
+  p->dims[c->n].vectors = vectors;
   if (c->reduce->n_dims) {
     int k = c->reduce->dims[c->reduce->n_dims - 1];
-    p.dims[k].unroll = unroll_of(arena, kernel, c, k);
+    p->dims[k].unroll = unroll_of(p->arena, kernel, c, k);
   }
   /* Dims that the weights depend on (batches) outermost, then panels, then rows; rows
    * outside the panels where all weights stay in the cache and there are many rows.   */
   int64_t outer_rows = n_rows > 1 ? kernel->dims[rows[n_rows - 1]].size : 1;
-  bool rows_outside = weight_bytes(kernel, c) <= target->l2_bytes / 2 && outer_rows >= 28;
+  bool rows_outside = weight_bytes(kernel, c) <= p->target->l2_bytes / 2 && outer_rows >= 28;
   for (int i = 0; i < c->loop->n_dims; i++) {
     bool is_row = false;
     for (int r = 0; r < n_rows; r++) is_row = is_row || rows[r] == c->loop->dims[i];
-    if (!is_row && c->loop->dims[i] != c->n) add_loop(&p, c->loop->dims[i], 0);
+    if (!is_row && c->loop->dims[i] != c->n) tn_schedule_loop(p, c->loop->dims[i], 0);
   }
   bool blocked = false;
   if (n_rows == 1) {
-    tn_dim_schedule *m = &p.dims[rows[0]];
-    int64_t block = row_block(kernel, c, target, rows[0], m->unroll);
+    tn_dim_schedule *m = &p->dims[rows[0]];
+    int64_t block = row_block(kernel, c, p->target, rows[0], m->unroll);
     blocked = block < kernel->dims[rows[0]].size;
     if (blocked) {
       m->n_tiles = 1;
       m->tiles[0] = block;
-      add_loop(&p, rows[0], 0);
+      tn_schedule_loop(p, rows[0], 0);
     }
   }
   if (rows_outside)
-    for (int r = n_rows - 1; r > 0; r--) add_loop(&p, rows[r], 0);
-  add_loop(&p, c->n, 0);
-  if (blocked) add_loop(&p, rows[0], 1);
-  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows && !blocked; r--) add_loop(&p, rows[r], 0);
-  kernel->schedule.n_threads = p.order.count;
-  for (int i = 0; i < c->reduce->n_dims; i++) add_loop(&p, c->reduce->dims[i], 0);
-  kernel->schedule.dims = p.dims;
-  kernel->schedule.order = p.order.at;
-  kernel->schedule.n_order = p.order.count;
+    for (int r = n_rows - 1; r > 0; r--) tn_schedule_loop(p, rows[r], 0);
+  tn_schedule_loop(p, c->n, 0);
+  if (blocked) tn_schedule_loop(p, rows[0], 1);
+  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows && !blocked; r--) tn_schedule_loop(p, rows[r], 0);
+  int outside = p->order.count - before;
+  for (int i = 0; i < c->reduce->n_dims; i++) tn_schedule_loop(p, c->reduce->dims[i], 0);
+  return outside;
 }
 
 /* ---- packed weights ---- */
