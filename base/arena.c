@@ -58,7 +58,6 @@ typedef struct release {
 struct tn_arena {
   block *newest;
   release *last_release;
-  size_t used;
   size_t next_block;
 };
 
@@ -146,10 +145,7 @@ void tn_arena_reset(tn_arena *arena) {
     POISON(kept->payload, kept->capacity);
   }
   arena->newest = kept;
-  arena->used = 0;
 }
-
-size_t tn_arena_used(const tn_arena *arena) { return arena->used; }
 
 static size_t align_up(size_t value, size_t align) { return (value + align - 1) & ~(align - 1); }
 
@@ -190,7 +186,6 @@ static void *allocate(tn_arena *arena, size_t bytes, bool zeroed) {
   }
   b->used = start + room;
   if (b->dirty < b->used) b->dirty = b->used;
-  arena->used += bytes;
   return result;
 }
 
@@ -264,7 +259,6 @@ static bool extend(tn_arena *arena, char *old, size_t old_bytes, size_t new_byte
   UNPOISON(old, new_bytes);
   b->used = start + new_room;
   if (b->dirty < b->used) b->dirty = b->used;
-  arena->used += new_bytes - old_bytes;
   return true;
 }
 

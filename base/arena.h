@@ -45,9 +45,6 @@ void *tn_arena_alloc_array(tn_arena *arena, size_t count, size_t size);
  * for what an arena cannot hold itself (mapped files).                          */
 void tn_arena_on_release(tn_arena *arena, void (*release)(void *), void *object);
 
-/* Bytes handed out since creation or the last reset. */
-size_t tn_arena_used(const tn_arena *arena);
-
 #define TN_NEW(arena, T) ((T *)tn_arena_alloc((arena), sizeof(T)))
 #define TN_NEW_ARRAY(arena, T, count) ((T *)tn_arena_alloc_array((arena), (size_t)(count), sizeof(T)))
 

@@ -14,7 +14,6 @@ typedef enum {
 #define KIND(ID, member) TN_ATTR_##ID,
 #include "ir/attrs.def"
 #undef KIND
-  TN_ATTR_COUNT
 } tn_attribute_kind;
 
 /* Values of enumerated attributes, spelt as HLO does. ENUM(type, ID, "text") */

@@ -21,7 +21,4 @@ typedef struct {
  * Cost: linear; 100 MB/s of text, and at most 3 x (text + literal bytes) of memory.  */
 tn_module *tn_hlo_parse(tn_str text, const tn_hlo_options *options, tn_diagnostics *sink);
 
-/* A shape alone: "f32[2,3]{1,0}". */
-const tn_shape *tn_hlo_parse_shape(tn_arena *arena, tn_str text, tn_diagnostics *sink);
-
 #endif

@@ -145,25 +145,3 @@ tn_module *tn_hlo_parse(tn_str text, const tn_hlo_options *options, tn_diagnosti
   tn_module_destroy(p.module);
   return NULL;
 }
-
-static const tn_shape *lone_shape(tn_hlo_parser *p) {
-  const tn_shape *shape;
-  if (!tn_hlo_shape(p, &shape)) return NULL;
-  if (tn_hlo_kind(p) == TN_TOK_END) return shape;
-  tn_hlo_expected(p, "the end of the shape");
-  return NULL;
-}
-
-const tn_shape *tn_hlo_parse_shape(tn_arena *arena, tn_str text, tn_diagnostics *sink) {
-  tn_hlo_parser p = {
-      .options = with_defaults(NULL), .sink = sink, .errors_before = sink->errors, .arena = arena};
-  tn_source source = {.name = "shape", .text = text.at, .length = text.length};
-  p.file = source.name;
-  p.scratch = tn_arena_create();
-  tn_diagnostics_add_source(sink, &source);
-  tn_lexer_start(&p.lex, text);
-  const tn_shape *shape = lone_shape(&p);
-  tn_diagnostics_remove_source(sink, &source);
-  tn_arena_destroy(p.scratch);
-  return shape;
-}

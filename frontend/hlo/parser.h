@@ -106,7 +106,7 @@ typedef struct {
   int errors_before;
   bool stopped; /* a limit was hit: nothing more is read */
 
-  tn_arena *arena;   /* the module's, or tn_hlo_parse_shape's */
+  tn_arena *arena;   /* the module's */
   tn_arena *scratch; /* dies with the parser */
   const char *file;
   tn_module *module;

@@ -24,7 +24,6 @@ Test(arena, allocations_are_zeroed_and_aligned) {
       memset(p, 0xff, bytes);
     }
     tn_arena_reset(arena);
-    cr_assert_eq(tn_arena_used(arena), 0);
   }
   tn_arena_destroy(arena);
   tn_arena_destroy(NULL);
@@ -37,7 +36,6 @@ Test(arena, large_blocks_do_not_end_the_current_one) {
   char *b = tn_arena_alloc(arena, 16);
   cr_assert(b > a && b - a <= 64);
   cr_assert_eq(large[(64 << 20) - 1], 0);
-  cr_assert_eq(tn_arena_used(arena), 32 + (64 << 20));
   tn_arena_destroy(arena);
 }
 
