@@ -11,6 +11,7 @@
  */
 #include "codegen/plan/build.h"
 
+#include "codegen/plan/coalesce.h"
 #include "codegen/plan/native.h"
 #include "codegen/plan/sort.h"
 #include "ir/custom_call.h"
@@ -383,13 +384,16 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
       tn_kernel_number(arena, plan->kernels[i]);
       tn_sort_keep_what_is_read(arena, plan->kernels[i]);
     }
+    tn_plan_coalesce(plan);
     built = tn_plan_schedule(plan, options, sink);
   }
   if (!built) {
     tn_plan_destroy(plan);
     return NULL;
   }
+  tn_plan_alternate(plan);
   tn_plan_share_kernels(plan);
+  tn_plan_drop_unused_temps(plan);
   tn_plan_place_buffers(plan);
   return plan;
 }

@@ -106,8 +106,9 @@ bool tn_plan_build_update(builder *b, tn_inst *inst);
 /* Updates come as late as they can: when everybody else has read what they write over. */
 void tn_plan_sink_updates(tn_inst **order, int count);
 
-/* Equal kernels are kept once (share.c). */
+/* Equal kernels are kept once; temps that no step touches go (share.c). */
 void tn_plan_share_kernels(tn_plan *plan);
+void tn_plan_drop_unused_temps(tn_plan *plan);
 
 /* Complex numbers become pairs of real ones (complex.c). */
 void tn_kernel_split_complex(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);

@@ -46,6 +46,7 @@ static void rewrite_load(tn_rewrite *r, tn_expr *load) {
   load->load.guards = guards;
   load->load.at = rewrite_access(r, load->load.buffer, load->load.at, &load->load.rank);
   if (load->load.fill) load->load.fill = rewrite_expr(r, load->load.fill);
+  if (r->buffers) load->load.buffer = r->buffers[load->load.buffer];
 }
 
 static const tn_expr *rewrite_expr(tn_rewrite *r, const tn_expr *expr) {
@@ -107,5 +108,5 @@ void tn_rewrite_apply(tn_rewrite *r) {
 
 tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel) {
   return (tn_rewrite){arena, kernel, TN_NEW_ARRAY(arena, const tn_index *, kernel->n_dims),
-                      TN_NEW_ARRAY(arena, bool *, kernel->n_buffers), NULL};
+                      TN_NEW_ARRAY(arena, bool *, kernel->n_buffers), NULL, NULL};
 }

@@ -13,6 +13,7 @@ typedef struct {
   const tn_index **dims; /* what each dim becomes; NULL: itself */
   bool **drops;          /* of each buffer: which positions go; NULL: none */
   const int *values;     /* of each value: its new number; NULL: all stay */
+  const int *buffers;    /* the same of each buffer, in loads; what the kernel lists stays */
 } tn_rewrite;
 
 tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel);

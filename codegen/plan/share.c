@@ -1,10 +1,11 @@
-/* Equal kernels are kept once; kernels' names are unique.
+/* Equal kernels are kept once; kernels' names are unique. Temps that no step touches go.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/build.h"
 
 #include "base/hash.h"
+#include "codegen/plan/flow.h"
 
 static tn_hash kernel_hash(tn_kernel *kernel) {
   tn_text text = {0};
@@ -59,4 +60,49 @@ void tn_plan_share_kernels(tn_plan *plan) {
   plan->n_kernels = kept;
   make_names_unique(plan);
   renumber_steps(plan->steps, numbers);
+}
+
+/* ---- temps ---- */
+
+static void mark_used(const tn_plan *plan, const tn_step *steps, int *numbers) {
+  for (; steps; steps = steps->next) {
+    for (int i = 0; i < tn_step_uses(plan, steps); i++) numbers[tn_step_use(plan, steps, i).buffer] = 0;
+    mark_used(plan, steps->test, numbers);
+    for (int i = 0; i < steps->n_branches; i++) mark_used(plan, steps->branches[i], numbers);
+  }
+}
+
+static void renumber_buffers(tn_plan *plan, tn_step *steps, const int *numbers) {
+  for (tn_step *s = steps; s; s = s->next) {
+    if (s->kind == TN_STEP_RUN) {
+      int n = plan->kernels[s->kernel]->n_parameters, *arguments = TN_NEW_ARRAY(plan->arena, int, n);
+      for (int i = 0; i < n; i++) arguments[i] = numbers[s->arguments[i]];
+      s->arguments = arguments;
+    } else if (s->kind == TN_STEP_COPY) {
+      s->to = numbers[s->to];
+      s->from = numbers[s->from];
+    } else {
+      s->selector = numbers[s->selector];
+    }
+    renumber_buffers(plan, s->test, numbers);
+    for (int i = 0; i < s->n_branches; i++) renumber_buffers(plan, s->branches[i], numbers);
+  }
+}
+
+void tn_plan_drop_unused_temps(tn_plan *plan) {
+  int *numbers = TN_NEW_ARRAY(plan->arena, int, plan->n_buffers), kept = 0;
+  for (int i = 0; i < plan->n_buffers; i++) numbers[i] = plan->buffers[i].memory == TN_MEMORY_TEMP ? -1 : 0;
+  mark_used(plan, plan->steps, numbers);
+  for (int i = 0; i < plan->n_buffers; i++)
+    if (numbers[i] >= 0) {
+      plan->buffers[kept] = plan->buffers[i];
+      numbers[i] = kept++;
+    }
+  if (kept == plan->n_buffers) return;
+  plan->n_buffers = kept;
+  for (int i = 0; i < kept; i++)
+    if (plan->buffers[i].alias >= 0) plan->buffers[i].alias = numbers[plan->buffers[i].alias];
+  for (int i = 0; i < plan->n_parameters; i++) plan->parameters[i] = numbers[plan->parameters[i]];
+  for (int i = 0; i < plan->n_results; i++) plan->results[i] = numbers[plan->results[i]];
+  renumber_buffers(plan, plan->steps, numbers);
 }

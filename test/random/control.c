@@ -96,7 +96,8 @@ tn_inst *make_while(generator *g) {
   if (g->depth >= DEEPEST || g->scalars_only) return NULL;
   node parts[5] = {input_of(g, scalar_s32(g, 0))};
   int count = 2 + roll(g->dice, 4);
-  for (int i = 1; i < count; i++) parts[i] = pick(g, ANY_CLASS, 0);
+  for (int i = 1; i < count; i++) /* of one shape, the body may have them change places */
+    parts[i] = i > 1 && chance(g->dice, 50) ? pick_like(g, parts[i - 1].value->shape) : pick(g, ANY_CLASS, 0);
   tn_inst *tuple = keep(g, begin(g, TN_OP_TUPLE, NULL, count, parts));
   if (!tuple) return NULL;
   node state = {tuple, value_of(g, tuple)};

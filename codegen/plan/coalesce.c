@@ -1,0 +1,318 @@
+/* Buffers that copies join become one.
+ *
+ *   run fusion_281(t9, t3, t10)           run fusion_281(t9, t3)      kernel (a0, inout y)
+ *   …                                 ->  …
+ *   copy t3 = t10      end of the body
+ *
+ * As registers are coalesced (Chaitin et al., "Register allocation via coloring", 1981): two
+ * buffers clash if one is written while the other is still needed, unless by a copy between
+ * them. A step that reads the one for the last time and writes the other is no clash if its
+ * kernel can do that in place (in_place.c). Where the old value of a loop's state is still
+ * read behind the step that makes the new one, that step, and what depends on it, moves down
+ * behind the readers, if none of them depends on it.
+ *
+ *   new = add(i, 1)                       row = slice(x, i)
+ *   row = slice(x, i)                 ->  i = add(i, 1)               in place
+ *   copy i = new
+ *
+ * Parameters and constants keep their buffers; results join temps of their type alone, whose
+ * alignment the caller promised; a result that may be a parameter's memory joins what is
+ * written when that parameter is not needed any more.
+ *
+ * Cost: for each copy one walk over the steps.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/plan/coalesce.h"
+
+#include "codegen/plan/flow.h"
+#include "codegen/plan/in_place.h"
+
+enum { MOST_WORK = 1 << 28 }; /* points times words, and copies times points: above, copies stay */
+
+typedef struct {
+  tn_arena *scratch;
+  tn_plan *plan;
+  tn_flow flow;
+} coalescer;
+
+/* ---- do they clash? ---- */
+
+static const tn_buffer *buffer_at(const coalescer *c, int buffer) { return &c->plan->buffers[buffer]; }
+
+/* What the step writes of both, and whether it reads the other. */
+typedef struct {
+  bool writes_keep, writes_gone, reads_keep, reads_gone;
+} meeting;
+
+static meeting meet(const coalescer *c, const tn_step *step, int keep, int gone) {
+  return (meeting){tn_step_writes(c->plan, step, keep), tn_step_writes(c->plan, step, gone),
+                   tn_step_reads(c->plan, step, keep), tn_step_reads(c->plan, step, gone)};
+}
+
+static bool is_copy_between(const tn_step *step, int x, int y) {
+  return step->kind == TN_STEP_COPY &&
+         ((step->to == x && step->from == y) || (step->to == y && step->from == x));
+}
+
+/* The step's kernel with every input that is `read` in the place of the output `written`; NULL
+ * if that cannot be.                                                                       */
+static tn_kernel *kernel_in_place(const coalescer *c, const tn_step *step, int read, int written) {
+  tn_kernel *kernel = c->plan->kernels[step->kernel];
+  int out = -1, removed = 0;
+  for (int i = 0; i < kernel->n_parameters; i++)
+    if (step->arguments[i] == written) out = out < 0 ? i : -2;
+  for (int i = kernel->n_parameters - 1; i >= 0 && out >= 0 && kernel; i--) {
+    if (step->arguments[i] != read) continue;
+    if (removed++) return NULL;
+    kernel = tn_kernel_in_place(c->plan->arena, kernel, i, out);
+  }
+  return out >= 0 ? kernel : NULL;
+}
+
+static bool clash_at(const coalescer *c, const tn_flow_point *point, int keep, int gone) {
+  const tn_step *step = point->step;
+  if (is_copy_between(step, keep, gone)) return false;
+  meeting m = meet(c, step, keep, gone);
+  if (!m.writes_keep && !m.writes_gone) return false;
+  if (m.writes_keep && m.writes_gone) return true;
+  if (tn_flow_has(point->after, m.writes_keep ? gone : keep)) return true;
+  int alias = buffer_at(c, keep)->alias;
+  if (alias >= 0 && m.writes_gone && (tn_flow_has(point->after, alias) || tn_step_reads(c->plan, step, alias))) return true;
+  bool meets = m.writes_keep ? m.reads_gone : m.reads_keep;
+  if (!meets) return false;
+  return step->kind != TN_STEP_RUN ||
+         !kernel_in_place(c, step, m.writes_keep ? gone : keep, m.writes_keep ? keep : gone);
+}
+
+static bool clash(const coalescer *c, int keep, int gone) {
+  for (int i = 0; i < c->flow.n_points; i++)
+    if (clash_at(c, &c->flow.points[i], keep, gone)) return true;
+  return false;
+}
+
+/* ---- two become one ---- */
+
+static void replace_in(coalescer *c, tn_step *step, int keep, int gone) {
+  if (step->kind == TN_STEP_COPY) {
+    if (step->to == gone) step->to = keep;
+    if (step->from == gone) step->from = keep;
+  } else if (step->kind != TN_STEP_RUN) {
+    if (step->selector == gone) step->selector = keep;
+  } else {
+    const tn_kernel *kernel = c->plan->kernels[step->kernel];
+    int *arguments = tn_arena_copy(c->plan->arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
+    for (int i = 0; i < kernel->n_parameters; i++)
+      if (arguments[i] == gone) arguments[i] = keep;
+    step->arguments = arguments;
+  }
+}
+
+static void run_in_place(coalescer *c, tn_step *step, int read, int written) {
+  const tn_kernel *kernel = c->plan->kernels[step->kernel];
+  int *arguments = TN_NEW_ARRAY(c->plan->arena, int, kernel->n_parameters), n = 0;
+  for (int i = 0; i < kernel->n_parameters; i++)
+    if (step->arguments[i] != read) arguments[n++] = step->arguments[i];
+  c->plan->kernels[step->kernel] = kernel_in_place(c, step, read, written);
+  step->arguments = arguments;
+}
+
+static void join(coalescer *c, int keep, int gone) {
+  for (int i = 0; i < c->flow.n_points; i++) {
+    tn_flow_point *point = &c->flow.points[i];
+    meeting m = meet(c, point->step, keep, gone);
+    bool in_place = !is_copy_between(point->step, keep, gone) &&
+                    ((m.writes_keep && m.reads_gone) || (m.writes_gone && m.reads_keep));
+    if (in_place) run_in_place(c, point->step, m.writes_keep ? gone : keep, m.writes_keep ? keep : gone);
+    replace_in(c, point->step, keep, gone);
+    if (tn_flow_has(point->after, gone)) point->after[keep / 64] |= (uint64_t)1 << (keep % 64);
+  }
+}
+
+/* ---- which ---- */
+
+static bool same_memory(const tn_buffer *x, const tn_buffer *y) {
+  const tn_shape *s = x->shape, *t = y->shape;
+  bool layouts = tn_layout_is_row_major(s) ? tn_layout_is_row_major(t) : tn_shape_identical(s, t);
+  bool temps = x->memory == TN_MEMORY_TEMP && y->memory == TN_MEMORY_TEMP;
+  return x->bytes == y->bytes && layouts && (temps || s->type == t->type);
+}
+
+/* Of a copy's two the one that stays: a result, else the older one; false: neither may go. */
+static bool choose(const coalescer *c, const tn_step *copy, int *keep, int *gone) {
+  const tn_buffer *to = buffer_at(c, copy->to), *from = buffer_at(c, copy->from);
+  if (copy->to == copy->from || !same_memory(to, from)) return false;
+  bool to_stays = to->memory != TN_MEMORY_TEMP, from_stays = from->memory != TN_MEMORY_TEMP;
+  if (to_stays && from_stays) return false;
+  bool keeps_to = to_stays || (!from_stays && copy->to < copy->from);
+  *keep = keeps_to ? copy->to : copy->from;
+  *gone = keeps_to ? copy->from : copy->to;
+  return buffer_at(c, *keep)->memory == TN_MEMORY_TEMP || buffer_at(c, *keep)->memory == TN_MEMORY_RESULT;
+}
+
+static bool coalesce_copy(coalescer *c, const tn_step *copy) {
+  int keep, gone;
+  if (!choose(c, copy, &keep, &gone) || clash(c, keep, gone)) return false;
+  join(c, keep, gone);
+  return true;
+}
+
+/* ---- moving steps ---- */
+
+/* All that a step and those inside it read and write, results and the parameters whose memory
+ * they may be as one.                                                                       */
+typedef struct {
+  bool *reads, *writes;
+} effect;
+
+static int place_of(const coalescer *c, int buffer) {
+  return buffer_at(c, buffer)->alias >= 0 ? buffer_at(c, buffer)->alias : buffer;
+}
+
+static void add_effects(const coalescer *c, const tn_step *step, effect *e);
+
+static void add_effects_of_all(const coalescer *c, const tn_step *steps, effect *e) {
+  for (; steps; steps = steps->next) add_effects(c, steps, e);
+}
+
+static void add_effects(const coalescer *c, const tn_step *step, effect *e) {
+  for (int i = 0; i < tn_step_uses(c->plan, step); i++) {
+    tn_use use = tn_step_use(c->plan, step, i);
+    if (use.reads) e->reads[place_of(c, use.buffer)] = true;
+    if (use.writes) e->writes[place_of(c, use.buffer)] = true;
+  }
+  add_effects_of_all(c, step->test, e);
+  for (int i = 0; i < step->n_branches; i++) add_effects_of_all(c, step->branches[i], e);
+}
+
+static effect new_effect(const coalescer *c) {
+  return (effect){TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers), TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers)};
+}
+
+/* May they not change places? */
+static bool depends(const coalescer *c, const effect *earlier, const effect *later) {
+  for (int b = 0; b < c->plan->n_buffers; b++) {
+    if (earlier->writes[b] && (later->reads[b] || later->writes[b])) return true;
+    if (earlier->reads[b] && later->writes[b]) return true;
+  }
+  return false;
+}
+
+static void merge_effects(const coalescer *c, effect *into, const effect *e) {
+  for (int b = 0; b < c->plan->n_buffers; b++) {
+    into->reads[b] = into->reads[b] || e->reads[b];
+    into->writes[b] = into->writes[b] || e->writes[b];
+  }
+}
+
+/* Splits the steps from *place on, up to the last that reads `old`, into those that depend on
+ * the first and those that do not, which come first from now on. False, and nothing moved, if
+ * one that reads `old` depends on it.                                                        */
+static bool move_down(coalescer *c, tn_step **place, int old) {
+  tn_step *first = *place, *last = NULL, *stay = NULL, *go = first, **stay_tail = &stay, **go_tail = &first->next;
+  for (tn_step *s = first->next; s; s = s->next) {
+    effect e = new_effect(c);
+    add_effects(c, s, &e);
+    if (e.reads[old]) last = s;
+  }
+  if (!last) return false;
+  effect moved = new_effect(c);
+  add_effects(c, first, &moved);
+  tn_step *behind = last->next, *original = first->next;
+  TN_VEC(tn_step *) order = {0}, others = {0};
+  for (tn_step *s = original; s != behind; s = s->next) {
+    effect e = new_effect(c);
+    add_effects(c, s, &e);
+    bool goes = depends(c, &moved, &e);
+    if (goes && e.reads[old]) return false;
+    if (goes) merge_effects(c, &moved, &e);
+    if (goes)
+      TN_PUSH(c->scratch, &order, s);
+    else
+      TN_PUSH(c->scratch, &others, s);
+  }
+  for (int i = 0; i < others.count; i++) *stay_tail = others.at[i], stay_tail = &others.at[i]->next;
+  for (int i = 0; i < order.count; i++) *go_tail = order.at[i], go_tail = &order.at[i]->next;
+  *stay_tail = go;
+  *go_tail = behind;
+  *place = stay;
+  return true;
+}
+
+/* ---- the whole plan ---- */
+
+static void solve(coalescer *c) {
+  tn_arena_reset(c->scratch);
+  c->flow = tn_flow_find(c->scratch, c->plan);
+}
+
+static void coalesce_all(coalescer *c) {
+  for (int i = 0; i < c->flow.n_points; i++)
+    if (c->flow.points[i].step->kind == TN_STEP_COPY) coalesce_copy(c, c->flow.points[i].step);
+}
+
+/* The step of the list that writes the buffer, if it is one and a kernel. */
+static tn_step **writer_in(const coalescer *c, tn_step **steps, int buffer) {
+  tn_step **writer = NULL;
+  for (tn_step **s = steps; *s; s = &(*s)->next) {
+    effect e = new_effect(c);
+    add_effects(c, *s, &e);
+    if (!e.writes[buffer] || ((*s)->kind == TN_STEP_COPY && (*s)->from == (*s)->to)) continue;
+    if (writer || (*s)->kind != TN_STEP_RUN) return NULL;
+    writer = s;
+  }
+  return writer;
+}
+
+/* copy old = new at the end of a loop's body: `new` is made when `old` was read. */
+static bool make_late(coalescer *c, tn_step **body, const tn_step *copy) {
+  int keep, gone, old = copy->to;
+  if (!choose(c, copy, &keep, &gone)) return false;
+  tn_step **writer = writer_in(c, body, copy->from);
+  if (!writer || !move_down(c, writer, place_of(c, old))) return false;
+  solve(c);
+  return coalesce_copy(c, copy);
+}
+
+static void make_all_late(coalescer *c, tn_step **steps, bool is_body) {
+  for (bool more = true; more;) {
+    more = false;
+    for (tn_step *s = *steps; s && !more; s = s->next)
+      more = is_body && s->kind == TN_STEP_COPY && s->from != s->to && make_late(c, steps, s);
+  }
+  for (tn_step *s = *steps; s; s = s->next)
+    for (int i = 0; i < s->n_branches; i++) make_all_late(c, &s->branches[i], s->kind == TN_STEP_WHILE);
+}
+
+static void drop_empty_copies(tn_step **steps) {
+  while (*steps) {
+    tn_step *s = *steps;
+    drop_empty_copies(&s->test);
+    for (int i = 0; i < s->n_branches; i++) drop_empty_copies(&s->branches[i]);
+    if (s->kind == TN_STEP_COPY && s->from == s->to)
+      *steps = s->next;
+    else
+      steps = &s->next;
+  }
+}
+
+static void count(const tn_step *steps, int64_t *n_steps, int64_t *copies) {
+  for (; steps; steps = steps->next) {
+    ++*n_steps;
+    *copies += steps->kind == TN_STEP_COPY;
+    count(steps->test, n_steps, copies);
+    for (int i = 0; i < steps->n_branches; i++) count(steps->branches[i], n_steps, copies);
+  }
+}
+
+void tn_plan_coalesce(tn_plan *plan) {
+  int64_t steps = 0, copies = 0;
+  count(plan->steps, &steps, &copies);
+  if (!copies || steps * (plan->n_buffers / 64 + 1) > MOST_WORK || steps * copies > MOST_WORK) return;
+  coalescer c = {.scratch = tn_arena_create(), .plan = plan};
+  solve(&c);
+  coalesce_all(&c);
+  make_all_late(&c, &plan->steps, false);
+  drop_empty_copies(&plan->steps);
+  tn_arena_destroy(c.scratch);
+}
