@@ -87,7 +87,9 @@ static moves moves_of(turns *t, const tn_step *copies) {
 
 /* ---- which buffers alternate ---- */
 
-static bool is_ours(const tn_buffer *b) { return b->memory == TN_MEMORY_TEMP || b->memory == TN_MEMORY_RESULT; }
+static bool is_ours(const tn_buffer *b) {
+  return b->memory == TN_MEMORY_TEMP || b->memory == TN_MEMORY_RESULT;
+}
 
 /* May what lies in the one lie in the other? Callers promise no more alignment than types need. */
 static bool fits(const turns *t, int x, int y) {
@@ -100,7 +102,8 @@ static bool fits(const turns *t, int x, int y) {
 }
 
 /* from's state is to, to's is from: or from is no state at all, and nobody needs it elsewhere. */
-static bool alternates(const turns *t, const moves *m, const move *x, const uint64_t *end, const uint64_t *behind) {
+static bool alternates(const turns *t, const moves *m, const move *x, const uint64_t *end,
+                       const uint64_t *behind) {
   bool is_state = tn_flow_has(end, x->from), others = false;
   if (!fits(t, x->to, x->from)) return false;
   for (int i = 0; i < m->count; i++) others = others || (&m->at[i] != x && m->at[i].from == x->from);
@@ -178,7 +181,8 @@ static tn_step *copies_home(turns *t, const moves *m) {
 
 /* Buffers that only this loop touches, and that carry nothing from turn to turn, get a second
  * name; alternating ones change theirs; all others keep it.                                 */
-static void name_second_turn(turns *t, const moves *alternating, const uint64_t *end, const uint64_t *behind) {
+static void name_second_turn(turns *t, const moves *alternating, const uint64_t *end,
+                             const uint64_t *behind) {
   t->other = TN_NEW_ARRAY(t->scratch, int, t->buffers.count);
   for (int b = 0; b < t->buffers.count; b++) {
     bool carries = tn_flow_has(end, b) || tn_flow_has(behind, b);

@@ -78,7 +78,9 @@ static bool clash_at(const coalescer *c, const tn_flow_point *point, int keep, i
   if (m.writes_keep && m.writes_gone) return true;
   if (tn_flow_has(point->after, m.writes_keep ? gone : keep)) return true;
   int alias = buffer_at(c, keep)->alias;
-  if (alias >= 0 && m.writes_gone && (tn_flow_has(point->after, alias) || tn_step_reads(c->plan, step, alias))) return true;
+  if (alias >= 0 && m.writes_gone &&
+      (tn_flow_has(point->after, alias) || tn_step_reads(c->plan, step, alias)))
+    return true;
   bool meets = m.writes_keep ? m.reads_gone : m.reads_keep;
   if (!meets) return false;
   return step->kind != TN_STEP_RUN ||
@@ -101,7 +103,8 @@ static void replace_in(coalescer *c, tn_step *step, int keep, int gone) {
     if (step->selector == gone) step->selector = keep;
   } else {
     const tn_kernel *kernel = c->plan->kernels[step->kernel];
-    int *arguments = tn_arena_copy(c->plan->arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
+    int *arguments =
+        tn_arena_copy(c->plan->arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
     for (int i = 0; i < kernel->n_parameters; i++)
       if (arguments[i] == gone) arguments[i] = keep;
     step->arguments = arguments;
@@ -186,7 +189,8 @@ static void add_effects(const coalescer *c, const tn_step *step, effect *e) {
 }
 
 static effect new_effect(const coalescer *c) {
-  return (effect){TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers), TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers)};
+  return (effect){TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers),
+                  TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers)};
 }
 
 /* May they not change places? */
@@ -209,7 +213,8 @@ static void merge_effects(const coalescer *c, effect *into, const effect *e) {
  * the first and those that do not, which come first from now on. False, and nothing moved, if
  * one that reads `old` depends on it.                                                        */
 static bool move_down(coalescer *c, tn_step **place, int old) {
-  tn_step *first = *place, *last = NULL, *stay = NULL, *go = first, **stay_tail = &stay, **go_tail = &first->next;
+  tn_step *first = *place, *last = NULL, *stay = NULL, *go = first, **stay_tail = &stay,
+          **go_tail = &first->next;
   for (tn_step *s = first->next; s; s = s->next) {
     effect e = new_effect(c);
     add_effects(c, s, &e);

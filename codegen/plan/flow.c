@@ -81,7 +81,8 @@ static bool join(const walk *w, uint64_t *into, const uint64_t *set) {
 static void number_steps(walk *w, tn_step *steps) {
   tn_flow *f = w->flow;
   for (tn_step *step = steps; step; step = step->next) {
-    if (f->n_points == w->capacity) f->points = tn_arena_grow(w->arena, f->points, &w->capacity, sizeof *f->points);
+    if (f->n_points == w->capacity)
+      f->points = tn_arena_grow(w->arena, f->points, &w->capacity, sizeof *f->points);
     f->points[f->n_points++] = (tn_flow_point){step, steps, new_set(w)};
     number_steps(w, step->test);
     for (int i = 0; i < step->n_branches; i++) number_steps(w, step->branches[i]);

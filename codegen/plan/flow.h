@@ -38,6 +38,8 @@ typedef struct {
 /* Solved by going backwards, loops until nothing is added; steps times buffers / 64. */
 tn_flow tn_flow_find(tn_arena *arena, const tn_plan *plan);
 
-static inline bool tn_flow_has(const uint64_t *set, int buffer) { return set[buffer / 64] >> (buffer % 64) & 1; }
+static inline bool tn_flow_has(const uint64_t *set, int buffer) {
+  return set[buffer / 64] >> (buffer % 64) & 1;
+}
 
 #endif
