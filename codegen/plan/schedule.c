@@ -11,6 +11,8 @@
 
 /* ---- accesses ---- */
 
+/* What vectors and tiles are chosen by: unlike tn_find_touches, which is asked what may happen,
+ * this leaves out initial values, guards and loads in the indices of stores.               */
 static void collect_expr(tn_arena *arena, const tn_kernel *kernel, const tn_expr *expr, tn_accesses *out);
 
 static void collect_index(tn_arena *arena, const tn_kernel *kernel, const tn_index *index, tn_accesses *out) {
