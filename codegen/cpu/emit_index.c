@@ -172,19 +172,9 @@ static void term_range(tn_emitter *e, const tn_term *term, int64_t *low, int64_t
     if (term->dim == e->vector && e->lane < 0) *high += tn_active_lanes(e) - 1;
     return;
   case TN_TERM_QUOTIENT:
-    tn_point_range(e, term->of, low, high);
-    *low = tn_floor_div(*low, term->divisor);
-    *high = tn_floor_div(*high, term->divisor);
-    return;
   case TN_TERM_REMAINDER:
     tn_point_range(e, term->of, low, high);
-    if (tn_floor_div(*low, term->divisor) == tn_floor_div(*high, term->divisor)) {
-      *low = tn_floor_mod(*low, term->divisor);
-      *high = tn_floor_mod(*high, term->divisor);
-    } else {
-      *low = 0;
-      *high = term->divisor - 1;
-    }
+    tn_divide_range(term, low, high);
     return;
   case TN_TERM_VALUE:
     *low = 0;

@@ -159,6 +159,17 @@ const tn_index *tn_index_scale(tn_arena *arena, const tn_index *a, int64_t scale
 
 /* ---- ranges ---- */
 
+void tn_divide_range(const tn_term *term, int64_t *low, int64_t *high) {
+  int64_t first = tn_floor_div(*low, term->divisor), last = tn_floor_div(*high, term->divisor);
+  if (term->kind == TN_TERM_QUOTIENT) {
+    *low = first;
+    *high = last;
+  } else {
+    *low = first == last ? tn_floor_mod(*low, term->divisor) : 0;
+    *high = first == last ? tn_floor_mod(*high, term->divisor) : term->divisor - 1;
+  }
+}
+
 static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *low, int64_t *high) {
   *low = *high = 0;
   switch (term->kind) {
@@ -167,19 +178,9 @@ static void term_range(const tn_kernel *kernel, const tn_term *term, int64_t *lo
     *high = kernel->dims[term->dim].size > 0 ? kernel->dims[term->dim].size - 1 : 0;
     return;
   case TN_TERM_QUOTIENT:
-    tn_index_range(kernel, term->of, low, high);
-    *low = tn_floor_div(*low, term->divisor);
-    *high = tn_floor_div(*high, term->divisor);
-    return;
   case TN_TERM_REMAINDER:
     tn_index_range(kernel, term->of, low, high);
-    if (tn_floor_div(*low, term->divisor) == tn_floor_div(*high, term->divisor)) {
-      *low = tn_floor_mod(*low, term->divisor);
-      *high = tn_floor_mod(*high, term->divisor);
-    } else {
-      *low = 0;
-      *high = term->divisor - 1;
-    }
+    tn_divide_range(term, low, high);
     return;
   case TN_TERM_VALUE:
     *low = 0;

@@ -306,6 +306,8 @@ const tn_index *tn_access_offset(tn_arena *arena, const tn_kernel *kernel, int b
                                  const tn_index *const *at);
 /* Smallest and largest value over all values of the dims. */
 void tn_index_range(const tn_kernel *kernel, const tn_index *index, int64_t *low, int64_t *high);
+/* Of a quotient or remainder: from the range of what is divided to its own. */
+void tn_divide_range(const tn_term *term, int64_t *low, int64_t *high);
 
 /* Builders: terms are merged, divisions simplified by ranges of dims ((4*i + j)/4 with
  * j < 4 is i).                                                                       */
