@@ -91,25 +91,33 @@ Test(library, compiles_and_runs) {
   tn_context_destroy(context);
 }
 
+static tn_arrays *lone(tn_context *context, tn_array array) {
+  tn_arrays *arrays;
+  tn_arrays_create(context, &arrays);
+  tn_arrays_add(arrays, &array);
+  return arrays;
+}
+
+/* Of the model whose other parameter has been bound. */
+static void expect_sum_with(tn_context *context, tn_model *model, tn_array input) {
+  tn_arrays *given = lone(context, input), *arguments, *results;
+  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
+  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
+  expect_sum(results);
+  tn_arrays_destroy(results);
+  tn_arrays_destroy(arguments);
+  tn_arrays_destroy(given);
+}
+
 Test(library, weights_become_constants) {
   static const float w[] = {10, 20, 30}, x[] = {1, 2, 3};
   tn_context *context = tn_context_create(NULL, NULL);
   tn_model *model = parse(context, text);
-  tn_arrays *weights, *given, *arguments, *results;
-  tn_array array = vector("w", w), input = vector("", x);
-  tn_arrays_create(context, &weights);
-  tn_arrays_add(weights, &array);
+  tn_arrays *weights = lone(context, vector("w", w));
   cr_assert_eq(tn_model_bind(model, weights), TN_OK);
   cr_assert_eq(tn_model_signature(model)->parameter_count, 1);
-  tn_arrays_create(context, &given);
-  tn_arrays_add(given, &input);
-  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
-  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
-  expect_sum(results);
+  expect_sum_with(context, model, vector("", x));
   cr_assert_eq(tn_model_bind(model, weights), TN_USAGE); /* there is no w any more */
-  tn_arrays_destroy(results);
-  tn_arrays_destroy(arguments);
-  tn_arrays_destroy(given);
   tn_model_destroy(model);
   tn_arrays_destroy(weights);
   tn_context_destroy(context);
@@ -120,20 +128,10 @@ Test(library, parameters_after_weights_move_down) {
   static const float x[] = {1, 2, 3}, w[] = {10, 20, 30};
   tn_context *context = tn_context_create(NULL, NULL);
   tn_model *model = parse(context, text);
-  tn_arrays *weights, *given, *arguments, *results;
-  tn_array array = vector("p0", x), input = vector("p0", w);
-  tn_arrays_create(context, &weights);
-  tn_arrays_add(weights, &array);
+  tn_arrays *weights = lone(context, vector("p0", x));
   cr_assert_eq(tn_model_bind(model, weights), TN_OK);
   cr_assert_str_eq(tn_model_signature(model)->parameters[0].name, "w");
-  tn_arrays_create(context, &given);
-  tn_arrays_add(given, &input);
-  cr_assert_eq(tn_arrays_select(given, tn_model_signature(model), NULL, &arguments), TN_OK);
-  cr_assert_eq(tn_model_evaluate(model, TN_ORACLE_EVAL, NULL, arguments, &results), TN_OK);
-  expect_sum(results);
-  tn_arrays_destroy(results);
-  tn_arrays_destroy(arguments);
-  tn_arrays_destroy(given);
+  expect_sum_with(context, model, vector("p0", w));
   tn_model_destroy(model);
   tn_arrays_destroy(weights);
   tn_context_destroy(context);
