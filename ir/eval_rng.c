@@ -8,7 +8,7 @@
  *   largest) is halved; the counter of a place in the half gives the two elements there.
  * Types under 32 bits take the low bits of 32.
  *
- * rng is Philox with key {instruction id, folded seed} and counter {i}: the same numbers
+ * rng is Philox with key {the instruction's stream, folded seed} and counter {i}: the same numbers
  * at every call.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -157,7 +157,7 @@ tn_value *tn_eval_rng(tn_eval *eval, const tn_inst *inst, tn_value *const *opera
   double a = is_float ? parameter_of(operands[0]) : 0, b = is_float ? parameter_of(operands[1]) : 0;
   uint64_t low = is_float ? 0 : (uint64_t)tn_value_integer(operands[0], 0);
   uint64_t range = is_float ? 0 : (uint64_t)tn_value_integer(operands[1], 0) - low;
-  uint32_t key[2] = {(uint32_t)inst->id, (uint32_t)(eval->options.seed ^ eval->options.seed >> 32)};
+  uint32_t key[2] = {tn_inst_stream(inst), (uint32_t)(eval->options.seed ^ eval->options.seed >> 32)};
   for (int64_t i = 0; i < tn_shape_elements(inst->shape); i++) {
     uint32_t counter[4] = {(uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0}, bits[4];
     tn_philox(counter, key, bits);

@@ -132,6 +132,14 @@ static void drop_control(tn_inst *inst) {
   inst->predecessors.count = inst->successors.count = 0;
 }
 
+void tn_inst_enter_edges(tn_inst *inst) {
+  tn_arena *arena = arena_of(inst);
+  for (int i = 0; i < inst->n_operands; i++) add_use(inst, i, inst->operands[i]);
+  for (int i = 0; i < inst->n_called; i++) TN_PUSH(arena, &inst->called[i]->callers, inst);
+  for (int i = 0; i < inst->predecessors.count; i++)
+    TN_PUSH(arena, &inst->predecessors.at[i]->successors, inst);
+}
+
 /* ---- creation and removal ---- */
 
 tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int id,

@@ -69,7 +69,7 @@ typedef struct {
 
 struct tn_inst {
   tn_op op;
-  int id;                 /* unique in its module, never reused: in order of creation */
+  int id;                 /* unique in its module; new ones grow (tn_module_canonicalise counts again) */
   const char *name;       /* without %, unique in its computation */
   const tn_shape *shape;
   tn_comp *parent;        /* NULL once removed */
@@ -146,6 +146,11 @@ void tn_module_destroy(tn_module *module); /* NULL is fine */
 /* A deep copy in an arena of its own; literal data is shared, so `module` must live
  * at least as long. Ids and names are kept.                                         */
 tn_module *tn_module_clone(const tn_module *module);
+/* Makes the module what its text, printed and parsed again, would be: ids count along the
+ * lists, users and callers stand in the order of the lists, no name is remembered that
+ * nothing has. What depends on any of these (fresh names, names of kernels, the order in
+ * which a pass meets users) is then the same for both. Linear.                           */
+void tn_module_canonicalise(tn_module *module);
 
 /* ---- computations ---- */
 /* Appended to the module; `name` is made unique by a suffix ".N" where it is taken.
@@ -190,6 +195,10 @@ void tn_inst_move_before(tn_inst *inst, tn_inst *before); /* NULL: to the end */
 /* The instructions of `comp` in an order where operands come first, in `arena`;
  * list order where that already holds. Returns the count.                       */
 int tn_comp_post_order(const tn_comp *comp, tn_arena *arena, tn_inst ***order);
+
+/* What tells this instruction's random numbers from another's: a hash of its name and its
+ * computation's, which printing and parsing keep.                                        */
+uint32_t tn_inst_stream(const tn_inst *inst);
 
 /* True when `comp` is one binary operation on its two scalar parameters, in either
  * order for operations that commute: reduce's add, maximum, … Sets *op.            */

@@ -10,6 +10,9 @@
 /* A computation behind `after` in the list (NULL: first). */
 tn_comp *tn_comp_create_after(tn_module *module, tn_comp *after, const char *name);
 
+/* Enters the edges from `inst` at their other ends, which have forgotten theirs. */
+void tn_inst_enter_edges(tn_inst *inst);
+
 /* Restores the order of the list after `caller` was given `callee`. */
 void tn_comp_keep_callee_first(tn_comp *caller, tn_comp *callee);
 

@@ -118,6 +118,20 @@ const char *tn_names_claim(tn_names *names, const char *wanted, void *owner) {
   }
 }
 
+void tn_names_clear(tn_names *names) {
+  memset(names->slots, 0, names->capacity * sizeof *names->slots);
+  names->used = 0;
+}
+
+void tn_names_enter(tn_names *names, const char *name, void *owner) {
+  if (2 * (names->used + 1) > names->capacity) grow(names);
+  tn_str key = {name, strlen(name)};
+  uint32_t hash = hash_of(key);
+  *slot_of(names, key, hash) =
+      (entry){.name = name, .owner = owner, .hash = hash, .length = (uint32_t)key.length};
+  names->used++;
+}
+
 void tn_names_release(tn_names *names, const char *name) {
   tn_str key = {name, strlen(name)};
   entry *slot = slot_of(names, key, hash_of(key));

@@ -122,7 +122,7 @@ typedef struct {
 /* A place in the pipeline: behind run `occurrence` of pass `name`. */
 typedef struct {
   const char *name;   /* NULL: none */
-  int occurrence;     /* from 1; 0: the first */
+  int occurrence;     /* from 1; 0: to stop, the first; to start, what the module says (place.h) */
   int rounds;         /* of SIMPLIFY that were begun by then; 0: as many as `occurrence` */
   bool round_settled; /* nothing had changed in this round */
 } tn_pipeline_place;
@@ -150,10 +150,11 @@ typedef struct tn_pipeline_options {
   void *user;
 } tn_pipeline_options;
 
-/* Runs the passes, verifies after each: TN_BUG naming the pass if that fails, if a pass
+/* Runs the passes, verifies and canonicalises after each: TN_BUG naming the pass if that fails, if a pass
  * returned false but changed the module, or true but did not, or broke a property that it
  * says to keep. TN_USAGE for names that no pass has, for a place that is never reached, and
  * for a listed pass whose needs are not met (in the pipeline of a level it is left out).
+ * A module that stopped early says where (place.h).
  * records: one a pass run, in `arena`, also of a pipeline that failed.                     */
 bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_arena *arena,
                      tn_pass_record **records, int *n_records, tn_diagnostics *sink);

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/clock.h"
+#include "passes/place.h"
 #include "passes/police.h"
 
 /* ---- rewrites ---- */
@@ -64,7 +65,8 @@ typedef struct {
   int round, rounds; /* of the stage; of SIMPLIFY */
   bool round_changed;
   const tn_pass *restless; /* the first pass that changed something in this round */
-  bool started;            /* behind options->start_after */
+  tn_pipeline_place start; /* options->start_after with what the module says of it */
+  bool started;            /* behind it */
 } pipeline;
 
 static bool is_disabled(const tn_pipeline_options *options, const tn_pass *pass) {
@@ -149,6 +151,27 @@ static bool never_reached(const pipeline *p, const char *what, const tn_pipeline
                   place->name, runs, runs == 1 ? "" : "s");
 }
 
+/* Takes from the module what the caller left open. */
+static bool find_start(pipeline *p) {
+  tn_diagnostics *sink = p->context.sink;
+  tn_pipeline_place said, *start = &p->start;
+  *start = p->options->start_after;
+  p->started = !start->name;
+  bool says = tn_place_read(p->module, &said);
+  tn_place_write(p->module, NULL);
+  if (p->started) return true;
+  if (!says && start->occurrence == 0)
+    return tn_error(sink, TN_USAGE, TN_NOWHERE,
+                    "start after '%s': the module does not say which run of it made it; '%s:N' does",
+                    start->name, start->name);
+  if (!says) return true;
+  if (strcmp(said.name, start->name) != 0 || (start->occurrence && start->occurrence != said.occurrence))
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "start after '%s:%d': the module is a dump of '%s:%d'",
+                    start->name, wanted_occurrence(start), said.name, said.occurrence);
+  *start = said;
+  return true;
+}
+
 /* False where no number of rounds comes to the place. */
 static bool may_be_reached(const pipeline *p, const char *what, const tn_pipeline_place *place) {
   int most = 0;
@@ -219,6 +242,7 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   first->fuel = context->fuel;
   bool good = context->sink->errors == errors &&
               tn_police_check(p->module, record->pass, said, &p->file, p->arena, context->sink);
+  if (good && said) tn_module_canonicalise(p->module);
   record->policing_seconds = tn_seconds_now() - end;
   return good;
 }
@@ -248,16 +272,20 @@ static progress run_line(pipeline *p, line *l, int occurrence) {
 
 /* ---- going over the lines ---- */
 
+static progress stop_here(pipeline *p, const line *l, int occurrence) {
+  tn_place_write(p->module, &(tn_pipeline_place){l->pass->name, occurrence, p->rounds, !p->round_changed});
+  return ENDED;
+}
+
 /* Places up to the start are only counted. */
 static progress pass_over(pipeline *p, const line *l, int occurrence) {
-  const tn_pipeline_options *options = p->options;
-  p->started = is_place(&options->start_after, l->pass, occurrence);
+  p->started = is_place(&p->start, l->pass, occurrence);
   if (p->started) {
-    p->round_changed = !options->start_after.round_settled;
+    p->round_changed = !p->start.round_settled;
     p->restless = l->pass;
   }
-  if (!is_place(&options->stop_after, l->pass, occurrence)) return GO_ON;
-  if (p->started) return ENDED;
+  if (!is_place(&p->options->stop_after, l->pass, occurrence)) return GO_ON;
+  if (p->started) return stop_here(p, l, occurrence);
   tn_error(p->context.sink, TN_USAGE, TN_NOWHERE, "stop after run %d of pass '%s': it is before the start",
            occurrence, l->pass->name);
   return FAILED;
@@ -268,7 +296,7 @@ static progress visit(pipeline *p, line *l) {
   if (!p->started) return pass_over(p, l, occurrence);
   progress done = l->settled_at == p->changes ? GO_ON : run_line(p, l, occurrence);
   if (done != GO_ON) return done;
-  return is_place(&p->options->stop_after, l->pass, occurrence) ? ENDED : GO_ON;
+  return is_place(&p->options->stop_after, l->pass, occurrence) ? stop_here(p, l, occurrence) : GO_ON;
 }
 
 static progress run_round(pipeline *p, tn_stage stage) {
@@ -287,8 +315,7 @@ static bool has_lines(const pipeline *p, tn_stage stage) {
 
 /* How many rounds to go over on the way to the start: no pass runs there that could say. */
 static int rounds_before_start(const pipeline *p) {
-  const tn_pipeline_place *start = &p->options->start_after;
-  return start->rounds > 0 ? start->rounds : wanted_occurrence(start);
+  return p->start.rounds > 0 ? p->start.rounds : wanted_occurrence(&p->start);
 }
 
 static progress run_simplify(pipeline *p) {
@@ -318,28 +345,28 @@ static bool run_stages(pipeline *p) {
   if (done == GO_ON) done = run_simplify(p);
   if (done == GO_ON) done = run_once(p, TN_STAGE_LATE);
   if (done != GO_ON) return done == ENDED;
-  if (!p->started) return was_reached(p, "start", &options->start_after);
+  if (!p->started) return was_reached(p, "start", &p->start);
   return !options->stop_after.name || was_reached(p, "stop", &options->stop_after);
 }
 
 static bool places_may_be_reached(const pipeline *p) {
-  return may_be_reached(p, "stop", &p->options->stop_after) &&
-         may_be_reached(p, "start", &p->options->start_after);
+  return may_be_reached(p, "stop", &p->options->stop_after) && may_be_reached(p, "start", &p->start);
 }
 
 bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_arena *arena,
                      tn_pass_record **records, int *n_records, tn_diagnostics *sink) {
-  pipeline p = {.module = module, .options = options, .arena = arena, .started = !options->start_after.name};
+  pipeline p = {.module = module, .options = options, .arena = arena};
   p.context = (tn_pass_context){.sink = sink,
                                 .level = options->level,
                                 .reassociate = options->reassociate,
                                 .max_fold_work = options->max_fold_work ? options->max_fold_work : 1 << 28};
   *records = NULL;
   *n_records = 0;
-  if (!names_are_known(&p) || !list_is_allowed(&p)) return false;
+  if (!names_are_known(&p) || !list_is_allowed(&p) || !find_start(&p)) return false;
   choose_lines(&p);
   if (!places_may_be_reached(&p)) return false;
   p.context.scratch = tn_arena_create();
+  tn_module_canonicalise(module);
   p.file = tn_police_look(module, NULL);
   bool good = run_stages(&p);
   tn_arena_destroy(p.context.scratch);

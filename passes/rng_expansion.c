@@ -7,7 +7,7 @@
  *   u64[n/4,2] concatenate(x0 | x1 << 32, x2 | x3 << 32)     seen as u32[n]
  *
  * rng-bit-generator gives the evaluator's bits, which are XLA's (ir/eval_rng.c says what
- * they are); rng gives the evaluator's numbers, which depend on the instruction's id: so
+ * they are); rng gives the evaluator's numbers, which depend on the instruction's name: so
  * this pass stands before all that may copy an instruction. Numbers are computed in f64
  * and rounded once. Words are made for all elements that one call serves, side by side,
  * so that fusion makes one kernel which computes each call once.
@@ -147,7 +147,7 @@ static void element_words(tn_site site, const tn_inst *inst, const tn_shape *sha
   tn_arena *arena = site.comp->module->arena;
   const tn_shape *wide = tn_shape_with_type(arena, tn_shape_without_layout(arena, shape), TN_U64);
   tn_inst *zero = tn_make_integer(site, TN_U32, 0);
-  tn_inst *key[2] = {tn_make_integer(site, TN_U32, inst->id), zero};
+  tn_inst *key[2] = {tn_make_integer(site, TN_U32, tn_inst_stream(inst)), zero};
   tn_make_halves(site, counters(site, tn_make_integer(site, TN_U64, 0), wide), x);
   x[2] = x[3] = tn_make_spread(site, zero, shape);
   tn_make_philox(site, x, key);
