@@ -188,6 +188,11 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
     return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
+  if (tn_is_staged(l, inst)) return tn_lower_stage(l, inst, at);
+  return tn_lower_computed(l, inst, at);
+}
+
+const tn_expr *tn_lower_computed(tn_lowering *l, tn_inst *inst, tn_position at) {
   const tn_expr *known = tn_lower_recall(l, inst, 0, at);
   if (!known) known = load_cached(l, inst, at);
   if (known) return known;
@@ -209,13 +214,14 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
 
 /* ---- reduces ---- */
 
-static uint64_t root_dims_of(const tn_lowering *l, const tn_index *index) {
-  uint64_t mask = 0;
+uint64_t tn_nest_dims_of(const tn_nest *nest, const tn_index *index) {
+  uint64_t mask = 0, all = nest->rank ? (UINT64_C(1) << nest->rank) - 1 : 0;
   for (int i = 0; i < index->n_terms; i++) {
     const tn_term *term = &index->terms[i];
-    if (term->kind == TN_TERM_DIM && term->dim < l->n_root_dims) mask |= UINT64_C(1) << term->dim;
-    if (term->of) mask |= root_dims_of(l, term->of);
-    if (term->kind == TN_TERM_VALUE) mask = l->n_root_dims ? (UINT64_C(1) << l->n_root_dims) - 1 : 0;
+    int place = term->dim - nest->first;
+    if (term->kind == TN_TERM_DIM && place >= 0 && place < nest->rank) mask |= UINT64_C(1) << place;
+    if (term->of) mask |= tn_nest_dims_of(nest, term->of);
+    if (term->kind == TN_TERM_VALUE) mask = all;
   }
   return mask;
 }
@@ -225,8 +231,8 @@ bool tn_lower_hide(tn_lowering *l, tn_inst *inst, tn_position at, tn_hidden *hid
   if (l->guards.count) return tn_lower_fail(l, inst, true), false;
   for (int i = 0; i <= parent; i++)
     if (l->frames[i].owner->kind == TN_STMT_REDUCE) return tn_lower_fail(l, inst, true), false;
-  l->has_reduce = true;
-  for (int i = 0; i < rank; i++) l->reduced_on |= root_dims_of(l, at[i]);
+  l->nest.has_reduce = true;
+  for (int i = 0; i < rank; i++) l->nest.reduced_on |= tn_nest_dims_of(&l->nest, at[i]);
   hidden->count = l->n_frames - (parent + 1);
   hidden->frames = tn_arena_copy(l->arena, l->frames + parent + 1, sizeof(tn_frame) * (size_t)hidden->count);
   l->n_frames = parent + 1;
@@ -372,43 +378,74 @@ static void store_roots(tn_lowering *l, tn_position at) {
   }
 }
 
+static bool store_root_element(tn_lowering *l, void *user, tn_position at) {
+  (void)user;
+  store_roots(l, at);
+  return !l->failed;
+}
+
+/* ---- nests ---- */
+
 /* The loop of the remaining dims is lowered twice: the first time puts the reductions
  * into the body around it, and what they keep in locals is then there for the second. */
-static void lower_inner(tn_lowering *l, tn_stmt *loop, tn_position at) {
+static void lower_inner(tn_lowering *l, const tn_nest_form *form, tn_stmt *loop, tn_position at) {
   for (int run = 0; run < 2 && !l->failed; run++) {
     loop->body = NULL;
     tn_frame_push(l, loop);
     for (int i = 0; i < loop->n_dims; i++) l->dim_frame.at[loop->dims[i]] = l->frames[l->n_frames - 1].id;
-    store_roots(l, at);
+    form->store(l, form->user, at);
     if (run == 0) l->n_frames--;
   }
 }
 
-static void lower_roots(tn_lowering *l, uint64_t outer_dims) {
-  const tn_shape *shape = loop_shape(l->group);
-  tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
-  const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, shape->rank);
-  int *dims[2] = {TN_NEW_ARRAY(l->arena, int, shape->rank), TN_NEW_ARRAY(l->arena, int, shape->rank)};
-  if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
-  tn_frame_push(l, loops[0]);
-  for (int i = 0; i < shape->rank; i++) {
-    int side = !(outer_dims >> i & 1);
-    const char *name = tn_arena_printf(l->arena, "d%d", i);
-    int64_t size = l->pieces.count ? tn_piece_size(&l->pieces.at[0], i) : shape->dims[i];
-    int dim = tn_frame_new_dim(l, name, size, TN_DIM_PARALLEL, l->frames[0].id);
-    bool one = size == 1; /* no loop, so that nothing seems to depend on it */
-    at[i] = one ? tn_index_constant(l->arena, 0) : tn_index_dim(l->arena, dim);
-    if (!one) dims[side][loops[side]->n_dims++] = dim;
+/* Dims of one iteration have no loop, so that nothing seems to depend on them. */
+static void open_dims(tn_lowering *l, const tn_nest_form *form, tn_stmt *const loops[2], const tn_index **at) {
+  int *dims[2] = {TN_NEW_ARRAY(l->arena, int, form->rank), TN_NEW_ARRAY(l->arena, int, form->rank)};
+  l->nest = (tn_nest){.first = l->dims.count, .rank = form->rank, .fast = -1};
+  for (int i = 0; i < form->rank; i++) {
+    const char *name = tn_arena_printf(l->arena, "d%d", l->dims.count);
+    int dim = tn_frame_new_dim(l, name, form->sizes[i], TN_DIM_PARALLEL, l->frames[l->n_frames - 1].id);
+    at[i] = form->sizes[i] == 1 ? tn_index_constant(l->arena, 0) : tn_index_dim(l->arena, dim);
+    if (form->base) at[i] = tn_index_add(l->arena, form->base[i], at[i]);
+  }
+  for (int k = 0; k < form->rank; k++) {
+    int i = form->order ? form->order[k] : k, side = !(form->outer >> i & 1);
+    if (form->sizes[i] == 1) continue;
+    dims[side][loops[side]->n_dims++] = l->nest.fast = l->nest.first + i;
   }
   loops[0]->dims = dims[0];
   loops[1]->dims = dims[1];
+}
+
+tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest) {
+  tn_stmt *loops[2] = {tn_stmt_new(l->arena, TN_STMT_LOOP), tn_stmt_new(l->arena, TN_STMT_LOOP)};
+  const tn_index **at = TN_NEW_ARRAY(l->arena, const tn_index *, form->rank);
+  tn_nest around = l->nest;
+  if (l->n_frames + 2 > TN_MAX_FRAMES) return tn_lower_fail(l, form->inst, true), NULL;
+  tn_frame_push(l, loops[0]);
+  open_dims(l, form, loops, at);
   if (loops[1]->n_dims)
-    lower_inner(l, loops[1], at);
+    lower_inner(l, form, loops[1], at);
   else
-    store_roots(l, at);
+    form->store(l, form->user, at);
+  *nest = l->nest;
+  l->nest = around;
+  if (l->failed) return NULL;
+  if (loops[1]->n_dims) tn_frame_pop(l);
+  tn_frame_pop(l);
+  return loops[0];
+}
+
+static void lower_roots(tn_lowering *l, int run, uint64_t outer, tn_nest *nest) {
+  const tn_shape *shape = loop_shape(l->group);
+  if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
+  int64_t *sizes = tn_arena_copy(l->arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
+  for (int i = 0; i < shape->rank && l->pieces.count; i++) sizes[i] = tn_piece_size(&l->pieces.at[0], i);
+  if (l->stages && l->pieces.count) tn_lower_fail(l, l->group->roots[0], true);
   if (l->failed) return;
-  while (l->n_frames) tn_frame_pop(l);
-  l->kernel->body = loops[0];
+  tn_nest_form form = {
+      l->group->roots[0], shape->rank, sizes, NULL, NULL, outer, store_root_element, NULL};
+  l->kernel->body = l->stages ? tn_lower_staged(l, run, &form) : tn_lower_nest(l, &form, nest);
 }
 
 static void finish(tn_lowering *l) {
@@ -445,16 +482,18 @@ bool tn_lower_group(const tn_group *group, tn_lowered *out) {
     return !l.failed;
   }
   uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = all;
+  tn_stages *stages = tn_stages_find(group);
   for (int run = 0; run < 2; run++) {
-    tn_lowering l = {.group = group, .out = out, .arena = group->arena, .n_root_dims = rank};
+    tn_lowering l = {.group = group, .out = out, .arena = group->arena, .stages = stages};
+    tn_nest nest = {0};
     l.kernel = TN_NEW(group->arena, tn_kernel);
-    lower_roots(&l, outer);
+    lower_roots(&l, run, outer, &nest);
     if (l.failed) return false;
-    if (run == 1 || l.reduced_on == all || (!l.reduced_on && !l.has_reduce)) {
+    if (run == 1 || (!stages && (nest.reduced_on == all || (!nest.reduced_on && !nest.has_reduce)))) {
       finish(&l);
       return true;
     }
-    outer = l.reduced_on;
+    outer = nest.reduced_on;
   }
   return true;
 }

@@ -97,6 +97,8 @@ void tn_lower_close_reduce(tn_lowering *l, tn_open_reduce *reduce, const tn_expr
  * along dim i: clamped so that `size` fits into `whole`. NULL after a failure.            */
 const tn_index **tn_lower_from_starts(tn_lowering *l, tn_inst *inst, int first, const tn_shape *whole,
                                       const tn_shape *size, tn_position at, int64_t scale);
+/* An operand of a dot whose result's element `at` is being lowered, at `from`. */
+const tn_expr *tn_lower_dot_operand(tn_lowering *l, tn_inst *dot, int side, tn_position at, tn_position from);
 /* A named value for an expression that is used more than once. */
 const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
 

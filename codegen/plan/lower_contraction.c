@@ -71,8 +71,8 @@ const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
   int next_free = lhs->batch.count;
   const tn_index **left = dot_operand(l, inst, 0, at, &next_free, &reduce);
   const tn_index **right = dot_operand(l, inst, 1, at, &next_free, &reduce);
-  const tn_expr *a = tn_lower_element(l, inst->operands[0], left);
-  const tn_expr *b = a ? tn_lower_element(l, inst->operands[1], right) : NULL;
+  const tn_expr *a = tn_lower_dot_operand(l, inst, 0, at, left);
+  const tn_expr *b = a ? tn_lower_dot_operand(l, inst, 1, at, right) : NULL;
   return close(l, inst, at, &reduce, a, b);
 }
 

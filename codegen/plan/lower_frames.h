@@ -55,6 +55,16 @@ typedef struct {
   int local;
 } tn_sorted_row;
 
+/* The nest of loops that is being lowered. Its dims have numbers that follow each other. */
+typedef struct {
+  int first, rank;
+  int fast;            /* the dim of the innermost loop; -1: there is none */
+  uint64_t reduced_on; /* its dims that some reduction's result depends on, from `first` on */
+  bool has_reduce;
+} tn_nest;
+
+typedef struct tn_stages tn_stages;
+
 struct tn_lowering {
   const tn_group *group;
   tn_lowered *out;
@@ -75,9 +85,8 @@ struct tn_lowering {
   TN_VEC(tn_shared_let) lets;
   TN_VEC(tn_sorted_row) sorts;
   TN_VEC(tn_guard_range) guards;
-  uint64_t reduced_on; /* root dims that a reduction's result depends on */
-  bool has_reduce;
-  int n_root_dims;
+  tn_nest nest;
+  tn_stages *stages; /* lower_stages.c; NULL: the group has none */
   tn_pieces pieces; /* of the only root; none: it is stored as it is */
   int elements;     /* lowered */
   bool failed;
@@ -99,6 +108,35 @@ int tn_frame_new_value(tn_lowering *l, const char *prefix, tn_type type, int fra
 int tn_frame_new_local(tn_lowering *l, const tn_shape *shape, tn_frame *f);
 /* Every let once a body. */
 const tn_expr *tn_frame_let(tn_lowering *l, const tn_expr *expr, int depth);
+
+/* ---- nests of loops (lower.c) ---- */
+/* A loop over `rank` dims in the innermost body, and what it stores at each point. Reductions
+ * inside stand in a loop of their own around it, over the dims in `outer`.                 */
+typedef struct {
+  tn_inst *inst; /* that it is about */
+  int rank;
+  const int64_t *sizes;
+  const int *order;            /* of the loops; NULL: 0, 1, … */
+  const tn_index *const *base; /* at[i] is base[i] + the value of dim i; NULL: 0 */
+  uint64_t outer;
+  bool (*store)(tn_lowering *l, void *user, tn_position at);
+  void *user;
+} tn_nest_form;
+/* The nest's statement, NULL after a failure; *nest: what was found out about it. */
+tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest);
+/* Those of its dims that an index depends on, from the first on. */
+uint64_t tn_nest_dims_of(const tn_nest *nest, const tn_index *index);
+/* An operation's element, computed here. */
+const tn_expr *tn_lower_computed(tn_lowering *l, tn_inst *inst, tn_position at);
+
+/* ---- values of a group that are materialised (lower_stages.c) ---- */
+/* NULL: none. */
+tn_stages *tn_stages_find(const tn_group *group);
+/* The kernel's body, lowered twice as all are; `run` 0 only looks. NULL after a failure. */
+tn_stmt *tn_lower_staged(tn_lowering *l, int run, const tn_nest_form *root);
+/* Is the element of inst read from a local rather than computed here? */
+bool tn_is_staged(const tn_lowering *l, const tn_inst *inst);
+const tn_expr *tn_lower_stage(tn_lowering *l, tn_inst *inst, tn_position at);
 
 bool tn_expr_is_trivial(const tn_expr *expr); /* not worth a let */
 int tn_element_rank(const tn_inst *inst);     /* of a tuple's first element */
