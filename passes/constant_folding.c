@@ -10,6 +10,12 @@
  * as strided copies, reshapes and copies as views of the same data (≥ 1 GB/s each). All
  * else is evaluated by the reference evaluator, and only where it is small.
  *
+ * An elementwise operation on broadcasts of scalars folds to a broadcast of one scalar:
+ *
+ *   a = u32[4096] broadcast(3); b = u32[4096] broadcast(4); c = u32[4096] add(a, b)
+ *  =>
+ *   c = u32[4096] broadcast(7)
+ *
  * Limits: what folds may have at most max_fold_work elements, and a value that is bigger
  * than what it is made of (broadcast, iota) stays computed, unless it is tiny; a convert
  * of weights may grow them (f16 to f32), because otherwise every run would convert.
@@ -195,11 +201,24 @@ static bool is_evaluable(const tn_inst *inst) {
          inst->op == TN_OP_REVERSE;
 }
 
+/* The scalar constant that all elements are, or NULL. */
+static const tn_inst *scalar_of(const tn_inst *inst) {
+  if (inst->op == TN_OP_BROADCAST) inst = inst->operands[0];
+  bool scalar = inst->op == TN_OP_CONSTANT && tn_shape_is_plain(inst->shape) && inst->shape->rank == 0;
+  return scalar ? inst : NULL;
+}
+
+static bool has_equal_elements(const tn_inst *inst) {
+  for (int i = 0; i < inst->n_operands; i++)
+    if (!scalar_of(inst->operands[i])) return false;
+  return inst->n_operands > 0;
+}
+
 /* Some elementwise user has only constants, and broadcasts of constants, as operands. */
 static bool completes_a_user(const tn_inst *broadcast) {
   for (int i = 0; i < broadcast->users.count; i++) {
     const tn_inst *user = broadcast->users.at[i];
-    bool constant = tn_op_is(user->op, TN_OP_ELEMENTWISE);
+    bool constant = tn_op_is(user->op, TN_OP_ELEMENTWISE) && !has_equal_elements(user);
     for (int k = 0; k < user->n_operands; k++) {
       const tn_inst *operand = user->operands[k];
       if (operand->op == TN_OP_BROADCAST) operand = operand->operands[0];
@@ -262,6 +281,33 @@ static bool fold(tn_inst *inst, tn_pass_context *context, int64_t *room) {
   return true;
 }
 
+/* One element computed in place of all. */
+static bool fold_equal_elements(tn_inst *inst, tn_pass_context *context) {
+  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !is_evaluable(inst) || !has_equal_elements(inst)) return false;
+  if (!tn_shape_is_plain(inst->shape) || inst->shape->rank == 0 || has_constant_operands(inst)) return false;
+  if (!tn_rewrite_is_free_to_move(inst) || !tn_pass_spend(context)) return false;
+  tn_arena *arena = inst->parent->module->arena;
+  const tn_shape *scalar = tn_shape_array(arena, inst->shape->type, 0, NULL);
+  const tn_literal **values = TN_NEW_ARRAY(arena, const tn_literal *, inst->n_operands);
+  tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, inst->n_operands), *one, *all;
+  for (int i = 0; i < inst->n_operands; i++) {
+    const tn_inst *operand = scalar_of(inst->operands[i]);
+    operands[i] = (tn_inst *)operand;
+    values[i] = literal_of(operand);
+  }
+  one = tn_inst_clone(inst->parent, inst, inst, scalar, inst->n_operands, operands);
+  tn_diagnostics quiet = {0};
+  const tn_literal *value = tn_evaluate_instruction(arena, one, values, &quiet);
+  tn_inst_remove(one);
+  if (!value) return false;
+  one = tn_build_constant(inst->parent, inst, value);
+  all = tn_build_broadcast(inst->parent, inst, one, inst->shape, (tn_dims){NULL, 0});
+  one->location = all->location = inst->location;
+  all->notes = inst->notes;
+  tn_rewrite_replace(inst, all);
+  return true;
+}
+
 /* Operands stand before their users: one sweep folds chains. */
 bool tn_pass_constant_folding(tn_module *module, tn_pass_context *context) {
   bool changed = false;
@@ -269,7 +315,7 @@ bool tn_pass_constant_folding(tn_module *module, tn_pass_context *context) {
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) {
     tn_inst *operand = inst->n_operands ? inst->operands[0] : NULL;
-    if (!fold(inst, context, &room)) continue;
+    if (!fold(inst, context, &room) && !fold_equal_elements(inst, context)) continue;
     changed = true;
     if (operand && operand->users.count == 0 && operand != comp->root && tn_rewrite_is_free_to_move(operand))
       tn_inst_remove(operand);

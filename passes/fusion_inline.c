@@ -146,6 +146,11 @@ static void add_target(targets *all, tn_membership t, bool elsewhere) {
   all->at[all->count++] = t;
 }
 
+/* A number that each element is: it needs no room in a group, wherever it is written. */
+static bool is_number(const tn_inst *inst) {
+  return inst->op == TN_OP_BROADCAST && tn_fusible_constant(inst->operands[0]);
+}
+
 static int count_uses(const tn_fuser *f, const tn_inst *inst) {
   int count = 0;
   for (int i = 0; i < inst->users.count; i++) count += tn_fuser_node(f, inst->users.at[i])->in.count;
@@ -170,7 +175,8 @@ static bool find_targets(const tn_fuser *f, const tn_inst *inst, targets *all) {
         add_target(all, t, reads_elsewhere(user));
       }
   }
-  for (int i = 0; i < all->count; i++) {
+  for (int i = 0; i < all->count && is_number(inst); i++) all->at[i].sites = 0;
+  for (int i = 0; i < all->count && !is_number(inst); i++) {
     const tn_group_plan *group = &f->groups.at[all->at[i].group];
     int largest = group->kind == TN_FUSED_LOOP ? TN_LARGEST_LOOP : TN_LARGEST_GROUP;
     if (group->size + all->at[i].sites > largest) return false;
