@@ -3,7 +3,8 @@
  * One LLVM module a plan: its kernels as internal functions, base/math's functions that
  * they use, the entry and the signature; of large plans the kernels are in modules of their
  * own (parts.c). No optimisation passes run but the inlining of
- * base/math and base/sort: kernels come out of the emitter in their final shape and the code generator
+ * base/math and base/sort (and the removal of what the two parts of a complex function compute
+ * twice): kernels come out of the emitter in their final shape and the code generator
  * alone does the rest (its own cleaning, scheduling and register allocation).
  * Everything of LLVM is released before these functions return, on every way out but a
  * failed allocation of the plan's arena, whose guard leaves the context behind.

@@ -62,6 +62,7 @@ typedef struct {
   uint64_t constant_hash[2];
   tn_str side_bytes;
   unsigned math_widths;              /* of base/math's functions that are called: 1, 4, 8, 16 added up */
+  bool math_parts;                   /* parts of complex functions among them */
   bool sorts;                        /* base/sort's are */
   int64_t entry_frame, kernel_frame; /* the largest that LLVM told of */
   bool failed;                       /* a diagnostic was reported; the module is abandoned */

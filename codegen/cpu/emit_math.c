@@ -88,6 +88,7 @@ LLVMValueRef tn_math_emit(tn_emitter *e, tn_op op, tn_part part, tn_type type, L
   bool by_f32 = !row && tn_type_is_float(type) && tn_type_bits(type) < 32;
   if (by_f32) row = tn_math_find(tn_ops[op].name, TN_F32);
   if (!row || row->arity != count || count > MAX_ARITY) return NULL;
+  e->u->math_parts |= part != TN_PART_WHOLE;
   LLVMValueRef x[MAX_ARITY];
   for (int i = 0; i < count; i++) x[i] = by_f32 ? operands[i] : tn_to_memory(e, type, operands[i]);
   LLVMValueRef value = call_wide(e, row, tn_lanes_of(operands[0]), x);
@@ -151,8 +152,11 @@ bool tn_bitcode_link(tn_unit *u) {
   bytes = tn_sort_bitcode(&size);
   if (u->sorts && !link_module(u, bytes, size, false)) return false;
   adopt_functions(u);
-  /* Comparators are called by what is inlined first. */
-  const char *passes = u->sorts ? "always-inline,always-inline,globaldce" : "always-inline,globaldce";
+  /* Comparators are called by what is inlined first. The two parts of a complex function have
+   * much in common, in several blocks: only there is something to find.                   */
+  const char *passes = u->sorts        ? "always-inline,always-inline,globaldce"
+                       : u->math_parts ? "always-inline,globaldce,function(early-cse)"
+                                       : "always-inline,globaldce";
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error = LLVMRunPasses(u->module, passes, u->machine, options);
   LLVMDisposePassBuilderOptions(options);

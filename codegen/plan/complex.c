@@ -228,7 +228,12 @@ static const tn_expr *function_part(splitter *s, const tn_expr *expr, const pair
 
 static pair split_function(splitter *s, const tn_expr *expr) {
   pair operands[2], result;
-  for (int i = 0; i < expr->op.n_operands; i++) operands[i] = shared(s, split(s, expr->op.operands[i]));
+  for (int i = 0; i < expr->op.n_operands; i++) {
+    operands[i] = shared(s, split(s, expr->op.operands[i]));
+    for (int part = 0; part < 2; part++) /* loaded once, both functions compute of the same values */
+      if (operands[i].part[part]->kind == TN_EXPR_LOAD)
+        operands[i].part[part] = named(s, operands[i].part[part]);
+  }
   for (int part = 0; part < 2; part++) result.part[part] = function_part(s, expr, operands, part);
   return result;
 }
@@ -391,6 +396,16 @@ static bool loads_from(const tn_expr *expr, int buffer) {
   return false;
 }
 
+/* The two parts of a function of base/math have nearly all of their work in common. With no
+ * store between them the code generator does that once.                                */
+static bool has_function_part(const tn_expr *expr) {
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return false;
+  if (expr->kind == TN_EXPR_OP && expr->op.part != TN_PART_WHOLE) return true;
+  for (int i = 0; i < expr->op.n_operands; i++)
+    if (has_function_part(expr->op.operands[i])) return true;
+  return false;
+}
+
 static void split_store(splitter *s, tn_stmt *store, int rank) {
   const tn_index *const *at = store->at;
   bool reads_itself = !s->alike && loads_from(store->expr, store->buffer);
@@ -405,7 +420,7 @@ static void split_store(splitter *s, tn_stmt *store, int rank) {
     return;
   }
   pair p = split(s, store->expr);
-  if (reads_itself) p = (pair){{named(s, p.part[0]), named(s, p.part[1])}};
+  if (reads_itself || has_function_part(p.part[1])) p = (pair){{named(s, p.part[0]), named(s, p.part[1])}};
   store->expr = p.part[0];
   store->at = new_access(s, store->buffer, rank, at, part_index(s, 0));
   if (s->alike) return;
