@@ -126,14 +126,17 @@ static void choose(chooser *ch, tn_step **place) {
   if (ch->options->schedule_seed) {
     uint64_t seed = ch->options->schedule_seed * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)(*place)->kernel;
     tn_schedule_random(ch->b.arena, kernel, target, seed);
+    tn_schedule_bound(ch->b.arena, kernel, target, false);
   } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, kernel->body, target, &c) &&
              !not_worth_packing(ch, *place, kernel, &c)) {
     tn_scheduling s = tn_schedule_begin(ch->b.arena, kernel, target);
     int shared = tn_schedule_contraction(&s, &c);
     tn_schedule_end(&s, shared);
+    tn_schedule_bound(ch->b.arena, kernel, target, true);
     if (c.weights >= 0) pack(ch, place, kernel, &c);
   } else {
     tn_schedule_tree(ch->b.arena, kernel, target);
+    tn_schedule_bound(ch->b.arena, kernel, target, true);
   }
 }
 

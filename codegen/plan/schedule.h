@@ -46,7 +46,8 @@ typedef struct {
   int weights; /* buffer that depends on n and is read in the reduce; -1: none */
   tn_access_info weights_access;
   int lanes;
-  int parts; /* sums side by side: 2 of complex numbers */
+  int parts;         /* sums side by side: 2 of complex numbers */
+  bool lane_by_lane; /* some read has no vector: its code must not be multiplied by a whole tile */
 } tn_contraction;
 bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, const tn_cpu *target,
                          tn_contraction *out);
@@ -59,6 +60,10 @@ int tn_schedule_contraction(tn_scheduling *s, const tn_contraction *c);
 /* Fills kernel->schedule. */
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
 void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed);
+
+/* Takes steps away where a body's code would be too long. `tiles`: contractions were scheduled as
+ * such, and keep their register tiles but where they read lane by lane.                      */
+void tn_schedule_bound(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, bool tiles);
 
 /* The layout in which panels of `width` elements of dim `at` follow each other. */
 const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width);

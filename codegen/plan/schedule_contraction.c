@@ -58,6 +58,17 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
   return -1;
 }
 
+/* Under guards, or where groups of features end inside a vector, lanes are read one by one. */
+static bool reads_lane_by_lane(const tn_kernel *kernel, const tn_contraction *c, const tn_accesses *accesses) {
+  for (int i = 0; i < accesses->count; i++) {
+    const tn_access_info *access = &accesses->at[i];
+    int64_t stride;
+    if (!tn_index_stride(kernel, access->offset, c->n, c->lanes, &stride)) return true;
+    if (stride && access->guarded && !tn_is_contiguous(kernel, access, c->n, c->lanes)) return true;
+  }
+  return false;
+}
+
 bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, const tn_cpu *target,
                          tn_contraction *out) {
   *out = (tn_contraction){.loop = loop, .n = -1, .weights = -1};
@@ -78,10 +89,14 @@ bool tn_find_contraction(tn_arena *arena, const tn_kernel *kernel, const tn_stmt
   if (accesses.count > MOST_READS) return false;
   for (int i = 0; i < accesses.count; i++) {
     if (!depends(kernel, accesses.at[i].offset, out->n) || accesses.at[i].guarded) continue;
-    if (out->weights >= 0 && out->weights != accesses.at[i].buffer) return out->weights = -1, true;
+    if (out->weights >= 0 && out->weights != accesses.at[i].buffer) {
+      out->weights = -1;
+      break;
+    }
     out->weights = accesses.at[i].buffer;
     out->weights_access = accesses.at[i];
   }
+  out->lane_by_lane = reads_lane_by_lane(kernel, out, &accesses);
   return true;
 }
 
