@@ -85,6 +85,7 @@ bool tn_compilation_plan(tn_compilation *compilation) {
   }
   compilation->report.arena_bytes = compilation->plan->arena_bytes;
   compilation->report.arena_lower_bound_bytes = compilation->plan->live_bytes;
+  compilation->report.arena_proven = compilation->plan->arena_proven;
   compilation->report.kernels = compilation->plan->n_kernels;
   compilation->report.steps = count_steps(compilation->plan->steps);
   return true;
@@ -100,6 +101,7 @@ static void report_object(tn_compilation *compilation) {
   TN_PUSH(arena, &undefined, NULL);
   compilation->report.undefined = undefined.at;
   compilation->report.arena_bytes = object->arena_bytes + object->arena_bytes_per_thread;
+  compilation->report.arena_proven = compilation->report.arena_proven && !object->arena_bytes_per_thread;
   compilation->report.text_bytes = object->text_bytes;
   compilation->report.constant_bytes = object->constant_bytes;
   compilation->report.stack_bytes = object->stack_bytes;

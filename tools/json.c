@@ -55,8 +55,9 @@ json_t *json_report(const tn_compile_report *report) {
   for (const char *const *symbol = report->undefined; symbol && *symbol; symbol++)
     json_array_append_new(undefined, json_string(*symbol));
   return json_pack(
-      "{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
+      "{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
       (json_int_t)report->arena_bytes, "arena_lower_bound_bytes", (json_int_t)report->arena_lower_bound_bytes,
+      "arena_proven", report->arena_proven,
       "text_bytes", (json_int_t)report->text_bytes, "constant_bytes", (json_int_t)report->constant_bytes,
       "kernels", (json_int_t)report->kernels, "steps", (json_int_t)report->steps, "undefined", undefined,
       "stack_bytes", (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes",

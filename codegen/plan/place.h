@@ -18,4 +18,22 @@ typedef struct {
 /* One a buffer; *end is after all times. */
 tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end);
 
+/* What has to lie somewhere: `size` bytes from time first to time last, both included. */
+typedef struct {
+  int first, last;
+  int64_t size, offset;
+} tn_box;
+
+/* The most bytes that are alive at once: no packing takes less. */
+int64_t tn_boxes_alive(tn_arena *scratch, const tn_box *boxes, int count);
+
+/* Offsets such that boxes alive together lie apart. Returns the bytes they take. *proven: no
+ * packing takes less. work: how much the search may do, about a nanosecond each.          */
+int64_t tn_place_boxes(tn_arena *scratch, tn_box *boxes, int count, int64_t work, bool *proven);
+
+/* place_search.c: offsets below `capacity`, starting from nothing; every size and the capacity a
+ * multiple of one unit. *work goes down; if it is used up, nothing is known.                 */
+typedef enum { TN_FITS, TN_FITS_NOT, TN_FITS_UNKNOWN } tn_fit;
+tn_fit tn_search_place(tn_arena *scratch, tn_box *boxes, int count, int64_t capacity, int64_t *work);
+
 #endif

@@ -74,7 +74,8 @@ struct tn_plan {
   int *parameters, *results; /* buffers by number */
   const char *const *parameter_names, *const *result_names;
   int64_t arena_bytes; /* of temps */
-  int64_t live_bytes;  /* the most that is alive at once: no plan can need less */
+  int64_t live_bytes;  /* the most that is alive at once: no places can take less */
+  bool arena_proven;   /* these steps have no places that take less than arena_bytes */
 };
 
 typedef struct {
@@ -97,7 +98,7 @@ bool tn_plan_schedule(tn_plan *plan, const tn_plan_options *options, tn_diagnost
 
 /* Offsets of temps by liveness. Part of tn_plan_build. */
 void tn_plan_place_buffers(tn_plan *plan);
-/* arena_bytes and live_bytes, from the offsets that the temps have. */
+/* arena_bytes, live_bytes, arena_proven, from the offsets that the temps have. */
 void tn_plan_measure(tn_plan *plan);
 
 /* Text. print(parse(text)) is a fixed point. */

@@ -267,6 +267,7 @@ typedef struct tn_compile_options {
 typedef struct tn_compile_report {
   int64_t arena_bytes;             /* for one thread */
   int64_t arena_lower_bound_bytes; /* the most that is alive at once */
+  bool arena_proven;               /* the steps in their order need all of arena_bytes */
   int64_t text_bytes, constant_bytes, stack_bytes;
   int64_t kernels;                 /* distinct */
   int64_t steps;                   /* entries of the schedule that touch memory */
