@@ -55,6 +55,14 @@ int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero)
   return f->groups.count - 1;
 }
 
+void tn_fuser_add_root(tn_fuser *f, int group, tn_inst *root) {
+  tn_fuser_node(f, root)->is_root = true;
+  TN_PUSH(f->scratch, &f->groups.at[group].more, root);
+  double count = (double)tn_shape_elements(root->shape);
+  if (!tn_fuser_membership(f, root, group))
+    tn_fuser_join(f, root, (tn_membership){group, TN_PLACE_STORE, count, 1});
+}
+
 /* ---- what may be fused ---- */
 
 static bool is_native(tn_type type) {
@@ -136,9 +144,12 @@ static void number_nodes(tn_fuser *f) {
   tn_inst **order;
   f->n_nodes = tn_comp_post_order(f->comp, f->scratch, &order);
   f->nodes = TN_NEW_ARRAY(f->scratch, tn_node, f->n_nodes);
+  f->in_set = TN_NEW_ARRAY(f->scratch, int, f->n_nodes);
+  f->seen = TN_NEW_ARRAY(f->scratch, int, f->n_nodes);
+  f->reach = TN_NEW_ARRAY(f->scratch, int, f->n_nodes);
   for (int i = 0; i < f->n_nodes; i++) {
     f->nodes[i].inst = order[i];
-    f->positions[order[i]->id] = i;
+    f->positions[order[i]->id] = f->reach[i] = i;
   }
 }
 

@@ -1,8 +1,8 @@
 /* Fusion: the parts of the pass (fusion.c says what it does).
  *
- * A group becomes one kernel: a root that is stored, and members that are computed where
- * the root needs them. A member may belong to several groups (it is then computed in
- * each), a root belongs to its own alone.
+ * A group becomes one kernel: roots that are stored, mostly one, and members that are
+ * computed where the roots need them. A member may belong to several groups (it is then
+ * computed in each), a root belongs to its own alone.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -39,12 +39,16 @@ typedef struct {
   bool is_root;
 } tn_node;
 
+typedef TN_VEC(tn_inst *) tn_inst_list;
+
 typedef struct {
   tn_fused_kind kind;
   tn_inst *root;
-  tn_inst *hero; /* the operation that the group is about */
-  int size;      /* sites of all members, the root among them */
-  bool parts;    /* the root is a concatenation whose parts are stored each in its place */
+  tn_inst_list more; /* roots beside it, which share its loops */
+  tn_inst *hero;     /* the operation that the group is about */
+  int size;          /* sites of all members, the roots among them */
+  bool parts;        /* the root is a concatenation whose parts are stored each in its place */
+  bool is_gone;      /* its members have joined another group */
 } tn_group_plan;
 
 typedef struct {
@@ -55,6 +59,10 @@ typedef struct {
   int n_nodes;
   int *positions; /* by instruction id; -1: not of this computation */
   TN_VEC(tn_group_plan) groups;
+  /* fusion_waits.c, by position */
+  int *in_set, *seen; /* marked with `stamp` */
+  int *reach;         /* the last position from which a group of several roots leads back to it */
+  int stamp;
 } tn_fuser;
 
 enum {
@@ -67,6 +75,16 @@ tn_node *tn_fuser_node(const tn_fuser *f, const tn_inst *inst);
 int tn_fuser_open(tn_fuser *f, tn_fused_kind kind, tn_inst *root, tn_inst *hero);
 void tn_fuser_join(tn_fuser *f, tn_inst *inst, tn_membership in);
 const tn_membership *tn_fuser_membership(const tn_fuser *f, const tn_inst *inst, int group); /* or NULL */
+
+/* One more root: a member, or an instruction that becomes one. */
+void tn_fuser_add_root(tn_fuser *f, int group, tn_inst *root);
+
+/* Would a kernel that computes `members` and stores `roots` wait for itself, because what it
+ * reads depends on what it stores (fusion_waits.c)? True as well where that takes too long
+ * to find out.                                                                           */
+bool tn_fusion_waits(tn_fuser *f, tn_inst *const *members, int n_members, tn_inst *const *roots, int n_roots);
+/* A group of several roots is there: later answers take it into account. */
+void tn_fusion_note_group(tn_fuser *f, int group);
 
 /* An opcode, type and shape that a kernel can compute where it is used. */
 bool tn_fusible(const tn_inst *inst);

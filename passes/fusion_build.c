@@ -24,7 +24,7 @@ static bool is_row_major(const tn_inst *inst) { return tn_layout_is_row_major(in
 
 /* A reshape of what is in memory is only another name for it: better an argument. */
 static bool is_renamed_argument(const tn_fuser *f, const tn_inst *inst, int group) {
-  if (inst->op != TN_OP_RESHAPE || inst == f->groups.at[group].root) return false;
+  if (inst->op != TN_OP_RESHAPE || tn_fuser_node(f, inst)->is_root) return false;
   const tn_inst *operand = inst->operands[0];
   if (tn_fusible_constant(operand) || !is_row_major(inst) || !is_row_major(operand)) return false;
   return !tn_fuser_membership(f, operand, group);
@@ -87,21 +87,42 @@ static tn_fusion_kind kind_of(tn_fused_kind kind) {
   return TN_FUSION_LOOP;
 }
 
+/* The instruction that stands for `root` behind the fusion: itself, or an element of it. */
+static void replace_root(tn_inst *root, tn_inst *fusion, int element) {
+  tn_inst *by = fusion;
+  if (element >= 0) {
+    by = tn_build_element(fusion->parent, root, fusion, element);
+    by->location = root->location;
+    by->notes = root->notes;
+  }
+  tn_inst_replace_uses(root, by);
+}
+
+static tn_inst *build_root(builder *b, const tn_group_plan *plan) {
+  tn_inst *root = inside(b, plan->root);
+  if (!plan->more.count) return root;
+  tn_inst **roots = TN_NEW_ARRAY(b->f->scratch, tn_inst *, plan->more.count + 1);
+  roots[0] = root;
+  for (int i = 0; i < plan->more.count; i++) roots[i + 1] = inside(b, plan->more.at[i]);
+  return tn_build_tuple(b->comp, NULL, plan->more.count + 1, roots);
+}
+
 static void build_group(tn_fuser *f, int group, const member_list *members) {
   const tn_group_plan *plan = &f->groups.at[group];
   tn_module *module = f->comp->module;
   builder b = {.f = f, .group = group};
   b.comp = tn_comp_create(module, tn_arena_printf(f->scratch, "fused_%s", plan->hero->name));
   for (int i = 0; i < members->count; i++) clone_member(&b, members->at[i]);
-  b.comp->root = inside(&b, plan->root);
+  b.comp->root = build_root(&b, plan);
   tn_inst *root = plan->root;
   tn_inst *fusion =
-      tn_inst_create(f->comp, root, TN_OP_FUSION, root->shape, b.arguments.count, b.arguments.at);
+      tn_inst_create(f->comp, root, TN_OP_FUSION, b.comp->root->shape, b.arguments.count, b.arguments.at);
   fusion->attr.fusion.kind = kind_of(plan->kind);
   fusion->location = root->location;
   fusion->notes = root->notes ? root->notes : plan->hero->notes;
   tn_inst_set_called(fusion, 1, &b.comp);
-  tn_inst_replace_uses(root, fusion);
+  replace_root(root, fusion, plan->more.count ? 0 : -1);
+  for (int i = 0; i < plan->more.count; i++) replace_root(plan->more.at[i], fusion, i + 1);
 }
 
 /* ---- all groups ---- */
@@ -116,27 +137,38 @@ static void remove_originals(const tn_fuser *f) {
 }
 
 /* In the order of their roots, so that a fusion's operands stand before it. */
-static int *order_groups(const tn_fuser *f) {
+static int *order_groups(const tn_fuser *f, int *n_groups) {
   int *by_position = TN_NEW_ARRAY(f->scratch, int, f->n_nodes),
       *order = TN_NEW_ARRAY(f->scratch, int, f->groups.count);
   int count = 0;
-  for (int g = 0; g < f->groups.count; g++) by_position[f->positions[f->groups.at[g].root->id]] = g + 1;
+  for (int g = 0; g < f->groups.count; g++)
+    if (!f->groups.at[g].is_gone) by_position[f->positions[f->groups.at[g].root->id]] = g + 1;
   for (int i = 0; i < f->n_nodes; i++)
     if (by_position[i]) order[count++] = by_position[i] - 1;
+  *n_groups = count;
   return order;
+}
+
+/* Users of one root may stand before the others: operands stand before their users again. */
+static void restore_order(tn_comp *comp, tn_arena *scratch) {
+  tn_inst **order;
+  int count = tn_comp_post_order(comp, scratch, &order);
+  for (int i = 0; i < count; i++) tn_inst_move_before(order[i], NULL);
 }
 
 bool tn_fusion_build(tn_fuser *f) {
   drop_renamed_arguments(f);
   member_list *members = list_members(f);
-  int *order = order_groups(f);
-  bool changed = false;
-  for (int i = 0; i < f->groups.count; i++) {
+  int count, *order = order_groups(f, &count);
+  bool changed = false, several = false;
+  for (int i = 0; i < count; i++) {
     int group = order[i];
     if (members[group].count < 2 || !tn_pass_spend(f->context)) continue;
     build_group(f, group, &members[group]);
     changed = true;
+    several = several || f->groups.at[group].more.count;
   }
   if (changed) remove_originals(f);
+  if (several) restore_order(f->comp, f->scratch);
   return changed;
 }

@@ -14,9 +14,16 @@
  * Values that enter from the side cannot depend on the region, whose only way out is
  * its exit; so a group never waits for itself.
  *
+ * A region may have more ways out: a softmax and the logarithm of its sums, a mean and a
+ * variance, an activation and what came before it, which the gradient reads. What would be
+ * stored anyway, because others than kernels of elementwise operations read it, or has one
+ * element a row, is one more root, where the kernel does not wait for itself then.
+ *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "passes/fusion.h"
+
+enum { MOST_EXITS = 4 };
 
 typedef struct region region;
 typedef bool accept_function(const tn_fuser *f, const region *r, const tn_inst *candidate, bool *full);
@@ -28,6 +35,9 @@ struct region {
   int count;
   int kept; /* the first `kept` members have one exit */
   tn_inst *exit;
+  tn_inst *others[MOST_EXITS]; /* exits beside it, if the first `kept` members have several */
+  int n_others;
+  bool is_rows;
   /* rows: the reduced operand, without dims of size 1 */
   int64_t sizes[TN_MOST_DIMS];
   bool reduced[TN_MOST_DIMS];
@@ -81,6 +91,7 @@ static bool is_claimed(const tn_fuser *f, const tn_inst *inst) {
 }
 
 static void grow(const tn_fuser *f, region *r, tn_inst *start) {
+  r->n_others = 0;
   r->members[0] = r->exit = start;
   r->full[0] = false;
   r->count = r->kept = 1;
@@ -94,12 +105,69 @@ static void grow(const tn_fuser *f, region *r, tn_inst *start) {
   }
 }
 
+/* ---- several exits ---- */
+
+/* Somebody reads it who is no part of any kernel but its own. */
+static bool is_stored_anyway(const tn_fuser *f, const tn_inst *inst) {
+  if (inst == f->comp->root) return true;
+  for (int i = 0; i < inst->users.count; i++) {
+    const tn_inst *user = inst->users.at[i];
+    if (user->op == TN_OP_RESHAPE && user != f->comp->root ? is_stored_anyway(f, user)
+                                                           : !tn_fusible(user) && user->op != TN_OP_REDUCE)
+      return true;
+  }
+  return false;
+}
+
+/* May a member of the region be an exit beside the one it has? */
+static bool may_leave(const tn_fuser *f, const region *r, int member) {
+  const tn_inst *inst = r->members[member];
+  if (inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BROADCAST) return false;
+  return (r->is_rows && !r->full[member]) || is_stored_anyway(f, inst);
+}
+
+/* Roots share loops: what lies otherwise than the first member would be computed again. */
+static bool lies_alike(const region *r) {
+  for (int i = 1; i < r->count; i++) {
+    const tn_inst *inst = r->members[i];
+    if (inst->op == TN_OP_TRANSPOSE) return false;
+    if (inst->op == TN_OP_RESHAPE && !tn_shapes_differ_in_ones(inst->shape, inst->operands[0]->shape))
+      return false;
+  }
+  return true;
+}
+
+/* All members as far as they were found, if they have few exits, each worth a root. */
+static void keep_several(tn_fuser *f, region *r) {
+  tn_inst *open[MOST_EXITS];
+  int n = 0;
+  for (int i = r->count - 1; i >= r->kept; i--) { /* users before what they alone have used */
+    if (!is_open(f, r, r->members[i]) || may_leave(f, r, i)) continue;
+    memmove(r->members + i, r->members + i + 1, sizeof *r->members * (size_t)(r->count - i - 1));
+    memmove(r->full + i, r->full + i + 1, sizeof *r->full * (size_t)(r->count - i - 1));
+    r->count--;
+  }
+  if (r->count == r->kept || !lies_alike(r)) return;
+  for (int i = 0; i < r->count; i++) {
+    if (!is_open(f, r, r->members[i])) continue;
+    if (n == MOST_EXITS || r->members[i]->op == TN_OP_RESHAPE || r->members[i]->op == TN_OP_BROADCAST) return;
+    open[n++] = r->members[i];
+  }
+  if (tn_fusion_waits(f, r->members, r->count, open, n)) return;
+  r->kept = r->count;
+  r->exit = open[n - 1]; /* the last one is what the group ends in */
+  r->n_others = n - 1;
+  memcpy(r->others, open, sizeof *open * (size_t)(n - 1));
+}
+
 static void claim(tn_fuser *f, const region *r, tn_fused_kind kind, tn_inst *hero) {
   int group = tn_fuser_open(f, kind, r->exit, hero);
+  for (int i = 0; i < r->n_others; i++) tn_fuser_add_root(f, group, r->others[i]);
   for (int i = 0; i < r->kept; i++)
-    if (r->members[i] != r->exit)
+    if (!tn_fuser_membership(f, r->members[i], group))
       tn_fuser_join(f, r->members[i],
                     (tn_membership){group, TN_PLACE_STORE, (double)tn_shape_elements(r->members[i]->shape), 1});
+  if (r->n_others) tn_fusion_note_group(f, group);
 }
 
 /* ---- behind contractions ---- */
@@ -129,6 +197,7 @@ static void claim_contractions(tn_fuser *f, region *r) {
     tn_inst *inst = f->nodes[i].inst;
     if (!is_contraction(inst)) continue;
     grow(f, r, inst);
+    keep_several(f, r);
     claim(f, r, TN_FUSED_CONTRACTION, inst);
   }
 }
@@ -266,11 +335,13 @@ static void describe_rows(region *r, const tn_inst *reduce) {
 
 static void claim_rows(tn_fuser *f, region *r) {
   r->accepts = accepts_row;
+  r->is_rows = true;
   for (int i = 0; i < f->n_nodes; i++) {
     tn_inst *inst = f->nodes[i].inst;
     if (!is_plain_reduce(inst) || is_claimed(f, inst)) continue;
     describe_rows(r, inst);
     grow(f, r, inst);
+    keep_several(f, r);
     absorb_beside(f, r);
     bool returns = false;
     for (int m = 0; m < r->kept; m++) returns = returns || r->full[m];

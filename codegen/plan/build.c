@@ -133,16 +133,13 @@ static bool build_call(builder *b, tn_inst *inst) {
   return tn_plan_build_comp(b, inst->called[0], arguments, &b->values[inst->id]);
 }
 
-/* All results of the same dims: what one loop nest can store. */
-static bool roots_agree(const tn_inst *root) {
+/* One array, or several results that share one nest of loops. */
+static bool roots_agree(builder *b, const tn_inst *root) {
+  tn_root_places places;
   if (!tn_shape_is_tuple(root->shape)) return tn_shape_is_array(root->shape);
   if (root->op == TN_OP_REDUCE || root->op == TN_OP_REDUCE_WINDOW) return true;
-  if (root->op != TN_OP_TUPLE || !root->n_operands) return false;
-  for (int i = 0; i < root->n_operands; i++) {
-    const tn_shape *shape = root->operands[i]->shape;
-    if (!tn_shape_is_array(shape) || !tn_shape_same_dims(shape, root->operands[0]->shape)) return false;
-  }
-  return true;
+  return root->op == TN_OP_TUPLE && root->n_operands &&
+         tn_place_roots(b->arena, root->operands, root->n_operands, &places);
 }
 
 static bool operands_are_arrays(const tn_inst *inst) {
@@ -153,7 +150,7 @@ static bool operands_are_arrays(const tn_inst *inst) {
 
 static bool build_fusion(builder *b, tn_inst *inst) {
   tn_comp *comp = inst->called[0];
-  if (!roots_agree(comp->root) || !operands_are_arrays(inst)) return build_call(b, inst);
+  if (!roots_agree(b, comp->root) || !operands_are_arrays(inst)) return build_call(b, inst);
   bool tuple = comp->root->op == TN_OP_TUPLE;
   for (int i = 0; i < comp->parameters.count; i++)
     b->values[comp->parameters.at[i]->id] = tn_plan_value_of(b, inst->operands[i]);

@@ -11,6 +11,7 @@
  *     loop (the other dims) { stores }
  *   }
  *
+ * Narrow results of several (roots.c) are stored in the outer loop's body.
  * A value with several users, or one that an inner loop would compute again, is a let.
  * What is costly and met again by a later loop is kept in a local buffer. Bodies, lets and
  * what is remembered of them are lower_frames.c's.
@@ -313,9 +314,10 @@ static const tn_shape *root_shape(const tn_group *group, int root) {
   return tn_shape_is_tuple(shape) ? shape->elements[root] : shape;
 }
 
-/* What the kernel's loops run over. */
-static const tn_shape *loop_shape(const tn_group *group) {
-  return group->in_place ? group->roots[0]->operands[1]->shape : root_shape(group, 0);
+/* What the kernel's loops run over; NULL: no loops hold all roots. */
+static const tn_shape *loop_shape(const tn_group *group, tn_root_places *places) {
+  if (group->in_place) return group->roots[0]->operands[1]->shape;
+  return tn_place_roots(group->arena, group->roots, group->n_roots, places) ? places->wide : NULL;
 }
 
 static const tn_expr *lower_root(tn_lowering *l, int root, tn_position at) {
@@ -363,6 +365,19 @@ static void store_pieces(tn_lowering *l, tn_position at) {
   }
 }
 
+/* The narrow roots, or the wide ones, where the loops are `at`. */
+static void store_plain(tn_lowering *l, tn_position at, bool narrow) {
+  for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
+    int rank = root_shape(l->group, i)->rank;
+    const tn_index **to = TN_NEW_ARRAY(l->arena, const tn_index *, rank);
+    if (l->places.is_narrow[i] != narrow) continue;
+    for (int d = 0; d < rank; d++)
+      to[d] = l->places.dim_of[i][d] < 0 ? tn_index_constant(l->arena, 0) : at[l->places.dim_of[i][d]];
+    const tn_expr *value = lower_root(l, i, to);
+    if (value) store_at(l, i, to, value);
+  }
+}
+
 static void store_roots(tn_lowering *l, tn_position at) {
   if (l->group->in_place) {
     store_updates(l, at);
@@ -372,15 +387,18 @@ static void store_roots(tn_lowering *l, tn_position at) {
     store_pieces(l, at);
     return;
   }
-  for (int i = 0; i < l->group->n_roots && !l->failed; i++) {
-    const tn_expr *value = lower_root(l, i, at);
-    if (value) store_at(l, i, at, value);
-  }
+  store_plain(l, at, false);
 }
 
 static bool store_root_element(tn_lowering *l, void *user, tn_position at) {
   (void)user;
   store_roots(l, at);
+  return !l->failed;
+}
+
+static bool store_narrow_roots(tn_lowering *l, void *user, tn_position at) {
+  (void)user;
+  store_plain(l, at, true);
   return !l->failed;
 }
 
@@ -424,6 +442,7 @@ tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest) 
   if (l->n_frames + 2 > TN_MAX_FRAMES) return tn_lower_fail(l, form->inst, true), NULL;
   tn_frame_push(l, loops[0]);
   open_dims(l, form, loops, at);
+  if (form->store_outer) form->store_outer(l, form->user, at);
   if (loops[1]->n_dims)
     lower_inner(l, form, loops[1], at);
   else
@@ -436,15 +455,15 @@ tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest) 
   return loops[0];
 }
 
-static void lower_roots(tn_lowering *l, int run, uint64_t outer, tn_nest *nest) {
-  const tn_shape *shape = loop_shape(l->group);
+static void lower_roots(tn_lowering *l, const tn_shape *shape, int run, uint64_t outer, tn_nest *nest) {
   if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
   int64_t *sizes = tn_arena_copy(l->arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
   for (int i = 0; i < shape->rank && l->pieces.count; i++) sizes[i] = tn_piece_size(&l->pieces.at[0], i);
-  if (l->stages && l->pieces.count) tn_lower_fail(l, l->group->roots[0], true);
+  if (l->stages && (l->pieces.count || l->places.n_narrow)) tn_lower_fail(l, l->group->roots[0], true);
   if (l->failed) return;
   tn_nest_form form = {
-      l->group->roots[0], shape->rank, sizes, NULL, NULL, outer, store_root_element, NULL};
+      l->group->roots[0], shape->rank, sizes, NULL, NULL, outer, store_root_element, NULL, NULL};
+  if (l->places.n_narrow) form.store_outer = store_narrow_roots;
   l->kernel->body = l->stages ? tn_lower_staged(l, run, &form) : tn_lower_nest(l, &form, nest);
 }
 
@@ -469,11 +488,14 @@ static void finish(tn_lowering *l) {
   l->out->n_leaves = l->leaves.count;
 }
 
-/* Runs twice: what the reductions depend on decides the loops they stand in. */
+/* Runs twice: what the reductions depend on decides the loops they stand in. Narrow roots
+ * say it themselves.                                                                     */
 bool tn_lower_group(const tn_group *group, tn_lowered *out) {
+  *out = (tn_lowered){.structure = true};
+  tn_root_places places = {0};
+  const tn_shape *shape = loop_shape(group, &places);
+  if (!shape || shape->rank > 60) return out->culprit = group->roots[0], false;
   *out = (tn_lowered){0};
-  int rank = loop_shape(group)->rank;
-  if (rank > 60) return out->culprit = group->roots[0], false;
   if (tree_of(group)) {
     tn_lowering l = {.group = group, .out = out, .arena = group->arena};
     l.kernel = TN_NEW(group->arena, tn_kernel);
@@ -481,15 +503,18 @@ bool tn_lower_group(const tn_group *group, tn_lowered *out) {
     if (!l.failed) finish(&l);
     return !l.failed;
   }
-  uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = all;
+  bool is_narrow = places.n_narrow > 0;
+  uint64_t all = shape->rank ? (UINT64_C(1) << shape->rank) - 1 : 0, outer = is_narrow ? places.outer : all;
   tn_stages *stages = tn_stages_find(group);
   for (int run = 0; run < 2; run++) {
-    tn_lowering l = {.group = group, .out = out, .arena = group->arena, .stages = stages};
+    tn_lowering l = {.group = group, .out = out, .arena = group->arena, .stages = stages, .places = places};
     tn_nest nest = {0};
     l.kernel = TN_NEW(group->arena, tn_kernel);
-    lower_roots(&l, run, outer, &nest);
+    lower_roots(&l, shape, run, outer, &nest);
+    if (is_narrow && nest.reduced_on & ~outer) tn_lower_fail(&l, group->roots[0], true);
     if (l.failed) return false;
-    if (run == 1 || (!stages && (nest.reduced_on == all || (!nest.reduced_on && !nest.has_reduce)))) {
+    bool is_final = nest.reduced_on == all || (!nest.reduced_on && !nest.has_reduce);
+    if (run == 1 || is_narrow || (!stages && is_final)) {
       finish(&l);
       return true;
     }

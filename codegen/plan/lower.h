@@ -15,8 +15,8 @@
 typedef struct {
   tn_arena *arena; /* of the plan */
   const tn_cpu *target;
-  tn_inst *const *roots; /* what the kernel stores: arrays of the same dims, or one
-                             instruction with a tuple of them, repeated */
+  tn_inst *const *roots; /* what the kernel stores: arrays that tn_place_roots can place, or
+                             one instruction with a tuple of arrays of one shape, repeated */
   int n_roots;
   bool whole;    /* a fusion's computation: leaves are its parameters and large
                              constants; else the operands of the only root */
@@ -36,6 +36,17 @@ typedef struct {
   tn_inst *culprit; /* why it failed: this instruction has no kernel form, … */
   bool structure;   /* … only because of what it is fused with */
 } tn_lowered;
+
+/* How the roots share the kernel's loops (roots.c). */
+typedef struct {
+  const tn_shape *wide; /* whose dims are the loops */
+  int **dim_of;         /* of each root's dims: which of those it is; -1 of size 1 */
+  bool *is_narrow;      /* roots that lack some of them, … */
+  int n_narrow;
+  uint64_t outer;       /* … and have all of these */
+} tn_root_places;
+/* False where no loops hold all of them. */
+bool tn_place_roots(tn_arena *arena, tn_inst *const *roots, int n_roots, tn_root_places *out);
 
 /* Returns false, with culprit and structure set, where the group has no kernel. */
 bool tn_lower_group(const tn_group *group, tn_lowered *out);

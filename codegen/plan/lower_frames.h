@@ -88,6 +88,7 @@ struct tn_lowering {
   tn_nest nest;
   tn_stages *stages; /* lower_stages.c; NULL: the group has none */
   tn_pieces pieces; /* of the only root; none: it is stored as it is */
+  tn_root_places places;
   int elements;     /* lowered */
   bool failed;
 };
@@ -120,6 +121,7 @@ typedef struct {
   const tn_index *const *base; /* at[i] is base[i] + the value of dim i; NULL: 0 */
   uint64_t outer;
   bool (*store)(tn_lowering *l, void *user, tn_position at);
+  bool (*store_outer)(tn_lowering *l, void *user, tn_position at); /* in the outer body; or NULL */
   void *user;
 } tn_nest_form;
 /* The nest's statement, NULL after a failure; *nest: what was found out about it. */
