@@ -90,14 +90,36 @@ static tn_inst *behind_movement(tn_inst *inst) {
   return inst;
 }
 
-/* Does a sum go into it? seen: by position in the computation. */
-static bool has_sum(const tn_inst *inst, const tn_inst **seen, int *n_seen) {
-  for (int i = 0; i < *n_seen; i++)
-    if (seen[i] == inst) return false;
-  seen[(*n_seen)++] = inst;
-  if (inst->op == TN_OP_DOT || inst->op == TN_OP_REDUCE) return true;
+/* Instructions that a search has met. */
+typedef struct {
+  const tn_inst **at;
+  int count;
+} met;
+
+static bool meet(met *m, const tn_inst *inst) {
+  for (int i = 0; i < m->count; i++)
+    if (m->at[i] == inst) return false;
+  m->at[m->count++] = inst;
+  return true;
+}
+
+static bool is_sum(const tn_inst *inst) { return inst->op == TN_OP_DOT || inst->op == TN_OP_REDUCE; }
+
+/* Is it made of a sum? */
+static bool has_sum(const tn_inst *inst, met *m) {
+  if (!meet(m, inst)) return false;
+  if (is_sum(inst)) return true;
   for (int i = 0; i < inst->n_operands; i++)
-    if (has_sum(inst->operands[i], seen, n_seen)) return true;
+    if (has_sum(inst->operands[i], m)) return true;
+  return false;
+}
+
+/* Is a sum made of it? */
+static bool feeds_sum(const tn_inst *inst, met *m) {
+  for (int i = 0; i < inst->users.count; i++) {
+    const tn_inst *user = inst->users.at[i];
+    if (meet(m, user) && (is_sum(user) || feeds_sum(user, m))) return true;
+  }
   return false;
 }
 
@@ -110,7 +132,6 @@ static tn_inst *behind_epilogue(tn_inst *dot) {
     if (!elementwise && user->op != TN_OP_RESHAPE && user->op != TN_OP_TRANSPOSE) break;
     inst = user;
     if (elementwise) last = inst;
-    if (inst == inst->parent->root) return inst;
   }
   return last;
 }
@@ -120,15 +141,15 @@ tn_stages *tn_stages_find(const tn_group *group) {
   if (!group->whole || group->in_place || group->n_roots != 1 || root->op == TN_OP_CONCATENATE) return NULL;
   tn_comp *comp = root->parent;
   tn_stages *s = TN_NEW(group->arena, tn_stages);
-  const tn_inst **seen = TN_NEW_ARRAY(group->arena, const tn_inst *, comp->n_insts);
+  met m = {TN_NEW_ARRAY(group->arena, const tn_inst *, comp->n_insts), 0};
   TN_FOR_EACH_IN_COMP(comp, inst) {
     if (inst->op != TN_OP_DOT) continue;
-    tn_inst *last = behind_epilogue(inst);
-    if (last != root) add_stage(group->arena, s, last);
+    m.count = 0;
+    if (feeds_sum(inst, &m)) add_stage(group->arena, s, behind_epilogue(inst));
     for (int side = 0; side < 2; side++) {
       tn_inst *operand = behind_movement(inst->operands[side]);
-      int n_seen = 0;
-      if (has_sum(operand, seen, &n_seen)) add_stage(group->arena, s, operand);
+      m.count = 0;
+      if (has_sum(operand, &m)) add_stage(group->arena, s, operand);
     }
   }
   return s->all.count ? s : NULL;
