@@ -43,6 +43,7 @@ struct tn_model {
   tn_plan *plan;
   tn_arena *derived; /* of signature, times and report; renewed by whom they belong to */
   tn_signature *signature;
+  const tn_pipeline_place *place; /* while a hook looks at it: behind which run of a pass; else NULL */
 };
 
 /* Runs `work` under a guard. Its result false: the status of the first error that it
@@ -81,8 +82,8 @@ bool tn_driver_write(const tn_model *model, const char *path, tn_constants_form 
 
 /* ---- passes ---- */
 
-/* The pipeline on model's module; records in `arena`. */
+/* The pipeline on model's module; runs in `arena`. */
 bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,
-                        const tn_pass_time **times, int *count);
+                        const tn_pass_run **runs, int *count);
 
 #endif

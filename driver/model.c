@@ -4,11 +4,14 @@
  */
 #include "base/file.h"
 #include "driver/driver.h"
+#include "driver/graph_view.h"
 #include "frontend/hlo/hlo.h"
 #include "ir/print.h"
 #include "ir/verify.h"
+#include "passes/place.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* ---- formats ---- */
 
@@ -335,17 +338,32 @@ static void print_model(const tn_model *model, tn_constants_form form, tn_text *
     tn_plan_print(text, model->plan, options);
 }
 
+/* A dump's text carries where it is from; the module does not. */
+static void print_with_place(const tn_model *model, tn_constants_form form, tn_text *text,
+                             tn_print_options *options) {
+  tn_module *module = model->module;
+  const char *attributes = module ? module->frontend_attributes : NULL;
+  if (module && model->place) tn_place_write(module, model->place);
+  print_model(model, form, text, options);
+  if (module) module->frontend_attributes = attributes;
+}
+
+/* Side files are named by their content: one that is there, as long as it should be, is it. */
+static bool write_side_file(tn_context *context, const char *directory, const tn_side_file *file) {
+  const char *path = tn_arena_printf(context->scratch, "%s/%s", directory, file->name);
+  struct stat info;
+  if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == file->count) return true;
+  tn_str bytes = {file->bytes, file->count};
+  return tn_file_write(&context->sink, path, &bytes, 1, false);
+}
+
 bool tn_driver_write(const tn_model *model, const char *path, tn_constants_form form, tn_text *text) {
   tn_context *context = model->context;
   tn_print_options options;
-  print_model(model, form, text, &options);
+  print_with_place(model, form, text, &options);
   const char *directory = directory_of(context->scratch, path);
-  for (int i = 0; i < options.side_files.count; i++) {
-    const tn_side_file *file = &options.side_files.at[i];
-    tn_str bytes = {file->bytes, file->count};
-    const char *side = tn_arena_printf(context->scratch, "%s/%s", directory, file->name);
-    if (!tn_file_write(&context->sink, side, &bytes, 1, false)) return false;
-  }
+  for (int i = 0; i < options.side_files.count; i++)
+    if (!write_side_file(context, directory, &options.side_files.at[i])) return false;
   return tn_file_write(&context->sink, path, &(tn_str){text->bytes, text->length}, 1, false);
 }
 
@@ -389,3 +407,30 @@ tn_status tn_model_text(tn_model *model, tn_constants_form form, char **text, si
 }
 
 void tn_text_destroy(char *text) { free(text); }
+
+typedef struct {
+  tn_model *model;
+  const char *path, *format, *title;
+  tn_text text;
+} view_work;
+
+static bool do_view(void *argument) {
+  view_work *work = argument;
+  tn_diagnostics *sink = &work->model->context->sink;
+  tn_module *module = work->model->module;
+  if (!module) return tn_error(sink, TN_USAGE, TN_NOWHERE, "view: a plan is no graph");
+  if (strcmp(work->format, "dot") == 0)
+    tn_graph_dot(&work->text, module);
+  else if (strcmp(work->format, "html") == 0)
+    tn_graph_page(&work->text, module, work->title);
+  else
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "view '%s' is unknown; there are dot and html", work->format);
+  return tn_file_write(sink, work->path, &(tn_str){work->text.bytes, work->text.length}, 1, false);
+}
+
+tn_status tn_model_view(tn_model *model, const char *path, const char *format, const char *title) {
+  view_work work = {.model = model, .path = path, .format = format, .title = title ? title : ""};
+  tn_status status = tn_driver_do(model->context, do_view, &work);
+  tn_text_free(&work.text);
+  return status;
+}

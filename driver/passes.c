@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "driver/driver.h"
+#include "passes/place.h"
 
 /* ---- names ---- */
 
@@ -31,6 +32,8 @@ static bool check_name(tn_context *context, const char *name) {
 
 static bool check_names(tn_context *context, const tn_pass_options *options) {
   bool known = check_name(context, options->stop_after);
+  known &= check_name(context, options->start_after);
+  for (int i = 0; i < options->fuel_count; i++) known &= check_name(context, options->fuel[i].pass);
   for (const char *const *name = options->disabled; name && *name; name++)
     known &= check_name(context, *name);
   return known;
@@ -93,19 +96,62 @@ bool tn_driver_settle(tn_model *model) {
                          &model->context->sink);
 }
 
-/* ---- running ---- */
+/* ---- what the caller is told ---- */
 
 typedef struct {
   tn_model *model;
   const tn_pass_options *options;
-} after_pass_user;
+  tn_arena *arena;
+} watcher;
 
-static bool after_pass(void *user, tn_module *module, const tn_pass_record *run) {
-  after_pass_user *after = user;
-  (void)module; /* the model's own */
-  after->options->after_pass(after->options->user, after->model, run->name, run->occurrence, run->changed);
-  return true;
+static tn_pass_run run_of(tn_arena *arena, const tn_pass_record *record) {
+  tn_pass_rule *rules = TN_NEW_ARRAY(arena, tn_pass_rule, record->n_rules);
+  for (int i = 0; i < record->n_rules; i++) {
+    const char *rule = record->rules[i].rule;
+    rules[i] = (tn_pass_rule){rule ? rule : "", record->rules[i].rewrites};
+  }
+  return (tn_pass_run){.name = tn_arena_string(arena, record->name),
+                       .seconds = record->seconds,
+                       .changes = record->changes,
+                       .occurrence = record->occurrence,
+                       .round = record->round,
+                       .changed = record->changed,
+                       .policing_seconds = record->policing_seconds,
+                       .bytes = record->bytes,
+                       .rules = rules,
+                       .rule_count = record->n_rules,
+                       .unmet = record->unmet};
 }
+
+/* What a hook says has been told already: only the status is left to keep. */
+static bool call_hook(const watcher *w, tn_pass_hook *hook, const tn_pass_record *record) {
+  tn_context *context = w->model->context;
+  tn_pass_run run = run_of(w->arena, record);
+  tn_status status = hook ? hook(w->options->user, w->model, &run) : TN_OK;
+  if (status == TN_OK) return true;
+  context->sink.errors++;
+  if (context->sink.status == TN_OK) context->sink.status = status;
+  return false;
+}
+
+static bool before_pass(void *user, tn_module *module, const tn_pass_record *record) {
+  const watcher *w = user;
+  (void)module; /* the model's own */
+  return call_hook(w, w->options->before_pass, record);
+}
+
+/* While the hook looks, files that it writes say where they are from. */
+static bool after_pass(void *user, tn_module *module, const tn_pass_record *record) {
+  const watcher *w = user;
+  tn_pipeline_place place = tn_place_of(record);
+  (void)module;
+  w->model->place = &place;
+  bool done = call_hook(w, w->options->after_pass, record);
+  w->model->place = NULL;
+  return done;
+}
+
+/* ---- running ---- */
 
 static bool resolve(tn_context *context, const char *const *names, tn_pipeline_options *pipeline) {
   TN_VEC(const tn_pass *) list = {0};
@@ -120,52 +166,68 @@ static bool resolve(tn_context *context, const char *const *names, tn_pipeline_o
   return true;
 }
 
+static const tn_fuel *copy_fuel(tn_arena *arena, const tn_pass_options *options) {
+  tn_fuel *fuel = TN_NEW_ARRAY(arena, tn_fuel, options->fuel_count);
+  for (int i = 0; i < options->fuel_count; i++)
+    fuel[i] = (tn_fuel){options->fuel[i].pass, options->fuel[i].changes};
+  return fuel;
+}
+
+static const tn_pass_run *copy_runs(tn_arena *arena, const tn_pass_record *records, int count) {
+  tn_pass_run *runs = TN_NEW_ARRAY(arena, tn_pass_run, count);
+  for (int i = 0; i < count; i++) runs[i] = run_of(arena, &records[i]);
+  return runs;
+}
+
 bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,
-                        const tn_pass_time **times, int *count) {
+                        const tn_pass_run **runs, int *count) {
   tn_context *context = model->context;
-  after_pass_user after = {model, options};
+  watcher watching = {model, options, context->scratch};
   tn_pipeline_options pipeline = {
       .level = options->level,
       .reassociate = options->reassociate,
       .max_fold_work = context->limits.max_fold_work,
       .disabled = options->disabled,
       .stop_after = {.name = options->stop_after, .occurrence = options->stop_occurrence},
+      .start_after = {.name = options->start_after, .occurrence = options->start_occurrence},
+      .fuel = copy_fuel(context->scratch, options),
+      .n_fuel = options->fuel_count,
+      .before_pass = options->before_pass ? before_pass : NULL,
       .after_pass = options->after_pass ? after_pass : NULL,
-      .user = &after};
+      .user = &watching};
   tn_pass_record *records;
   if (!check_names(context, options)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
   if (!tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink))
     return false;
-  tn_pass_time *list = TN_NEW_ARRAY(arena, tn_pass_time, *count);
-  for (int i = 0; i < *count; i++)
-    list[i] = (tn_pass_time){tn_arena_string(arena, records[i].name), records[i].seconds, records[i].changes};
-  *times = list;
+  *runs = copy_runs(arena, records, *count);
   return true;
 }
 
 typedef struct {
   tn_model *model;
   const tn_pass_options *options;
-  const tn_pass_time *times;
+  const tn_pass_run *runs;
   int count;
 } optimise_work;
 
+/* The pipeline of a level begins with the entry stage, as it does on the way to code. */
 static bool do_optimise(void *argument) {
   optimise_work *work = argument;
   tn_model *model = work->model;
   if (!model->module)
     return tn_error(&model->context->sink, TN_USAGE, TN_NOWHERE, "passes: a plan has none left to run");
   model->signature = NULL;
-  return tn_driver_optimise(model, work->options, model->derived, &work->times, &work->count);
+  if (!work->options->passes && !tn_driver_settle(model)) return false;
+  return tn_driver_optimise(model, work->options, model->derived, &work->runs, &work->count);
 }
 
-tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times,
+tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_run **runs,
                             int *count) {
   static const tn_pass_options defaults = {.level = 2};
   optimise_work work = {.model = model, .options = options ? options : &defaults};
   tn_status status = tn_driver_do(model->context, do_optimise, &work);
-  if (times) *times = work.times;
+  if (runs) *runs = work.runs;
   if (count) *count = work.count;
   return status;
 }

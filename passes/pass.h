@@ -19,6 +19,7 @@ typedef struct tn_pass_context {
   int64_t max_fold_work; /* elements that folding may compute in one instruction */
   int64_t fuel;          /* single rewrites this pass may still make; < 0: any number */
   int64_t rewrites;      /* made by this pass so far */
+  int64_t bytes;         /* of constants that this pass computed or moved: it adds what it does, for --time-passes */
   const struct tn_pass *pass; /* the pass that runs */
   const char *rule;      /* of the rewrites that come, a literal; NULL: none. tn_rewrite_module sets it */
   struct tn_rule_counts *counts; /* the pipeline's */
@@ -106,6 +107,7 @@ typedef struct {
   const char *name;
   double seconds;
   int64_t changes;         /* rewrites */
+  int64_t bytes;           /* of constants */
   const tn_pass *pass;
   int index;               /* of the run, from 0 */
   int occurrence;          /* the how-manieth place of this pass in the pipeline it is, from 1 */

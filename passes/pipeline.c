@@ -226,7 +226,7 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   struct tn_rule_counts counts = {.arena = p->arena};
   int errors = context->sink->errors;
   context->pass = record->pass;
-  context->rewrites = 0;
+  context->rewrites = context->bytes = 0;
   context->fuel = first->fuel;
   context->rule = NULL;
   context->counts = &counts;
@@ -236,6 +236,7 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   double end = tn_seconds_now();
   record->seconds = end - start;
   record->changes = context->rewrites;
+  record->bytes = context->bytes;
   record->rules = counts.list.at;
   record->n_rules = counts.list.count;
   record->changed = said;

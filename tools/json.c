@@ -37,11 +37,25 @@ json_t *json_arrays(const tn_arrays *arrays) {
   return list;
 }
 
-json_t *json_passes(const tn_pass_time *times, int count) {
+static json_t *json_rules(const tn_pass_run *run) {
+  json_t *rules = json_object();
+  for (int i = 0; i < run->rule_count; i++)
+    json_object_set_new(rules, run->rules[i].name, json_integer(run->rules[i].changes));
+  return rules;
+}
+
+json_t *json_passes(const tn_pass_run *runs, int count) {
   json_t *list = json_array();
-  for (int i = 0; i < count; i++)
-    json_array_append_new(list, json_pack("{s:s, s:f, s:I}", "name", times[i].name, "seconds",
-                                          times[i].seconds, "changes", (json_int_t)times[i].changes));
+  for (int i = 0; i < count; i++) {
+    const tn_pass_run *run = &runs[i];
+    json_t *object = json_pack("{s:s, s:f, s:I, s:i, s:b, s:f, s:o}", "name", run->name, "seconds",
+                               run->seconds, "changes", (json_int_t)run->changes, "occurrence",
+                               run->occurrence, "changed", run->changed, "policing_seconds",
+                               run->policing_seconds, "rules", json_rules(run));
+    if (run->bytes) json_object_set_new(object, "bytes", json_integer(run->bytes));
+    if (run->unmet) json_object_set_new(object, "unmet", json_string(run->unmet));
+    json_array_append_new(list, object);
+  }
   return list;
 }
 

@@ -117,86 +117,6 @@ void release_inputs(inputs *result) {
 
 /* ---- compile options ---- */
 
-/* "a,b" -> {"a", "b", NULL} */
-static const char *const *split_list(tn_arena *arena, const char *text) {
-  TN_VEC(const char *) list = {0};
-  while (*text) {
-    size_t length = strcspn(text, ",");
-    TN_PUSH(arena, &list, tn_arena_string_n(arena, text, length));
-    text += length + (text[length] == ',');
-  }
-  TN_PUSH(arena, &list, NULL);
-  return list.at;
-}
-
-static void print_model_after(void *user, tn_model *model, const char *pass, int occurrence, bool changed) {
-  const option_values *wanted = user;
-  (void)changed;
-  for (int i = 0; i < wanted->count; i++) {
-    if (strcmp(wanted->at[i], "all") != 0 && strcmp(wanted->at[i], pass) != 0) continue;
-    char *text;
-    size_t length;
-    if (tn_model_text(model, TN_FORM_ELIDE, &text, &length) != TN_OK) return;
-    fprintf(stderr, "// after %s:%d\n%s\n", pass, occurrence, text);
-    tn_text_destroy(text);
-    return;
-  }
-}
-
-/* print-after is the command's own: the library does not see its names. */
-static tn_status check_print_after(const option_values *wanted) {
-  const char *names[128] = {"all"};
-  int count = 1;
-  for (tn_entry entry; count < 128 && (entry = tn_list_entry(TN_LIST_PASSES, count - 1)).name;)
-    names[count++] = entry.name;
-  for (int i = 0; i < wanted->count; i++) {
-    int at = 0;
-    while (at < count && strcmp(wanted->at[i], names[at]) != 0) at++;
-    if (at < count) continue;
-    const char *nearest = tn_nearest_name(wanted->at[i], names, count);
-    if (nearest)
-      return complain(TN_USAGE, "option '--print-after': unknown pass '%s'; did you mean '%s'?",
-                      wanted->at[i], nearest);
-    return complain(TN_USAGE, "option '--print-after': unknown pass '%s'; 'tenon list passes' names them",
-                    wanted->at[i]);
-  }
-  return TN_OK;
-}
-
-static tn_status stop_after(tn_arena *arena, const char *text, tn_pass_options *passes) {
-  const char *colon = text ? strchr(text, ':') : NULL;
-  passes->stop_after = text;
-  if (!colon) return TN_OK;
-  passes->stop_after = tn_arena_string_n(arena, text, (size_t)(colon - text));
-  passes->stop_occurrence = atoi(colon + 1);
-  if (passes->stop_occurrence > 0) return TN_OK;
-  return complain(TN_USAGE, "option '--stop-after': '%s' is not PASS or PASS:N with N from 1 on", text);
-}
-
-static tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes) {
-  const char *level = option_value(line, OPT_LEVEL), *list = option_value(line, OPT_PASSES);
-  const option_values *disabled = &line->options[OPT_DISABLE_PASS];
-  *passes = (tn_pass_options){.level = 2, .reassociate = has_option(line, OPT_REASSOCIATE)};
-  if (level) {
-    if (level[0] < '0' || level[0] > '3' || level[1])
-      return complain(TN_USAGE, "option '-O%s': the levels are -O0 to -O3", level);
-    passes->level = level[0] - '0';
-  }
-  if (list) passes->passes = split_list(arena, list);
-  if (disabled->count) {
-    const char **names = TN_NEW_ARRAY(arena, const char *, disabled->count + 1);
-    for (int i = 0; i < disabled->count; i++) names[i] = disabled->at[i];
-    passes->disabled = names;
-  }
-  if (has_option(line, OPT_PRINT_AFTER)) {
-    tn_status status = check_print_after(&line->options[OPT_PRINT_AFTER]);
-    if (status != TN_OK) return status;
-    passes->after_pass = print_model_after;
-    passes->user = (void *)&line->options[OPT_PRINT_AFTER];
-  }
-  return stop_after(arena, option_value(line, OPT_STOP_AFTER), passes);
-}
-
 tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options) {
   static const char *const emits[] = {"obj", "shared", "exe", "asm", "llvm", "hlo", "plan", NULL};
   static const char *const forms[] = {"inline", "file", "elide", NULL};
@@ -232,14 +152,4 @@ tn_status with_model(const command_line *line, model_work *work) {
   tn_arena_destroy(arena);
   tn_context_destroy(context);
   return status;
-}
-
-void print_times(const tn_pass_time *times, int count) {
-  double total = 0;
-  for (int i = 0; i < count; i++) total += times[i].seconds;
-  fprintf(stderr, "%10s %10s  pass\n", "ms", "changes");
-  for (int i = 0; i < count; i++)
-    fprintf(stderr, "%10.3f %10lld  %s\n", times[i].seconds * 1e3, (long long)times[i].changes,
-            times[i].name);
-  fprintf(stderr, "%10.3f %10s  all passes\n", total * 1e3, "");
 }

@@ -106,7 +106,14 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
 /* Loads the only operand and hands it, with these options, to `work`. */
 typedef tn_status model_work(const command_line *line, tn_model *model, const tn_compile_options *options);
 tn_status with_model(const command_line *line, model_work *work);
-void print_times(const tn_pass_time *times, int count);
+
+/* ---- passes ---- */
+/* The options of the group "Passes"; what is to be printed, dumped and counted hangs on the
+ * hooks. Lists are in `arena`.                                                            */
+tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes);
+/* After the first time that these options were used: prints times and counts, and takes the
+ * hooks away, so that a verb that compiles again does not tell everything twice.          */
+void finish_passes(tn_pass_options *passes);
 
 /* A shared library, an object: not a model. */
 bool is_artefact(const char *path);

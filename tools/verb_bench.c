@@ -116,8 +116,7 @@ static tn_status prepare(bench_state *bench, const char *path) {
     tn_compile_report report;
     if (status == TN_OK)
       status = tn_compile_program(bench->model.model, &bench->options, &bench->program, &report);
-    if (status == TN_OK && has_option(bench->line, OPT_TIME_PASSES))
-      print_times(report.passes, report.pass_count);
+    if (status == TN_OK) finish_passes(&bench->options.passes);
   }
   if (status != TN_OK) return status;
   if (bench->threads > 1) bench->pool = tn_pool_create((int32_t)bench->threads);

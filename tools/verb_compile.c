@@ -12,7 +12,8 @@ static tn_status compile_and_report(const command_line *line, tn_model *model,
   tn_compile_report report;
   tn_status status = tn_compile_file(model, options, option_value(line, OPT_OUTPUT), &report);
   if (status != TN_OK) return status;
-  if (has_option(line, OPT_TIME_PASSES)) print_times(report.passes, report.pass_count);
+  tn_pass_options passes = options->passes;
+  finish_passes(&passes);
   return has_option(line, OPT_JSON) ? print_json(json_report(&report)) : TN_OK;
 }
 

@@ -104,10 +104,15 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
   tn_program *program;
   tn_compile_report report;
   tn_status status = tn_compile_program(run->model.model, &run->options, &program, &report);
-  if (status == TN_OK && has_option(run->line, OPT_TIME_PASSES))
-    print_times(report.passes, report.pass_count);
+  if (status == TN_OK) finish_passes(&run->options.passes);
   if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
   tn_program_destroy(program);
+  return status;
+}
+
+static tn_status run_oracle(run_state *run, tn_oracle oracle, tn_arrays **results) {
+  tn_status status = tn_model_evaluate(run->model.model, oracle, &run->options, run->in.arguments, results);
+  if (status == TN_OK && oracle == TN_ORACLE_PLAN) finish_passes(&run->options.passes);
   return status;
 }
 
@@ -118,8 +123,7 @@ static tn_status run_backend(run_state *run, backend which, tn_arrays **results)
   case BACKEND_PLAN:
     if (run->program)
       return complain(TN_USAGE, "backend '%s' needs a model, not an artefact", backend_names[which]);
-    return tn_model_evaluate(run->model.model, which == BACKEND_EVAL ? TN_ORACLE_EVAL : TN_ORACLE_PLAN,
-                             &run->options, run->in.arguments, results);
+    return run_oracle(run, which == BACKEND_EVAL ? TN_ORACLE_EVAL : TN_ORACLE_PLAN, results);
   case BACKEND_COUNT: break;
   }
   return TN_USAGE;

@@ -171,7 +171,42 @@ TN_API tn_status tn_model_write(tn_model *model, const char *path, tn_constants_
 TN_API tn_status tn_model_text(tn_model *model, tn_constants_form form, char **text, size_t *length);
 TN_API void tn_text_destroy(char *text);
 
+/* A module's graph to be looked at: "dot" (Graphviz) or "html" (one page, no network). */
+TN_API tn_status tn_model_view(tn_model *model, const char *path, const char *format, const char *title);
+
 /* ---- passes ---- */
+
+/* Rewrites by one rule of a pass. */
+typedef struct tn_pass_rule {
+  const char *name; /* "" for rewrites without one */
+  int64_t changes;
+} tn_pass_rule;
+
+/* One run of a pass. */
+typedef struct tn_pass_run {
+  const char *name;
+  double seconds;
+  int64_t changes;          /* rewrites */
+  int occurrence;           /* the N of NAME:N, from 1 */
+  int round;                /* of its stage, from 1 */
+  bool changed;
+  double policing_seconds;  /* verifying and the like: not in `seconds` */
+  int64_t bytes;            /* of constants that it computed or moved */
+  const tn_pass_rule *rules;
+  int rule_count;
+  const char *unmet;        /* the property for whose lack it was left out; NULL: it ran */
+} tn_pass_run;
+
+/* Rewrites that one pass may make, over the whole pipeline. */
+typedef struct tn_pass_fuel {
+  const char *pass;
+  int64_t changes;
+} tn_pass_fuel;
+
+/* Called around a pass, with the model as it is then; files that tn_model_write makes of it
+ * after a pass say which run that was, and `start_after` reads it. It must not change the model. Other
+ * than TN_OK ends the passes with that status; it has told why.                             */
+typedef tn_status tn_pass_hook(void *user, tn_model *model, const tn_pass_run *run);
 
 typedef struct tn_pass_options {
   int level;                 /* 0 to 3, the -O of the command; passes that say so run from a level on */
@@ -179,21 +214,18 @@ typedef struct tn_pass_options {
   const char *const *disabled;    /* NULL at the end, or NULL */
   const char *stop_after;    /* pass name; NULL: run all */
   int stop_occurrence;       /* which occurrence of it, from 1; 0: the first */
+  const char *start_after;   /* the model is what this run left: go on behind it; NULL: run all */
+  int start_occurrence;      /* 0: what the model's text says */
   bool reassociate;          /* allow rewrites that change rounding */
-  /* Called after each pass; may be NULL. */
-  void (*after_pass)(void *user, tn_model *model, const char *pass, int occurrence, bool changed);
-  void *user;
+  const tn_pass_fuel *fuel;
+  int fuel_count;
+  tn_pass_hook *before_pass, *after_pass; /* may be NULL */
+  void *user;                /* of both */
 } tn_pass_options;
 
-typedef struct tn_pass_time {
-  const char *name;
-  double seconds;
-  int64_t changes; /* rewrites */
-} tn_pass_time;
-
-/* Runs passes on the module, in place; verifies after each. times (may be NULL): one a
- * run pass, until the next call.                                                      */
-TN_API tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_time **times,
+/* Runs passes on the module, in place; verifies after each. runs (may be NULL): one a
+ * pass that ran or was left out for lack of what it needs, until the next call.       */
+TN_API tn_status tn_model_optimise(tn_model *model, const tn_pass_options *options, const tn_pass_run **runs,
                                    int *count);
 
 /* A pass of the caller's own. It changes the module through the calls below, and
@@ -272,7 +304,7 @@ typedef struct tn_compile_report {
   int64_t kernels;                 /* distinct */
   int64_t steps;                   /* entries of the schedule that touch memory */
   const char *const *undefined;    /* symbols, NULL at the end */
-  const tn_pass_time *passes;
+  const tn_pass_run *passes;
   int pass_count;
   double seconds;
 } tn_compile_report;

@@ -158,7 +158,7 @@ static bool no_double_negation(void *user, tn_module *module) {
 Test(library, passes_can_be_added) {
   static const char *const passes[] = {"no-double-negation", "dce", NULL};
   int found = 0, count;
-  const tn_pass_time *times;
+  const tn_pass_run *times;
   char *printed;
   size_t length;
   tn_context *context = tn_context_create(NULL, NULL);
