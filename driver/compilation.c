@@ -66,6 +66,16 @@ static bool plan_holds(const tn_plan *plan, tn_arena *arena, tn_diagnostics *sin
                   first.message ? first.message : "no reason given");
 }
 
+/* The temps of a plan that is built do, or there would be none; those of one that was read need
+ * not, nor what kernels need for themselves.                                                */
+static bool keeps_limit(const tn_compilation *compilation) {
+  int64_t limit = compilation->options.arena_limit, bytes = compilation->report.arena_bytes;
+  if (!limit || bytes <= limit) return true;
+  return tn_error(&compilation->model->context->sink, TN_LIMIT, TN_NOWHERE,
+                  "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)", (long long)bytes,
+                  (long long)limit);
+}
+
 bool tn_compilation_plan(tn_compilation *compilation) {
   tn_model *model = compilation->model;
   const tn_compile_options *options = &compilation->options;
@@ -79,6 +89,7 @@ bool tn_compilation_plan(tn_compilation *compilation) {
     tn_plan_options plan = {.target = target,
                             .level = options->passes.level,
                             .schedule_seed = options->schedule_seed,
+                            .arena_limit = options->arena_limit,
                             .max_instructions = model->context->limits.max_instructions};
     compilation->plan = tn_plan_build(compilation->module, &plan, sink);
     if (!compilation->plan || !plan_holds(compilation->plan, model->derived, sink)) return false;
@@ -88,7 +99,7 @@ bool tn_compilation_plan(tn_compilation *compilation) {
   compilation->report.arena_proven = compilation->plan->arena_proven;
   compilation->report.kernels = compilation->plan->n_kernels;
   compilation->report.steps = count_steps(compilation->plan->steps);
-  return true;
+  return keeps_limit(compilation);
 }
 
 /* The report outlives the plan, whose arena holds the object. */
@@ -117,7 +128,7 @@ bool tn_compilation_object(tn_compilation *compilation) {
                       &compilation->model->context->sink))
     return false;
   report_object(compilation);
-  return true;
+  return keeps_limit(compilation);
 }
 
 void tn_compilation_end(tn_compilation *compilation) {

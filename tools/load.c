@@ -125,8 +125,10 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
     return complain(TN_UNSUPPORTED, "option '--emit=stream' is not supported by this version");
   int kind = option_choice(line, OPT_EMIT, emits, -2),
       form = option_choice(line, OPT_CONSTANTS, forms, TN_FORM_INLINE);
-  int64_t seed;
-  if (kind == -1 || form == -1 || !option_number(line, OPT_SCHEDULE_SEED, 0, 0, &seed)) return TN_USAGE;
+  int64_t seed, arena_limit;
+  bool numbers = option_number(line, OPT_SCHEDULE_SEED, 0, 0, &seed) &&
+                 option_number(line, OPT_ARENA_LIMIT, 1, 0, &arena_limit);
+  if (kind == -1 || form == -1 || !numbers) return TN_USAGE;
   *options = (tn_compile_options){.name = option_value(line, OPT_NAME),
                                   .target = option_value(line, OPT_TARGET),
                                   .cpu = option_value(line, OPT_CPU),
@@ -134,7 +136,8 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
                                   .emit = kind == -2 ? TN_EMIT_DEFAULT : (tn_emit)(kind + 1),
                                   .constants = (tn_constants_form)form,
                                   .side_file = form == TN_FORM_FILE,
-                                  .schedule_seed = (uint64_t)seed};
+                                  .schedule_seed = (uint64_t)seed,
+                                  .arena_limit = arena_limit};
   return pass_options(arena, line, &options->passes);
 }
 

@@ -284,7 +284,8 @@ static bool build_get_dimension_size(builder *b, tn_inst *inst) {
 
 static bool build_custom_call(builder *b, tn_inst *inst) {
   bool largest;
-  if (tn_custom_call_is_identity(inst)) return b->values[inst->id] = tn_plan_value_of(b, inst->operands[0]), true;
+  if (tn_custom_call_is_identity(inst))
+    return b->values[inst->id] = tn_plan_value_of(b, inst->operands[0]), true;
   if (tn_custom_call_is_topk(inst, &largest)) return build_single(b, inst);
   b->failed = true;
   return tn_error(b->sink, TN_UNSUPPORTED, inst->location, "custom-call: target \"%s\" has no meaning here",
@@ -361,6 +362,20 @@ static tn_plan *finish_plan(builder *b) {
   return plan;
 }
 
+/* What does not fit where it lies may have too much alive, or lie badly. */
+static bool keep_limit(tn_plan *plan, int64_t limit, tn_diagnostics *sink) {
+  enum { ROUNDS = 4 };
+  int64_t target = limit;
+  for (int i = 0; i < ROUNDS && limit && plan->arena_bytes > limit; i++) {
+    if (plan->live_bytes <= limit) target -= plan->arena_bytes - limit;
+    if (!tn_plan_make_again(plan, target)) break;
+    tn_plan_place_buffers(plan);
+  }
+  if (!limit || plan->arena_bytes <= limit) return true;
+  return tn_error(sink, TN_LIMIT, TN_NOWHERE, "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)",
+                  (long long)plan->arena_bytes, (long long)limit);
+}
+
 tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_diagnostics *sink) {
   if (!tn_plan_expansion_fits(module, options, sink)) return NULL;
   tn_arena *arena = tn_arena_create();
@@ -389,10 +404,13 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
     return NULL;
   }
   tn_plan_alternate(plan);
+  tn_plan_lower_peak(plan);
   tn_plan_share_kernels(plan);
   tn_plan_drop_unused_temps(plan);
   tn_plan_place_buffers(plan);
-  return plan;
+  if (keep_limit(plan, options->arena_limit, sink)) return plan;
+  tn_plan_destroy(plan);
+  return NULL;
 }
 
 void tn_plan_destroy(tn_plan *plan) {

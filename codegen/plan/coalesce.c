@@ -30,22 +30,16 @@
 
 enum { MOST_WORK = 1 << 28 }; /* points times words, and copies times points: above, copies stay */
 
-typedef struct {
-  tn_arena *scratch;
-  tn_plan *plan;
-  tn_flow flow;
-} coalescer;
-
 /* ---- do they clash? ---- */
 
-static const tn_buffer *buffer_at(const coalescer *c, int buffer) { return &c->plan->buffers[buffer]; }
+static const tn_buffer *buffer_at(const tn_coalescer *c, int buffer) { return &c->plan->buffers[buffer]; }
 
 /* What the step writes of both, and whether it reads the other. */
 typedef struct {
   bool writes_keep, writes_gone, reads_keep, reads_gone;
 } meeting;
 
-static meeting meet(const coalescer *c, const tn_step *step, int keep, int gone) {
+static meeting meet(const tn_coalescer *c, const tn_step *step, int keep, int gone) {
   return (meeting){tn_step_writes(c->plan, step, keep), tn_step_writes(c->plan, step, gone),
                    tn_step_reads(c->plan, step, keep), tn_step_reads(c->plan, step, gone)};
 }
@@ -57,7 +51,7 @@ static bool is_copy_between(const tn_step *step, int x, int y) {
 
 /* The step's kernel with every input that is `read` in the place of the output `written`; NULL
  * if that cannot be.                                                                       */
-static tn_kernel *kernel_in_place(const coalescer *c, const tn_step *step, int read, int written) {
+static tn_kernel *kernel_in_place(const tn_coalescer *c, const tn_step *step, int read, int written) {
   tn_kernel *kernel = c->plan->kernels[step->kernel];
   int out = -1, removed = 0;
   for (int i = 0; i < kernel->n_parameters; i++)
@@ -70,7 +64,7 @@ static tn_kernel *kernel_in_place(const coalescer *c, const tn_step *step, int r
   return out >= 0 ? kernel : NULL;
 }
 
-static bool clash_at(const coalescer *c, const tn_flow_point *point, int keep, int gone) {
+static bool clash_at(const tn_coalescer *c, const tn_flow_point *point, int keep, int gone) {
   const tn_step *step = point->step;
   if (is_copy_between(step, keep, gone)) return false;
   meeting m = meet(c, step, keep, gone);
@@ -87,7 +81,7 @@ static bool clash_at(const coalescer *c, const tn_flow_point *point, int keep, i
          !kernel_in_place(c, step, m.writes_keep ? gone : keep, m.writes_keep ? keep : gone);
 }
 
-static bool clash(const coalescer *c, int keep, int gone) {
+bool tn_coalesce_clash(const tn_coalescer *c, int keep, int gone) {
   for (int i = 0; i < c->flow.n_points; i++)
     if (clash_at(c, &c->flow.points[i], keep, gone)) return true;
   return false;
@@ -95,7 +89,7 @@ static bool clash(const coalescer *c, int keep, int gone) {
 
 /* ---- two become one ---- */
 
-static void replace_in(coalescer *c, tn_step *step, int keep, int gone) {
+static void replace_in(tn_coalescer *c, tn_step *step, int keep, int gone) {
   if (step->kind == TN_STEP_COPY) {
     if (step->to == gone) step->to = keep;
     if (step->from == gone) step->from = keep;
@@ -111,16 +105,22 @@ static void replace_in(coalescer *c, tn_step *step, int keep, int gone) {
   }
 }
 
-static void run_in_place(coalescer *c, tn_step *step, int read, int written) {
-  const tn_kernel *kernel = c->plan->kernels[step->kernel];
-  int *arguments = TN_NEW_ARRAY(c->plan->arena, int, kernel->n_parameters), n = 0;
+/* A kernel of its own: others may run the old one. */
+static void run_in_place(tn_coalescer *c, tn_step *step, int read, int written) {
+  tn_plan *plan = c->plan;
+  const tn_kernel *kernel = plan->kernels[step->kernel];
+  int *arguments = TN_NEW_ARRAY(plan->arena, int, kernel->n_parameters), n = 0;
   for (int i = 0; i < kernel->n_parameters; i++)
     if (step->arguments[i] != read) arguments[n++] = step->arguments[i];
-  c->plan->kernels[step->kernel] = kernel_in_place(c, step, read, written);
+  tn_kernel **kernels = tn_arena_alloc_array(plan->arena, (size_t)plan->n_kernels + 1, sizeof *kernels);
+  memcpy(kernels, plan->kernels, sizeof *kernels * (size_t)plan->n_kernels);
+  kernels[plan->n_kernels] = kernel_in_place(c, step, read, written);
+  plan->kernels = kernels;
+  step->kernel = plan->n_kernels++;
   step->arguments = arguments;
 }
 
-static void join(coalescer *c, int keep, int gone) {
+void tn_coalesce_join(tn_coalescer *c, int keep, int gone) {
   for (int i = 0; i < c->flow.n_points; i++) {
     tn_flow_point *point = &c->flow.points[i];
     meeting m = meet(c, point->step, keep, gone);
@@ -134,7 +134,7 @@ static void join(coalescer *c, int keep, int gone) {
 
 /* ---- which ---- */
 
-static bool same_memory(const tn_buffer *x, const tn_buffer *y) {
+bool tn_same_memory(const tn_buffer *x, const tn_buffer *y) {
   const tn_shape *s = x->shape, *t = y->shape;
   bool layouts = tn_layout_is_row_major(s) ? tn_layout_is_row_major(t) : tn_shape_identical(s, t);
   bool temps = x->memory == TN_MEMORY_TEMP && y->memory == TN_MEMORY_TEMP;
@@ -142,9 +142,9 @@ static bool same_memory(const tn_buffer *x, const tn_buffer *y) {
 }
 
 /* Of a copy's two the one that stays: a result, else the older one; false: neither may go. */
-static bool choose(const coalescer *c, const tn_step *copy, int *keep, int *gone) {
+static bool choose(const tn_coalescer *c, const tn_step *copy, int *keep, int *gone) {
   const tn_buffer *to = buffer_at(c, copy->to), *from = buffer_at(c, copy->from);
-  if (copy->to == copy->from || !same_memory(to, from)) return false;
+  if (copy->to == copy->from || !tn_same_memory(to, from)) return false;
   bool to_stays = to->memory != TN_MEMORY_TEMP, from_stays = from->memory != TN_MEMORY_TEMP;
   if (to_stays && from_stays) return false;
   bool keeps_to = to_stays || (!from_stays && copy->to < copy->from);
@@ -153,10 +153,10 @@ static bool choose(const coalescer *c, const tn_step *copy, int *keep, int *gone
   return buffer_at(c, *keep)->memory == TN_MEMORY_TEMP || buffer_at(c, *keep)->memory == TN_MEMORY_RESULT;
 }
 
-static bool coalesce_copy(coalescer *c, const tn_step *copy) {
+static bool coalesce_copy(tn_coalescer *c, const tn_step *copy) {
   int keep, gone;
-  if (!choose(c, copy, &keep, &gone) || clash(c, keep, gone)) return false;
-  join(c, keep, gone);
+  if (!choose(c, copy, &keep, &gone) || tn_coalesce_clash(c, keep, gone)) return false;
+  tn_coalesce_join(c, keep, gone);
   return true;
 }
 
@@ -168,17 +168,17 @@ typedef struct {
   bool *reads, *writes;
 } effect;
 
-static int place_of(const coalescer *c, int buffer) {
+static int place_of(const tn_coalescer *c, int buffer) {
   return buffer_at(c, buffer)->alias >= 0 ? buffer_at(c, buffer)->alias : buffer;
 }
 
-static void add_effects(const coalescer *c, const tn_step *step, effect *e);
+static void add_effects(const tn_coalescer *c, const tn_step *step, effect *e);
 
-static void add_effects_of_all(const coalescer *c, const tn_step *steps, effect *e) {
+static void add_effects_of_all(const tn_coalescer *c, const tn_step *steps, effect *e) {
   for (; steps; steps = steps->next) add_effects(c, steps, e);
 }
 
-static void add_effects(const coalescer *c, const tn_step *step, effect *e) {
+static void add_effects(const tn_coalescer *c, const tn_step *step, effect *e) {
   for (int i = 0; i < tn_step_uses(c->plan, step); i++) {
     tn_use use = tn_step_use(c->plan, step, i);
     if (use.reads) e->reads[place_of(c, use.buffer)] = true;
@@ -188,13 +188,13 @@ static void add_effects(const coalescer *c, const tn_step *step, effect *e) {
   for (int i = 0; i < step->n_branches; i++) add_effects_of_all(c, step->branches[i], e);
 }
 
-static effect new_effect(const coalescer *c) {
+static effect new_effect(const tn_coalescer *c) {
   return (effect){TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers),
                   TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers)};
 }
 
 /* May they not change places? */
-static bool depends(const coalescer *c, const effect *earlier, const effect *later) {
+static bool depends(const tn_coalescer *c, const effect *earlier, const effect *later) {
   for (int b = 0; b < c->plan->n_buffers; b++) {
     if (earlier->writes[b] && (later->reads[b] || later->writes[b])) return true;
     if (earlier->reads[b] && later->writes[b]) return true;
@@ -202,7 +202,7 @@ static bool depends(const coalescer *c, const effect *earlier, const effect *lat
   return false;
 }
 
-static void merge_effects(const coalescer *c, effect *into, const effect *e) {
+static void merge_effects(const tn_coalescer *c, effect *into, const effect *e) {
   for (int b = 0; b < c->plan->n_buffers; b++) {
     into->reads[b] = into->reads[b] || e->reads[b];
     into->writes[b] = into->writes[b] || e->writes[b];
@@ -212,7 +212,7 @@ static void merge_effects(const coalescer *c, effect *into, const effect *e) {
 /* Splits the steps from *place on, up to the last that reads `old`, into those that depend on
  * the first and those that do not, which come first from now on. False, and nothing moved, if
  * one that reads `old` depends on it.                                                        */
-static bool move_down(coalescer *c, tn_step **place, int old) {
+static bool move_down(tn_coalescer *c, tn_step **place, int old) {
   tn_step *first = *place, *last = NULL, *stay = NULL, *go = first, **stay_tail = &stay,
           **go_tail = &first->next;
   for (tn_step *s = first->next; s; s = s->next) {
@@ -246,18 +246,18 @@ static bool move_down(coalescer *c, tn_step **place, int old) {
 
 /* ---- the whole plan ---- */
 
-static void solve(coalescer *c) {
+void tn_coalesce_solve(tn_coalescer *c) {
   tn_arena_reset(c->scratch);
   c->flow = tn_flow_find(c->scratch, c->plan);
 }
 
-static void coalesce_all(coalescer *c) {
+static void coalesce_all(tn_coalescer *c) {
   for (int i = 0; i < c->flow.n_points; i++)
     if (c->flow.points[i].step->kind == TN_STEP_COPY) coalesce_copy(c, c->flow.points[i].step);
 }
 
 /* The step of the list that writes the buffer, if it is one and a kernel. */
-static tn_step **writer_in(const coalescer *c, tn_step **steps, int buffer) {
+static tn_step **writer_in(const tn_coalescer *c, tn_step **steps, int buffer) {
   tn_step **writer = NULL;
   for (tn_step **s = steps; *s; s = &(*s)->next) {
     effect e = new_effect(c);
@@ -270,16 +270,16 @@ static tn_step **writer_in(const coalescer *c, tn_step **steps, int buffer) {
 }
 
 /* copy old = new at the end of a loop's body: `new` is made when `old` was read. */
-static bool make_late(coalescer *c, tn_step **body, const tn_step *copy) {
+static bool make_late(tn_coalescer *c, tn_step **body, const tn_step *copy) {
   int keep, gone, old = copy->to;
   if (!choose(c, copy, &keep, &gone)) return false;
   tn_step **writer = writer_in(c, body, copy->from);
   if (!writer || !move_down(c, writer, place_of(c, old))) return false;
-  solve(c);
+  tn_coalesce_solve(c);
   return coalesce_copy(c, copy);
 }
 
-static void make_all_late(coalescer *c, tn_step **steps, bool is_body) {
+static void make_all_late(tn_coalescer *c, tn_step **steps, bool is_body) {
   for (bool more = true; more;) {
     more = false;
     for (tn_step *s = *steps; s && !more; s = s->next)
@@ -314,8 +314,8 @@ void tn_plan_coalesce(tn_plan *plan) {
   int64_t steps = 0, copies = 0;
   count(plan->steps, &steps, &copies);
   if (!copies || steps * (plan->n_buffers / 64 + 1) > MOST_WORK || steps * copies > MOST_WORK) return;
-  coalescer c = {.scratch = tn_arena_create(), .plan = plan};
-  solve(&c);
+  tn_coalescer c = {.scratch = tn_arena_create(), .plan = plan};
+  tn_coalesce_solve(&c);
   coalesce_all(&c);
   make_all_late(&c, &plan->steps, false);
   drop_empty_copies(&plan->steps);

@@ -5,15 +5,35 @@
 #ifndef TN_PLAN_COALESCE_H
 #define TN_PLAN_COALESCE_H
 
-#include "codegen/plan/plan.h"
+#include "codegen/plan/flow.h"
+
+typedef struct {
+  tn_arena *scratch; /* reset by solve */
+  tn_plan *plan;
+  tn_flow flow;
+} tn_coalescer;
+
+void tn_coalesce_solve(tn_coalescer *c);
+/* Bytes and layout are the same, and alignment is as good as needed. */
+bool tn_same_memory(const tn_buffer *x, const tn_buffer *y);
+/* Would one buffer for both lose a value that is still needed? */
+bool tn_coalesce_clash(const tn_coalescer *c, int keep, int gone);
+/* Two that do not clash become one; kernels between them work in place. */
+void tn_coalesce_join(tn_coalescer *c, int keep, int gone);
 
 /* Buffers that a copy joins become one where they are not needed together; kernels in between
- * become such that write over what they read. Before schedules are chosen, while each step has
- * a kernel of its own.                                                                      */
+ * become such that write over what they read. Before schedules are chosen.                      */
 void tn_plan_coalesce(tn_plan *plan);
 
 /* Loops that copy their state at the end do two turns in one, from one set of buffers to another
  * and back. After schedules were chosen.                                                     */
 void tn_plan_alternate(tn_plan *plan);
+
+/* lower_peak.c. Steps at the peak write over what they read for the last time. Behind it the
+ * kernels of a plan are no longer one a step.                                              */
+void tn_plan_lower_peak(tn_plan *plan);
+/* Makes temps again, before their next use, where more than `limit` bytes are alive. True if it
+ * changed anything.                                                                        */
+bool tn_plan_make_again(tn_plan *plan, int64_t limit);
 
 #endif

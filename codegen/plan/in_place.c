@@ -86,7 +86,6 @@ static tn_kernel *joined(tn_arena *arena, const tn_kernel *kernel, int in, int o
   renumber(arena, copy->body, buffers);
   drop_input(arena, copy, in, buffers);
   copy->buffers[buffers[out]].access = TN_BUFFER_INOUT;
-  copy->schedule = (tn_schedule){0};
   return copy;
 }
 

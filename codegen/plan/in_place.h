@@ -7,8 +7,8 @@
 
 #include "codegen/plan/kernel.h"
 
-/* The kernel with input `in` and output `out` as one parameter, `inout`, in the place of `out`;
- * without a schedule. NULL: it is not proved that this gives the same values.              */
+/* The kernel with input `in` and output `out` as one parameter, `inout`, in the place of `out`,
+ * with the same loops and schedule. NULL: it is not proved that this gives the same values.  */
 tn_kernel *tn_kernel_in_place(tn_arena *arena, const tn_kernel *kernel, int in, int out);
 
 #endif

@@ -30,6 +30,7 @@ typedef struct {
   tn_life *lives; /* one a buffer */
   int time;
   TN_VEC(loop_span) loops;
+  TN_VEC(tn_step *) at;
 } times;
 
 static void touch(times *t, int buffer) {
@@ -38,9 +39,11 @@ static void touch(times *t, int buffer) {
   if (t->time > l->last) l->last = t->time;
 }
 
-static void walk(times *t, const tn_step *steps) {
-  for (const tn_step *step = steps; step; step = step->next) {
+static void walk(times *t, tn_step *steps) {
+  for (tn_step *step = steps; step; step = step->next) {
     int begin = ++t->time; /* the time of all that this step touches */
+    while (t->at.count < begin) TN_PUSH(t->arena, &t->at, NULL);
+    TN_PUSH(t->arena, &t->at, step);
     switch (step->kind) {
     case TN_STEP_RUN:
       for (int i = 0; i < t->plan->kernels[step->kernel]->n_parameters; i++) touch(t, step->arguments[i]);
@@ -223,7 +226,7 @@ int64_t tn_place_boxes(tn_arena *scratch, tn_box *boxes, int count, int64_t work
 
 /* ---- of a plan ---- */
 
-tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end) {
+tn_timeline tn_plan_timeline(tn_arena *arena, const tn_plan *plan) {
   times t = {.arena = arena, .plan = plan, .lives = TN_NEW_ARRAY(arena, tn_life, plan->n_buffers)};
   for (int i = 0; i < plan->n_buffers; i++)
     t.lives[i] = (tn_life){.buffer = i, .first = INT32_MAX, .last = -1};
@@ -232,14 +235,20 @@ tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end) {
   for (int i = 0; i < plan->n_buffers; i++)
     if (plan->buffers[i].memory == TN_MEMORY_TEMP && t.lives[i].last >= 0)
       t.lives[i].size = (plan->buffers[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  *end = t.time;
-  return t.lives;
+  while (t.at.count <= t.time) TN_PUSH(arena, &t.at, NULL);
+  int64_t *alive = TN_NEW_ARRAY(arena, int64_t, t.time + 2);
+  for (int i = 0; i < plan->n_buffers; i++) {
+    if (!t.lives[i].size) continue;
+    alive[t.lives[i].first] += t.lives[i].size;
+    alive[t.lives[i].last + 1] -= t.lives[i].size;
+  }
+  for (int i = 1; i <= t.time; i++) alive[i] += alive[i - 1];
+  return (tn_timeline){t.lives, t.time, t.at.at, alive};
 }
 
 /* The temps in use, and which buffer each is. */
 static tn_box *boxes_of(tn_arena *scratch, const tn_plan *plan, int **buffers, int *count) {
-  int end;
-  const tn_life *lives = tn_plan_lives(scratch, plan, &end);
+  const tn_life *lives = tn_plan_timeline(scratch, plan).lives;
   tn_box *boxes = tn_arena_alloc_array(scratch, (size_t)plan->n_buffers, sizeof *boxes);
   *buffers = TN_NEW_ARRAY(scratch, int, plan->n_buffers);
   *count = 0;

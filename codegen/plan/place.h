@@ -15,8 +15,14 @@ typedef struct {
   int64_t size; /* of temps in use: bytes in the arena, a multiple of 64; else 0 */
 } tn_life;
 
-/* One a buffer; *end is after all times. */
-tn_life *tn_plan_lives(tn_arena *arena, const tn_plan *plan, int *end);
+typedef struct {
+  tn_life *lives; /* one a buffer */
+  int end;        /* times are 1 … end */
+  tn_step **at;   /* by time: the step that begins then; NULL: none does */
+  int64_t *alive; /* by time: bytes of temps */
+} tn_timeline;
+
+tn_timeline tn_plan_timeline(tn_arena *arena, const tn_plan *plan);
 
 /* What has to lie somewhere: `size` bytes from time first to time last, both included. */
 typedef struct {

@@ -82,6 +82,7 @@ typedef struct {
   const tn_cpu *target;
   int level;                /* -O: at 0 schedules are plain loops, vectorised */
   uint64_t schedule_seed;   /* not 0: draw legal schedules at random, for tests */
+  int64_t arena_limit;      /* bytes of temps; results are made again until they fit. 0: any number */
   int64_t max_instructions; /* of the module with its calls flattened; 0: the default */
 } tn_plan_options;
 enum { TN_PLAN_MAX_INSTRUCTIONS = 1000000 };

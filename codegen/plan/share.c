@@ -28,6 +28,14 @@ static void renumber_steps(tn_step *steps, const int *numbers) {
   }
 }
 
+static void mark_run(const tn_step *steps, bool *run) {
+  for (; steps; steps = steps->next) {
+    if (steps->kind == TN_STEP_RUN) run[steps->kernel] = true;
+    mark_run(steps->test, run);
+    for (int i = 0; i < steps->n_branches; i++) mark_run(steps->branches[i], run);
+  }
+}
+
 static bool has_name(const tn_plan *plan, int count, const char *name) {
   for (int i = 0; i < count; i++)
     if (!strcmp(plan->kernels[i]->name, name)) return true;
@@ -43,11 +51,14 @@ static void make_names_unique(tn_plan *plan) {
   }
 }
 
-/* Equal kernels are kept once. */
+/* Equal kernels are kept once, those that no step runs not at all. */
 void tn_plan_share_kernels(tn_plan *plan) {
   int *numbers = TN_NEW_ARRAY(plan->arena, int, plan->n_kernels), kept = 0;
   tn_hash *hashes = TN_NEW_ARRAY(plan->arena, tn_hash, plan->n_kernels);
+  bool *run = TN_NEW_ARRAY(plan->arena, bool, plan->n_kernels);
+  mark_run(plan->steps, run);
   for (int i = 0; i < plan->n_kernels; i++) {
+    if (!run[i]) continue;
     tn_hash hash = kernel_hash(plan->kernels[i]);
     int same = 0;
     while (same < kept && (hashes[same].low != hash.low || hashes[same].high != hash.high)) same++;

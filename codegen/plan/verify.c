@@ -67,8 +67,7 @@ static void check_names(plan_check *c) {
 }
 
 static void check_apart(plan_check *c) {
-  int end;
-  const tn_life *lives = tn_plan_lives(c->arena, c->plan, &end);
+  const tn_life *lives = tn_plan_timeline(c->arena, c->plan).lives;
   for (int i = 0; i < c->plan->n_buffers; i++)
     for (int j = 0; j < i && lives[i].size; j++) {
       bool together = lives[j].size && lives[i].first <= lives[j].last && lives[j].first <= lives[i].last;

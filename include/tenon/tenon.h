@@ -293,6 +293,8 @@ typedef struct tn_compile_options {
   tn_constants_form constants; /* of .hlo and .plan */
   bool side_file;       /* constants in a file NAME.bin that the caller maps */
   uint64_t schedule_seed; /* not 0: draw legal schedules at random, for tests */
+  int64_t arena_limit;  /* bytes of the arena for one thread; temporary values are computed again
+                           until they fit, TN_LIMIT if they cannot. 0: none */
   tn_pass_options passes; /* .level also chooses the effort of code generation */
 } tn_compile_options;
 
