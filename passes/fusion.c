@@ -157,7 +157,6 @@ static bool fuse_comp(tn_comp *comp, tn_pass_context *context, int *positions) {
   tn_fuser f = {.context = context, .scratch = context->scratch, .comp = comp, .positions = positions};
   number_nodes(&f);
   tn_fusion_claim(&f);
-  tn_fusion_attend(&f);
   tn_fusion_inline(&f);
   return tn_fusion_build(&f);
 }

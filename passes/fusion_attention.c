@@ -1,28 +1,20 @@
-/* Groups around two products with a softmax between them: attention.
+/* Attention: a product of a softmax of a product joins the group of the second one.
  *
- *   q, k ── dot ── scale, mask ══ softmax ══ dot ── v
- *           └─ contraction ─┘    └ rows ┘   └ contraction, and what follows it
+ *   q, k ── dot ── scale, mask ──┬─ max ── broadcast ── sub ── exp ── … ── dot ── v
+ *                                └──────────────────────┘
  *
- * Each part is a group already. Where the rows' result goes into one product alone, and what
- * they are of comes from one product and goes nowhere else, the three become one: the kernel
- * keeps the scores of a block of rows in the cache, and they are never stored as a whole.
- * Transposes, and reshapes that move nothing but borders, stand between the parts and inside.
+ * From the second product back, everything on the way from the first joins, if it is
+ * elementwise, moves elements, or reduces rows: over the dim that the second product sums
+ * over, so that a block of rows has all that it needs. The kernel keeps the scores of such a
+ * block in the cache, and they are never stored as a whole.
  *
- * The rows are reduced over what the second product sums over, so that a block has whole rows.
- * The scores' only users are in the group, so nothing from the side depends on them.
- * Cost: O(instructions) for each pair of products.
+ * Nothing else may use what joins, so values from the side cannot depend on it. Products with
+ * constants stay apart: their weights are packed for kernels of their own.
+ * Cost: a search of at most TN_LARGEST_GROUP instructions before each product.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "passes/fusion.h"
-
-/* The group whose root the instruction is; -1: it is no root. */
-static int group_of_root(const tn_fuser *f, const tn_inst *inst) {
-  const tn_node *node = tn_fuser_node(f, inst);
-  for (int i = 0; i < node->in.count; i++)
-    if (f->groups.at[node->in.at[i].group].root == inst) return node->in.at[i].group;
-  return -1;
-}
 
 static int64_t behind(const tn_shape *shape, int64_t dim) {
   int64_t elements = 1;
@@ -37,72 +29,148 @@ static int64_t dim_through_reshape(const tn_shape *from, const tn_shape *to, int
   return -1;
 }
 
-/* The same dim of a transpose's or reshape's operand. */
-static int64_t dim_of_operand(const tn_inst *inst, int64_t dim) {
-  if (dim < 0) return -1;
-  if (inst->op == TN_OP_TRANSPOSE) return inst->attr.dimensions.dims.at[dim];
-  return dim_through_reshape(inst->shape, inst->operands[0]->shape, dim);
-}
-
-static bool is_movement(const tn_inst *inst) {
-  return (inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_RESHAPE) && tn_fusible(inst);
-}
-
-/* ---- the parts ---- */
-
-enum { MOST_BETWEEN = 8 }; /* transposes and reshapes between two parts */
+enum {
+  LARGEST_ROW = 256 * 1024, /* bytes of one row of scores: some of them have to stay in the cache */
+  MOST_USERS = 32
+};
 
 typedef struct {
-  int scores, rows, product; /* groups */
-  tn_inst *between[2 * MOST_BETWEEN];
-  int n_between;
-} attention;
+  const tn_fuser *f;
+  tn_inst *members[TN_LARGEST_GROUP]; /* operands before users, `first` first */
+  int keys[TN_LARGEST_GROUP];         /* the dim that the second product sums over; -1: it is reduced */
+  int count;
+  tn_inst *seen[2 * TN_LARGEST_GROUP]; /* met, and not on the way */
+  int n_seen;
+  tn_inst *first; /* product */
+  int64_t elements, size;
+  bool failed, reduces;
+} search;
 
-/* Goes back over what only moves `*inst` and has one user, from `*dim` on. */
-static bool step_back(const tn_fuser *f, attention *a, tn_inst **inst, int64_t *dim) {
-  for (int n = 0; is_movement(*inst) && !tn_fuser_node(f, *inst)->in.count; n++) {
-    if (n == MOST_BETWEEN || (*inst)->users.count != 1 || a->n_between == 2 * MOST_BETWEEN) return false;
-    *dim = dim_of_operand(*inst, *dim);
-    a->between[a->n_between++] = *inst;
-    *inst = (*inst)->operands[0];
-  }
-  return *dim >= 0;
+static int member_of(const search *s, const tn_inst *inst) {
+  for (int i = 0; i < s->count; i++)
+    if (s->members[i] == inst) return i;
+  return -1;
 }
 
-static bool in_group(const tn_fuser *f, const tn_inst *inst, int group) {
-  return tn_fuser_membership(f, inst, group) != NULL;
-}
-
-static bool is_between(const attention *a, const tn_inst *inst) {
-  for (int i = 0; i < a->n_between; i++)
-    if (a->between[i] == inst) return true;
+static bool is_outside(const search *s, const tn_inst *inst) {
+  for (int i = 0; i < s->n_seen; i++)
+    if (s->seen[i] == inst) return true;
   return false;
 }
 
-static bool is_product(const tn_fuser *f, int group) {
-  const tn_group_plan *plan = group < 0 ? NULL : &f->groups.at[group];
-  return plan && plan->kind == TN_FUSED_CONTRACTION && plan->hero->op == TN_OP_DOT;
+static bool is_plain_reduce(const tn_inst *inst) {
+  return inst->op == TN_OP_REDUCE && inst->n_operands == 2 && tn_fusible_array(inst->operands[0]) &&
+         tn_fusible_array(inst) && tn_fusible_constant(inst->operands[1]) && tn_rewrite_is_free_to_move(inst);
 }
 
-/* All users of the scores, over what moves them, are in the rows. */
-static bool is_used_by_rows(const tn_fuser *f, const attention *a, const tn_inst *scores) {
-  for (int i = 0; i < scores->users.count; i++)
-    if (!in_group(f, scores->users.at[i], a->rows) && !is_between(a, scores->users.at[i])) return false;
-  return scores != f->comp->root;
+static bool is_dot(const tn_inst *inst) {
+  return inst->op == TN_OP_DOT && tn_fusible_array(inst) && tn_rewrite_is_free_to_move(inst);
 }
 
-/* What the rows are of: the operand of their reductions, all the same one, over `dim` alone. */
-static tn_inst *operand_of_rows(const tn_fuser *f, const attention *a, int64_t size) {
-  tn_inst *hero = f->groups.at[a->rows].hero;
-  if (hero->op != TN_OP_REDUCE || hero->attr.reduce.dims.count != 1) return NULL;
-  tn_inst *operand = hero->operands[0];
-  return operand->shape->dims[hero->attr.reduce.dims.at[0]] == size ? operand : NULL;
+/* All scores, or one value for each row of them. */
+static bool may_be_between(const search *s, const tn_inst *inst) {
+  if (tn_fuser_node(s->f, inst)->in.count || !tn_fusible_array(inst)) return false;
+  int64_t elements = tn_shape_elements(inst->shape);
+  if (elements != s->elements && elements * s->size != s->elements) return false;
+  bool moves = inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BROADCAST;
+  return is_dot(inst) || is_plain_reduce(inst) || tn_fusible_elementwise(inst) || (moves && tn_fusible(inst));
 }
 
-/* The rows' dim that their result has as `dim`: they keep the operand's dims but for ones. */
-static bool reduces_dim(const tn_inst *hero, const tn_inst *result, int64_t dim) {
-  const tn_shape *shape = hero->operands[0]->shape;
-  return dim_through_reshape(result->shape, shape, dim) == hero->attr.reduce.dims.at[0];
+/* Is it on the way from a product? Then it is a member, behind those of its operands that are. */
+static bool go_back(search *s, tn_inst *inst) {
+  if (s->failed || member_of(s, inst) >= 0) return !s->failed;
+  if (is_outside(s, inst)) return false;
+  bool between = may_be_between(s, inst), is_product = between && is_dot(inst), on_way = is_product;
+  for (int i = 0; i < inst->n_operands && between && !is_product; i++) on_way |= go_back(s, inst->operands[i]);
+  s->failed = s->failed || s->n_seen == 2 * TN_LARGEST_GROUP || s->count == TN_LARGEST_GROUP ||
+              (is_product && s->first);
+  if (s->failed) return false;
+  if (is_product) s->first = inst;
+  if (on_way)
+    s->members[s->count++] = inst;
+  else
+    s->seen[s->n_seen++] = inst;
+  return on_way;
+}
+
+/* Nothing but the members and the second product needs them. */
+static bool is_closed(const search *s, const tn_inst *product) {
+  for (int i = 0; i < s->count; i++) {
+    const tn_inst *inst = s->members[i];
+    if (inst == s->f->comp->root || inst->users.count > MOST_USERS) return false;
+    for (int k = 0; k < inst->users.count; k++)
+      if (inst->users.at[k] != product && member_of(s, inst->users.at[k]) < 0) return false;
+  }
+  return true;
+}
+
+/* ---- rows ---- */
+
+/* The new dim of a broadcast that gives each row its value back; -2: it is more than that. */
+static int broadcast_keys(const search *s, const tn_inst *inst, int from) {
+  int keys = -1;
+  for (int d = 0; d < inst->shape->rank; d++) {
+    const tn_dims *kept = &inst->attr.dimensions.dims;
+    int operand = -1;
+    for (int i = 0; i < kept->count; i++)
+      if (kept->at[i] == d) operand = i;
+    bool same = operand >= 0 && inst->operands[0]->shape->dims[operand] == inst->shape->dims[d];
+    if (operand >= 0 && operand == from) keys = same ? d : -2;
+    if (inst->shape->dims[d] == 1 || same) continue;
+    if (from >= 0 || keys >= 0 || inst->shape->dims[d] != s->size) return -2;
+    keys = d;
+  }
+  return keys;
+}
+
+/* Where the member has the keys, its operand having them at `from`; -2: it mixes rows. */
+static int keys_of(const search *s, const tn_inst *inst, int from) {
+  if (inst->op == TN_OP_REDUCE)
+    return from >= 0 && inst->attr.reduce.dims.count == 1 && inst->attr.reduce.dims.at[0] == from ? -1 : -2;
+  if (inst->op == TN_OP_BROADCAST) return broadcast_keys(s, inst, from);
+  if (inst->op == TN_OP_TRANSPOSE) {
+    for (int d = 0; d < inst->shape->rank && from >= 0; d++)
+      if (inst->attr.dimensions.dims.at[d] == from) return d;
+    return -1;
+  }
+  if (inst->op != TN_OP_RESHAPE || from < 0) return from;
+  int64_t keys = dim_through_reshape(inst->operands[0]->shape, inst->shape, from);
+  return keys < 0 ? -2 : (int)keys;
+}
+
+/* The first product's result has the keys as dim `start`, the last member as `end`, and all
+ * between keep rows apart.                                                               */
+static bool keeps_rows(search *s, int start, int end) {
+  s->reduces = false;
+  for (int i = 0; i < s->count; i++) {
+    const tn_inst *inst = s->members[i];
+    s->keys[i] = inst == s->first ? start : -3;
+    for (int k = 0; k < inst->n_operands && inst != s->first; k++) {
+      int operand = member_of(s, inst->operands[k]);
+      if (operand < 0) continue;
+      int keys = keys_of(s, inst, s->keys[operand]);
+      if (keys == -2 || (s->keys[i] != -3 && s->keys[i] != keys)) return false;
+      s->keys[i] = keys;
+    }
+    s->reduces = s->reduces || inst->op == TN_OP_REDUCE;
+  }
+  return s->keys[s->count - 1] == end;
+}
+
+static bool has_rows(search *s, int end) {
+  const tn_inst *dot = s->first;
+  for (int d = dot->attr.dot.side[0].batch.count; d < dot->shape->rank; d++)
+    if (dot->shape->dims[d] == s->size && keeps_rows(s, d, end)) return s->reduces;
+  return false;
+}
+
+/* ---- products ---- */
+
+static bool is_constant(const tn_inst *inst) {
+  while (inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_RESHAPE || inst->op == TN_OP_CONVERT ||
+         inst->op == TN_OP_COPY)
+    inst = inst->operands[0];
+  return inst->op == TN_OP_CONSTANT;
 }
 
 /* Each dim of the smaller rank is one or several of the larger: nothing is mixed. */
@@ -117,8 +185,8 @@ static bool splits_dims(const tn_inst *reshape) {
 }
 
 /* What is stored has heads, rows and columns in dims of their own. */
-static bool stores_in_place(const tn_fuser *f, int group) {
-  const tn_inst *hero = f->groups.at[group].hero, *root = f->groups.at[group].root;
+static bool stores_in_place(const tn_group_plan *group) {
+  const tn_inst *hero = group->hero, *root = group->root;
   for (const tn_inst *inst = hero; inst != root; inst = inst->users.at[0]) {
     if (inst->users.count != 1) return false;
     const tn_inst *user = inst->users.at[0];
@@ -127,59 +195,30 @@ static bool stores_in_place(const tn_fuser *f, int group) {
   return true;
 }
 
-static bool find_parts(const tn_fuser *f, int product, int side, attention *a) {
-  const tn_inst *dot = f->groups.at[product].hero;
+/* Looks before operand `side` of the group's product. */
+static bool find_scores(const tn_fuser *f, const tn_group_plan *group, int side, search *s) {
+  tn_inst *dot = group->hero, *operand = dot->operands[side];
   const tn_dims *summed = &dot->attr.dot.side[side].contracting;
-  *a = (attention){.product = product};
-  if (summed->count != 1) return false;
-  int64_t dim = summed->at[0], size = dot->operands[side]->shape->dims[dim];
-  tn_inst *inst = dot->operands[side];
-  if (!step_back(f, a, &inst, &dim)) return false;
-  a->rows = group_of_root(f, inst);
-  if (a->rows < 0 || f->groups.at[a->rows].kind != TN_FUSED_ROWS || inst->users.count != 1) return false;
-  tn_inst *scores = operand_of_rows(f, a, size);
-  if (!scores || !reduces_dim(f->groups.at[a->rows].hero, inst, dim)) return false;
-  dim = f->groups.at[a->rows].hero->attr.reduce.dims.at[0];
-  if (!is_used_by_rows(f, a, scores) || !step_back(f, a, &scores, &dim)) return false;
-  a->scores = group_of_root(f, scores);
-  return is_product(f, a->scores) && a->scores != product && is_used_by_rows(f, a, scores);
+  *s = (search){.f = f};
+  if (summed->count != 1 || is_constant(dot->operands[!side]) || operand == dot->operands[!side]) return false;
+  s->elements = tn_shape_elements(operand->shape);
+  s->size = operand->shape->dims[summed->at[0]];
+  if (s->size < 2 || s->size * (int64_t)tn_type_bytes(operand->shape->type) > LARGEST_ROW) return false;
+  if (!go_back(s, operand) || s->members[s->count - 1] != operand || !is_closed(s, dot)) return false;
+  if (is_constant(s->first->operands[0]) || is_constant(s->first->operands[1])) return false;
+  return has_rows(s, (int)summed->at[0]);
 }
 
-/* ---- one group of three ---- */
-
-static void move_members(tn_fuser *f, int from, int to) {
-  tn_fuser_node(f, f->groups.at[from].root)->is_root = false;
-  for (int i = 0; i < f->n_nodes; i++)
-    for (int m = 0; m < f->nodes[i].in.count; m++) {
-      tn_membership *in = &f->nodes[i].in.at[m];
-      if (in->group == from) in->group = to;
+void tn_fusion_attend(tn_fuser *f, int group) {
+  search *s = TN_NEW(f->scratch, search);
+  const tn_group_plan plan = f->groups.at[group];
+  if (!is_dot(plan.hero) || !stores_in_place(&plan)) return;
+  for (int side = 0; side < 2; side++) {
+    if (!find_scores(f, &plan, side, s) || s->count + plan.size > TN_LARGEST_GROUP) continue;
+    for (int i = 0; i < s->count; i++) {
+      double count = (double)tn_shape_elements(s->members[i]->shape);
+      tn_fuser_join(f, s->members[i], (tn_membership){group, TN_PLACE_STORE, count, 1});
     }
-  f->groups.at[to].size += f->groups.at[from].size;
-  f->groups.at[from].size = 0;
-}
-
-static void join_parts(tn_fuser *f, const attention *a) {
-  move_members(f, a->rows, a->product);
-  move_members(f, a->scores, a->product);
-  for (int i = 0; i < a->n_between; i++) {
-    double count = (double)tn_shape_elements(a->between[i]->shape);
-    tn_fuser_join(f, a->between[i], (tn_membership){a->product, TN_PLACE_STORE, count, 1});
-  }
-}
-
-static int joined_size(const tn_fuser *f, const attention *a) {
-  return f->groups.at[a->product].size + f->groups.at[a->rows].size + f->groups.at[a->scores].size +
-         a->n_between;
-}
-
-void tn_fusion_attend(tn_fuser *f) {
-  attention a;
-  for (int g = 0; g < f->groups.count; g++) {
-    if (!f->groups.at[g].size || !is_product(f, g) || !stores_in_place(f, g)) continue;
-    for (int side = 0; side < 2; side++)
-      if (find_parts(f, g, side, &a) && joined_size(f, &a) <= TN_LARGEST_GROUP) {
-        join_parts(f, &a);
-        break;
-      }
+    return;
   }
 }

@@ -195,10 +195,11 @@ static void claim_contractions(tn_fuser *f, region *r) {
   r->accepts = accepts_epilogue;
   for (int i = f->n_nodes - 1; i >= 0; i--) {
     tn_inst *inst = f->nodes[i].inst;
-    if (!is_contraction(inst)) continue;
+    if (!is_contraction(inst) || is_claimed(f, inst)) continue;
     grow(f, r, inst);
     keep_several(f, r);
     claim(f, r, TN_FUSED_CONTRACTION, inst);
+    tn_fusion_attend(f, f->groups.count - 1);
   }
 }
 
