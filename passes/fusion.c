@@ -158,6 +158,7 @@ static bool fuse_comp(tn_comp *comp, tn_pass_context *context, int *positions) {
   number_nodes(&f);
   tn_fusion_claim(&f);
   tn_fusion_inline(&f);
+  tn_fusion_join(&f);
   return tn_fusion_build(&f);
 }
 

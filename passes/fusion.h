@@ -99,11 +99,13 @@ bool tn_fusible_parts(const tn_fuser *f, const tn_inst *inst);
 /* Work for one element, a simple vector operation being 1. */
 double tn_fusion_work(const tn_inst *inst);
 
-/* The three steps. claim: groups around contractions and reductions (fusion_region.c);
- * inline: everything else, from users to operands (fusion_inline.c); build: fusion
- * instructions (fusion_build.c), true if there are any.                              */
+/* The four steps. claim: groups around contractions and reductions (fusion_region.c);
+ * inline: everything else, from users to operands (fusion_inline.c); join: groups that make
+ * one kernel of several results (fusion_join.c); build: fusion instructions (fusion_build.c),
+ * true if there are any.                                                              */
 void tn_fusion_claim(tn_fuser *f);
 void tn_fusion_inline(tn_fuser *f);
+void tn_fusion_join(tn_fuser *f);
 bool tn_fusion_build(tn_fuser *f);
 
 /* The group of a product, just opened: what leads to it from another product over a softmax

@@ -87,24 +87,42 @@ static tn_fusion_kind kind_of(tn_fused_kind kind) {
   return TN_FUSION_LOOP;
 }
 
-/* The instruction that stands for `root` behind the fusion: itself, or an element of it. */
-static void replace_root(tn_inst *root, tn_inst *fusion, int element) {
-  tn_inst *by = fusion;
-  if (element >= 0) {
-    by = tn_build_element(fusion->parent, root, fusion, element);
-    by->location = root->location;
-    by->notes = root->notes;
-  }
-  tn_inst_replace_uses(root, by);
+static tn_inst *element_of(tn_inst *tuple, tn_inst *before, int index, const tn_inst *like) {
+  tn_inst *element = tn_build_element(tuple->parent, before, tuple, index);
+  element->location = like->location;
+  element->notes = like->notes;
+  return element;
 }
 
-static tn_inst *build_root(builder *b, const tn_group_plan *plan) {
-  tn_inst *root = inside(b, plan->root);
-  if (!plan->more.count) return root;
-  tn_inst **roots = TN_NEW_ARRAY(b->f->scratch, tn_inst *, plan->more.count + 1);
-  roots[0] = root;
-  for (int i = 0; i < plan->more.count; i++) roots[i + 1] = inside(b, plan->more.at[i]);
-  return tn_build_tuple(b->comp, NULL, plan->more.count + 1, roots);
+/* Each root, or each of its elements where it is a reduction of several operands. */
+static void build_roots(builder *b, tn_inst *root, tn_inst_list *results) {
+  tn_inst *own = inside(b, root);
+  bool tuple = tn_shape_is_tuple(root->shape);
+  if (!tuple) TN_PUSH(b->f->scratch, results, own);
+  for (int i = 0; tuple && i < root->shape->rank; i++)
+    TN_PUSH(b->f->scratch, results, element_of(own, NULL, i, root));
+}
+
+/* Elements of the fusion from `first` on stand for the root. Returns the next one. */
+static int replace_root(tn_inst *root, tn_inst *fusion, int first) {
+  if (!tn_shape_is_tuple(root->shape)) {
+    tn_inst_replace_uses(root, element_of(fusion, root, first, root));
+    return first + 1;
+  }
+  for (int i = root->users.count - 1; i >= 0; i--) {
+    tn_inst *user = root->users.at[i];
+    tn_inst_replace_uses(user, element_of(fusion, root, first + (int)user->attr.index.index, user));
+    tn_inst_remove(user);
+  }
+  return first + root->shape->rank;
+}
+
+static tn_inst *build_result(builder *b, const tn_group_plan *plan) {
+  tn_inst_list results = {0};
+  if (!plan->more.count) return inside(b, plan->root);
+  build_roots(b, plan->root, &results);
+  for (int i = 0; i < plan->more.count; i++) build_roots(b, plan->more.at[i], &results);
+  return tn_build_tuple(b->comp, NULL, results.count, results.at);
 }
 
 static void build_group(tn_fuser *f, int group, const member_list *members) {
@@ -113,7 +131,7 @@ static void build_group(tn_fuser *f, int group, const member_list *members) {
   builder b = {.f = f, .group = group};
   b.comp = tn_comp_create(module, tn_arena_printf(f->scratch, "fused_%s", plan->hero->name));
   for (int i = 0; i < members->count; i++) clone_member(&b, members->at[i]);
-  b.comp->root = build_root(&b, plan);
+  b.comp->root = build_result(&b, plan);
   tn_inst *root = plan->root;
   tn_inst *fusion =
       tn_inst_create(f->comp, root, TN_OP_FUSION, b.comp->root->shape, b.arguments.count, b.arguments.at);
@@ -121,8 +139,12 @@ static void build_group(tn_fuser *f, int group, const member_list *members) {
   fusion->location = root->location;
   fusion->notes = root->notes ? root->notes : plan->hero->notes;
   tn_inst_set_called(fusion, 1, &b.comp);
-  replace_root(root, fusion, plan->more.count ? 0 : -1);
-  for (int i = 0; i < plan->more.count; i++) replace_root(plan->more.at[i], fusion, i + 1);
+  if (!plan->more.count) {
+    tn_inst_replace_uses(root, fusion);
+    return;
+  }
+  int next = replace_root(root, fusion, 0);
+  for (int i = 0; i < plan->more.count; i++) next = replace_root(plan->more.at[i], fusion, next);
 }
 
 /* ---- all groups ---- */

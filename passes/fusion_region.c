@@ -107,14 +107,16 @@ static void grow(const tn_fuser *f, region *r, tn_inst *start) {
 
 /* ---- several exits ---- */
 
-/* Somebody reads it who is no part of any kernel but its own. */
-static bool is_stored_anyway(const tn_fuser *f, const tn_inst *inst) {
+/* Somebody reads it who is no part of any kernel but its own; or, of one element a row,
+ * somebody would compute it again for every element of the row.                       */
+static bool is_stored_anyway(const tn_fuser *f, const tn_inst *inst, bool is_narrow) {
   if (inst == f->comp->root) return true;
   for (int i = 0; i < inst->users.count; i++) {
     const tn_inst *user = inst->users.at[i];
-    if (user->op == TN_OP_RESHAPE && user != f->comp->root ? is_stored_anyway(f, user)
-                                                           : !tn_fusible(user) && user->op != TN_OP_REDUCE)
+    bool is_name = user->op == TN_OP_RESHAPE && user != f->comp->root;
+    if (is_name ? is_stored_anyway(f, user, is_narrow) : !tn_fusible(user) && user->op != TN_OP_REDUCE)
       return true;
+    if (is_narrow && user->op == TN_OP_BROADCAST) return true;
   }
   return false;
 }
@@ -122,8 +124,8 @@ static bool is_stored_anyway(const tn_fuser *f, const tn_inst *inst) {
 /* May a member of the region be an exit beside the one it has? */
 static bool may_leave(const tn_fuser *f, const region *r, int member) {
   const tn_inst *inst = r->members[member];
-  if (inst->op == TN_OP_RESHAPE || inst->op == TN_OP_BROADCAST) return false;
-  return (r->is_rows && !r->full[member]) || is_stored_anyway(f, inst);
+  return inst->op != TN_OP_RESHAPE && inst->op != TN_OP_BROADCAST &&
+         is_stored_anyway(f, inst, r->is_rows && !r->full[member]);
 }
 
 /* Roots share loops: what lies otherwise than the first member would be computed again. */
