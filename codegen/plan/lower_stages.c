@@ -398,6 +398,11 @@ static tn_stmt *open_outside(tn_lowering *l, const tn_nest_form *root, int n, co
   return l->frames[0].owner;
 }
 
+static void close_outside(tn_lowering *l) {
+  tn_frame_pop(l);
+  l->stages->n_outside = l->n_frames;
+}
+
 static int64_t count_of(const tn_nest_form *root, uint64_t dims) {
   int64_t count = 1;
   for (int i = 0; i < root->rank; i++)
@@ -405,57 +410,84 @@ static int64_t count_of(const tn_nest_form *root, uint64_t dims) {
   return count;
 }
 
-/* The rows of a block: so many that the stages stay in the cache, and the outer loops have
- * iterations enough for threads. It divides the rows.                                     */
-static int64_t block_of(const tn_lowering *l, int64_t outside, int64_t rows) {
-  int64_t bytes = 0;
+/* How the rows are cut: into `count` blocks of `size`, and a rest. */
+typedef struct {
+  int dim; /* of the root; -1: there are no rows */
+  int64_t size, count, rest;
+} blocks;
+
+/* So many rows that the stages stay in the cache, and that the outer loops have iterations enough
+ * for threads; without a rest if that takes no more than half as many blocks again.         */
+static blocks cut_rows(const tn_lowering *l, const tn_nest_form *root, uint64_t dims, int64_t outside) {
+  blocks b = {-1, 1, 1, 0};
+  int64_t bytes = 0, room = l->group->target->l2_bytes / 2;
+  for (int i = 0; i < root->rank; i++)
+    if (dims >> i & 1 && root->sizes[i] > (b.dim < 0 ? 1 : root->sizes[b.dim])) b.dim = i;
+  if (b.dim < 0) return b;
   for (int i = 0; i < l->stages->all.count; i++) bytes += l->stages->all.at[i].bytes / outside;
-  int64_t room = l->group->target->l2_bytes / 2, blocks = (bytes + room - 1) / room;
+  int64_t rows = root->sizes[b.dim], least = (bytes + room - 1) / room;
   int64_t wanted = (FEWEST_OUTSIDE + outside - 1) / outside;
   if (wanted > rows / SMALLEST_BLOCK) wanted = rows / SMALLEST_BLOCK;
-  if (blocks < wanted) blocks = wanted;
-  if (blocks < 1) blocks = 1;
-  for (int64_t n = blocks; n < rows; n++)
-    if (rows % n == 0) return rows / n;
-  return blocks == 1 ? rows : 1;
+  if (least < wanted) least = wanted;
+  if (least > rows) least = rows;
+  if (least <= 1) return b.size = rows, b;
+  b.size = (rows + least - 1) / least;
+  for (int64_t n = least; n <= least + least / 2; n++)
+    if (rows % n == 0) {
+      b.size = rows / n;
+      break;
+    }
+  b.count = rows / b.size;
+  b.rest = rows % b.size;
+  return b;
 }
 
-/* The nest of what is stored, inside the loops over batches and blocks of rows. */
+/* What is stored of one block, rows from `first` on. */
+static bool lower_block(tn_lowering *l, const tn_nest_form *root, const blocks *b, const tn_index *first,
+                        int64_t size) {
+  tn_nest_form form = *root;
+  const tn_index **base =
+      tn_arena_copy(l->arena, root->base, sizeof(const tn_index *) * (size_t)root->rank);
+  int64_t *sizes = tn_arena_copy(l->arena, root->sizes, sizeof *sizes * (size_t)root->rank);
+  tn_nest nest;
+  if (b->dim >= 0) base[b->dim] = first, sizes[b->dim] = size;
+  form.base = base;
+  form.sizes = sizes;
+  return tn_lower_nest(l, &form, &nest) != NULL;
+}
+
+/* Batches outside; what is stored, in blocks of rows, inside. */
 static bool lower_inside(tn_lowering *l, const tn_nest_form *root) {
   tn_stages *s = l->stages;
-  uint64_t rows = s->rows & ~s->batches;
-  int *dims = TN_NEW_ARRAY(l->arena, int, root->rank + 1), cut = -1, n = 0;
-  int64_t *outer = TN_NEW_ARRAY(l->arena, int64_t, root->rank + 1), outside = count_of(root, s->batches);
+  tn_nest_form form = *root;
+  int *dims = TN_NEW_ARRAY(l->arena, int, root->rank + 1), n = 0;
+  int64_t *outer = TN_NEW_ARRAY(l->arena, int64_t, root->rank + 1);
   int64_t *sizes = tn_arena_copy(l->arena, root->sizes, sizeof *sizes * (size_t)root->rank);
   const tn_index **base = TN_NEW_ARRAY(l->arena, const tn_index *, root->rank);
+  uint64_t rows = s->rows & ~s->batches;
+  s->turns = count_of(root, rows) >= FEWEST_ROWS;
+  blocks b = cut_rows(l, root, rows, count_of(root, s->batches));
   for (int i = 0; i < root->rank; i++) {
     base[i] = tn_index_constant(l->arena, 0);
-    if (rows >> i & 1 && (cut < 0 || root->sizes[i] > root->sizes[cut])) cut = i;
-    if (s->batches >> i & 1) outer[n++] = root->sizes[i];
+    if (!(s->batches >> i & 1)) continue;
+    outer[n++] = root->sizes[i];
+    sizes[i] = 1;
   }
-  s->turns = count_of(root, rows) >= FEWEST_ROWS;
-  int64_t block = cut < 0 ? 1 : block_of(l, outside, root->sizes[cut]), blocks = cut < 0 ? 1 : root->sizes[cut] / block;
-  bool together = blocks > 1 && outside < FEWEST_OUTSIDE;
-  outer[n] = blocks;
+  outer[n] = b.count;
+  bool loop = b.count > 1, together = loop && !b.rest && count_of(root, s->batches) < FEWEST_OUTSIDE;
   if (!open_outside(l, root, n + together, outer, dims)) return false;
-  if (blocks > 1 && !together && !open_outside(l, root, 1, outer + n, dims + n)) return false;
-  n = 0;
-  for (int i = 0; i < root->rank; i++)
-    if (s->batches >> i & 1) {
-      base[i] = root->sizes[i] == 1 ? base[i] : tn_index_dim(l->arena, dims[n]);
-      sizes[i] = 1;
-      n++;
-    }
-  if (blocks > 1) {
-    base[cut] = tn_index_scale(l->arena, tn_index_dim(l->arena, dims[n]), block);
-    sizes[cut] = block;
-  }
-  tn_nest_form form = *root;
-  tn_nest nest;
+  if (loop && !together && !open_outside(l, root, 1, outer + n, dims + n)) return false;
+  for (int i = 0, k = 0; i < root->rank; i++)
+    if (s->batches >> i & 1) base[i] = tn_index_dim(l->arena, dims[k++]);
   form.sizes = sizes;
   form.base = base;
   form.outer = (UINT64_C(1) << root->rank) - 1;
-  return tn_lower_nest(l, &form, &nest) != NULL;
+  const tn_index *first = loop ? tn_index_scale(l->arena, tn_index_dim(l->arena, dims[n]), b.size)
+                               : tn_index_constant(l->arena, 0);
+  if (!lower_block(l, &form, &b, first, b.size)) return false;
+  if (!b.rest) return true;
+  if (loop) close_outside(l);
+  return lower_block(l, &form, &b, tn_index_constant(l->arena, b.size * b.count), b.rest);
 }
 
 tn_stmt *tn_lower_staged(tn_lowering *l, int run, const tn_nest_form *root) {

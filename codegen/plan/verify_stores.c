@@ -8,6 +8,9 @@
  * store of another form is refused as not proved. Several stores of one nest cover a buffer
  * together if their places differ in the constants alone, and these are digits of that
  * number too: y[…, 0] and y[…, 1], the parts of complex numbers; y[2*i] and y[2*i + 1].
+ * Stores of several nests cover it together if each writes a box — every index is such a
+ * number of dims of its own — and the boxes stand on each other along one dim: whole blocks
+ * of rows, y[16*b + i, j], and a rest, y[32 + k, l].
  *
  * A load finds its element written if, in the innermost nest that holds both, the store
  * stands before it and every dim from there outward to the buffer's home tells iterations
@@ -86,10 +89,17 @@ static int dims_around(const stores *s, const tn_stmt *nest, const tn_stmt *home
   return never ? -1 : count;
 }
 
-/* The stores that cover a buffer: one, or several whose places differ in their constants. */
+/* What a store writes, each element once: `low` … `low + size - 1` of each dim of the buffer. */
+typedef struct {
+  const int64_t *low, *size;
+} box;
+
+/* The stores that cover a buffer: one, several of one nest whose places differ in their
+ * constants, or several whose boxes stand on each other.                                  */
 typedef struct {
   TN_VEC(const tn_touch *) by;
   TN_VEC(int64_t) constants;
+  TN_VEC(box) boxes;
   const tn_index *place; /* of the first */
   bool whole;
 } cover;
@@ -139,6 +149,66 @@ static bool covers(const stores *s, const cover *cover, const int *dims, int n_d
   return reach == elements && used == n_dims && varying == n_dims && count == 1 && constants[0] == 0;
 }
 
+/* ---- boxes ---- */
+
+/* A mixed-radix number of its dims, which are struck out of `dims`: so many numbers, from
+ * *low on, or 0 if it is not one.                                                         */
+static int64_t run_of(const stores *s, const tn_index *at, int *dims, int n_dims, int64_t *low) {
+  int64_t reach = 1, high;
+  int terms = 0, used = 0;
+  for (int i = 0; i < at->n_terms; i++)
+    terms += at->terms[i].kind != TN_TERM_DIM || s->kernel->dims[at->terms[i].dim].size != 1;
+  for (bool more = true; more && used < terms;) {
+    more = false;
+    for (int i = 0; i < n_dims && !more; i++) {
+      if (dims[i] < 0 || llabs(scale_of(at, dims[i])) != reach) continue;
+      reach *= s->kernel->dims[dims[i]].size;
+      dims[i] = -1;
+      used++;
+      more = true;
+    }
+  }
+  tn_index_range(s->kernel, at, low, &high);
+  return used == terms ? reach : 0;
+}
+
+static bool box_of(const stores *s, const tn_touch *store, const int *around, int n_dims, box *out) {
+  int rank = s->kernel->buffers[store->buffer].shape->rank;
+  int *dims = tn_arena_copy(s->c->arena, around, sizeof *dims * (size_t)(n_dims > 0 ? n_dims : 1));
+  int64_t *low = TN_NEW_ARRAY(s->c->arena, int64_t, rank), *size = TN_NEW_ARRAY(s->c->arena, int64_t, rank);
+  *out = (box){low, size};
+  for (int d = 0; d < rank; d++) {
+    size[d] = run_of(s, store->at[d], dims, n_dims, &low[d]);
+    if (!size[d]) return false;
+  }
+  for (int i = 0; i < n_dims; i++)
+    if (dims[i] >= 0) return false; /* it writes each element several times */
+  return true;
+}
+
+/* The boxes have all of the buffer in all dims but one, and follow each other there. */
+static bool boxes_cover(const cover *cover, const tn_shape *shape) {
+  int along = -1;
+  int64_t end = 0;
+  for (int d = 0; d < shape->rank; d++)
+    for (int i = 0; i < cover->boxes.count; i++) {
+      if (cover->boxes.at[i].size[d] == shape->dims[d]) continue;
+      if (along >= 0 && along != d) return false;
+      along = d;
+    }
+  for (bool more = along >= 0; more;) {
+    more = false;
+    for (int i = 0; i < cover->boxes.count && !more; i++)
+      if (cover->boxes.at[i].low[along] == end) {
+        end += cover->boxes.at[i].size[along];
+        more = true;
+      }
+  }
+  int64_t sizes = 0;
+  for (int i = 0; i < cover->boxes.count && along >= 0; i++) sizes += cover->boxes.at[i].size[along];
+  return along >= 0 && end == shape->dims[along] && sizes == end;
+}
+
 static bool same_but_constant(const tn_index *a, const tn_index *b) {
   tn_index shifted = *b;
   shifted.constant = a->constant;
@@ -148,19 +218,24 @@ static bool same_but_constant(const tn_index *a, const tn_index *b) {
 static void add_cover(stores *s, cover *cover, const tn_touch *store) {
   const tn_kernel_buffer *b = &s->kernel->buffers[store->buffer];
   const tn_index *place = row_major(s, b->shape, store->at);
-  if (cover->by.count && (store->nest != cover->by.at[0]->nest || !same_but_constant(cover->place, place)))
-    return; /* one more store */
-  if (cover->by.count && has(cover->constants.at, cover->constants.count, place->constant)) return;
+  bool alike = !cover->by.count ||
+               (store->nest == cover->by.at[0]->nest && same_but_constant(cover->place, place));
+  if (alike && has(cover->constants.at, cover->constants.count, place->constant)) return; /* once more */
   if (store->stmt->condition) {
     tn_kernel_fault(s->c, "the first store to %s has a condition", b->name);
     return;
   }
   int *dims = TN_NEW_ARRAY(s->c->arena, int, s->kernel->n_dims + 1);
   int n_dims = dims_around(s, store->nest, home_of(s, store->buffer), dims);
+  box box;
+  bool boxed = n_dims >= 0 && box_of(s, store, dims, n_dims, &box);
+  if (!alike && !boxed) return; /* one more store */
   if (!cover->by.count) cover->place = place;
   TN_PUSH(s->c->arena, &cover->by, store);
-  TN_PUSH(s->c->arena, &cover->constants, place->constant);
-  cover->whole = n_dims < 0 || covers(s, cover, dims, n_dims, tn_shape_elements(b->shape));
+  if (alike) TN_PUSH(s->c->arena, &cover->constants, place->constant);
+  if (boxed) TN_PUSH(s->c->arena, &cover->boxes, box);
+  cover->whole = n_dims < 0 || (alike && covers(s, cover, dims, n_dims, tn_shape_elements(b->shape))) ||
+                 (cover->boxes.count == cover->by.count && boxes_cover(cover, b->shape));
 }
 
 static void fault_cover(stores *s, const cover *cover, int buffer) {
