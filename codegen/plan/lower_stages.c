@@ -54,6 +54,7 @@ typedef struct {
   int *order;             /* of the dims in the local */
   int rank;               /* of the local: dims of more than one element */
   int frame, local;
+  const stage *over; /* of the stage whose local it is too; NULL: its own */
 } room;
 
 typedef struct {
@@ -69,7 +70,7 @@ struct tn_stages {
   bool turns;                    /* there are rows enough to turn operands for */
   int n_outside;                 /* frames that are open around all stages */
   TN_VEC(room) rooms;            /* of this run */
-  const tn_inst *filling;        /* the stage that is computed */
+  const room *filling;           /* the stage that is computed */
 };
 
 /* ---- which values are stages ---- */
@@ -156,7 +157,7 @@ tn_stages *tn_stages_find(const tn_group *group) {
 }
 
 bool tn_is_staged(const tn_lowering *l, const tn_inst *inst) {
-  return l->stages && l->stages->filling != inst && stage_of(l->stages, inst);
+  return l->stages && (!l->stages->filling || l->stages->filling->inst != inst) && stage_of(l->stages, inst);
 }
 
 /* ---- positions: what is fixed outside, and what runs ---- */
@@ -211,9 +212,6 @@ static const tn_index **place_in(tn_lowering *l, const room *r, const tn_index *
   return place;
 }
 
-static const tn_expr *load_room(tn_lowering *l, const room *r, const tn_index *const *place) {
-  return tn_lower_load(l, r->local, (tn_position)place);
-}
 
 static bool fill(tn_lowering *l, void *user, tn_position at) {
   room *r = user;
@@ -236,23 +234,77 @@ static const tn_shape *room_shape(tn_lowering *l, const room *r) {
   return tn_shape_array(l->arena, r->inst->shape->type, n ? n : 1, sizes);
 }
 
+/* ---- one local for a stage and what it is made of ---- */
+
+static bool goes_past(const tn_inst *inst, const tn_inst *through, met *m) {
+  if (inst == inst->parent->root) return true;
+  for (int i = 0; i < inst->users.count; i++) {
+    const tn_inst *user = inst->users.at[i];
+    if (user != through && meet(m, user) && goes_past(user, through, m)) return true;
+  }
+  return false;
+}
+
+/* Does all that is made of inst go through `through`? */
+static bool goes_through(tn_arena *arena, const tn_inst *inst, const tn_inst *through) {
+  met m = {TN_NEW_ARRAY(arena, const tn_inst *, inst->parent->n_insts), 0};
+  return inst != through && !goes_past(inst, through, &m);
+}
+
+/* The same elements, side by side in the same way. */
+static bool same_rooms(const room *a, const room *b) {
+  int i = 0, k = 0, n = 0;
+  for (; n < a->rank; i++, k++, n++) {
+    while (a->sizes[a->order[i]] == 1) i++;
+    while (b->sizes[b->order[k]] == 1) k++;
+    if (a->sizes[a->order[i]] != b->sizes[b->order[k]]) return false;
+  }
+  return true;
+}
+
+/* The stage that is being filled, if r's elements may lie where that one's will: nobody else
+ * reads them, and each row of them is read before its place is written (reads_in_time).     */
+static const stage *shared_stage(const tn_lowering *l, const room *r) {
+  const room *over = l->stages->filling;
+  if (l->stages->looks || !over || !stage_of(l->stages, r->inst)) return NULL;
+  if (over->over || over->frame != r->frame || over->rank != r->rank || !r->rank) return NULL;
+  if (over->inst->shape->type != r->inst->shape->type || !same_rooms(over, r)) return NULL;
+  return goes_through(l->arena, r->inst, over->inst) ? stage_of(l->stages, over->inst) : NULL;
+}
+
+/* In the nest that fills the stage: reductions stand before the loop that stores, and read the
+ * rows of their own iteration; that loop reads the element that it stores.                  */
+static bool reads_in_time(const tn_lowering *l, const room *r, const tn_index *const *place) {
+  const room *over = l->stages->filling;
+  bool reduce = l->frames[l->n_frames - 1].owner->kind == TN_STMT_REDUCE;
+  if (!over || stage_of(l->stages, over->inst) != r->over) return false;
+  for (int k = 0, n = 0; k < over->inst->shape->rank; k++) {
+    int d = over->order[k];
+    if (over->sizes[d] == 1) continue;
+    bool whole = r->over->nest.has_reduce && !(r->over->nest.reduced_on >> d & 1);
+    if (!tn_index_equal(place[n++], tn_index_dim(l->arena, l->nest.first + d)) && !(reduce && whole)) return false;
+  }
+  return true;
+}
+
 /* The local and the nest that fills it, in the outermost body that knows what is fixed. */
 static bool build_room(tn_lowering *l, room *r) {
   tn_stages *s = l->stages;
-  const tn_inst *filling = s->filling;
+  const room *filling = s->filling;
   stage *known = stage_of(s, r->inst);
   int rank = r->inst->shape->rank, depth = tn_frame_depth_of_position(l, r->fixed, rank);
   tn_hidden hidden = {.count = l->n_frames - (depth + 1)};
   hidden.frames = tn_arena_copy(l->arena, l->frames + depth + 1, sizeof(tn_frame) * (size_t)hidden.count);
   l->n_frames = depth + 1;
   r->frame = l->frames[depth].id;
-  r->local = tn_frame_new_local(l, room_shape(l, r), &l->frames[depth]);
+  r->over = shared_stage(l, r);
+  r->local = r->over ? filling->local : tn_frame_new_local(l, room_shape(l, r), &l->frames[depth]);
   uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0;
   bool parts = known && !s->looks && known->nest.has_reduce;
   tn_nest_form form = {.inst = r->inst, .rank = rank, .sizes = r->sizes, .order = r->order, .base = r->fixed,
                        .outer = parts ? known->nest.reduced_on : all, .store = fill, .user = r};
   tn_nest nest;
-  s->filling = r->inst;
+  s->filling = r;
   tn_stmt *stmt = tn_lower_nest(l, &form, &nest);
   s->filling = filling;
   tn_lower_reveal(l, &hidden);
@@ -271,6 +323,11 @@ static void order_dims(tn_lowering *l, const tn_index *const *running, int rank,
       bool reduced = tn_walk_index(&(tn_walk){.dim = is_reduced, .user = l}, running[d]);
       if (reduced == (reduced_first == (turn == 0))) order[n++] = d;
     }
+}
+
+static const tn_expr *load_room(tn_lowering *l, const room *r, const tn_index *const *place) {
+  if (r->over && !reads_in_time(l, r, place)) return tn_lower_fail(l, r->inst, true);
+  return tn_lower_load(l, r->local, (tn_position)place);
 }
 
 static const tn_expr *materialise(tn_lowering *l, tn_inst *inst, tn_position at, bool reduced_first) {
@@ -410,6 +467,20 @@ static int64_t count_of(const tn_nest_form *root, uint64_t dims) {
   return count;
 }
 
+/* Of all stages; one that goes into another alone mostly lies in that one's place. */
+static int64_t bytes_of_stages(const tn_lowering *l) {
+  const tn_stages *s = l->stages;
+  int64_t bytes = 0;
+  for (int i = 0; i < s->all.count; i++) {
+    bool shares = false;
+    for (int k = 0; k < s->all.count; k++)
+      shares = shares || (s->all.at[i].bytes == s->all.at[k].bytes &&
+                          goes_through(l->arena, s->all.at[i].inst, s->all.at[k].inst));
+    bytes += shares ? 0 : s->all.at[i].bytes;
+  }
+  return bytes;
+}
+
 /* How the rows are cut: into `count` blocks of `size`, and a rest. */
 typedef struct {
   int dim; /* of the root; -1: there are no rows */
@@ -420,11 +491,10 @@ typedef struct {
  * for threads; without a rest if that takes no more than half as many blocks again.         */
 static blocks cut_rows(const tn_lowering *l, const tn_nest_form *root, uint64_t dims, int64_t outside) {
   blocks b = {-1, 1, 1, 0};
-  int64_t bytes = 0, room = l->group->target->l2_bytes / 2;
+  int64_t bytes = bytes_of_stages(l) / outside, room = l->group->target->l2_bytes / 2;
   for (int i = 0; i < root->rank; i++)
     if (dims >> i & 1 && root->sizes[i] > (b.dim < 0 ? 1 : root->sizes[b.dim])) b.dim = i;
   if (b.dim < 0) return b;
-  for (int i = 0; i < l->stages->all.count; i++) bytes += l->stages->all.at[i].bytes / outside;
   int64_t rows = root->sizes[b.dim], least = (bytes + room - 1) / room;
   int64_t wanted = (FEWEST_OUTSIDE + outside - 1) / outside;
   if (wanted > rows / SMALLEST_BLOCK) wanted = rows / SMALLEST_BLOCK;
