@@ -404,6 +404,7 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
     return NULL;
   }
   tn_plan_alternate(plan);
+  tn_plan_order(plan);
   tn_plan_lower_peak(plan);
   tn_plan_share_kernels(plan);
   tn_plan_drop_unused_temps(plan);

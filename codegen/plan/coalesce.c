@@ -168,26 +168,6 @@ typedef struct {
   bool *reads, *writes;
 } effect;
 
-static int place_of(const tn_coalescer *c, int buffer) {
-  return buffer_at(c, buffer)->alias >= 0 ? buffer_at(c, buffer)->alias : buffer;
-}
-
-static void add_effects(const tn_coalescer *c, const tn_step *step, effect *e);
-
-static void add_effects_of_all(const tn_coalescer *c, const tn_step *steps, effect *e) {
-  for (; steps; steps = steps->next) add_effects(c, steps, e);
-}
-
-static void add_effects(const tn_coalescer *c, const tn_step *step, effect *e) {
-  for (int i = 0; i < tn_step_uses(c->plan, step); i++) {
-    tn_use use = tn_step_use(c->plan, step, i);
-    if (use.reads) e->reads[place_of(c, use.buffer)] = true;
-    if (use.writes) e->writes[place_of(c, use.buffer)] = true;
-  }
-  add_effects_of_all(c, step->test, e);
-  for (int i = 0; i < step->n_branches; i++) add_effects_of_all(c, step->branches[i], e);
-}
-
 static effect new_effect(const tn_coalescer *c) {
   return (effect){TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers),
                   TN_NEW_ARRAY(c->scratch, bool, c->plan->n_buffers)};
@@ -217,17 +197,17 @@ static bool move_down(tn_coalescer *c, tn_step **place, int old) {
           **go_tail = &first->next;
   for (tn_step *s = first->next; s; s = s->next) {
     effect e = new_effect(c);
-    add_effects(c, s, &e);
+    tn_step_effects(c->plan, s, e.reads, e.writes);
     if (e.reads[old]) last = s;
   }
   if (!last) return false;
   effect moved = new_effect(c);
-  add_effects(c, first, &moved);
+  tn_step_effects(c->plan, first, moved.reads, moved.writes);
   tn_step *behind = last->next, *original = first->next;
   TN_VEC(tn_step *) order = {0}, others = {0};
   for (tn_step *s = original; s != behind; s = s->next) {
     effect e = new_effect(c);
-    add_effects(c, s, &e);
+    tn_step_effects(c->plan, s, e.reads, e.writes);
     bool goes = depends(c, &moved, &e);
     if (goes && e.reads[old]) return false;
     if (goes) merge_effects(c, &moved, &e);
@@ -261,7 +241,7 @@ static tn_step **writer_in(const tn_coalescer *c, tn_step **steps, int buffer) {
   tn_step **writer = NULL;
   for (tn_step **s = steps; *s; s = &(*s)->next) {
     effect e = new_effect(c);
-    add_effects(c, *s, &e);
+    tn_step_effects(c->plan, *s, e.reads, e.writes);
     if (!e.writes[buffer] || ((*s)->kind == TN_STEP_COPY && (*s)->from == (*s)->to)) continue;
     if (writer || (*s)->kind != TN_STEP_RUN) return NULL;
     writer = s;
@@ -274,7 +254,7 @@ static bool make_late(tn_coalescer *c, tn_step **body, const tn_step *copy) {
   int keep, gone, old = copy->to;
   if (!choose(c, copy, &keep, &gone)) return false;
   tn_step **writer = writer_in(c, body, copy->from);
-  if (!writer || !move_down(c, writer, place_of(c, old))) return false;
+  if (!writer || !move_down(c, writer, tn_shared_memory_of(c->plan, old))) return false;
   tn_coalesce_solve(c);
   return coalesce_copy(c, copy);
 }

@@ -52,6 +52,21 @@ bool tn_step_writes(const tn_plan *plan, const tn_step *step, int buffer) {
   return false;
 }
 
+int tn_shared_memory_of(const tn_plan *plan, int buffer) {
+  return plan->buffers[buffer].alias >= 0 ? plan->buffers[buffer].alias : buffer;
+}
+
+void tn_step_effects(const tn_plan *plan, const tn_step *step, bool *reads, bool *writes) {
+  for (int i = 0; i < tn_step_uses(plan, step); i++) {
+    tn_use use = tn_step_use(plan, step, i);
+    if (use.reads) reads[tn_shared_memory_of(plan, use.buffer)] = true;
+    if (use.writes) writes[tn_shared_memory_of(plan, use.buffer)] = true;
+  }
+  for (const tn_step *s = step->test; s; s = s->next) tn_step_effects(plan, s, reads, writes);
+  for (int i = 0; i < step->n_branches; i++)
+    for (const tn_step *s = step->branches[i]; s; s = s->next) tn_step_effects(plan, s, reads, writes);
+}
+
 /* ---- liveness ---- */
 
 typedef struct {

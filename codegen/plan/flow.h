@@ -21,6 +21,12 @@ tn_use tn_step_use(const tn_plan *plan, const tn_step *step, int i);
 bool tn_step_reads(const tn_plan *plan, const tn_step *step, int buffer);
 bool tn_step_writes(const tn_plan *plan, const tn_step *step, int buffer);
 
+/* What the caller may have passed as one pointer has one place: a result that shares a
+ * parameter's memory has that parameter's number.                                        */
+int tn_shared_memory_of(const tn_plan *plan, int buffer);
+/* Sets the places that the step and all inside it read and write. */
+void tn_step_effects(const tn_plan *plan, const tn_step *step, bool *reads, bool *writes);
+
 typedef struct {
   tn_step *step;
   const tn_step *block; /* the first step of the list that it stands in; loops end theirs here */
