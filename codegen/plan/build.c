@@ -16,6 +16,8 @@
 #include "codegen/plan/sort.h"
 #include "ir/custom_call.h"
 
+#include <ctype.h>
+
 /* ---- kernels ---- */
 
 static const tn_shape *leaf_shape(void *user, tn_inst *leaf) {
@@ -39,17 +41,26 @@ static int destination(builder *b, const tn_inst *inst, int leaf, const tn_shape
   return result >= 0 && !is_parameter ? result : tn_plan_new_temp(b, shape);
 }
 
+/* A fusion that is named after what it computes ("softmax.17") names its kernel. */
+static const char *known_name(builder *b, const tn_inst *inst) {
+  size_t size = strcspn(inst->name, ".");
+  bool plain = strstr(inst->name, "fusion") || isdigit((unsigned char)*inst->name);
+  if (inst->op != TN_OP_FUSION || plain || !inst->name[size]) return NULL;
+  return tn_arena_printf(b->arena, "%.*s", (int)size, inst->name);
+}
+
 static const char *kernel_name(builder *b, const tn_inst *inst, const tn_inst *root) {
   const tn_inst *main = root;
+  const char *known = known_name(b, inst);
   if (inst->op == TN_OP_FUSION) { /* the heaviest of its operations names it */
     static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE,
                                   TN_OP_SCATTER};
     for (int k = 4; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
     if (i->op == heavy[k]) main = i;
   }
-  char *name = tn_arena_printf(b->arena, "%s_%d", tn_ops[main->op].name, inst->id);
+  char *name = tn_arena_printf(b->arena, "%s_%d", known ? known : tn_ops[main->op].name, inst->id);
   for (char *c = name; *c; c++)
-    if (*c == '-') *c = '_';
+    if (!isalnum((unsigned char)*c)) *c = '_';
   return name;
 }
 
