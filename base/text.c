@@ -39,7 +39,7 @@ void tn_text_put_n(tn_text *text, const void *bytes, size_t count) {
 
 void tn_text_put(tn_text *text, const char *string) { tn_text_put_n(text, string, strlen(string)); }
 
-void tn_text_put_char(tn_text *text, char c) {
+void tn_text_grow_char(tn_text *text, char c) {
   char *to = tn_text_reserve(text, 1);
   to[0] = c;
   to[1] = 0;
@@ -47,6 +47,10 @@ void tn_text_put_char(tn_text *text, char c) {
 }
 
 void tn_text_put_int(tn_text *text, int64_t value) {
+  if (value >= 0 && value < 10) {
+    tn_text_put_char(text, (char)('0' + value));
+    return;
+  }
   char digits[20];
   size_t first = sizeof digits;
   uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;

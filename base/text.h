@@ -33,7 +33,15 @@ typedef struct {
 void tn_text_free(tn_text *text);
 void tn_text_put(tn_text *text, const char *string);
 void tn_text_put_n(tn_text *text, const void *bytes, size_t count);
-void tn_text_put_char(tn_text *text, char c);
+void tn_text_grow_char(tn_text *text, char c); /* the rare case of the next */
+static inline void tn_text_put_char(tn_text *text, char c) {
+  if (text->length + 1 >= text->capacity) {
+    tn_text_grow_char(text, c);
+    return;
+  }
+  text->bytes[text->length++] = c;
+  text->bytes[text->length] = 0;
+}
 void tn_text_put_int(tn_text *text, int64_t value);
 void tn_text_printf(tn_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Room for `count` more bytes; returns where they go. The caller adds to length. */

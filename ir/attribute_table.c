@@ -55,7 +55,7 @@ static const tn_attribute_row rows[] = {
 enum { ROWS = sizeof rows / sizeof *rows };
 
 const tn_attribute_row *tn_attribute_rows(tn_attribute_kind kind, int *count) {
-  int first = 0;
+  int first = kind == TN_ATTR_NONE ? ROWS : 0; /* most instructions have none */
   while (first < ROWS && rows[first].kind != kind) first++;
   int end = first;
   while (end < ROWS && rows[end].kind == kind) end++;

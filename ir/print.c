@@ -78,7 +78,11 @@ static const char *print_operands(tn_text *out, const tn_inst *inst, tn_print_op
 }
 
 static void print_note(tn_text *out, const char *name, const char *text) {
-  if (text) tn_text_printf(out, ", %s=%s", name, text);
+  if (!text) return;
+  tn_text_put(out, ", ");
+  tn_text_put(out, name);
+  tn_text_put_char(out, '=');
+  tn_text_put(out, text);
 }
 
 /* The frontend attributes, with the side file's name as one more of them. */
@@ -121,9 +125,13 @@ static void print_notes(tn_text *out, const tn_inst *inst, const char *file) {
 /* `options` is written only where a constant goes to a side file. */
 static void print_instruction(tn_text *out, const tn_inst *inst, tn_print_options *options) {
   if (inst->parent && inst->parent->root == inst) tn_text_put(out, "ROOT ");
-  tn_text_printf(out, "%%%s = ", inst->name);
+  tn_text_put_char(out, '%');
+  tn_text_put(out, inst->name);
+  tn_text_put(out, " = ");
   tn_shape_print(out, inst->shape, true);
-  tn_text_printf(out, " %s(", tn_ops[inst->op].name);
+  tn_text_put_char(out, ' ');
+  tn_text_put(out, tn_ops[inst->op].name);
+  tn_text_put_char(out, '(');
   const char *file = print_operands(out, inst, options);
   tn_text_put_char(out, ')');
   tn_print_attributes(out, inst);

@@ -375,7 +375,9 @@ void tn_print_attributes(tn_text *out, const tn_inst *inst) {
     const void *member = is_computation(row->form) ? NULL : tn_attribute_member(row, &inst->attr);
     if (is_computation(row->form) && (size_t)inst->n_called <= row->offset) continue;
     if (!row->required && is_absent(row, inst, member)) continue;
-    tn_text_printf(out, ", %s=", row->text);
+    tn_text_put(out, ", ");
+    tn_text_put(out, row->text);
+    tn_text_put_char(out, '=');
     print_value(out, row, inst, member);
   }
 }

@@ -23,6 +23,8 @@ typedef struct tn_pass_context {
   const struct tn_pass *pass; /* the pass that runs */
   const char *rule;      /* of the rewrites that come, a literal; NULL: none. tn_rewrite_module sets it */
   struct tn_rule_counts *counts; /* the pipeline's */
+  const bool *present;   /* opcodes that the module had when the pass began; NULL: not known */
+  bool untouched;        /* set by tn_rewrite_module, which looked at `present` alone */
 } tn_pass_context;
 
 /* To be asked before each rewrite: false when --fuel is used up. Counts the rewrite, and
@@ -57,8 +59,9 @@ enum {
 extern const char *const tn_property_names[TN_PROPERTIES];
 
 /* The properties that hold. witness (NULL, or TN_PROPERTIES long): for each other one the
- * first instruction that it does not hold for. Linear.                                   */
-unsigned tn_properties_of(const tn_module *module, const tn_inst **witness);
+ * first instruction that it does not hold for. present (NULL, or TN_OP_COUNT long): which
+ * opcodes there are. Linear.                                                             */
+unsigned tn_properties_of(const tn_module *module, const tn_inst **witness, bool *present);
 /* The pass that makes it hold where `witness` stands in its way; NULL: none does. */
 const char *tn_property_maker(int property, const tn_inst *witness);
 

@@ -209,7 +209,7 @@ static progress check_needs(pipeline *p, const tn_pass *pass, tn_pass_record *re
   record->unmet = tn_property_names[property];
   if (!p->options->passes) return GO_ON;
   const tn_inst *witness[TN_PROPERTIES] = {0};
-  tn_properties_of(p->module, witness);
+  tn_properties_of(p->module, witness, NULL);
   const tn_inst *inst = witness[property];
   const char *maker = tn_property_maker(property, inst);
   tn_error(p->context.sink, TN_USAGE, inst->location, "pass '%s' needs a module that is %s, but '%s' is a %s",
@@ -229,6 +229,8 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   context->rewrites = context->bytes = 0;
   context->fuel = first->fuel;
   context->rule = NULL;
+  context->present = p->file.present;
+  context->untouched = false;
   context->counts = &counts;
   tn_arena_reset(context->scratch);
   double start = tn_seconds_now();
@@ -241,9 +243,9 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   record->n_rules = counts.list.count;
   record->changed = said;
   first->fuel = context->fuel;
-  bool good = context->sink->errors == errors &&
-              tn_police_check(p->module, record->pass, said, &p->file, p->arena, context->sink);
-  if (good && said) tn_module_canonicalise(p->module);
+  bool good = context->sink->errors == errors;
+  if (good && (said || !context->untouched))
+    good = tn_police_check(p->module, record->pass, said, &p->file, p->arena, context->sink);
   record->policing_seconds = tn_seconds_now() - end;
   return good;
 }
@@ -367,8 +369,7 @@ bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_a
   choose_lines(&p);
   if (!places_may_be_reached(&p)) return false;
   p.context.scratch = tn_arena_create();
-  tn_module_canonicalise(module);
-  p.file = tn_police_look(module, NULL);
+  tn_police_look(module, &p.file);
   bool good = run_stages(&p);
   tn_arena_destroy(p.context.scratch);
   *records = p.records.at;

@@ -42,10 +42,12 @@ static unsigned lost_by(const tn_inst *inst) {
          (tn_shape_is_dynamic(inst->shape) ? TN_PROPERTY_STATIC : 0u);
 }
 
-unsigned tn_properties_of(const tn_module *module, const tn_inst **witness) {
+unsigned tn_properties_of(const tn_module *module, const tn_inst **witness, bool *present) {
   unsigned holding = TN_PROPERTY_ALL;
+  if (present) memset(present, 0, TN_OP_COUNT * sizeof *present);
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) {
+    if (present) present[inst->op] = true;
     unsigned lost = lost_by(inst) & holding;
     for (int p = 0; lost && witness && p < TN_PROPERTIES; p++)
       if (lost >> p & 1) witness[p] = inst;

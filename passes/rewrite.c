@@ -66,8 +66,18 @@ static bool sweep(tn_module *module, tn_pass_context *context, const tn_rewrite 
   return changed;
 }
 
+static bool may_apply(const tn_pass_context *context, const tn_rewrite *rules, int count) {
+  for (int i = 0; i < count; i++)
+    if (!context->present || context->present[rules[i].op]) return true;
+  return false;
+}
+
 bool tn_rewrite_module(tn_module *module, tn_pass_context *context, const tn_rewrite *rules, int count) {
   bool changed = false;
+  if (!may_apply(context, rules, count)) {
+    context->untouched = true;
+    return false;
+  }
   while (sweep(module, context, rules, count)) changed = true;
   return changed;
 }
