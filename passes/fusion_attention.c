@@ -41,6 +41,7 @@ typedef struct {
   int count;
   tn_inst *seen[2 * TN_LARGEST_GROUP]; /* met, and not on the way */
   int n_seen;
+  int n_entered;  /* no more than fit into both: a chain of residuals is as long as the model */
   tn_inst *first; /* product */
   int64_t elements, size;
   bool failed, reduces;
@@ -80,6 +81,7 @@ static bool may_be_between(const search *s, const tn_inst *inst) {
 static bool go_back(search *s, tn_inst *inst) {
   if (s->failed || member_of(s, inst) >= 0) return !s->failed;
   if (is_outside(s, inst)) return false;
+  if (s->n_entered++ == 3 * TN_LARGEST_GROUP) return s->failed = true, false;
   bool between = may_be_between(s, inst), is_product = between && is_dot(inst), on_way = is_product;
   for (int i = 0; i < inst->n_operands && between && !is_product; i++) on_way |= go_back(s, inst->operands[i]);
   s->failed = s->failed || s->n_seen == 2 * TN_LARGEST_GROUP || s->count == TN_LARGEST_GROUP ||
