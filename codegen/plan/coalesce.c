@@ -82,8 +82,10 @@ static bool clash_at(const tn_coalescer *c, const tn_flow_point *point, int keep
 }
 
 bool tn_coalesce_clash(const tn_coalescer *c, int keep, int gone) {
-  for (int i = 0; i < c->flow.n_points; i++)
-    if (clash_at(c, &c->flow.points[i], keep, gone)) return true;
+  int both[2] = {keep, gone};
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; i < c->touching[both[k]].count; i++)
+      if (clash_at(c, &c->flow.points[c->touching[both[k]].at[i]], keep, gone)) return true;
   return false;
 }
 
@@ -105,30 +107,41 @@ static void replace_in(tn_coalescer *c, tn_step *step, int keep, int gone) {
   }
 }
 
+static int add_kernel(tn_coalescer *c, tn_kernel *kernel) {
+  tn_plan *plan = c->plan;
+  if (plan->n_kernels >= c->kernel_room) {
+    c->kernel_room = 2 * plan->n_kernels + 8;
+    tn_kernel **kernels = tn_arena_alloc_array(plan->arena, (size_t)c->kernel_room, sizeof *kernels);
+    plan->kernels = memcpy(kernels, plan->kernels, sizeof *kernels * (size_t)plan->n_kernels);
+  }
+  plan->kernels[plan->n_kernels] = kernel;
+  return plan->n_kernels++;
+}
+
 /* A kernel of its own: others may run the old one. */
 static void run_in_place(tn_coalescer *c, tn_step *step, int read, int written) {
-  tn_plan *plan = c->plan;
-  const tn_kernel *kernel = plan->kernels[step->kernel];
-  int *arguments = TN_NEW_ARRAY(plan->arena, int, kernel->n_parameters), n = 0;
+  const tn_kernel *kernel = c->plan->kernels[step->kernel];
+  int *arguments = TN_NEW_ARRAY(c->plan->arena, int, kernel->n_parameters), n = 0;
   for (int i = 0; i < kernel->n_parameters; i++)
     if (step->arguments[i] != read) arguments[n++] = step->arguments[i];
-  tn_kernel **kernels = tn_arena_alloc_array(plan->arena, (size_t)plan->n_kernels + 1, sizeof *kernels);
-  memcpy(kernels, plan->kernels, sizeof *kernels * (size_t)plan->n_kernels);
-  kernels[plan->n_kernels] = kernel_in_place(c, step, read, written);
-  plan->kernels = kernels;
-  step->kernel = plan->n_kernels++;
+  step->kernel = add_kernel(c, kernel_in_place(c, step, read, written));
   step->arguments = arguments;
 }
 
 void tn_coalesce_join(tn_coalescer *c, int keep, int gone) {
-  for (int i = 0; i < c->flow.n_points; i++) {
-    tn_flow_point *point = &c->flow.points[i];
-    meeting m = meet(c, point->step, keep, gone);
-    bool in_place = !is_copy_between(point->step, keep, gone) &&
+  for (int i = 0; i < c->touching[gone].count; i++) {
+    tn_step *step = c->flow.points[c->touching[gone].at[i]].step;
+    meeting m = meet(c, step, keep, gone);
+    bool in_place = !is_copy_between(step, keep, gone) &&
                     ((m.writes_keep && m.reads_gone) || (m.writes_gone && m.reads_keep));
-    if (in_place) run_in_place(c, point->step, m.writes_keep ? gone : keep, m.writes_keep ? keep : gone);
-    replace_in(c, point->step, keep, gone);
-    if (tn_flow_has(point->after, gone)) point->after[keep / 64] |= (uint64_t)1 << (keep % 64);
+    if (in_place) run_in_place(c, step, m.writes_keep ? gone : keep, m.writes_keep ? keep : gone);
+    replace_in(c, step, keep, gone);
+    TN_PUSH(c->scratch, &c->touching[keep], c->touching[gone].at[i]);
+  }
+  c->touching[gone].count = 0;
+  for (int i = 0; i < c->flow.n_points; i++) {
+    uint64_t *after = c->flow.points[i].after;
+    if (tn_flow_has(after, gone)) after[keep / 64] |= (uint64_t)1 << (keep % 64);
   }
 }
 
@@ -229,6 +242,10 @@ static bool move_down(tn_coalescer *c, tn_step **place, int old) {
 void tn_coalesce_solve(tn_coalescer *c) {
   tn_arena_reset(c->scratch);
   c->flow = tn_flow_find(c->scratch, c->plan);
+  c->touching = tn_arena_alloc_array(c->scratch, (size_t)c->plan->n_buffers, sizeof *c->touching);
+  for (int i = 0; i < c->flow.n_points; i++)
+    for (int u = 0; u < tn_step_uses(c->plan, c->flow.points[i].step); u++)
+      TN_PUSH(c->scratch, &c->touching[tn_step_use(c->plan, c->flow.points[i].step, u).buffer], i);
 }
 
 static void coalesce_all(tn_coalescer *c) {

@@ -11,6 +11,8 @@ typedef struct {
   tn_arena *scratch; /* reset by solve */
   tn_plan *plan;
   tn_flow flow;
+  TN_VEC(int) * touching; /* by buffer: the points whose steps name it */
+  int kernel_room;        /* of plan->kernels, as far as it was made here */
 } tn_coalescer;
 
 void tn_coalesce_solve(tn_coalescer *c);

@@ -33,30 +33,46 @@ static bool dies_here(const tn_life *life, int time) {
   return life->size && life->last == time && life->first < time;
 }
 
-/* The step writes over one of its inputs from now on. */
-static bool write_over(tn_coalescer *c, const tn_timeline *line, int time) {
+typedef enum { STAYS, LOWERED, LATER } outcome;
+
+/* The step writes over one of its inputs from now on. LATER: one of its buffers was joined to
+ * another since the line was drawn (`joined`).                                            */
+static outcome write_over(tn_coalescer *c, const tn_timeline *line, int time, bool *joined) {
   const tn_step *step = line->at[time];
   const tn_plan *plan = c->plan;
-  for (int i = 0; step->kind == TN_STEP_RUN && i < tn_step_uses(plan, step); i++) {
+  int uses = step->kind == TN_STEP_RUN ? tn_step_uses(plan, step) : 0;
+  for (int i = 0; i < uses; i++)
+    if (joined[tn_step_use(plan, step, i).buffer]) return LATER;
+  for (int i = 0; i < uses; i++) {
     tn_use out = tn_step_use(plan, step, i);
     const tn_life *born = &line->lives[out.buffer];
     if (!out.writes || out.reads || !born->size || born->first != time) continue;
-    for (int k = 0; k < tn_step_uses(plan, step); k++) {
+    for (int k = 0; k < uses; k++) {
       tn_use in = tn_step_use(plan, step, k);
       bool fits = in.buffer != out.buffer && !in.writes && dies_here(&line->lives[in.buffer], time) &&
                   tn_same_memory(&plan->buffers[in.buffer], &plan->buffers[out.buffer]);
       if (!fits || tn_coalesce_clash(c, in.buffer, out.buffer)) continue;
       tn_coalesce_join(c, in.buffer, out.buffer);
-      return true;
+      return joined[in.buffer] = true, LOWERED;
     }
   }
-  return false;
+  return STAYS;
 }
 
 static int64_t peak_of(const tn_timeline *line) {
   int64_t most = 0;
   for (int t = 1; t <= line->end; t++) most = line->alive[t] > most ? line->alive[t] : most;
   return most;
+}
+
+/* Tries every time at the peak. True if all of them may come down. */
+static bool lower_all(tn_coalescer *c, const tn_timeline *line, bool *joined) {
+  int64_t most = peak_of(line);
+  for (int t = 1; most && t <= line->end; t++) {
+    if (line->alive[t] < most) continue;
+    if (!line->at[t] || write_over(c, line, t, joined) == STAYS) return false;
+  }
+  return most > 0;
 }
 
 void tn_plan_lower_peak(tn_plan *plan) {
@@ -67,10 +83,7 @@ void tn_plan_lower_peak(tn_plan *plan) {
   while (more) { /* until one of the times at the peak stays there */
     tn_arena_reset(scratch);
     tn_timeline line = tn_plan_timeline(scratch, plan);
-    int64_t most = peak_of(&line);
-    int t = 1;
-    while (t <= line.end && line.alive[t] < most) t++;
-    more = most && t <= line.end && line.at[t] && write_over(&c, &line, t);
+    more = lower_all(&c, &line, TN_NEW_ARRAY(scratch, bool, plan->n_buffers));
   }
   tn_arena_destroy(scratch);
   tn_arena_destroy(c.scratch);
