@@ -48,10 +48,12 @@ static number sign_of(number x) {
   return modulus == 0 ? x : make(creall(x) / modulus, cimagl(x) / modulus);
 }
 
+static bool is_infinite(number x) { return isinf(creall(x)) || isinf(cimagl(x)); }
+
 static number power(number x, number y) {
   if (y == 0) return 1;
   if (x == 0) return creall(y) > 0 ? 0 : make(INFINITY, NAN);
-  return cpowl(x, y);
+  return is_infinite(x) || is_infinite(y) ? cexpl(product(y, clogl(x))) : cpowl(x, y);
 }
 
 /* A third of the angle; an infinite number keeps its zeros. */
@@ -65,6 +67,26 @@ static number inverse_root(number x) {
   number root = csqrtl(x);
   bool far = isinf(creall(root)) || isinf(cimagl(root));
   return far ? make(0, copysignl(0, -cimagl(root))) : 1 / root;
+}
+
+/* Annex G leaves the sign of a zero open that is 0 times a NaN: it is the zero's own here. */
+static number hyperbolic_cosine(number x) {
+  real a = creall(x), b = cimagl(x);
+  if (a == 0 && !isfinite(b)) return make(NAN, a);
+  return isnan(a) && b == 0 ? make(NAN, b) : ccoshl(x);
+}
+
+static number hyperbolic_sine(number x) {
+  real a = creall(x), b = cimagl(x);
+  if (a == 0 && !isfinite(b)) return make(a, NAN);
+  return isnan(a) && b == 0 ? make(NAN, b) : csinhl(x);
+}
+
+static number cosine(number x) { return hyperbolic_cosine(make(-cimagl(x), creall(x))); }
+
+static number sine(number x) {
+  number h = hyperbolic_sine(make(-cimagl(x), creall(x)));
+  return make(cimagl(h), -creall(h));
 }
 
 typedef number function(number x, number y);
@@ -81,14 +103,14 @@ typedef number function(number x, number y);
   ROW(LOG_PLUS_ONE, plus_one(x))                                                                             \
   ROW(LOGISTIC, 1 / (1 + cexpl(-x)))                                                                         \
   ROW(TANH, ctanhl(x))                                                                                       \
-  ROW(SINE, csinl(x))                                                                                        \
-  ROW(COSINE, ccosl(x))                                                                                      \
+  ROW(SINE, sine(x))                                                                                         \
+  ROW(COSINE, cosine(x))                                                                                     \
   ROW(TAN, ctanl(x))                                                                                         \
   ROW(ASIN, casinl(x))                                                                                       \
   ROW(ACOS, cacosl(x))                                                                                       \
   ROW(ATAN, catanl(x))                                                                                       \
-  ROW(SINH, csinhl(x))                                                                                       \
-  ROW(COSH, ccoshl(x))                                                                                       \
+  ROW(SINH, hyperbolic_sine(x))                                                                              \
+  ROW(COSH, hyperbolic_cosine(x))                                                                            \
   ROW(ASINH, casinhl(x))                                                                                     \
   ROW(ACOSH, cacoshl(x))                                                                                     \
   ROW(ATANH, catanhl(x))                                                                                     \

@@ -29,9 +29,9 @@ typedef struct {
 INLINE vf64 root(vf64 x) { return __builtin_elementwise_sqrt(x); }
 INLINE vs64 is_infinite_d(vf64 x) { return magnitude_d(x) == INFINITE_D; }
 INLINE vf64 zero_like(vf64 sign) { return with_sign_d((vf64)(0.0), sign); }
-/* x times y, where 0 times anything is 0, also infinity and NaN. */
+/* x times y, where 0 times anything is 0, also infinity and NaN, whose sign says nothing. */
 INLINE vf64 product_or_zero(vf64 x, vf64 y) {
-  vf64 zero = (vf64)(((vu64)x ^ (vu64)y) & SIGN_BIT_D);
+  vf64 zero = (vf64)((((vu64)x & (vu64)(x == x)) ^ ((vu64)y & (vu64)(y == y))) & SIGN_BIT_D);
   return pick_d((x == 0.0) | (y == 0.0), zero, x * y);
 }
 

@@ -71,10 +71,13 @@ INLINE z64 sign_c128(vf64 a, vf64 b) {
   return (z64){pick_d(r.size == 0.0, a, a * scale / r.size), pick_d(r.size == 0.0, b, b * scale / r.size)};
 }
 
+/* |x|, 0 for what is no finite number. */
+INLINE vf64 finite_size(vf64 x) { return pick_d(magnitude_d(x) < INFINITE_D, magnitude_d(x), (vf64)(0.0)); }
+
 /* Both numbers are brought near 1, and the quotient back. What is infinite, zero or NaN
  * stays what it is, for divide_d's cases.                                               */
 INLINE z64 divide_c128(vf64 a, vf64 b, vf64 c, vf64 d) {
-  vs64 above = exponent_of(larger(magnitude_d(a), magnitude_d(b)));
+  vs64 above = exponent_of(larger(finite_size(a), finite_size(b)));
   vs64 below = exponent_of(larger(magnitude_d(c), magnitude_d(d)));
   vf64 up = power_of_two(-above), down = power_of_two(-below);
   vf64 p = a * up, q = b * up, r = c * down, s = d * down, size = sum_of_products(r, r, s, s);
@@ -130,18 +133,23 @@ INLINE z64 cis_f64(vf64 b) {
   return c;
 }
 
-/* e^a c: the power of two comes last, so that nothing overflows or underflows but the product. */
-INLINE vf64 exp_times(vf64 a, vf64 c) {
+/* e^a c 2^k: the power of two comes last, and a c that is subnormal, or nearly, is brought up
+ * first; so nothing overflows, underflows or loses bits but the product.                 */
+INLINE vf64 exp_times(vf64 a, vf64 c, s64 k) {
   vu64 u;
-  vf64 p = exp_reduced_d(at_least_d(at_most_d(a, 1400.0), -1400.0), 2046, &u) + 1.0;
-  return scaled_d(p * c, u);
+  vf64 p = exp_reduced_d(at_least_d(at_most_d(a, 1460.0), -1460.0), 0, &u) + 1.0;
+  vs64 small = magnitude_d(c) < 0x1p-512;
+  vs64 e = (vs64)u - (vs64)(vf64)(ROUNDER_D) + k - (small & 512);
+  e = (vs64)pick_ul(e > 2044, (vu64)(2044), (vu64)e);
+  e = (vs64)pick_ul(e < -2044, (vu64)(vs64)(-2044), (vu64)e);
+  return times_power(p * pick_d(small, c * 0x1p512, c), e);
 }
 
 INLINE z64 exponential_c128(vf64 a, vf64 b) {
   z64 c = cis_f64(b);
   vs64 none = a == -INFINITE_D, all = a == INFINITE_D, turned = c.re != c.re;
-  vf64 re = pick_d(turned & all, (vf64)(INFINITE_D), exp_times(a, c.re));
-  vf64 im = pick_d(b == 0.0, b, exp_times(a, c.im));
+  vf64 re = pick_d(turned & all, (vf64)(INFINITE_D), exp_times(a, c.re, 0));
+  vf64 im = pick_d(b == 0.0, b, exp_times(a, c.im, 0));
   return (z64){pick_d(turned & none, (vf64)(0.0), re), pick_d(turned & none, (vf64)(0.0), im)};
 }
 
@@ -157,7 +165,7 @@ INLINE z64 exponential_minus_one_c128(vf64 a, vf64 b) {
 INLINE vf64 hyperbolic_times(vf64 a, vf64 c, vs64 odd) {
   vf64 size = magnitude_d(a), small = at_most_d(size, 22.0);
   vf64 near = pick_d(odd, sinh_f64(small), cosh_f64(small));
-  vf64 y = pick_d(size > 22.0, exp_times(size, 0.5 * c), product_or_zero(near, c));
+  vf64 y = pick_d(size > 22.0, exp_times(size, c, -1), product_or_zero(near, c));
   return pick_d(a == a, (vf64)((vu64)y ^ ((vu64)a & (vu64)odd & SIGN_BIT_D)), pick_d(c == 0.0, c, a));
 }
 
@@ -180,7 +188,7 @@ INLINE z64 tanh_c128(vf64 a, vf64 b) {
   vs64 beyond = magnitude_d(a) > 20.0;
   z64 y = {s * cosh_f64(h) / size, angle / size};
   y.re = pick_d(beyond, with_sign_d((vf64)(1.0), a), pick_d(a == 0.0, a, y.re));
-  y.im = pick_d(beyond, exp_times(-2.0 * magnitude_d(a), 4.0 * angle), y.im);
+  y.im = pick_d(beyond, exp_times(-2.0 * magnitude_d(a), angle, 2), y.im);
   vs64 far = is_infinite_d(a), turned = c.re != c.re;
   y.re = pick_d(turned & beyond & ~far, c.re, y.re);
   y.im = pick_d(far & turned, (vf64)(0.0), pick_d(b == 0.0, b, y.im));
@@ -367,16 +375,24 @@ INLINE wide wide_combination(vf64 a, wide l, vf64 b, vf64 t) {
 }
 
 /* e^(w log z), with z^0 = 1, and 0^w = 0 where the real part of w is positive. The exponent is
- * held in two doubles; what is left is the angle's error, times w.                           */
+ * held in two doubles; what is left is the angle's error, times w. Of what is infinite the
+ * exponent is the plain formula's; where it has no angle, the size alone counts.            */
 INLINE z64 power_c128(vf64 a, vf64 b, vf64 c, vf64 d) {
   vf64 angle = argument_f64(a, b);
   wide l = log_modulus_wide(a, b), r = wide_combination(c, l, -d, angle),
        t = wide_combination(d, l, c, angle);
+  vs64 large = is_infinite_d(a) | is_infinite_d(b), far = large | is_infinite_d(c) | is_infinite_d(d);
+  vf64 size = pick_d(large, (vf64)(INFINITE_D), l.high);
+  r.high = pick_d(far, c * size - d * angle, r.high);
+  t.high = pick_d(far, c * angle + d * size, t.high);
   z64 s = cis_f64(t.high);
   vf64 turn = pick_d(magnitude_d(t.low) < 0x1p-20, t.low, (vf64)(0.0)); /* else no digit is left */
   vf64 re = s.re - turn * s.im, im = s.im + turn * s.re;
   vf64 low = pick_d(magnitude_d(r.low) < 1.0, r.low, (vf64)(0.0)); /* NaN of an exponent that overflowed */
-  z64 y = {exp_times(r.high, FMA(low, re, re)), exp_times(r.high, FMA(low, im, im))};
+  z64 y = {exp_times(r.high, FMA(low, re, re), 0), exp_times(r.high, FMA(low, im, im), 0)};
+  vs64 turned = s.re != s.re, none = turned & (r.high == -INFINITE_D);
+  y.re = pick_d(none, (vf64)(0.0), pick_d(turned & (r.high == INFINITE_D), (vf64)(INFINITE_D), y.re));
+  y.im = pick_d(none, (vf64)(0.0), y.im);
   vs64 one = (c == 0.0) & (d == 0.0), zero = (a == 0.0) & (b == 0.0);
   y.re = pick_d(zero, pick_d(c > 0.0, (vf64)(0.0), (vf64)(INFINITE_D)), y.re);
   y.im = pick_d(zero, pick_d(c > 0.0, (vf64)(0.0), (vf64)(NOT_A_NUMBER_D)), y.im);

@@ -320,9 +320,23 @@ static bool is_number_word(tn_str word) {
          tn_str_is(word, "false");
 }
 
+/* s32(0) */
+static bool read_typed(tn_kernel_reader *k, tn_str word, tn_type type, const tn_expr **expr) {
+  k->r->at += word.length;
+  return tn_read_expect(k->r, '(', "after a constant's type") && read_constant(k, type, expr) &&
+         tn_read_expect(k->r, ')', "after a constant");
+}
+
+/* A value may have a type's name, s1 or s4; no value stands before a parenthesis. */
+static bool is_called(const tn_kernel_reader *k, tn_str word) {
+  const char *next = word.at + word.length;
+  return next < k->r->end && *next == '(';
+}
+
 static bool read_word(tn_kernel_reader *k, tn_str word, tn_type expected, const tn_expr **expr) {
-  const tn_kernel_name *known = tn_kernel_lookup(k, word);
   tn_type type = tn_type_from_name(word);
+  if (type != TN_TYPE_NONE && tn_type_is_array(type) && is_called(k, word)) return read_typed(k, word, type, expr);
+  const tn_kernel_name *known = tn_kernel_lookup(k, word);
   if (known && known->kind == TN_NAME_BUFFER) return read_load(k, expr);
   if (known && known->kind == TN_NAME_VALUE) {
     k->r->at += word.length;
@@ -332,9 +346,7 @@ static bool read_word(tn_kernel_reader *k, tn_str word, tn_type expected, const 
   if (is_number_word(word)) return read_constant(k, expected, expr);
   if (tn_read_accept_word(k->r, "index")) return read_index_value(k, expr);
   if (type == TN_TYPE_NONE || !tn_type_is_array(type)) return read_operation(k, expected, expr);
-  k->r->at += word.length;
-  return tn_read_expect(k->r, '(', "after a constant's type") && read_constant(k, type, expr) &&
-         tn_read_expect(k->r, ')', "after a constant");
+  return read_typed(k, word, type, expr);
 }
 
 bool tn_read_expr(tn_kernel_reader *k, tn_type expected, const tn_expr **expr) {
