@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "driver/driver.h"
+#include "driver/watch.h"
 #include "passes/place.h"
 
 /* ---- names ---- */
@@ -102,6 +103,7 @@ typedef struct {
   tn_model *model;
   const tn_pass_options *options;
   tn_arena *arena;
+  tn_watch *watch; /* of --check-passes; NULL: none */
 } watcher;
 
 static tn_pass_run run_of(tn_arena *arena, const tn_pass_record *record) {
@@ -136,7 +138,7 @@ static bool call_hook(const watcher *w, tn_pass_hook *hook, const tn_pass_record
 
 static bool before_pass(void *user, tn_module *module, const tn_pass_record *record) {
   const watcher *w = user;
-  (void)module; /* the model's own */
+  tn_watch_before(w->watch, module);
   return call_hook(w, w->options->before_pass, record);
 }
 
@@ -144,11 +146,10 @@ static bool before_pass(void *user, tn_module *module, const tn_pass_record *rec
 static bool after_pass(void *user, tn_module *module, const tn_pass_record *record) {
   const watcher *w = user;
   tn_pipeline_place place = tn_place_of(record);
-  (void)module;
   w->model->place = &place;
   bool done = call_hook(w, w->options->after_pass, record);
   w->model->place = NULL;
-  return done;
+  return done && tn_watch_after(w->watch, module, record);
 }
 
 /* ---- running ---- */
@@ -182,7 +183,7 @@ static const tn_pass_run *copy_runs(tn_arena *arena, const tn_pass_record *recor
 bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,
                         const tn_pass_run **runs, int *count) {
   tn_context *context = model->context;
-  watcher watching = {model, options, context->scratch};
+  watcher watching = {model, options, context->scratch, NULL};
   tn_pipeline_options pipeline = {
       .level = options->level,
       .reassociate = options->reassociate,
@@ -192,14 +193,16 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
       .start_after = {.name = options->start_after, .occurrence = options->start_occurrence},
       .fuel = copy_fuel(context->scratch, options),
       .n_fuel = options->fuel_count,
-      .before_pass = options->before_pass ? before_pass : NULL,
-      .after_pass = options->after_pass ? after_pass : NULL,
+      .before_pass = before_pass,
+      .after_pass = after_pass,
       .user = &watching};
   tn_pass_record *records;
   if (!check_names(context, options)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
-  if (!tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink))
-    return false;
+  watching.watch = tn_watch_begin(model, options, &pipeline);
+  bool good = tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink);
+  tn_watch_end(watching.watch);
+  if (!good) return false;
   *runs = copy_runs(arena, records, *count);
   return true;
 }

@@ -368,7 +368,12 @@ static bool choose_places(tn_arena *arena, const command_line *line, tn_pass_opt
 tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes) {
   const char *list = option_value(line, OPT_PASSES);
   const option_values *disabled = &line->options[OPT_DISABLE_PASS];
-  *passes = (tn_pass_options){.level = 2, .reassociate = has_option(line, OPT_REASSOCIATE)};
+  *passes = (tn_pass_options){.level = 2,
+                              .reassociate = has_option(line, OPT_REASSOCIATE),
+                              .check = has_option(line, OPT_CHECK_PASSES),
+                              .bisect = has_option(line, OPT_BISECT),
+                              .bisect_file = option_value(line, OPT_BISECT)};
+  if (!option_number(line, OPT_MAX_CHECK_WORK, 1, 0, &passes->max_check_work)) return TN_USAGE;
   if (list) passes->passes = split_list(arena, list);
   if (disabled->count) {
     const char **names = TN_NEW_ARRAY(arena, const char *, disabled->count + 1);

@@ -189,6 +189,7 @@ static tn_status prepare(run_state *run, const char *path) {
   const tn_signature *signature =
       artefact ? tn_program_signature(run->program) : tn_model_signature(run->model.model);
   status = read_inputs(run->context, run->line, signature, false, &run->in);
+  run->options.passes.check_inputs = run->in.arguments;
   return status == TN_OK ? read_expected(run) : status;
 }
 

@@ -219,6 +219,13 @@ typedef struct tn_pass_options {
   bool reassociate;          /* allow rewrites that change rounding */
   const tn_pass_fuel *fuel;
   int fuel_count;
+  /* Evaluate the module before and after each pass that changes it: TN_MISMATCH, naming the pass,
+   * the rewrite and what differs, when one changes a result.                                    */
+  bool check;
+  int64_t max_check_work;    /* multiply-adds of one evaluation; 0: 2^26. Above it what changed is run */
+  const tn_arrays *check_inputs; /* one a parameter, besides random ones; NULL: none */
+  bool bisect;               /* check, and write a minimal module that shows the difference */
+  const char *bisect_file;   /* where to; NULL: the stem of the model's file and .bisect.hlo */
   tn_pass_hook *before_pass, *after_pass; /* may be NULL */
   void *user;                /* of both */
 } tn_pass_options;

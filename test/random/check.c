@@ -5,6 +5,7 @@
 #include "test/random/random.h"
 
 #include "base/number.h"
+#include "driver/check_private.h"
 #include "frontend/hlo/hlo.h"
 #include "passes/pass.h"
 #include "tenon/pool.h"
@@ -46,6 +47,8 @@ typedef struct {
   tn_object object;
   tn_image *image;
   bool written_out;     /* see is_written_out */
+  tn_checker *checker;  /* of the passes, and the module before the one that runs */
+  tn_module *before;
   tn_literal *expected; /* of the evaluator, with bounds */
   leaf_list results;    /* its leaves, as `module` has them */
   leaf_list inputs;     /* the arguments, as the entry of `module` takes them */
@@ -230,6 +233,25 @@ static bool settle_entry(work *w) {
   return tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink) || failed(w);
 }
 
+/* ---- each pass on its own: where it changed the module ---- */
+
+static bool before_pass(void *user, tn_module *module, const tn_pass_record *run) {
+  work *w = user;
+  (void)run;
+  tn_module_destroy(w->before);
+  w->before = tn_module_clone(module);
+  return true;
+}
+
+static bool after_pass(void *user, tn_module *module, const tn_pass_record *run) {
+  work *w = user;
+  tn_check_result found;
+  if (!run->changed || !tn_check_parts(w->checker, w->before, module, &found) || !found.differs) return true;
+  return judge(w, DIFFERS_PASSES, "pass '%s' (run %d): '%s' element %lld is %s, was %s, bound %g, on %s", run->name,
+               run->occurrence, found.inst->name, (long long)found.difference.element, found.difference.got,
+               found.difference.expected, found.difference.bound, found.inputs);
+}
+
 /* Exact, but where something becomes what it stands for. */
 static bool run_passes(work *w) {
   w->module = tn_module_clone(w->program->module);
@@ -238,9 +260,16 @@ static bool run_passes(work *w) {
   tn_pass_record *records;
   int n_records;
   tn_pipeline_options options = {.level = w->v->way.level};
+  if (w->v->way.each_pass) {
+    w->checker = tn_checker_create(w->arena, 0, NULL, 0);
+    options.before_pass = before_pass;
+    options.after_pass = after_pass;
+    options.user = w;
+  }
   bool passes = !w->v->way.unpassed;
   if (passes && !tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink))
     return failed(w);
+  if (w->v->kind == DIFFERS_PASSES) return false;
   list_leaves(w);
   if (!passes) return true;
   w->step = "evaluator after passes";
@@ -481,6 +510,8 @@ static void run_protected(work *w, void (*what)(void *)) {
     tn_image_unload(w->image);
     tn_plan_destroy(w->plan);
     tn_module_destroy(w->module);
+    tn_module_destroy(w->before);
+    tn_checker_destroy(w->checker);
   }
   tn_arena_destroy(w->arena);
 }
@@ -497,17 +528,17 @@ void check_program(const program *p, const way *way, verdict *v) {
   run_protected(&w, check);
 }
 
-int draw_ways(uint64_t seed, const char *const *targets, int n_targets, way *ways) {
-  static const int levels[] = {2, 2, 2, 0, 0, 1, 3};
+void draw_ways(uint64_t seed, const char *const *targets, int n_targets, way ways[WAYS]) {
   dice d = {seed ^ UINT64_C(0x5eed)};
-  for (int i = 0; i < 4; i++) {
+  int first = roll(&d, 4);
+  for (int i = 0; i < WAYS; i++) {
     const char *target = targets[roll(&d, n_targets)];
-    ways[i] = (way){.level = levels[roll(&d, 7)], .target = target, .schedule = 1 + draw(&d) % 1000000};
+    ways[i] = (way){.level = (first + i) % 4, .target = target, .schedule = 1 + draw(&d) % 1000000};
   }
   ways[0].native = true;
+  ways[0].each_pass = true;
   ways[1].native = chance(&d, 40);
   if (chance(&d, 50)) ways[0].schedule = 0;
-  ways[3].unpassed = true;
-  ways[3].level = 0;
-  return 4;
+  ways[WAYS - 1].unpassed = true;
+  ways[WAYS - 1].level = 0;
 }

@@ -116,11 +116,11 @@ static void report(session *s, program *p, verdict *v) {
 
 static bool run_one(session *s, program *p) {
   verdict v;
-  way ways[4];
+  way ways[WAYS];
   check_text(p, &v);
   if (v.kind != SAME) return report(s, p, &v), false;
-  int count = draw_ways(p->seed, s->options.targets, s->options.n_targets, ways);
-  for (int i = 0; i < count; i++) {
+  draw_ways(p->seed, s->options.targets, s->options.n_targets, ways);
+  for (int i = 0; i < WAYS; i++) {
     check_program(p, &ways[i], &v);
     if (v.kind == REFUSED) {
       if (ways[i].unpassed) continue; /* passes expand what plans have no form for */

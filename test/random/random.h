@@ -75,6 +75,7 @@ typedef struct {
   uint64_t schedule; /* plan's schedule_seed; 0: the chosen schedule */
   bool native;       /* as far as native code, else as far as the interpreter */
   bool unpassed;     /* the plan of the module as it is */
+  bool each_pass;    /* the evaluator before and after each pass, where it changed the module */
 } way;
 
 typedef struct {
@@ -83,9 +84,11 @@ typedef struct {
   char what[1024]; /* what differs, where, both values; or the message */
 } verdict;
 
-/* The ways that a seed's program goes, 4 at most: the chosen schedule or a random one as
- * native code, now and then both; others through the interpreter, and the module as it is. */
-int draw_ways(uint64_t seed, const char *const *targets, int n_targets, way *ways);
+/* The ways that a seed's program goes: every level, one of them as native code, now and then two,
+ * the others through the interpreter, with the chosen schedule or random ones; and the module as
+ * it is.                                                                                         */
+enum { WAYS = 5 };
+void draw_ways(uint64_t seed, const char *const *targets, int n_targets, way ways[WAYS]);
 
 const char *verdict_name(verdict_kind kind);
 /* Everything that `way` says. */

@@ -1,0 +1,65 @@
+/* What check.c and check_parts.c share.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_DRIVER_CHECK_PRIVATE_H
+#define TN_DRIVER_CHECK_PRIVATE_H
+
+#include "driver/check.h"
+#include "driver/cut.h"
+#include "driver/numbers.h"
+
+/* What is known of a pair of parts. */
+typedef struct {
+  tn_hash key;
+  tn_equality equality;
+  tn_check_result result; /* where they differ; its inst is not set */
+} tn_part_verdict;
+
+/* What a module makes of one kind of inputs. */
+typedef struct {
+  tn_arena *arena;    /* NULL: not evaluated yet */
+  tn_literal *result; /* NULL: there is none */
+} tn_kept_result;
+
+struct tn_checker {
+  tn_arena *arena;
+  int64_t max_work;
+  const tn_literal *const *given;
+  int n_given;
+  tn_check_counts counts;
+  const tn_module *state;                                /* whose results are kept */
+  tn_kept_result kept[TN_DRAWS + 1], next[TN_DRAWS + 1]; /* of it; of what was held against it. The last is of
+                                                            what was given */
+  tn_part_verdict **verdicts;                            /* open addressing */
+  int n_verdicts, capacity;
+};
+
+/* Compares what changed. false: nothing could be compared. */
+bool tn_check_parts(tn_checker *checker, const tn_module *before, const tn_module *after,
+                    tn_check_result *result);
+
+/* A pair of parts: the same inputs, one result each. All three are of the same source module's
+ * ids or another's; `surroundings` computes the inputs (in their order), NULL: they are drawn. */
+typedef struct {
+  tn_module *before, *after, *surroundings;
+  int levels;
+} tn_part_pair;
+void tn_part_pair_destroy(tn_part_pair *pair);
+/* full: at their own sizes whatever it costs (up to a limit). Remembers the answer. */
+const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pair, bool full);
+
+typedef struct {
+  int levels;
+  int64_t most_work; /* of an instruction that is computed rather than drawn */
+  bool with_data;    /* large constants keep their values, and what depends on constants alone its */
+} tn_frontier_options;
+/* The inputs of what computes `roots` from values some levels up: parameters, and values further
+ * away. instead: as of tn_cut, or NULL.                                                         */
+tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const tn_inst_list *roots,
+                               tn_inst *const *instead, const tn_frontier_options *options);
+/* Has it a constant with a dim of this size (0: any) that was not small enough to be compared by
+ * content?                                                                                      */
+bool tn_part_has_data(const tn_module *part, int64_t size);
+
+#endif

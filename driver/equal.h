@@ -1,0 +1,68 @@
+/* Whether two modules compute the same: inputs drawn, the evaluator run, results compared
+ * in the sense of docs/architecture.md.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_DRIVER_EQUAL_H
+#define TN_DRIVER_EQUAL_H
+
+#include "ir/module.h"
+
+/* ---- work ---- */
+
+/* What evaluating costs, in multiply-adds of a dot (some 3 ns each): an element of anything
+ * else counts WORK_OF_ELEMENT of them, a loop is taken to run WORK_OF_LOOP times. Saturates. */
+enum { TN_WORK_OF_ELEMENT = 8, TN_WORK_OF_LOOP = 64 };
+int64_t tn_inst_work(const tn_inst *inst);
+int64_t tn_module_work(const tn_module *module);
+
+/* ---- inputs ---- */
+
+typedef enum {
+  TN_DRAW_FRACTIONS, /* floats in [-1, 1), small integers */
+  TN_DRAW_POSITIVE,  /* floats in [1/16, 17/16) */
+  TN_DRAW_SPECIAL,   /* small integers in floats too, zeros of both signs, infinities, NaN, extremes */
+  TN_DRAWS
+} tn_draw;
+const char *tn_draw_name(tn_draw draw);
+/* `stream` tells inputs of one draw apart. The same numbers in every run. */
+tn_literal *tn_draw_literal(tn_arena *arena, const tn_shape *shape, tn_draw draw, uint64_t stream);
+/* One for each parameter of the entry. */
+tn_literal **tn_draw_arguments(tn_arena *arena, const tn_module *module, tn_draw draw);
+
+/* ---- comparing ---- */
+
+typedef struct {
+  int output;            /* leaf of the result; of those that differ the one with the fewest elements */
+  const tn_shape *shape; /* its; in the caller's arena */
+  int64_t element;       /* the first that differs; -1: shape or sizes do, or there is no result */
+  int64_t count;         /* how many differ */
+  double bound;
+  char got[96], expected[96]; /* or, where element is -1, what is to be said */
+} tn_difference;
+
+typedef enum {
+  TN_SAME,
+  TN_DIFFERENT,
+  TN_INCOMPARABLE /* the evaluator does not run one of them (an unsupported opcode, a limit) */
+} tn_equality;
+
+/* Runs both on the arguments (those of `before`; where only it has bounded dims, `after` takes
+ * them as long as their bounds, with sizes behind them). The same bits are equal; what is not
+ * is held against four error bounds of `before`, which is then evaluated once more.
+ * known: the result of `before` without bounds, NULL: it is evaluated. *got: of `after`; NULL
+ * if it has none.                                                                           */
+tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_module *after,
+                             const tn_literal *const *arguments, const tn_literal *known, tn_literal **got,
+                             tn_difference *difference);
+
+/* The result of evaluating within the limits that checks have; NULL (silent) otherwise. */
+tn_literal *tn_try_evaluate(tn_arena *arena, const tn_module *module, const tn_literal *const *arguments,
+                            bool bounds);
+
+/* For those who compare what they ran themselves: leaf `number` of a result. inexact: the bounds
+ * of `expected` count. Fills *difference where it is false.                                     */
+bool tn_leaf_agrees(const tn_literal *got, const tn_literal *expected, bool inexact, double least_bound,
+                    tn_difference *difference);
+
+#endif
