@@ -95,11 +95,11 @@ static void report_values(tn_watch *watch, const tn_check_result *found, const c
     tn_error(watch->sink, TN_MISMATCH, location, "%s: %s element %lld is %s, was %s, bound %g", where,
              what_differs(watch, found), (long long)d->element, d->got, d->expected, d->bound);
   if (found->whole)
-    tn_note(watch->sink, TN_NOWHERE, "%lld of its elements differ; the whole module was run on %s",
+    tn_note(watch->sink, TN_NOWHERE, "elements that differ: %lld; the whole module was run on %s",
             (long long)d->count, found->inputs);
   else
     tn_note(watch->sink, TN_NOWHERE,
-            "%lld of its elements differ; only what changed was run, with what it needs %d levels up, on %s",
+            "elements that differ: %lld; only what changed was run, with what it needs %d levels up, on %s",
             (long long)d->count, found->levels, found->inputs);
 }
 

@@ -46,8 +46,8 @@ typedef struct {
   tn_plan *plan;
   tn_object object;
   tn_image *image;
-  bool written_out;     /* see is_written_out */
-  tn_checker *checker;  /* of the passes, and the module before the one that runs */
+  bool written_out;    /* see is_written_out */
+  tn_checker *checker; /* of the passes, and the module before the one that runs */
   tn_module *before;
   tn_literal *expected; /* of the evaluator, with bounds */
   leaf_list results;    /* its leaves, as `module` has them */
@@ -247,9 +247,9 @@ static bool after_pass(void *user, tn_module *module, const tn_pass_record *run)
   work *w = user;
   tn_check_result found;
   if (!run->changed || !tn_check_parts(w->checker, w->before, module, &found) || !found.differs) return true;
-  return judge(w, DIFFERS_PASSES, "pass '%s' (run %d): '%s' element %lld is %s, was %s, bound %g, on %s", run->name,
-               run->occurrence, found.inst->name, (long long)found.difference.element, found.difference.got,
-               found.difference.expected, found.difference.bound, found.inputs);
+  return judge(w, DIFFERS_PASSES, "pass '%s' (run %d): '%s' element %lld is %s, was %s, bound %g, on %s",
+               run->name, run->occurrence, found.inst->name, (long long)found.difference.element,
+               found.difference.got, found.difference.expected, found.difference.bound, found.inputs);
 }
 
 /* Exact, but where something becomes what it stands for. */
