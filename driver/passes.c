@@ -187,6 +187,10 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
   tn_pipeline_options pipeline = {
       .level = options->level,
       .reassociate = options->reassociate,
+      .sparsity = options->sparsity,
+      .target = options->sparsity > 0 ? tn_cpu_find(context->scratch, &context->sink,
+                                                    options->target ? options->target : "host", NULL, NULL)
+                                      : NULL,
       .max_fold_work = context->limits.max_fold_work,
       .disabled = options->disabled,
       .stop_after = {.name = options->stop_after, .occurrence = options->stop_occurrence},
@@ -197,7 +201,7 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
       .after_pass = after_pass,
       .user = &watching};
   tn_pass_record *records;
-  if (!check_names(context, options)) return false;
+  if (!check_names(context, options) || (options->sparsity > 0 && !pipeline.target)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
   watching.watch = tn_watch_begin(model, options, &pipeline);
   bool good = tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink);

@@ -26,6 +26,7 @@
 #define AT_DISTRIBUTION    MEMBER
 #define AT_DOMAIN          MEMBER
 #define AT_FFT_TYPE        MEMBER
+#define AT_ENCODING        MEMBER
 #define AT_FLOAT           MEMBER
 #define AT_FUSION_KIND     MEMBER
 #define AT_GROUPS          MEMBER
@@ -181,6 +182,7 @@ static void copy_member(tn_arena *arena, tn_form form, void *member) {
   case TN_FORM_DIRECTION:
   case TN_FORM_DISTRIBUTION:
   case TN_FORM_FFT_TYPE:
+  case TN_FORM_ENCODING:
   case TN_FORM_FLOAT:
   case TN_FORM_FUSION_KIND:
   case TN_FORM_ID:

@@ -152,6 +152,7 @@ typedef union {
   struct { tn_algorithm algorithm; } rng_bit_generator;
   struct { int64_t delta; } rng_state;
   struct { tn_fft_type type; tn_dims length; } fft;
+  struct { tn_encoding encoding; } decode;
   struct { int64_t exponent_bits, mantissa_bits; } reduce_precision;
   struct { bool lower; } cholesky;
   struct { bool left_side, lower, unit_diagonal; tn_transpose_a transpose_a; } triangular_solve;

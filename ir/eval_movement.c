@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "ir/encoding.h"
 #include "ir/eval_internal.h"
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
@@ -349,5 +350,15 @@ tn_value *tn_eval_dynamic_reshape(tn_eval *eval, const tn_inst *inst, tn_value *
   tn_value *result = tn_value_spread(eval, shape, view);
   tn_value_release(eval, view);
   tn_value_release(eval, packed);
+  return result;
+}
+
+/* The verifier has checked the bytes that a constant has; these may be another's. */
+tn_value *tn_eval_decode(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
+  tn_block_sparse format;
+  const char *fault = tn_block_sparse_read(eval->arena, &operands[0]->literal, inst->shape, &format);
+  if (fault) tn_eval_stop(eval, TN_INVALID, "decode: block_sparse_4x1: %s", fault);
+  tn_value *result = tn_value_new(eval, inst->shape);
+  tn_block_sparse_decode(&format, inst->shape->type, operands[0]->literal.data, tn_value_data(result));
   return result;
 }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "ir/encoding.h"
 #include "ir/infer.h"
 
 /* ---- order and shape ---- */
@@ -320,4 +321,21 @@ const tn_shape *tn_infer_set_dimension_size(const tn_inference *in) {
       declared && tn_shape_is_array(declared) && dim < declared->rank && !tn_dim_dynamic(declared, dim);
   extent.dynamic[dim] = !whole;
   return tn_extent_shape(in, operand->type, &extent);
+}
+
+/* ---- encoded constants ---- */
+
+const tn_shape *tn_infer_decode(const tn_inference *in) {
+  const tn_shape *operand = tn_operand_shape(in, 0), *declared = in->inst->shape;
+  if (!tn_need_array(in, 0) || !tn_need_declared_array(in)) return NULL;
+  if (operand->type != TN_U8 || operand->rank != 1)
+    return tn_refuse(in, 1, "operand is %s, a list of u8 expected", tn_shown(in, operand));
+  const tn_comp *comp = in->inst->parent;
+  if (in->inst->operands[0]->op == TN_OP_PARAMETER && comp && !comp->callers.count && comp->module->entry != comp)
+    return declared; /* of a computation that nobody calls (yet) */
+  const tn_literal *bytes = tn_decode_source(in->inst);
+  tn_block_sparse format;
+  if (!bytes) return tn_refuse(in, 1, "operand is no constant");
+  const char *fault = tn_block_sparse_read(in->arena, bytes, declared, &format);
+  return fault ? tn_refuse(in, 1, "block_sparse_4x1: %s", fault) : declared;
 }

@@ -25,6 +25,7 @@ enum {
   FORM_tn_distribution = TN_FORM_DISTRIBUTION,
   FORM_tn_algorithm = TN_FORM_ALGORITHM,
   FORM_tn_fft_type = TN_FORM_FFT_TYPE,
+  FORM_tn_encoding = TN_FORM_ENCODING,
   FORM_tn_transpose_a = TN_FORM_TRANSPOSE_A,
   FORM_tn_tristate = TN_FORM_TRISTATE
 };
@@ -299,6 +300,7 @@ static bool is_absent(const tn_attribute_row *row, const tn_inst *inst, const vo
   case TN_FORM_DIRECTION:
   case TN_FORM_DISTRIBUTION:
   case TN_FORM_FFT_TYPE:
+  case TN_FORM_ENCODING:
   case TN_FORM_FUSION_KIND:
   case TN_FORM_TRANSPOSE_A:
   case TN_FORM_TRISTATE: return enum_value(member) == 0;
@@ -321,6 +323,7 @@ static void print_value(tn_text *out, const tn_attribute_row *row, const tn_inst
   case TN_FORM_DIRECTION:
   case TN_FORM_DISTRIBUTION:
   case TN_FORM_FFT_TYPE:
+  case TN_FORM_ENCODING:
   case TN_FORM_FUSION_KIND:
   case TN_FORM_TRANSPOSE_A:
   case TN_FORM_TRISTATE: tn_text_put(out, enum_text(row->form, enum_value(member))); return;

@@ -97,7 +97,18 @@ static bool is_bits(const tn_inst *inst) {
   return to == from || (to < 8 && to < from);
 }
 
+/* Of products alone: they decode where they multiply. */
+static bool is_decoded(const tn_inst *inst) {
+  if (inst->op != TN_OP_DECODE || !tn_rewrite_is_free_to_move(inst)) return false;
+  for (int i = 0; i < inst->users.count; i++) {
+    const tn_inst *user = inst->users.at[i];
+    if (user->op != TN_OP_DOT || user->operands[0] == inst) return false;
+  }
+  return inst->users.count > 0;
+}
+
 bool tn_fusible(const tn_inst *inst) {
+  if (inst->op == TN_OP_DECODE) return is_decoded(inst);
   return tn_fusible_elementwise(inst) || ((is_movement(inst->op) || is_bits(inst)) && are_native(inst));
 }
 

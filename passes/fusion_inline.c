@@ -89,7 +89,7 @@ static bool fits(const tn_inst *inst, tn_fused_place place) {
   case TN_PLACE_STORE: return true;
   case TN_PLACE_GUARDED: return tn_fusion_work(inst) <= 1;
   case TN_PLACE_OPERAND:
-    return widens || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE || inst->op == TN_OP_RESHAPE;
+    return widens || inst->op == TN_OP_DECODE || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE || inst->op == TN_OP_RESHAPE;
   }
   return false;
 }
@@ -242,7 +242,7 @@ static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   if (!tn_fusible(inst)) return;
   if (find_targets(f, inst, &all) && is_cheaper_inlined(f, inst, &all)) {
     for (int i = 0; i < all.count; i++) tn_fuser_join(f, inst, all.at[i]);
-  } else if (inst->op != TN_OP_RESHAPE) { /* a reshape alone is only another name */
+  } else if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_DECODE) { /* a reshape alone is only another name */
     bool parts = tn_fusible_parts(f, inst);
     int group = tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
     f->groups.at[group].parts = parts;

@@ -10,12 +10,15 @@
 #define TN_PASSES_PASS_H
 
 #include "ir/module.h"
+#include "target/target.h"
 
 typedef struct tn_pass_context {
   tn_arena *scratch;     /* reset before each pass */
   tn_diagnostics *sink;  /* for what the user must know; a pass that reports an error stops the pipeline */
   int level;             /* -O0 … -O3 */
   bool reassociate;      /* value-changing rewrites are allowed, in passes that passes.def marks */
+  double sparsity;       /* constants with this share of zero blocks may be kept without them; 0: none */
+  const tn_cpu *target;  /* what costs are of; NULL: not known */
   int64_t max_fold_work; /* elements that folding may compute in one instruction */
   int64_t fuel;          /* single rewrites this pass may still make; < 0: any number */
   int64_t rewrites;      /* made by this pass so far */
@@ -140,6 +143,8 @@ typedef struct {
 typedef struct tn_pipeline_options {
   int level;
   bool reassociate;
+  double sparsity;              /* of tn_pass_context */
+  const tn_cpu *target;         /* the same; NULL: not known */
   int64_t max_fold_work;        /* 0: the default, 2^28 */
   const tn_pass *const *passes; /* exactly these, in order; NULL: those of the level */
   int n_passes;

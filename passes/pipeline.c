@@ -362,6 +362,8 @@ bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_a
   p.context = (tn_pass_context){.sink = sink,
                                 .level = options->level,
                                 .reassociate = options->reassociate,
+                                .sparsity = options->sparsity,
+                                .target = options->target,
                                 .max_fold_work = options->max_fold_work ? options->max_fold_work : 1 << 28};
   *records = NULL;
   *n_records = 0;

@@ -365,6 +365,21 @@ static bool choose_places(tn_arena *arena, const command_line *line, tn_pass_opt
           parse_place(arena, OPT_START_AFTER, start, &passes->start_after, &passes->start_occurrence));
 }
 
+/* 4x1:RATIO; the other patterns of the command are later versions'. */
+static tn_status choose_sparsity(const command_line *line, tn_pass_options *passes) {
+  const char *text = option_value(line, OPT_SPARSITY);
+  char *end;
+  if (!text) return TN_OK;
+  if (strcmp(text, "2:4") == 0 || strncmp(text, "unstructured", 12) == 0)
+    return complain(TN_UNSUPPORTED, "option '--sparsity=%s' is not supported by this version", text);
+  if (strncmp(text, "4x1:", 4) != 0)
+    return complain(TN_USAGE, "option '--sparsity': '%s' is not 4x1:RATIO, 2:4 or unstructured:RATIO", text);
+  passes->sparsity = strtod(text + 4, &end);
+  passes->target = option_value(line, OPT_TARGET);
+  if (end != text + 4 && !*end && passes->sparsity > 0 && passes->sparsity <= 1) return TN_OK;
+  return complain(TN_USAGE, "option '--sparsity': the ratio '%s' is not above 0 and at most 1", text + 4);
+}
+
 tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes) {
   const char *list = option_value(line, OPT_PASSES);
   const option_values *disabled = &line->options[OPT_DISABLE_PASS];
@@ -383,5 +398,6 @@ tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_option
   tn_status status = choose_level(line, passes);
   if (status == TN_OK && !choose_places(arena, line, passes)) status = TN_USAGE;
   if (status == TN_OK) status = choose_fuel(arena, line, passes);
+  if (status == TN_OK) status = choose_sparsity(line, passes);
   return status == TN_OK ? start_watch(arena, line, passes) : status;
 }

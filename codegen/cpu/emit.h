@@ -277,6 +277,8 @@ LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current
 /* condition: NULL, one for all lanes, or one a lane. */
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition);
 /* Two stores that follow each other and write both parts of the same complex number. */
+void tn_store_vector(tn_emitter *e, const tn_stmt *store, LLVMValueRef value);
+bool tn_emit_transposed_store(tn_emitter *e, const tn_stmt *store, tn_values *values, uint64_t dims);
 bool tn_stores_pair(const tn_emitter *e, const tn_stmt *first, const tn_stmt *second);
 void tn_emit_pair(tn_emitter *e, const tn_stmt *first, const tn_stmt *second, LLVMValueRef values[2]);
 /* Neighbouring elements from the current point (and lane) on. */
@@ -287,6 +289,8 @@ LLVMValueRef tn_splat(tn_emitter *e, LLVMValueRef scalar, int lanes);
 
 /* ---- emit_tree.c ---- */
 typedef void tn_nest_body(tn_emitter *e, void *data);
+/* One loop over 0 … end - 1 of the dim, which may be none; the carried values are those of its end. */
+void tn_emit_loop_to(tn_emitter *e, int dim, LLVMValueRef end, tn_nest_body *body, void *data);
 void tn_emit_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body, void *data);
 /* The same, the leading loops in the function's range begin … end; returns the range of all. */
 int64_t tn_emit_shared_nest(tn_emitter *e, const tn_loop_ref *loops, int count, tn_nest_body *body,

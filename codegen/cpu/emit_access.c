@@ -291,6 +291,13 @@ static void scalar_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value
   LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
 }
 
+/* Neighbouring elements from the one on that the store means at the current point, in memory form. */
+void tn_store_vector(tn_emitter *e, const tn_stmt *store, LLVMValueRef value) {
+  tn_type type = e->k->buffers[store->buffer].shape->type;
+  LLVMValueRef pointer = address(e, store->buffer, tn_offset_of(e, store, store->buffer, store->at), NULL);
+  LLVMSetAlignment(LLVMBuildStore(e->b, value, pointer), (unsigned)tn_type_bytes(type));
+}
+
 /* Opens the block where the condition holds; returns the one behind it. NULL: always. */
 static LLVMBasicBlockRef open_condition(tn_emitter *e, LLVMValueRef condition) {
   if (!condition) return NULL;

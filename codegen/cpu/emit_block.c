@@ -57,7 +57,7 @@ static bool find_blocking(tn_emitter *e, const tn_stmt *loop, blocking *b) {
     if (s->kind == TN_STMT_LOOP || (s->kind == TN_STMT_REDUCE && b->reduce)) return false;
     if (s->kind == TN_STMT_REDUCE) b->reduce = s;
   }
-  if (!b->reduce || !schedule->dims) return false;
+  if (!b->reduce || !schedule->dims || b->reduce->expr) return false;
   for (int i = 0; i < b->reduce->n_dims; i++) /* no iterations: only the initial values */
     if (!e->k->dims[b->reduce->dims[i]].size) return false;
   b->order = TN_NEW_ARRAY(e->arena, tn_loop_ref, schedule->n_order);

@@ -119,6 +119,7 @@ static bool find_dims(tn_emitter *e, const tn_stmt *first, uint64_t around) {
     for (int i = 0; i < s->n_accumulators; i++) {
       const tn_accumulator *acc = &s->accumulators[i];
       uint64_t dims = tn_expr_dims(e, acc->initial) | tn_expr_dims(e, acc->update);
+      if (s->kind == TN_STMT_REDUCE && s->expr) dims |= tn_expr_dims(e, s->expr);
       changed |= widen(&e->value_dims[acc->value], dims & ~dims_mask(s));
     }
   }

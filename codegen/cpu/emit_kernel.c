@@ -115,6 +115,7 @@ static void emit_store(tn_emitter *e, const tn_stmt *store) {
   if (store->condition) dims |= tn_expr_dims(e, store->condition);
   if (!first_for(e, dims)) return;
   tn_values *values = tn_emit_values(e, store->expr);
+  if (tn_emit_transposed_store(e, store, values, dims)) return;
   tn_values *conditions = store->condition ? tn_emit_values(e, store->condition) : NULL;
   for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims)) {
     LLVMValueRef value = tn_value_at(e, values, is_vector(e, dims));

@@ -179,8 +179,17 @@ static void emit_updates(tn_emitter *e, void *data) {
   tn_emit_leaves(e, r->reduce->body, NULL, r->reduce);
 }
 
+/* How many iterations run: in 0 … size. The points side by side share it. */
+static LLVMValueRef end_of(tn_emitter *e, const tn_stmt *reduce) {
+  tn_unit *u = e->u;
+  LLVMValueRef end = tn_scalar_at_point(e, reduce->expr);
+  LLVMValueRef most = LLVMConstInt(u->i64, (uint64_t)e->k->dims[reduce->dims[0]].size, false);
+  return tn_intrinsic(e, "llvm.smin", u->i64, (LLVMValueRef[]){LLVMBuildSExt(e->b, end, u->i64, ""), most}, 2);
+}
+
 /* The loops, with the accumulators' values as phis. */
 static void emit_loops(tn_emitter *e, reduction *r, const tn_loop_ref *loops, int count) {
+  LLVMValueRef end = r->reduce->expr ? end_of(e, r->reduce) : NULL;
   e->carried.count = 0;
   for (int i = 0; i < r->reduce->n_accumulators; i++) {
     tn_values *values = &e->values[r->reduce->accumulators[i].value];
@@ -190,7 +199,10 @@ static void emit_loops(tn_emitter *e, reduction *r, const tn_loop_ref *loops, in
   }
   r->fetch = r->vector_dim < 0 ? tn_prefetch_start(e, r->reduce) : NULL;
   if (r->fetch) TN_PUSH(e->arena, &e->carried, &r->fetch);
-  tn_emit_nest(e, loops, count, emit_updates, r);
+  if (end)
+    tn_emit_loop_to(e, r->reduce->dims[0], end, emit_updates, r);
+  else
+    tn_emit_nest(e, loops, count, emit_updates, r);
   e->carried.count = 0;
 }
 

@@ -1,4 +1,4 @@
-/* Loads across the vector dim that run along an unrolled one: transposed in registers.
+/* Loads and stores across the vector dim that run along an unrolled one: transposed in registers.
  *
  *   y[i, j] = x[j, i]    vector j:L, unroll i:L
  *
@@ -6,6 +6,9 @@
  * of shuffles exchange lanes and points. In round s, of each pair of vectors p and p + s,
  * the elements whose lane has bit s in the first change places with those whose lane has
  * it not in the second.
+ *
+ * A store y[j, i] is the same backwards, of as many points as there are, if they are a power of
+ * two: P vectors become the P elements of each lane side by side, L stores instead of P·L.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -60,5 +63,68 @@ bool tn_emit_transposed(tn_emitter *e, tn_values *values) {
   for (e->at[j] = 0; e->at[j] < lanes; e->at[j]++)
     values->at[tn_point_number(e, values->dims)] = rows[e->at[j]];
   e->at[j] = here;
+  return true;
+}
+
+/* ---- stores ---- */
+
+/* Position in jam of the dim along which what is stored lies side by side; -1: none. */
+static int store_dim(const tn_emitter *e, const tn_index *offset) {
+  for (int j = 0; j < e->n_jam; j++) {
+    int dim = e->jam[j], count = e->count[j], uses = 0;
+    if (dim == e->vector || count < 4 || count > e->lanes || (count & (count - 1))) continue;
+    for (int i = 0; i < offset->n_terms; i++) {
+      const tn_term *term = &offset->terms[i];
+      if (term->kind == TN_TERM_VALUE) return -1;
+      uses += term->kind != TN_TERM_DIM ? 2 : term->dim == dim ? (term->scale == 1 ? 1 : 2) : 0;
+    }
+    if (uses == 1) return j;
+  }
+  return -1;
+}
+
+static LLVMValueRef part_of(tn_emitter *e, LLVMValueRef vector, int first, int count) {
+  LLVMValueRef order[256];
+  for (int i = 0; i < count; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)(first + i), false);
+  return LLVMBuildShuffleVector(e->b, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                LLVMConstVector(order, (unsigned)count), "");
+}
+
+/* The points from the current one on along jam j. */
+static void store_rows(tn_emitter *e, const tn_stmt *store, tn_values *values, int j) {
+  LLVMValueRef rows[256];
+  tn_type type = e->k->buffers[store->buffer].shape->type;
+  int count = e->count[j], active = tn_active_lanes(e);
+  for (int p = 0; p < count; p++) {
+    e->at[j] = e->low[j] + p;
+    rows[p] = tn_to_memory(e, type, tn_convert(e, store->expr->type, type, tn_value_at(e, values, true)));
+  }
+  e->at[j] = e->low[j];
+  for (int bit = 1; bit < count; bit *= 2)
+    for (int p = 0; p < count; p++) {
+      LLVMValueRef a = rows[p], b = rows[p | bit];
+      if (p & bit) continue;
+      rows[p] = exchange(e, a, b, bit, false);
+      rows[p | bit] = exchange(e, a, b, bit, true);
+    }
+  for (int lane = 0; lane < active; lane++) {
+    LLVMValueRef row = part_of(e, rows[lane % count], lane / count * count, count);
+    e->lane = lane;
+    tn_store_vector(e, store, row);
+  }
+  e->lane = -1;
+}
+
+/* All points of the group; false: another way is needed. */
+bool tn_emit_transposed_store(tn_emitter *e, const tn_stmt *store, tn_values *values, uint64_t dims) {
+  const tn_index *offset = tn_offset_of(e, store, store->buffer, store->at);
+  int64_t stride;
+  bool vector = e->vector >= 0 && e->lane < 0 && (dims >> e->vector & 1);
+  if (!vector || store->condition || e->local_lanes[store->buffer] > 1) return false;
+  if (tn_lane_stride(e, offset, &stride) && stride == 1) return false;
+  int j = store_dim(e, offset);
+  if (j < 0) return false;
+  for (bool more = tn_first_point(e, dims); more; more = tn_next_point(e, dims))
+    if (e->at[j] == e->low[j]) store_rows(e, store, values, j);
   return true;
 }

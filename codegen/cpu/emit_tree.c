@@ -296,6 +296,32 @@ static void emit_segment(tn_emitter *e, nest n, const segment *s, int variants) 
   e->dims[n.loops->dim] = saved;
 }
 
+/* before: if 0 < end goto loop … after: phis of what was there before and after the loop */
+void tn_emit_loop_to(tn_emitter *e, int dim, LLVMValueRef end, tn_nest_body *body, void *data) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b), some = new_block(e), join = new_block(e);
+  LLVMValueRef *old = TN_NEW_ARRAY(e->arena, LLVMValueRef, e->carried.count);
+  segment s = {0, e->k->dims[dim].size, 1, 1};
+  tn_dim_state saved = e->dims[dim];
+  if (!s.count) return;
+  for (int i = 0; i < e->carried.count; i++) old[i] = *e->carried.at[i];
+  LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, end, number(e, 0), ""), some, join);
+  LLVMPositionBuilderAtEnd(e->b, some);
+  LLVMValueRef variable = open_loop(e, number(e, 0), 1), *phis = carried_phis(e);
+  add_variable(e, dim, variable, &s);
+  e->dims[dim].pending = 0;
+  body(e, data);
+  close_loop(e, variable, phis, end);
+  e->dims[dim] = saved;
+  LLVMBasicBlockRef after = LLVMGetInsertBlock(e->b);
+  LLVMBuildBr(e->b, join);
+  LLVMPositionBuilderAtEnd(e->b, join);
+  for (int i = 0; i < e->carried.count; i++) {
+    LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(old[i]), "");
+    LLVMAddIncoming(phi, (LLVMValueRef[]){old[i], *e->carried.at[i]}, (LLVMBasicBlockRef[]){before, after}, 2);
+    *e->carried.at[i] = phi;
+  }
+}
+
 static void emit_numbered_loop(tn_emitter *e, nest n);
 
 static void emit_nest(tn_emitter *e, nest n) {

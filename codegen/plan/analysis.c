@@ -67,6 +67,7 @@ tn_join tn_reduce_join(const tn_kernel *kernel, const tn_stmt *reduce, int accum
 }
 
 bool tn_reduce_splits(const tn_kernel *kernel, const tn_stmt *reduce) {
+  if (reduce->expr) return false;
   int dim, buffer;
   if (!tn_iterations_apart(kernel, reduce, &dim, &buffer)) return false;
   for (int i = 0; i < reduce->n_accumulators; i++)
@@ -114,4 +115,42 @@ void tn_join_identity(tn_join join, tn_type type, uint64_t bits[2]) {
   case TN_JOIN_ARG_MAXIMUM:
   case TN_JOIN_MAXIMUM: bits[0] = integer_extreme(type, false); return;
   }
+}
+
+/* ---- the end of a reduce ---- */
+
+typedef struct {
+  const tn_kernel *kernel;
+  int dim;
+} end_query;
+
+static bool is_the_dim(void *user, int dim) { return dim == ((end_query *)user)->dim; }
+
+static bool value_depends(const end_query *q, const tn_stmt *body, int value);
+
+static bool depends_by_value(void *user, const tn_expr *expr) {
+  end_query *q = user;
+  return expr->kind == TN_EXPR_VALUE && value_depends(q, q->kernel->body, expr->value);
+}
+
+static tn_walk end_walk(const end_query *q) {
+  return (tn_walk){.expr = depends_by_value, .dim = is_the_dim, .user = (void *)q};
+}
+
+/* Lets stand before what reads them, so this ends; of accumulators it is not looked for. */
+static bool value_depends(const end_query *q, const tn_stmt *body, int value) {
+  tn_walk walk = end_walk(q);
+  for (const tn_stmt *s = body; s; s = s->next) {
+    if (s->kind == TN_STMT_LET && s->value == value) return tn_walk_expr(&walk, s->expr);
+    for (int i = 0; i < s->n_accumulators; i++)
+      if (s->accumulators[i].value == value) return true;
+    if (value_depends(q, s->body, value)) return true;
+  }
+  return false;
+}
+
+bool tn_end_depends(const tn_kernel *kernel, const tn_stmt *reduce, int dim) {
+  end_query q = {kernel, dim};
+  tn_walk walk = end_walk(&q);
+  return reduce->expr && tn_walk_expr(&walk, reduce->expr);
 }

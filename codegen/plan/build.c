@@ -15,6 +15,7 @@
 #include "codegen/plan/native.h"
 #include "codegen/plan/sort.h"
 #include "ir/custom_call.h"
+#include "ir/encoding.h"
 
 #include <ctype.h>
 
@@ -81,6 +82,16 @@ tn_group tn_plan_group(builder *b, tn_inst *const *roots, bool whole) {
                     .user = b};
 }
 
+static int section_buffer(builder *b, const tn_inst *decode, tn_section section) {
+  const tn_literal *bytes = tn_decode_source(decode);
+  const tn_literal *part = tn_lower_section(b->arena, bytes, decode->shape, section);
+  for (int i = 0; i < b->buffers.count; i++) { /* of a kernel before */
+    const tn_literal *other = b->buffers.at[i].literal;
+    if (other && other->data == part->data && tn_shape_identical(other->shape, part->shape)) return i;
+  }
+  return tn_plan_constant_buffer(b, part);
+}
+
 bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
                         tn_inst *const *arguments) {
   tn_step *step = tn_plan_new_step(b, TN_STEP_RUN);
@@ -88,6 +99,10 @@ bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lower
   for (int i = 0; i < lowered->n_leaves; i++) {
     tn_inst *leaf = lowered->leaves[i];
     bool is_constant = leaf->op == TN_OP_CONSTANT;
+    if (lowered->sections[i] != TN_SECTION_WHOLE) {
+      buffers[n++] = section_buffer(b, leaf, lowered->sections[i]);
+      continue;
+    }
     if (arguments && !is_constant) leaf = arguments[leaf->attr.parameter.number];
     buffers[n++] = is_constant ? tn_plan_constant_buffer(b, leaf->attr.constant.literal)
                                : tn_plan_value_of(b, leaf)->buffer;
@@ -303,6 +318,19 @@ static bool build_custom_call(builder *b, tn_inst *inst) {
                   inst->attr.custom_call.target);
 }
 
+/* What is not decoded inside a product is in memory whole. */
+static bool build_decode(builder *b, tn_inst *inst) {
+  tn_block_sparse format;
+  void *data;
+  const tn_literal *bytes = tn_decode_source(inst);
+  if (!bytes || tn_block_sparse_read(b->arena, bytes, inst->shape, &format)) return tn_plan_unsupported(b, inst);
+  const tn_shape *shape = tn_shape_without_layout(b->arena, inst->shape);
+  tn_literal *matrix = tn_literal_uninitialised(b->arena, shape, &data);
+  tn_block_sparse_decode(&format, shape->type, bytes->data, data);
+  b->values[inst->id] = tn_plan_constant_value(b, matrix);
+  return true;
+}
+
 static bool build_inst(builder *b, tn_inst *inst) {
   if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO)
     return tn_plan_unsupported(b, inst);
@@ -317,6 +345,7 @@ static bool build_inst(builder *b, tn_inst *inst) {
     b->values[inst->id] = tn_plan_constant_value(b, inst->attr.constant.literal);
     return true;
   }
+  if (inst->op == TN_OP_DECODE) return build_decode(b, inst);
   if (inst->op == TN_OP_WHILE) return tn_plan_build_while(b, inst);
   if (inst->op == TN_OP_CONDITIONAL) return tn_plan_build_conditional(b, inst);
   if (inst->op == TN_OP_CALL) return build_call(b, inst);

@@ -83,6 +83,21 @@ static bool rows_collide(const tn_kernel *kernel, const tn_contraction *c) {
   return stride && stride * bytes % HALF_PAGE == 0 && kernel->dims[k].size > MOST_ROWS;
 }
 
+/* The kernel's parameter, an argument of the step at *place, in panels of `width` along dim `at`. */
+static void pack_parameter(chooser *ch, tn_step **place, tn_kernel *kernel, int parameter, int at, int n_outer,
+                           int64_t width) {
+  tn_step *step = *place;
+  const tn_shape *shape = kernel->buffers[parameter].shape;
+  const tn_shape *packed =
+      tn_shape_with_layout(ch->b.arena, shape, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
+  int *arguments = tn_arena_copy(ch->b.arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
+  int old = arguments[parameter];
+  step->arguments = arguments;
+  kernel->buffers[parameter].shape = packed;
+  arguments[parameter] = ch->b.buffers.at[old].memory == TN_MEMORY_CONSTANT ? packed_constant(ch, old, packed)
+                                                                            : packed_temp(ch, old, packed, place);
+}
+
 /* Packs the weights of the step at *place; the step may move down by a copy. */
 static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contraction *c) {
   tn_step *step = *place;
@@ -98,14 +113,18 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   bool one_panel = contiguous && shape->dims[at] <= width;
   bool collides = !constant && rows_collide(kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
   if (contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
-  const tn_shape *packed =
-      tn_shape_with_layout(ch->b.arena, shape, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
-  int *arguments = tn_arena_copy(ch->b.arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
-  int old = arguments[c->weights];
-  int *slot = &arguments[c->weights];
-  step->arguments = arguments;
-  kernel->buffers[c->weights].shape = packed;
-  *slot = constant ? packed_constant(ch, old, packed) : packed_temp(ch, old, packed, place);
+  pack_parameter(ch, place, kernel, c->weights, at, n_outer, width);
+}
+
+static bool choose_blocks(chooser *ch, tn_step **place, tn_kernel *kernel) {
+  tn_block_product p;
+  int n_outer;
+  if (!tn_find_block_product(ch->b.arena, kernel, kernel->body, &p)) return false;
+  int at = tn_schedule_block_product(ch->b.arena, kernel, &p, ch->options->target, &n_outer);
+  if (at < 0 || ch->b.buffers.at[(*place)->arguments[p.input.buffer]].shape->layout) return true;
+  const tn_dim_schedule *rows = &kernel->schedule.dims[p.rows];
+  pack_parameter(ch, place, kernel, p.input.buffer, at, n_outer, (int64_t)rows->lanes * rows->vectors);
+  return true;
 }
 
 /* A matrix that is not constant, lies the wrong way round and is used once or twice is
@@ -127,6 +146,8 @@ static void choose(chooser *ch, tn_step **place) {
     uint64_t seed = ch->options->schedule_seed * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)(*place)->kernel;
     tn_schedule_random(ch->b.arena, kernel, target, seed);
     tn_schedule_bound(ch->b.arena, kernel, target, false);
+  } else if (tn_has_end(kernel->body)) {
+    if (ch->options->level == 0 || !choose_blocks(ch, place, kernel)) tn_schedule_as_written(ch->b.arena, kernel, target);
   } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, kernel->body, target, &c) &&
              !not_worth_packing(ch, *place, kernel, &c)) {
     tn_scheduling s = tn_schedule_begin(ch->b.arena, kernel, target);

@@ -214,6 +214,7 @@ static void store(tn_machine *m, const prepared *p) {
 typedef struct {
   runner *r;
   const prepared *p;
+  int64_t end[TN_STRIP]; /* of a reduce that has one, by lane */
 } reduction;
 
 /* The size of one block of the loop's dim at a level: what the next level runs over. */
@@ -231,9 +232,31 @@ static void copy_lanes(tn_type type, tn_lanes *to, const tn_lanes *from, int cou
 
 static tn_type value_type(const tn_machine *m, int value) { return m->kernel->values[value].type; }
 
+/* Which lanes iteration i of a reduce with an end runs in; false: in none. */
+static bool before_end(reduction *red, int64_t i, bool *runs) {
+  bool any = false;
+  for (int lane = 0; lane < red->r->m.lanes; lane++) any |= runs[lane] = i < red->end[lane];
+  return any;
+}
+
+/* Where it does not run, an accumulator stays as it is. */
+static void keep_lanes(reduction *red, int value, tn_lanes *next, const bool *runs) {
+  tn_machine *m = &red->r->m;
+  bool single = tn_form_of(value_type(m, value)) == TN_FORM_SINGLE;
+  for (int lane = 0; lane < m->lanes; lane++) {
+    if (runs[lane]) continue;
+    if (single)
+      next->f[lane] = m->values[value]->f[lane];
+    else
+      next->i[lane] = m->values[value]->i[lane];
+  }
+}
+
 static void iterate(reduction *red) {
   tn_machine *m = &red->r->m;
   const tn_stmt *stmt = red->p->stmt;
+  bool runs[TN_STRIP];
+  if (stmt->expr && !before_end(red, m->dims[stmt->dims[0]], runs)) return;
   run_body(red->r, stmt->body);
   for (int i = 0; i < stmt->n_accumulators; i++) { /* all from the old values */
     const tn_lanes *value = tn_machine_evaluate(m, red->p->update[i]);
@@ -242,6 +265,7 @@ static void iterate(reduction *red) {
   }
   for (int i = 0; i < stmt->n_accumulators; i++) {
     int value = stmt->accumulators[i].value;
+    if (stmt->expr) keep_lanes(red, value, red->p->update[i]->out, runs);
     copy_lanes(value_type(m, value), m->values[value], red->p->update[i]->out, m->lanes);
   }
 }
@@ -354,6 +378,7 @@ static void run_reduce(runner *r, const prepared *p) {
       copy_lanes(value_type(m, p->stmt->accumulators[i].value), m->values[p->stmt->accumulators[i].value],
                  initial, m->lanes);
     }
+    if (p->stmt->expr) memcpy(red.end, tn_machine_evaluate(m, p->node)->i, sizeof *red.end * (size_t)m->lanes);
     reduce_loops(&red, 0);
   }
 }

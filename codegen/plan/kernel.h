@@ -120,7 +120,7 @@ struct tn_expr {
 /* ---- statements ---- */
 typedef enum {
   TN_STMT_LOOP,   /* loop dims { body }; scan dims { body } where the dims are carried */
-  TN_STMT_REDUCE, /* reduce dims { body; accumulators } */
+  TN_STMT_REDUCE, /* reduce dims { body; accumulators }; reduce dim to expr { … } */
   TN_STMT_LOCAL,  /* local e: f32[128]: alive to the end of the body it stands in */
   TN_STMT_LET,    /* let v: f32 = expr */
   TN_STMT_STORE,  /* y[…] = expr, y[…] = expr if condition */
@@ -148,7 +148,8 @@ struct tn_stmt {
   int buffer;                /* of the kernel */
   const tn_index *const *at; /* STORE: one a dim; inside, whatever the condition says */
   const tn_expr *condition;  /* STORE: a pred; where it is false nothing is touched. NULL: always */
-  /* LET, STORE, SORT */
+  /* LET, STORE, SORT; of a REDUCE of one dim, an s32: iterations from there on do not run.
+   * NULL: all do                                                                        */
   int value; /* LET */
   const tn_expr *expr;
   /* SORT: locals of one dim and one size, whose elements move together; body: lets. expr:
@@ -287,6 +288,9 @@ bool tn_iterations_apart(const tn_kernel *kernel, const tn_stmt *nest, int *dim,
 bool tn_kernel_is_apart(const tn_kernel *kernel);
 /* A LOOP whose iterations run in order. */
 bool tn_is_scan(const tn_kernel *kernel, const tn_stmt *stmt);
+/* Does the end of a reduce change with the dim, through lets and accumulators too? Of a dim that
+ * it may not be told of: yes.                                                              */
+bool tn_end_depends(const tn_kernel *kernel, const tn_stmt *reduce, int dim);
 /* ARG_MINIMUM or ARG_MAXIMUM if the reduce is one, else ORDERED; see arg_join.c. */
 tn_join tn_reduce_arg_join(const tn_kernel *kernel, const tn_stmt *reduce);
 /* Of a computation that is this one binary operation. */

@@ -20,6 +20,7 @@
  */
 #include "codegen/plan/lower_frames.h"
 #include "codegen/plan/native.h"
+#include "ir/encoding.h"
 
 enum { MAX_ELEMENTS = 10000 }; /* of a fusion: reads at several places double them each time */
 
@@ -57,17 +58,36 @@ static bool is_leaf(const tn_lowering *l, const tn_inst *inst) {
   return l->group->whole ? inst->op == TN_OP_PARAMETER : inst != l->group->roots[0];
 }
 
+bool tn_lower_is_inside(const tn_lowering *l, const tn_inst *inst) { return !is_leaf(l, inst); }
+
+/* -1: it is none yet. */
+static int known_leaf(const tn_lowering *l, const tn_inst *inst, tn_section section) {
+  for (int i = 0; i < l->leaves.count; i++)
+    if (l->leaves.at[i] == inst && l->sections.at[i] == section) return i;
+  return -1;
+}
+
+static int new_leaf(tn_lowering *l, tn_inst *inst, tn_section section, const tn_shape *shape) {
+  int buffer = l->leaves.count;
+  const char *name = tn_arena_printf(l->arena, "a%d", buffer);
+  TN_PUSH(l->arena, &l->leaves, inst);
+  TN_PUSH(l->arena, &l->sections, section);
+  TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, shape, TN_BUFFER_IN}));
+  return buffer;
+}
+
 static int leaf_buffer(tn_lowering *l, tn_inst *inst) {
   for (int i = 0; i < l->group->n_roots && l->group->shares; i++)
     if (l->group->roots[i]->operands[0] == inst) return TN_LOWER_ROOT_BASE + i;
-  int buffer = 0;
-  while (buffer < l->leaves.count && l->leaves.at[buffer] != inst) buffer++;
-  if (buffer < l->leaves.count) return buffer;
-  const tn_shape *shape = l->group->leaf_shape(l->group->user, inst);
-  const char *name = tn_arena_printf(l->arena, "a%d", buffer);
-  TN_PUSH(l->arena, &l->leaves, inst);
-  TN_PUSH(l->arena, &l->buffers, ((tn_kernel_buffer){name, shape, TN_BUFFER_IN}));
-  return buffer;
+  int known = known_leaf(l, inst, TN_SECTION_WHOLE);
+  return known >= 0 ? known : new_leaf(l, inst, TN_SECTION_WHOLE, l->group->leaf_shape(l->group->user, inst));
+}
+
+int tn_lower_section_buffer(tn_lowering *l, tn_inst *decode, tn_section section) {
+  int known = known_leaf(l, decode, section);
+  if (known >= 0) return known;
+  const tn_literal *part = tn_lower_section(l->arena, tn_decode_source(decode), decode->shape, section);
+  return new_leaf(l, decode, section, part->shape);
 }
 
 static const tn_expr *lower_leaf(tn_lowering *l, tn_inst *inst, tn_position at) {
@@ -402,6 +422,35 @@ static bool store_narrow_roots(tn_lowering *l, void *user, tn_position at) {
   return !l->failed;
 }
 
+/* Bands, strips of a band and columns of a strip are loops of their own where the columns are
+ * those of an encoded matrix.                                                             */
+typedef struct {
+  int rank;       /* of the root */
+  int64_t strips; /* in a band */
+} bands;
+
+static bool store_band_element(tn_lowering *l, void *user, tn_position at) {
+  const bands *b = user;
+  const tn_index **joined = tn_arena_copy(l->arena, at, sizeof *joined * (size_t)b->rank);
+  const tn_index *strip = tn_index_scale(l->arena, at[b->rank - 1], b->strips);
+  strip = tn_index_add(l->arena, strip, at[b->rank]);
+  joined[b->rank - 1] = tn_index_add(l->arena, tn_index_scale(l->arena, strip, TN_BLOCK), at[b->rank + 1]);
+  store_roots(l, joined);
+  return !l->failed;
+}
+
+static void split_bands(tn_lowering *l, bands *b, tn_nest_form *form) {
+  int64_t *sizes = TN_NEW_ARRAY(l->arena, int64_t, form->rank + 2);
+  memcpy(sizes, form->sizes, sizeof *sizes * (size_t)form->rank);
+  sizes[form->rank - 1] /= b->strips * TN_BLOCK;
+  sizes[form->rank] = b->strips;
+  sizes[form->rank + 1] = TN_BLOCK;
+  form->sizes = sizes;
+  form->rank += 2;
+  form->store = store_band_element;
+  form->user = b;
+}
+
 /* ---- nests ---- */
 
 /* The loop of the remaining dims is lowered twice: the first time puts the reductions
@@ -455,7 +504,9 @@ tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest) 
   return loops[0];
 }
 
-static void lower_roots(tn_lowering *l, const tn_shape *shape, int run, uint64_t outer, tn_nest *nest) {
+static void lower_roots(tn_lowering *l, const tn_shape *shape, int run, uint64_t outer, int64_t strips,
+                        tn_nest *nest) {
+  bands bands = {shape->rank, strips};
   if (l->group->n_roots == 1 && l->group->whole) tn_find_pieces(l->arena, l->group->roots[0], &l->pieces);
   int64_t *sizes = tn_arena_copy(l->arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
   for (int i = 0; i < shape->rank && l->pieces.count; i++) sizes[i] = tn_piece_size(&l->pieces.at[0], i);
@@ -464,6 +515,7 @@ static void lower_roots(tn_lowering *l, const tn_shape *shape, int run, uint64_t
   tn_nest_form form = {
       l->group->roots[0], shape->rank, sizes, NULL, NULL, outer, store_root_element, NULL, NULL};
   if (l->places.n_narrow) form.store_outer = store_narrow_roots;
+  if (strips && !l->stages && !l->pieces.count) split_bands(l, &bands, &form);
   l->kernel->body = l->stages ? tn_lower_staged(l, run, &form) : tn_lower_nest(l, &form, nest);
 }
 
@@ -485,6 +537,7 @@ static void finish(tn_lowering *l) {
   l->kernel->values = l->values.at;
   l->out->kernel = l->kernel;
   l->out->leaves = l->leaves.at;
+  l->out->sections = l->sections.at;
   l->out->n_leaves = l->leaves.count;
 }
 
@@ -504,13 +557,16 @@ bool tn_lower_group(const tn_group *group, tn_lowered *out) {
     return !l.failed;
   }
   bool is_narrow = places.n_narrow > 0;
-  uint64_t all = shape->rank ? (UINT64_C(1) << shape->rank) - 1 : 0, outer = is_narrow ? places.outer : all;
+  int64_t columns = shape->rank ? shape->dims[shape->rank - 1] : 0;
+  int64_t strips = columns && !is_narrow ? tn_lower_strips(group->arena, group, columns) : 0;
+  int rank = strips ? shape->rank + 2 : shape->rank; /* bits beyond the nest's do no harm */
+  uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0, outer = is_narrow ? places.outer : all;
   tn_stages *stages = tn_stages_find(group);
   for (int run = 0; run < 2; run++) {
     tn_lowering l = {.group = group, .out = out, .arena = group->arena, .stages = stages, .places = places};
     tn_nest nest = {0};
     l.kernel = TN_NEW(group->arena, tn_kernel);
-    lower_roots(&l, shape, run, outer, &nest);
+    lower_roots(&l, shape, run, outer, strips, &nest);
     if (is_narrow && nest.reduced_on & ~outer) tn_lower_fail(&l, group->roots[0], true);
     if (l.failed) return false;
     bool is_final = nest.reduced_on == all || (!nest.reduced_on && !nest.has_reduce);

@@ -29,9 +29,17 @@ typedef struct {
   void *user;
 } tn_group;
 
+/* What of a leaf the kernel reads: all of it, or a part of the bytes that a decode stands for.
+ * Then the leaf is the decode.                                                          */
+typedef enum { TN_SECTION_WHOLE, TN_SECTION_FIRST, TN_SECTION_ROW, TN_SECTION_VALUE } tn_section;
+/* The part as an array: a view of the bytes. NULL if they are malformed. */
+const tn_literal *tn_lower_section(tn_arena *arena, const tn_literal *bytes, const tn_shape *matrix,
+                                   tn_section section);
+
 typedef struct {
   tn_kernel *kernel; /* parameters: the leaves, then the roots */
   tn_inst **leaves;
+  const tn_section *sections; /* one a leaf */
   int n_leaves;
   tn_inst *culprit; /* why it failed: this instruction has no kernel form, … */
   bool structure;   /* … only because of what it is fused with */
@@ -67,6 +75,7 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_fail(tn_lowering *l, tn_inst *culprit, bool structure);
 tn_arena *tn_lower_arena(const tn_lowering *l);
 tn_kernel *tn_lower_kernel(const tn_lowering *l);
+bool tn_lower_is_inside(const tn_lowering *l, const tn_inst *inst); /* computed here: no leaf */
 bool tn_lower_has_fma(const tn_lowering *l, tn_type type);
 /* Elements read from here on lie in low <= index < high or are not used. */
 void tn_lower_push_guard(tn_lowering *l, const tn_index *index, int64_t low, int64_t high);
@@ -174,6 +183,15 @@ const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position
 bool tn_lower_is_sort(const tn_inst *inst);
 const tn_expr *tn_lower_sort(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at);
+tn_type tn_lower_accumulator_type(const tn_inst *product);
+/* The reduce becomes inst's sum of a*b; NULL if one of them is. */
+const tn_expr *tn_lower_close_product(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce,
+                                      const tn_expr *a, const tn_expr *b);
+/* lower_decode.c: a dot whose right side is a decode. */
+const tn_expr *tn_lower_sparse_dot(tn_lowering *l, tn_inst *dot, tn_position at);
+int tn_lower_section_buffer(tn_lowering *l, tn_inst *decode, tn_section section);
+/* Strips in a band of the encoded matrix of so many columns that the group reads; 0: there is none. */
+int64_t tn_lower_strips(tn_arena *arena, const tn_group *group, int64_t columns);
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at);
 
 #endif

@@ -10,7 +10,7 @@
  */
 #include "codegen/plan/lower.h"
 
-static tn_type accumulator_type(const tn_inst *inst) {
+tn_type tn_lower_accumulator_type(const tn_inst *inst) {
   tn_type type = inst->shape->type;
   bool wide = inst->operands[0]->shape->type == TN_F64 || inst->operands[1]->shape->type == TN_F64;
   if (tn_type_is_float(type) && wide) return TN_F64;
@@ -31,9 +31,9 @@ static const tn_expr *multiply_add(tn_lowering *l, tn_type type, const tn_open_r
   return tn_expr_binary(arena, TN_OP_ADD, type, sum, tn_expr_binary(arena, TN_OP_MULTIPLY, type, a, b));
 }
 
-static const tn_expr *close(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce,
-                            const tn_expr *a, const tn_expr *b) {
-  tn_type type = accumulator_type(inst);
+const tn_expr *tn_lower_close_product(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce,
+                                      const tn_expr *a, const tn_expr *b) {
+  tn_type type = tn_lower_accumulator_type(inst);
   if (!a || !b) return NULL;
   const tn_expr *update = multiply_add(l, type, reduce, a, b);
   tn_lower_close_reduce(l, reduce, &update);
@@ -59,11 +59,12 @@ static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_
 }
 
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
+  if (inst->operands[1]->op == TN_OP_DECODE && tn_lower_is_inside(l, inst->operands[1])) return tn_lower_sparse_dot(l, inst, at);
   const tn_dot_side *lhs = &inst->attr.dot.side[0];
   int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, lhs->contracting.count);
   for (int i = 0; i < lhs->contracting.count; i++)
     sizes[i] = inst->operands[0]->shape->dims[lhs->contracting.at[i]];
-  tn_type type = accumulator_type(inst);
+  tn_type type = tn_lower_accumulator_type(inst);
   tn_inst *zero = NULL;
   tn_open_reduce reduce;
   if (!tn_lower_open_reduce(l, inst, at, lhs->contracting.count, sizes, NULL, 1, &type, &zero, &reduce))
@@ -73,7 +74,7 @@ const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
   const tn_index **right = dot_operand(l, inst, 1, at, &next_free, &reduce);
   const tn_expr *a = tn_lower_dot_operand(l, inst, 0, at, left);
   const tn_expr *b = a ? tn_lower_dot_operand(l, inst, 1, at, right) : NULL;
-  return close(l, inst, at, &reduce, a, b);
+  return tn_lower_close_product(l, inst, at, &reduce, a, b);
 }
 
 /* ---- convolution ---- */
@@ -109,7 +110,7 @@ static bool open_convolution(tn_lowering *l, tn_inst *inst, tn_position at, tn_o
   }
   sizes[spatial] = kernel->dims[dims->kernel_input];
   labels[spatial] = "ic";
-  tn_type type = accumulator_type(inst);
+  tn_type type = tn_lower_accumulator_type(inst);
   tn_inst *zero = NULL;
   return tn_lower_open_reduce(l, inst, at, spatial + 1, sizes, labels, 1, &type, &zero, reduce);
 }
@@ -124,7 +125,7 @@ static const tn_expr *padded(tn_lowering *l, tn_inst *inst, tn_position from, co
   const tn_expr *one = tn_expr_number(arena, input->shape->type, 1);
   const tn_expr *a = tn_lower_guarded(l, input, from, guards, n_guards, one);
   if (!a) return NULL;
-  tn_type type = accumulator_type(inst);
+  tn_type type = tn_lower_accumulator_type(inst);
   a = tn_expr_convert(arena, type, a);
   for (int i = 0; i < n_guards; i++) {
     const tn_expr *inside =
@@ -173,5 +174,5 @@ const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position a
   }
   const tn_expr *a = padded(l, inst, from, guards, n_guards);
   const tn_expr *b = a ? tn_lower_element(l, inst->operands[1], weight) : NULL;
-  return close(l, inst, at, &reduce, a, b);
+  return tn_lower_close_product(l, inst, at, &reduce, a, b);
 }

@@ -80,6 +80,7 @@ struct tn_lowering {
   TN_VEC(tn_kernel_buffer) locals;
   TN_VEC(int) local_frame; /* that holds the local */
   TN_VEC(tn_inst *) leaves;
+  TN_VEC(tn_section) sections; /* of the leaves */
   TN_VEC(tn_lowered_element) memos;
   TN_VEC(tn_kept_element) caches;
   TN_VEC(tn_shared_let) lets;

@@ -119,6 +119,7 @@ static const struct {
     {TN_OP_COPY, TN_NATIVE_KERNEL},
     {TN_OP_COPY_START, TN_NATIVE_SCHEDULE},
     {TN_OP_CUSTOM_CALL, TN_NATIVE_SCHEDULE}, /* of known targets: the value itself, or topk */
+    {TN_OP_DECODE, TN_NATIVE_KERNEL}, /* of a dot; alone the matrix, as a constant */
     {TN_OP_DOT, TN_NATIVE_KERNEL},
     {TN_OP_DYNAMIC_SLICE, TN_NATIVE_KERNEL},
     {TN_OP_DYNAMIC_UPDATE_SLICE, TN_NATIVE_KERNEL},

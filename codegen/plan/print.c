@@ -200,6 +200,10 @@ static void print_nest(printer *p, const tn_stmt *stmt) {
   bool reduce = stmt->kind == TN_STMT_REDUCE;
   tn_text_put(p->out, reduce ? "reduce" : tn_is_scan(p->kernel, stmt) ? "scan" : "loop");
   print_dims(p, stmt);
+  if (stmt->expr) {
+    tn_text_put(p->out, " to ");
+    print_expr(p, stmt->expr, TN_TYPE_NONE);
+  }
   tn_text_put(p->out, " {");
   p->indent++;
   print_body(p, stmt->body);

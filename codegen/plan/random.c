@@ -89,11 +89,22 @@ static void draw_tree(dice *d, const tn_stmt *stmt, bool vector) {
     if (child->kind == TN_STMT_LOOP || child->kind == TN_STMT_REDUCE) draw_tree(d, child, vector && !drawn);
 }
 
+/* Points that run side by side share the ends of reduces. */
+static void share_ends(dice *d, const tn_stmt *stmt) {
+  for (int i = 0; i < d->kernel->n_dims; i++)
+    if (stmt->kind == TN_STMT_REDUCE && tn_end_depends(d->kernel, stmt, i)) {
+      d->dims[i].lanes = d->dims[i].vectors = 0;
+      d->dims[i].unroll = 1;
+    }
+  for (const tn_stmt *child = stmt->body; child; child = child->next) share_ends(d, child);
+}
+
 void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed) {
   dice d = {.arena = arena, .kernel = kernel, .target = target, .state = seed};
   d.dims = TN_NEW_ARRAY(arena, tn_dim_schedule, kernel->n_dims);
   for (int i = 0; i < kernel->n_dims; i++) d.dims[i].unroll = 1;
   draw_tree(&d, kernel->body, true);
+  share_ends(&d, kernel->body);
   kernel->schedule = (tn_schedule){.dims = d.dims, .n_order = d.order.count, .order = d.order.at};
   if (!tn_is_scan(kernel, kernel->body)) kernel->schedule.n_threads = roll(&d, kernel->body->n_dims + 1);
 }

@@ -56,10 +56,10 @@ static void close_scope(tn_kernel_reader *k, int mark) {
 
 static bool read_body(tn_kernel_reader *k, tn_stmt *owner);
 
-/* d0:4 k:16 { */
+/* d0:4 k:16 {, and of a reduce k:16 to e { */
 static bool read_dims(tn_kernel_reader *k, tn_stmt *stmt, tn_dim_kind kind) {
   TN_VEC(int) dims = {0};
-  while (!tn_read_at(k->r, '{')) {
+  while (!tn_read_at(k->r, '{') && !tn_read_at_word(k->r, "to")) {
     int64_t size;
     if (!new_name(k, "a dim's name or '{'", TN_NAME_DIM, k->dims.count)) return false;
     if (!tn_read_expect(k->r, ':', "after the dim's name") ||
@@ -72,6 +72,8 @@ static bool read_dims(tn_kernel_reader *k, tn_stmt *stmt, tn_dim_kind kind) {
   }
   stmt->dims = dims.at;
   stmt->n_dims = dims.count;
+  if (kind == TN_DIM_REDUCED && tn_read_accept_word(k->r, "to") && !tn_read_expr(k, TN_TYPE_NONE, &stmt->expr))
+    return false;
   return tn_read_expect(k->r, '{', "after the dims");
 }
 

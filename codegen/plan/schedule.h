@@ -57,6 +57,21 @@ int64_t tn_contraction_reuse(const tn_kernel *kernel, const tn_contraction *c);
 
 /* The loops of the nest and its reduce; returns how many stand outside the reduce's. */
 int tn_schedule_contraction(tn_scheduling *s, const tn_contraction *c);
+/* A product with a matrix of blocks (lower_decode.c): which dims of its loop are what; -1: none. */
+typedef struct {
+  const tn_stmt *loop, *reduce;
+  int band, strip, lane, rows; /* rows: the innermost of them */
+  tn_access_info input;
+  const tn_term *looked_up; /* its index of the contracted dim */
+} tn_block_product;
+bool tn_has_end(const tn_stmt *stmt); /* it or a reduce in it */
+/* Every loop one step, in the order of the text: what is not known as anything better. */
+void tn_schedule_as_written(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
+bool tn_find_block_product(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, tn_block_product *out);
+/* Schedules the kernel. The position in the input of its rows, behind *n_outer dims, where panels of
+ * them are wanted; -1: it is read as it lies.                                                  */
+int tn_schedule_block_product(tn_arena *arena, tn_kernel *kernel, const tn_block_product *p, const tn_cpu *target,
+                              int *n_outer);
 /* Fills kernel->schedule. */
 void tn_schedule_tree(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target);
 void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, uint64_t seed);

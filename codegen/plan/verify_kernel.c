@@ -77,6 +77,16 @@ void tn_check_define(tn_kernel_check *c, int value) {
   c->value_used[value] = c->value_open[value] = true;
 }
 
+/* reduce k:16 to e */
+static void check_bound(tn_kernel_check *c, const tn_stmt *reduce) {
+  tn_check_expr(c, reduce->expr);
+  if (reduce->expr->type != TN_S32)
+    tn_kernel_fault(c, "a reduce ends at an s32, not at %s", tn_type_name(reduce->expr->type));
+  if (reduce->n_dims != 1) tn_kernel_fault(c, "a reduce with an end has %d dims, not one", reduce->n_dims);
+  for (const tn_stmt *s = reduce->body; s; s = s->next)
+    if (s->kind == TN_STMT_STORE) tn_kernel_fault(c, "a reduce with an end holds lets alone");
+}
+
 static void check_reduce(tn_kernel_check *c, const tn_stmt *stmt) {
   for (const tn_stmt *s = stmt->body; s; s = s->next)
     if (s->kind != TN_STMT_LET && s->kind != TN_STMT_STORE)
@@ -85,6 +95,7 @@ static void check_reduce(tn_kernel_check *c, const tn_stmt *stmt) {
     tn_check_expr(c, stmt->accumulators[i].initial); /* outside: its dims are not open */
     tn_check_value(c, stmt->accumulators[i].value, stmt->accumulators[i].initial, "initial value");
   }
+  if (stmt->expr) check_bound(c, stmt);
   for (int i = 0; i < stmt->n_accumulators; i++) tn_check_define(c, stmt->accumulators[i].value);
   open_dims(c, stmt);
   check_body(c, stmt);

@@ -139,6 +139,31 @@ static void check_vectors(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
   for (const tn_stmt *child = stmt->body; child; child = child->next) check_vectors(c, child, outer);
 }
 
+/* ---- ends of reduces ---- */
+
+/* The loop of a reduce with an end is one loop, inside all that the end depends on; points that
+ * run side by side share it.                                                              */
+static void check_ends(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
+  int first = -1, last = -1;
+  span_of(c, stmt, &first, &last);
+  if (stmt->kind == TN_STMT_REDUCE && stmt->expr) {
+    const tn_dim_schedule *s = &c->kernel->schedule.dims[stmt->dims[0]];
+    if (s->lanes || s->n_tiles || s->unroll > 1)
+      tn_kernel_fault(c, "the reduce of %s has an end: it is one loop", dim_name(c, stmt->dims[0]));
+    if (first < outer)
+      tn_kernel_fault(c, "order: the reduce of %s has an end, and stands outside a loop around it",
+                      dim_name(c, stmt->dims[0]));
+    for (int d = 0; d < c->kernel->n_dims; d++) {
+      const tn_dim_schedule *side = &c->kernel->schedule.dims[d];
+      if ((side->lanes || side->unroll > 1) && tn_end_depends(c->kernel, stmt, d))
+        tn_kernel_fault(c, "%s: iterations side by side, and the reduce of %s has another end for each",
+                        dim_name(c, d), dim_name(c, stmt->dims[0]));
+    }
+  }
+  outer = last > outer ? last : outer;
+  for (const tn_stmt *child = stmt->body; child; child = child->next) check_ends(c, child, outer);
+}
+
 /* ---- threads ---- */
 
 static void check_threads(tn_kernel_check *c) {
@@ -165,6 +190,7 @@ void tn_check_schedule(tn_kernel_check *c) {
   check_nesting(c, c->kernel->body, 0);
   check_scans(c, c->kernel->body);
   check_vectors(c, c->kernel->body, -1);
+  check_ends(c, c->kernel->body, -1);
   check_threads(c);
   tn_check_sort_schedule(c, c->kernel->body);
 }

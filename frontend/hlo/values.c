@@ -217,6 +217,7 @@ bool tn_hlo_value(tn_hlo_parser *p, tn_form form, void *to) {
   case TN_FORM_DISTRIBUTION: return ONE_OF("a distribution", tn_distribution);
   case TN_FORM_DOMAIN: return domain(p, to);
   case TN_FORM_FFT_TYPE: return ONE_OF("an FFT type", tn_fft_type);
+  case TN_FORM_ENCODING: return ONE_OF("an encoding", tn_encoding);
   case TN_FORM_FLOAT: return float_value(p, to);
   case TN_FORM_FUSION_KIND: return ONE_OF("a fusion kind", tn_fusion_kind);
   case TN_FORM_GROUPS: return tn_hlo_groups(p, to);

@@ -217,6 +217,8 @@ typedef struct tn_pass_options {
   const char *start_after;   /* the model is what this run left: go on behind it; NULL: run all */
   int start_occurrence;      /* 0: what the model's text says */
   bool reassociate;          /* allow rewrites that change rounding */
+  double sparsity;           /* constants of which this share are zero blocks of 4x1 may be kept without them; 0: none */
+  const char *target;        /* whose costs count; NULL: the host's */
   const tn_pass_fuel *fuel;
   int fuel_count;
   /* Evaluate the module before and after each pass that changes it: TN_MISMATCH, naming the pass,
