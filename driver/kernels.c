@@ -6,48 +6,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include <stdlib.h>
-
-#include "driver/compile.h"
+#include "codegen/plan/cost.h"
 #include "driver/program.h"
 
-/* ---- what a kernel does ---- */
-
-static int64_t expr_operations(const tn_expr *expr) {
-  int64_t count = 0;
-  switch (expr->kind) {
-  case TN_EXPR_CONSTANT:
-  case TN_EXPR_INDEX:
-  case TN_EXPR_LOAD:
-  case TN_EXPR_VALUE: return 0;
-  case TN_EXPR_FMA: count = 2; break;
-  case TN_EXPR_OP: count = tn_type_is_float(expr->type) || tn_type_is_complex(expr->type); break;
-  }
-  for (int i = 0; i < expr->op.n_operands; i++) count += expr_operations(expr->op.operands[i]);
-  return count;
-}
-
-/* Floating-point operations of a list of statements; a fused multiply-add is two. */
-static int64_t operations(const tn_kernel *kernel, const tn_stmt *stmt) {
-  int64_t count = 0;
-  for (; stmt; stmt = stmt->next) {
-    int64_t iterations = 1, inside = 0;
-    switch (stmt->kind) {
-    case TN_STMT_LOOP:
-    case TN_STMT_REDUCE:
-      for (int i = 0; i < stmt->n_dims; i++) iterations *= kernel->dims[stmt->dims[i]].size;
-      inside = operations(kernel, stmt->body);
-      for (int i = 0; i < stmt->n_accumulators; i++) inside += expr_operations(stmt->accumulators[i].update);
-      break;
-    case TN_STMT_LET:
-    case TN_STMT_STORE: inside = expr_operations(stmt->expr); break;
-    case TN_STMT_SORT: /* not known how often it compares */
-    case TN_STMT_LOCAL: break;
-    }
-    count += iterations * inside;
-  }
-  return count;
-}
+/* ---- who runs it ---- */
 
 /* The first step that runs the kernel, and how many do (loop bodies counted once). */
 static const tn_step *find_run(const tn_step *step, int kernel, int32_t *runs) {
@@ -136,33 +98,60 @@ static tn_plan *kernel_plan(const tn_plan *whole, int number, const tn_step *run
 /* ---- the list ---- */
 
 typedef struct {
-  tn_compilation all;
+  tn_context *context;
   tn_arena *arena;
+  const tn_plan *plan;
+  int level;
   TN_VEC(tn_kernel_program) list;
-} kernels_work;
+} kernels_list;
 
-static bool add_kernel(kernels_work *work, int number) {
-  const tn_plan *whole = work->all.plan;
-  const tn_kernel *kernel = whole->kernels[number];
-  tn_kernel_program entry = {.name = tn_arena_string(work->arena, kernel->name),
-                             .source = tn_arena_string(work->arena, kernel->source ? kernel->source : ""),
-                             .flops = operations(kernel, kernel->body)};
-  const tn_step *run = find_run(whole->steps, number, &entry.runs);
-  if (!run) return true;
-  for (int i = 0; i < kernel->n_parameters; i++) entry.bytes += tn_layout_bytes(kernel->buffers[i].shape);
-  tn_plan *plan = kernel_plan(whole, number, run);
-  entry.program = tn_program_of_plan(work->all.model->context, plan, work->all.options.passes.level);
-  tn_plan_destroy(plan);
-  if (entry.program) TN_PUSH(work->arena, &work->list, entry);
-  return entry.program != NULL;
+static bool add_kernel(kernels_list *list, int number, bool compile) {
+  const tn_kernel *kernel = list->plan->kernels[number];
+  tn_kernel_cost cost = tn_kernel_cost_of(kernel);
+  tn_kernel_program entry = {.name = tn_arena_string(list->arena, kernel->name),
+                             .source = tn_arena_string(list->arena, kernel->source ? kernel->source : ""),
+                             .flops = cost.flops,
+                             .bytes = cost.bytes_read + cost.bytes_written};
+  const tn_step *run = find_run(list->plan->steps, number, &entry.runs);
+  if (run && compile) {
+    tn_plan *plan = kernel_plan(list->plan, number, run);
+    entry.program = tn_program_of_plan(list->context, plan, list->level);
+    tn_plan_destroy(plan);
+    if (!entry.program) return false;
+  }
+  TN_PUSH(list->arena, &list->list, entry);
+  return true;
 }
 
+bool tn_driver_kernels(tn_context *context, tn_arena *arena, const tn_plan *plan, int level, bool compile,
+                       tn_kernel_program **kernels, int32_t *count) {
+  kernels_list list = {.context = context, .arena = arena, .plan = plan, .level = level};
+  bool done = true;
+  for (int i = 0; i < plan->n_kernels && done; i++) done = add_kernel(&list, i, compile);
+  for (int i = 0; i < list.list.count && !done; i++) tn_program_destroy(list.list.at[i].program);
+  *kernels = list.list.at;
+  *count = done ? list.list.count : 0;
+  return done;
+}
+
+typedef struct {
+  tn_compilation all;
+  tn_kernel_program *kernels;
+  int32_t count;
+} kernels_work;
+
+/* What no step runs has no program, and is left out. */
 static bool do_kernels(void *argument) {
   kernels_work *work = argument;
-  work->arena = work->all.model->derived;
-  if (!tn_compilation_plan(&work->all)) return false;
-  for (int i = 0; i < work->all.plan->n_kernels; i++)
-    if (!add_kernel(work, i)) return false;
+  tn_model *model = work->all.model;
+  if (!tn_compilation_plan(&work->all) ||
+      !tn_driver_kernels(model->context, model->derived, work->all.plan, work->all.options.passes.level, true,
+                         &work->kernels, &work->count))
+    return false;
+  int32_t kept = 0;
+  for (int32_t i = 0; i < work->count; i++)
+    if (work->kernels[i].program) work->kernels[kept++] = work->kernels[i];
+  work->count = kept;
   return true;
 }
 
@@ -172,11 +161,7 @@ tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options,
   kernels_work work = {.all = {.model = model, .options = options ? *options : defaults}};
   tn_status status = tn_driver_do(model->context, do_kernels, &work);
   tn_compilation_end(&work.all);
-  if (status != TN_OK) {
-    for (int i = 0; i < work.list.count; i++) tn_program_destroy(work.list.at[i].program);
-    work.list.count = 0;
-  }
-  *kernels = work.list.at;
-  *count = work.list.count;
+  *kernels = work.kernels;
+  *count = status == TN_OK ? work.count : 0;
   return status;
 }

@@ -244,6 +244,7 @@ tn_status tn_program_open(tn_context *context, const char *path, const char *nam
 /* ---- calling ---- */
 
 const tn_signature *tn_program_signature(const tn_program *program) { return program->signature; }
+tn_context *tn_program_context(const tn_program *program) { return program->context; }
 
 enum { MOST_ON_STACK = 256 };
 

@@ -139,6 +139,7 @@ tn_status verb_run(const command_line *line);
 tn_status verb_opt(const command_line *line);
 tn_status verb_bench(const command_line *line);
 tn_status verb_check(const command_line *line);
+tn_status verb_report(const command_line *line);
 tn_status verb_list(const command_line *line);
 
 #endif

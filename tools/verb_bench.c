@@ -1,95 +1,17 @@
 /* tenon bench: how long a compiled model takes, whole and by kernel.
  *
- * Each run is timed alone on the monotonic clock; one run before them warms caches and
- * pages. What is told is the least and the median: the least is the machine's best, the
- * median what to expect.
+ * Of each kernel it also says what it computes and moves, and how much of the machine's peak
+ * that is: the peak is measured in the same run (driver/roofline.c).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "tenon/pool.h"
 #include "tools/json.h"
 #include "tools/tool.h"
 
-enum { LEAST_RUNS = 10, KERNEL_RUNS = 100, ALIGNMENT = 64 };
-static const double enough_seconds = 2;
-
-typedef struct {
-  const tn_program *program;
-  const void **parameters;
-  void **results;
-  void *arena;
-  size_t arena_size;
-  const tn_exec *exec;
-} call;
-
-typedef struct {
-  double least_ms, median_ms;
-  int64_t runs;
-} timing;
-
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static int run_once(const call *c) {
-  return tn_program_call(c->program, c->parameters, c->results, c->arena, c->arena_size, c->exec);
-}
-
-/* wanted 0: for enough_seconds, at least LEAST_RUNS times. Returns NAME_run's code. */
-static int measure(tn_arena *arena, const call *c, int64_t wanted, timing *result) {
-  TN_VEC(double) times = {0};
-  int code = run_once(c);
-  double start = tn_seconds_now();
-  while (code == 0) {
-    double before = tn_seconds_now();
-    code = run_once(c);
-    double after = tn_seconds_now();
-    TN_PUSH(arena, &times, after - before);
-    bool enough =
-        wanted ? times.count >= wanted : times.count >= LEAST_RUNS && after - start > enough_seconds;
-    if (enough) break;
-  }
-  if (code) return code;
-  qsort(times.at, (size_t)times.count, sizeof *times.at, compare_doubles);
-  *result = (timing){times.at[0] * 1e3, times.at[times.count / 2] * 1e3, times.count};
-  return 0;
-}
-
-static void *aligned(tn_arena *arena, size_t bytes) {
-  uintptr_t at = (uintptr_t)tn_arena_alloc(arena, bytes + ALIGNMENT);
-  return (void *)((at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-}
-
-static void add_outputs(tn_arena *arena, call *c) {
-  const tn_signature *signature = tn_program_signature(c->program);
-  for (int32_t i = 0; i < signature->result_count; i++)
-    c->results[i] = aligned(arena, (size_t)signature->results[i].bytes);
-  c->arena_size =
-      (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (c->exec ? c->exec->threads : 1));
-  c->arena = aligned(arena, c->arena_size);
-}
-
-/* Memory for the call. Arguments are taken as they lie: a layout does not change the
- * time, only which number is where.                                                  */
-static void prepare_call(tn_arena *arena, const tn_arrays *arguments, call *c) {
-  const tn_signature *signature = tn_program_signature(c->program);
-  c->parameters = TN_NEW_ARRAY(arena, const void *, signature->parameter_count);
-  c->results = TN_NEW_ARRAY(arena, void *, signature->result_count);
-  for (int32_t i = 0; i < signature->parameter_count; i++) {
-    void *copy = aligned(arena, (size_t)signature->parameters[i].bytes);
-    const tn_array *array = tn_arrays_at(arguments, i);
-    memcpy(copy, array->data,
-           (size_t)(array->bytes < signature->parameters[i].bytes ? array->bytes
-                                                                  : signature->parameters[i].bytes));
-    c->parameters[i] = copy;
-  }
-  add_outputs(arena, c);
-}
+enum { KERNEL_RUNS = 100 };
 
 typedef struct {
   const command_line *line;
@@ -99,7 +21,6 @@ typedef struct {
   loaded model;
   tn_program *program;
   inputs in;
-  tn_pool *pool;
   int64_t threads, runs;
 } bench_state;
 
@@ -119,55 +40,49 @@ static tn_status prepare(bench_state *bench, const char *path) {
     if (status == TN_OK) finish_passes(&bench->options.passes);
   }
   if (status != TN_OK) return status;
-  if (bench->threads > 1) bench->pool = tn_pool_create((int32_t)bench->threads);
   return read_inputs(bench->context, bench->line, tn_program_signature(bench->program), true, &bench->in);
 }
 
 /* ---- kernels ---- */
 
-/* The same bytes everywhere: f16 and wider floats are then small and finite, indices
- * clamp.                                                                            */
-static void fill_call(tn_arena *arena, call *c) {
-  const tn_signature *signature = tn_program_signature(c->program);
-  c->parameters = TN_NEW_ARRAY(arena, const void *, signature->parameter_count);
-  c->results = TN_NEW_ARRAY(arena, void *, signature->result_count);
-  for (int32_t i = 0; i < signature->parameter_count; i++) {
-    void *data = aligned(arena, (size_t)signature->parameters[i].bytes);
-    int value = strcmp(signature->parameters[i].type, "pred") == 0 ? 1 : 0x3c;
-    memset(data, value, (size_t)signature->parameters[i].bytes);
-    c->parameters[i] = data;
-  }
-  add_outputs(arena, c);
-}
-
 /* One kernel alone, its inputs in the cache where they fit. */
-static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *kernel, json_t *list,
-                             tn_text *out) {
-  tn_arena *arena = tn_arena_create();
-  call c = {.program = kernel->program, .exec = bench->pool ? tn_pool_exec(bench->pool) : NULL};
-  timing time;
-  fill_call(arena, &c);
-  int code = measure(arena, &c, bench->runs ? bench->runs : KERNEL_RUNS, &time);
-  tn_arena_destroy(arena);
-  if (code) return complain(TN_BUG, "bench: kernel %s returned %d", kernel->name, code);
-  json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:s}", "name", kernel->name,
-                                        "median_ms", time.median_ms, "min_ms", time.least_ms, "runs",
-                                        (int)kernel->runs, "flops", (json_int_t)kernel->flops, "bytes",
-                                        (json_int_t)kernel->bytes, "source", kernel->source));
-  tn_text_printf(out, "%10.4f %4dx %9.2f %9.2f  %s  %s\n", time.median_ms, (int)kernel->runs,
-                 (double)kernel->flops / time.median_ms * 1e-6, (double)kernel->bytes / time.median_ms * 1e-6,
-                 kernel->name, kernel->source);
+static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *kernel, const tn_roof *roof,
+                             json_t *list, tn_text *out) {
+  tn_timing time;
+  tn_status status = tn_program_time(kernel->program, NULL, (int32_t)bench->threads,
+                                     bench->runs ? bench->runs : KERNEL_RUNS, &time);
+  if (status != TN_OK) return status;
+  double flops = (double)kernel->flops, bytes = (double)kernel->bytes, ms = time.median_ms;
+  double intensity = bytes > 0 ? flops / bytes : 0, gflops = flops / ms * 1e-6;
+  json_array_append_new(
+      list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:s}", "name", kernel->name, "median_ms", ms,
+                      "min_ms", time.least_ms, "runs", (int)kernel->runs, "flops", (json_int_t)kernel->flops,
+                      "bytes", (json_int_t)kernel->bytes, "intensity", intensity, "gflop_s", gflops, "peak_percent",
+                      gflops / roof->gflops * 100, "source", kernel->source));
+  tn_text_printf(out, "%10.4f %4dx %9.2f %6.1f %9.2f %9.2f  %s  %s\n", ms, (int)kernel->runs, gflops,
+                 gflops / roof->gflops * 100, bytes / ms * 1e-6, intensity, kernel->name, kernel->source);
   return TN_OK;
 }
 
-static tn_status time_kernels(bench_state *bench, json_t *list, tn_text *out) {
+static tn_status time_kernels(bench_state *bench, json_t *object, tn_text *out) {
   const tn_kernel_program *kernels;
   int32_t count;
+  tn_roof roof;
   if (!bench->model.model) return complain(TN_USAGE, "option '--kernels' needs a model, not an artefact");
-  tn_status status = tn_compile_kernels(bench->model.model, &bench->options, &kernels, &count);
-  tn_text_printf(out, "%10s %5s %9s %9s  kernel\n", "median ms", "runs", "GFLOP/s", "GB/s");
+  tn_status status = tn_measure_roof(bench->model.model, &bench->options, (int32_t)bench->threads, &roof);
+  if (status == TN_OK) status = tn_compile_kernels(bench->model.model, &bench->options, &kernels, &count);
+  if (status != TN_OK) return status;
+  json_t *list = json_array();
+  json_object_set_new(object, "peak_gflop_s", json_real(roof.gflops));
+  json_object_set_new(object, "memory_gb_s", json_real(roof.memory_gb_s));
+  json_object_set_new(object, "cache_gb_s", json_real(roof.cache_gb_s));
+  json_object_set_new(object, "kernels", list);
+  tn_text_printf(out, "peak %.1f GFLOP/s (f32), %.1f GB/s from memory, %.1f GB/s from cache, measured now\n",
+                 roof.gflops, roof.memory_gb_s, roof.cache_gb_s);
+  tn_text_printf(out, "%10s %5s %9s %6s %9s %9s  kernel\n", "median ms", "runs", "GFLOP/s", "% peak", "GB/s",
+                 "FLOP/byte");
   for (int32_t i = 0; i < count; i++) {
-    if (status == TN_OK) status = time_kernel(bench, &kernels[i], list, out);
+    if (status == TN_OK) status = time_kernel(bench, &kernels[i], &roof, list, out);
     tn_program_destroy(kernels[i].program);
   }
   return status;
@@ -175,22 +90,18 @@ static tn_status time_kernels(bench_state *bench, json_t *list, tn_text *out) {
 
 /* ---- the whole ---- */
 
-static tn_status report(bench_state *bench, const call *c, const timing *time) {
-  int64_t threads = c->exec ? c->exec->threads : 1;
+static tn_status report(bench_state *bench, const tn_timing *time) {
+  const tn_signature *signature = tn_program_signature(bench->program);
+  int64_t threads = bench->threads,
+          arena = signature->arena_bytes + threads * signature->arena_bytes_per_thread;
   json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms",
                              time->median_ms, "runs", (json_int_t)time->runs, "threads", (json_int_t)threads,
-                             "arena_bytes", (json_int_t)c->arena_size);
-  json_t *kernels = json_array();
+                             "arena_bytes", (json_int_t)arena);
   tn_text out = {0};
-  tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %zu bytes)\n",
+  tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %lld bytes)\n",
                  time->least_ms, time->median_ms, (long long)time->runs, (long long)threads,
-                 threads == 1 ? "" : "s", c->arena_size);
-  tn_status status = TN_OK;
-  if (has_option(bench->line, OPT_KERNELS)) {
-    status = time_kernels(bench, kernels, &out);
-    json_object_set(object, "kernels", kernels);
-  }
-  json_decref(kernels);
+                 threads == 1 ? "" : "s", (long long)arena);
+  tn_status status = has_option(bench->line, OPT_KERNELS) ? time_kernels(bench, object, &out) : TN_OK;
   if (status == TN_OK && has_option(bench->line, OPT_JSON)) {
     tn_text_free(&out);
     return print_json(object);
@@ -202,12 +113,10 @@ static tn_status report(bench_state *bench, const call *c, const timing *time) {
 }
 
 static tn_status time_whole(bench_state *bench) {
-  call c = {.program = bench->program, .exec = bench->pool ? tn_pool_exec(bench->pool) : NULL};
-  timing time;
-  prepare_call(bench->arena, bench->in.arguments, &c);
-  int code = measure(bench->arena, &c, bench->runs, &time);
-  if (code) return complain(TN_BUG, "bench: the model returned %d", code);
-  return report(bench, &c, &time);
+  tn_timing time;
+  tn_status status =
+      tn_program_time(bench->program, bench->in.arguments, (int32_t)bench->threads, bench->runs, &time);
+  return status == TN_OK ? report(bench, &time) : status;
 }
 
 tn_status verb_bench(const command_line *line) {
@@ -217,7 +126,6 @@ tn_status verb_bench(const command_line *line) {
   bench_state bench = {.line = line, .context = context, .arena = tn_arena_create()};
   tn_status status = prepare(&bench, path);
   if (status == TN_OK) status = time_whole(&bench);
-  tn_pool_destroy(bench.pool);
   release_inputs(&bench.in);
   tn_program_destroy(bench.program);
   unload_model(&bench.model);

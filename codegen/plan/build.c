@@ -50,25 +50,47 @@ static const char *known_name(builder *b, const tn_inst *inst) {
   return tn_arena_printf(b->arena, "%.*s", (int)size, inst->name);
 }
 
-static const char *kernel_name(builder *b, const tn_inst *inst, const tn_inst *root) {
-  const tn_inst *main = root;
+/* The heaviest operation of a fusion; any other instruction is its own. */
+static const tn_inst *main_of(const tn_inst *inst) {
+  static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE,
+                                TN_OP_SCATTER};
+  const tn_inst *main = inst;
+  if (inst->op != TN_OP_FUSION) return inst;
+  for (int k = 4; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
+  if (i->op == heavy[k]) main = i;
+  return main;
+}
+
+static const char *kernel_name(builder *b, const tn_inst *inst) {
   const char *known = known_name(b, inst);
-  if (inst->op == TN_OP_FUSION) { /* the heaviest of its operations names it */
-    static const tn_op heavy[] = {TN_OP_CONVOLUTION, TN_OP_DOT, TN_OP_REDUCE_WINDOW, TN_OP_REDUCE,
-                                  TN_OP_SCATTER};
-    for (int k = 4; k >= 0; k--) TN_FOR_EACH_IN_COMP(inst->called[0], i)
-    if (i->op == heavy[k]) main = i;
-  }
-  char *name = tn_arena_printf(b->arena, "%s_%d", known ? known : tn_ops[main->op].name, inst->id);
+  char *name = tn_arena_printf(b->arena, "%s_%d", known ? known : tn_ops[main_of(inst)->op].name, inst->id);
   for (char *c = name; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
   return name;
 }
 
+static bool has_op_name(const tn_inst *inst) { return inst->notes && inst->notes->op_name; }
+
+/* Who speaks for a kernel: the heaviest, the fusion, or what in it the model has a name for. */
+static const tn_inst *speaker_of(const tn_inst *inst) {
+  const tn_inst *main = main_of(inst);
+  if (has_op_name(main) || inst->op != TN_OP_FUSION) return main;
+  if (has_op_name(inst)) return inst;
+  for (const tn_inst *i = inst->called[0]->last; i; i = i->prev)
+    if (has_op_name(i)) return i;
+  return main;
+}
+
+/* "encoder/dot_general model.hlo:12": what the model calls it, or the instruction's name, and
+ * where it stands in the text; without the folders, which are not the model's.            */
 static const char *source_of(builder *b, const tn_inst *inst) {
-  const char *op = inst->notes && inst->notes->op_name ? inst->notes->op_name : inst->name;
-  if (!inst->location.line) return op;
-  return tn_arena_printf(b->arena, "%s line %u", op, inst->location.line);
+  const tn_inst *speaker = speaker_of(inst);
+  const char *name = has_op_name(speaker) ? speaker->notes->op_name : speaker->name;
+  tn_location at = speaker->location.line ? speaker->location : inst->location;
+  if (!at.line) return name;
+  const char *slash = at.file ? strrchr(at.file, '/') : NULL;
+  const char *file = slash ? slash + 1 : at.file ? at.file : "line";
+  return tn_arena_printf(b->arena, "%s %s:%u", name, file, at.line);
 }
 
 tn_group tn_plan_group(builder *b, tn_inst *const *roots, bool whole) {
@@ -108,9 +130,10 @@ bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lower
                                : tn_plan_value_of(b, leaf)->buffer;
   }
   for (int i = 0; i < b->n_outputs; i++) buffers[n++] = b->outputs[i];
-  lowered->kernel->name = kernel_name(b, inst, inst);
+  lowered->kernel->name = kernel_name(b, inst);
   lowered->kernel->source = source_of(b, inst);
   step->arguments = buffers;
+  step->origin = inst;
   step->kernel = b->kernels.count;
   TN_PUSH(b->arena, &b->kernels, lowered->kernel);
   return true;

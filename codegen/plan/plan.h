@@ -52,6 +52,7 @@ struct tn_step {
   /* RUN */
   int kernel;
   const int *arguments; /* buffers, one a kernel parameter */
+  const tn_inst *origin; /* what it was made of, while its module lives; NULL: not known */
   /* COPY */
   int to, from;
   /* WHILE, CONDITIONAL */

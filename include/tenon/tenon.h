@@ -350,19 +350,58 @@ TN_API int tn_program_call(const tn_program *program, const void *const *paramet
 TN_API tn_status tn_program_run(tn_program *program, const tn_arrays *arguments, int32_t threads,
                                 tn_arrays **results);
 
+typedef struct tn_timing {
+  double least_ms, median_ms;
+  int64_t runs;
+} tn_timing;
+
+/* Times calls one by one, after one that is not timed: `runs` of them; 0: for two seconds,
+ * at least ten. arguments as tn_arrays_select gives them; NULL: the same small numbers
+ * everywhere. threads 0: one.                                                            */
+TN_API tn_status tn_program_time(tn_program *program, const tn_arrays *arguments, int32_t threads, int64_t runs,
+                                 tn_timing *timing);
+
+/* What a machine can do at most. */
+typedef struct tn_roof {
+  double gflops;       /* f32 multiply-adds (on targets without them: multiplications and additions) */
+  double memory_gb_s;  /* y = x + z on arrays far larger than the caches: three times their bytes */
+  double cache_gb_s;   /* the same on arrays that fill a half of the second-level cache */
+  int64_t cache_bytes; /* of that level */
+} tn_roof;
+
+/* Measures this machine, by code for the target that `model` with `options` is compiled for.
+ * threads 0: one. Takes about a second.                                                   */
+TN_API tn_status tn_measure_roof(tn_model *model, const struct tn_compile_options *options, int32_t threads,
+                                 tn_roof *roof);
+
 /* A kernel of the model's plan as a program of its own, to be measured alone. */
 typedef struct tn_kernel_program {
   const char *name;
   const char *source;  /* the operation it comes from, "" if that is unknown */
   int32_t runs;        /* steps of the whole that run it, loop bodies counted once */
   int64_t flops;       /* floating-point operations of one run; a fused multiply-add is two */
-  int64_t bytes;       /* that one run reads and writes at least */
+  int64_t bytes;       /* of arrays that one run reads and writes, each element once */
   tn_program *program; /* to be destroyed by the caller */
 } tn_kernel_program;
 
 /* The list lives as long as the model, the programs longer. */
 TN_API tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options,
                                     const tn_kernel_program **kernels, int32_t *count);
+
+/* ---- reports ---- */
+
+typedef struct tn_report_options {
+  bool measure;    /* run the model and its kernels, and this machine's peak and bandwidth */
+  int32_t threads; /* for measuring; 0: one */
+  int64_t runs;    /* of each kernel; 0: a default */
+} tn_report_options;
+
+/* Compiles and writes one self-contained HTML page of how that went: passes and what each
+ * changed, kernels, memory, time, the graph. The file is complete or absent. `model` is not
+ * changed. compiled (may be NULL) as of tn_compile_file.                                                                              */
+TN_API tn_status tn_report_file(tn_model *model, const tn_compile_options *options,
+                                const tn_report_options *report, const char *path,
+                                tn_compile_report *compiled);
 
 /* ---- what this build has ---- */
 
