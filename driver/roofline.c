@@ -15,7 +15,7 @@ enum {
   BLOCKS = 16, /* of chains a thread */
   STEPS = 4096,
   PEAK_RUNS = 40,
-  MEMORY_RUNS = 6,
+  MEMORY_RUNS = 10,
   CACHE_RUNS = 400,
   LEAST_MEMORY = 64 << 20 /* bytes of one array */
 };
