@@ -18,9 +18,8 @@
 enum { REPORT_VERSION = 1, KERNEL_RUNS = 20 };
 
 typedef struct {
-  const char *name;
-  int occurrence, instructions;
-  bool changed;
+  int instructions; /* of the module behind it */
+  int state; /* of `states`; -1: it changed nothing */
 } pass_run;
 
 typedef struct {
@@ -34,7 +33,7 @@ typedef struct {
   const tn_report_options *options;
   const char *path;
   tn_arena *arena;
-  tn_pass_options wanted; /* the caller's, whose hook is called too */
+  tn_pass_options wanted; /* the caller's, whose hooks are called too */
   TN_VEC(pass_run) runs;
   TN_VEC(state) states;
   tn_lines lines;
@@ -67,14 +66,24 @@ static int count_instructions(const tn_module *module) {
   return count;
 }
 
-static void after_pass(void *user, tn_model *model, const char *pass, int occurrence, bool changed) {
+static tn_status before_pass(void *user, tn_model *model, const tn_pass_run *run) {
   report_work *work = user;
   double start = tn_seconds_now();
-  pass_run run = {tn_arena_string(work->arena, pass), occurrence, count_instructions(model->module), changed};
-  TN_PUSH(work->arena, &work->runs, run);
-  if (changed) keep_state(work, model->module, work->runs.count - 1);
+  tn_status status = work->wanted.before_pass(work->wanted.user, model, run);
   work->hook_seconds += tn_seconds_now() - start;
-  if (work->wanted.after_pass) work->wanted.after_pass(work->wanted.user, model, pass, occurrence, changed);
+  return status;
+}
+
+static tn_status after_pass(void *user, tn_model *model, const tn_pass_run *run) {
+  report_work *work = user;
+  double start = tn_seconds_now();
+  tn_status status = TN_OK;
+  pass_run kept = {count_instructions(model->module), run->changed ? work->states.count : -1};
+  TN_PUSH(work->arena, &work->runs, kept);
+  if (run->changed) keep_state(work, model->module, work->runs.count - 1);
+  if (work->wanted.after_pass) status = work->wanted.after_pass(work->wanted.user, model, run);
+  work->hook_seconds += tn_seconds_now() - start;
+  return status;
 }
 
 /* ---- making ---- */
@@ -125,7 +134,8 @@ static bool compile(report_work *work) {
   double planned = tn_seconds_now();
   if (!done || !runs_here(work) || !tn_compilation_object(all)) return false;
   work->code_seconds = tn_seconds_now() - planned;
-  for (int i = 0; i < all->report.pass_count; i++) work->pass_seconds += all->report.passes[i].seconds;
+  for (int i = 0; i < all->report.pass_count; i++)
+    work->pass_seconds += all->report.passes[i].seconds + all->report.passes[i].policing_seconds;
   work->plan_seconds = planned - start - work->pass_seconds - work->hook_seconds;
   return tn_driver_kernels(all->model->context, work->arena, all->plan, all->options.passes.level,
                            work->options->measure, &work->kernels, &work->n_kernels);
@@ -186,6 +196,7 @@ static void put_summary(tn_json *json, const report_work *work) {
   tn_json_open(json, "summary", '{');
   tn_json_int(json, "arena_bytes", report->arena_bytes);
   tn_json_int(json, "arena_lower_bound_bytes", report->arena_lower_bound_bytes);
+  tn_json_bool(json, "arena_proven", report->arena_proven);
   tn_json_int(json, "temp_bytes", work->all.plan->arena_bytes);
   tn_json_int(json, "text_bytes", report->text_bytes);
   tn_json_int(json, "constant_bytes", report->constant_bytes);
@@ -206,25 +217,40 @@ static void put_phase(tn_json *json, const char *name, double seconds) {
   tn_json_close(json, '}');
 }
 
-/* Times are the records', one a run; a pass that could not run has a record and no hook. */
+static void put_rules(tn_json *json, const tn_pass_run *run) {
+  tn_json_open(json, "rules", '[');
+  for (int i = 0; i < run->rule_count; i++) {
+    tn_json_open(json, NULL, '[');
+    tn_json_string(json, NULL, run->rules[i].name);
+    tn_json_int(json, NULL, run->rules[i].changes);
+    tn_json_close(json, ']');
+  }
+  tn_json_close(json, ']');
+}
+
+static void put_pass(tn_json *json, const tn_pass_run *run, const pass_run *kept) {
+  tn_json_open(json, NULL, '{');
+  tn_json_string(json, "name", run->name);
+  tn_json_int(json, "occurrence", run->occurrence);
+  tn_json_int(json, "round", run->round);
+  tn_json_number(json, "seconds", run->seconds);
+  tn_json_number(json, "policing_seconds", run->policing_seconds);
+  tn_json_int(json, "changes", run->changes);
+  tn_json_bool(json, "changed", run->changed);
+  tn_json_int(json, "instructions", kept->instructions);
+  if (kept->state >= 0) tn_json_int(json, "state", kept->state);
+  put_rules(json, run);
+  tn_json_close(json, '}');
+}
+
+/* The records know the times, the hook what the module was; what was left out has no hook. */
 static void put_passes(tn_json *json, const report_work *work) {
   const tn_compile_report *report = &work->all.report;
-  int next = 0, states = 1;
+  int next = 0;
   tn_json_open(json, "passes", '[');
-  for (int i = 0; i < report->pass_count; i++) {
-    const tn_pass_time *time = &report->passes[i];
-    if (next >= work->runs.count || strcmp(work->runs.at[next].name, time->name) != 0) continue;
-    const pass_run *run = &work->runs.at[next++];
-    tn_json_open(json, NULL, '{');
-    tn_json_string(json, "name", run->name);
-    tn_json_int(json, "occurrence", run->occurrence);
-    tn_json_number(json, "seconds", time->seconds);
-    tn_json_int(json, "changes", time->changes);
-    tn_json_bool(json, "changed", run->changed);
-    tn_json_int(json, "instructions", run->instructions);
-    if (run->changed) tn_json_int(json, "state", states++);
-    tn_json_close(json, '}');
-  }
+  for (int i = 0; i < report->pass_count; i++)
+    if (!report->passes[i].unmet && next < work->runs.count)
+      put_pass(json, &report->passes[i], &work->runs.at[next++]);
   tn_json_close(json, ']');
 }
 
@@ -301,6 +327,7 @@ static bool do_report(void *argument) {
   tn_model *model = work->all.model;
   work->arena = work->lines.arena = tn_arena_create();
   work->wanted = work->all.options.passes;
+  if (work->wanted.before_pass) work->all.options.passes.before_pass = before_pass;
   work->all.options.passes.after_pass = after_pass;
   work->all.options.passes.user = work;
   if (!work->all.options.name) work->all.options.name = "model";

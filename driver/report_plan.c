@@ -41,12 +41,13 @@ static void put_places(tn_json *json, const tn_inst *origin) {
   if (more) tn_json_int(json, "more_places", more);
 }
 
-/* ---- steps: in order of the text, those inside after what holds them ---- */
+/* ---- steps: in order of time, which is that of the text ---- */
 
 typedef struct {
   tn_json *json;
   const tn_plan *plan;
-  int time; /* as tn_plan_lives counts */
+  const tn_timeline *line;
+  int time; /* of the step before */
   int depth;
 } steps;
 
@@ -55,7 +56,8 @@ static void put_steps(steps *s, const tn_step *step);
 static void open_step(steps *s, const char *kind, const tn_step *step) {
   tn_json_open(s->json, NULL, '{');
   tn_json_string(s->json, "kind", kind);
-  tn_json_int(s->json, "time", ++s->time);
+  while (s->time < s->line->end && s->line->at[++s->time] != step) continue;
+  tn_json_int(s->json, "time", s->time);
   tn_json_int(s->json, "depth", s->depth);
   if (step->origin) tn_json_string(s->json, "instruction", step->origin->name);
 }
@@ -100,9 +102,7 @@ static void put_steps(steps *s, const tn_step *step) {
       open_step(s, "while", step);
       tn_json_close(s->json, '}');
       put_inside(s, step->test);
-      s->time++; /* the selector is read */
       put_inside(s, step->branches[0]);
-      s->time++; /* the end */
       break;
     }
   }
@@ -179,9 +179,8 @@ static void put_measured(tn_json *json, const tn_report_measured *measured) {
 
 void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan, const tn_kernel_program *kernels,
                          const tn_report_measured *measured) {
-  int end;
-  const tn_life *lives = tn_plan_lives(arena, plan, &end);
-  steps s = {.json = json, .plan = plan};
+  tn_timeline line = tn_plan_timeline(arena, plan);
+  steps s = {.json = json, .plan = plan, .line = &line};
   tn_json_open(json, "kernels", '[');
   for (int i = 0; i < plan->n_kernels; i++)
     put_kernel(json, plan->kernels[i], &kernels[i], measured ? &measured->kernels[i] : NULL);
@@ -190,7 +189,7 @@ void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan, co
   put_steps(&s, plan->steps);
   tn_json_close(json, ']');
   tn_json_open(json, "buffers", '[');
-  for (int i = 0; i < plan->n_buffers; i++) put_buffer(json, &plan->buffers[i], &lives[i]);
+  for (int i = 0; i < plan->n_buffers; i++) put_buffer(json, &plan->buffers[i], &line.lives[i]);
   tn_json_close(json, ']');
   if (measured) put_measured(json, measured);
 }

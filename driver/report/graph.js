@@ -359,12 +359,14 @@ function graphPicture(frame, model, onSelect, onChange) {
     const {from, to} = edge, x1 = from.ax + from.w / 2, y1 = from.ay + from.h, x2 = to.ax + to.w / 2, y2 = to.ay;
     if (Math.max(x1, x2) < view.x1 || Math.min(x1, x2) > view.x2 || Math.max(y1, y2) < view.y1 || Math.min(y1, y2) > view.y2) return;
     const near = from === selected || to === selected, bend = Math.max(12, Math.abs(y2 - y1) / 3);
+    /* A long way straight down would run behind what stands between. */
+    const aside = y2 - y1 > 2 * GAP_Y && Math.abs(x2 - x1) < 40 ? Math.max(from.w, to.w) * .5 + 26 : 0;
     context.strokeStyle = near ? colours.accent : colours.edge;
     context.globalAlpha = near ? 1 : .6;
     context.lineWidth = near ? 2 : Math.min(3, 1 + Math.log2(edge.count) / 3);
     context.beginPath();
     context.moveTo(x1, y1);
-    if (camera.k < .2) context.lineTo(x2, y2); else context.bezierCurveTo(x1, y1 + bend, x2, y2 - bend, x2, y2);
+    if (camera.k < .2) context.lineTo(x2, y2); else context.bezierCurveTo(x1 + aside * 1.33, y1 + bend, x2 + aside * 1.33, y2 - bend, x2, y2);
     context.stroke();
     if (camera.k >= .5) {
       context.beginPath();
@@ -589,7 +591,7 @@ function buildGraph(root) {
     nodes.forEach((n, i) => { if (n[OPERANDS].includes(item.i)) users.push(i); });
     info.replaceChildren(make("h3", null, item.name), make("p", null, `${item.label} → `, make("code", null, item.detail)),
       make("pre", {class: "mono"}, DATA.lines[item.node[LINE]].trim()),
-      item.opens ? make("button", {type: "button", onclick: () => picture.toggle(item)}, item.open ? "close" : "open") : null,
+      item.opens ? make("button", {type: "button", onclick: () => picture.toggle(item)}, item.open ? "close" : "open") : "",
       make("h3", null, plural(item.node[OPERANDS].length, "operand")), make("ul", null, item.node[OPERANDS].map(o => linkTo(item.c, o))),
       make("h3", null, plural(users.length, "user")), make("ul", null, users.slice(0, 200).map(u => linkTo(item.c, u))));
   }

@@ -13,13 +13,13 @@ function buildOverview(root) {
   const s = DATA.summary, t = DATA.target, m = DATA.measured;
   const spent = DATA.phases.reduce((sum, p) => sum + p.seconds, 0);
   const flops = DATA.kernels.reduce((sum, k) => sum + k.flops * k.runs, 0);
-  const same = s.arena_lower_bound_bytes >= s.temp_bytes;
+  const same = s.arena_proven || s.arena_lower_bound_bytes >= s.temp_bytes;
   root.append(make("div", {class: "cards"},
     m ? card("Time", seconds(m.median_ms / 1e3), `median of ${whole(m.runs)} runs, ${plural(m.threads, "thread")}; least ${seconds(m.min_ms / 1e3)}; ` +
              `${(flops / m.median_ms * 1e-6).toFixed(1)} GFLOP/s`, Math.min(1, flops / m.median_ms * 1e-6 / m.peak_gflops)) : null,
     card("Steps", whole(s.steps), `of ${plural(s.kernels, "different kernel")}; loop bodies counted once`),
     card("Work", count(flops) + "FLOP", "of all steps; loop bodies counted once"),
-    card("Arena", bytes(s.arena_bytes), same ? "temporaries fit the lower bound: no packing needs less"
+    card("Arena", bytes(s.arena_bytes), same ? "proven: no packing of these temporaries needs less"
       : `temporaries ${bytes(s.temp_bytes)}, at least ${bytes(s.arena_lower_bound_bytes)} alive at once`,
       s.temp_bytes ? s.arena_lower_bound_bytes / s.temp_bytes : 1),
     card("Constants", bytes(s.constant_bytes), "in the object or its side file"),

@@ -170,7 +170,8 @@ function buildPasses(root) {
     told.replaceChildren(make("strong", null, pass ? `after ${named(pass)}` : "the input"),
       pass ? make("span", {class: "plus"}, `+${whole(told_of.added)}`) : "", pass ? make("span", {class: "minus"}, `−${whole(told_of.cut)}`) : "",
       pass ? make("span", {class: "dim"}, `${told_of.moved ? plural(told_of.moved, "line") + " moved, " : ""}${plural(pass.changes, "rewrite")}, ${seconds(pass.seconds)}`)
-           : make("span", {class: "dim"}, plural(linesOf(0).length, "line")));
+           : make("span", {class: "dim"}, plural(linesOf(0).length, "line")),
+      pass ? make("span", {class: "dim"}, pass.rules.filter(r => r[0]).map(([rule, n]) => `${rule} ${n}`).join(" · ")) : "");
   }
   fillTable(false);
   root.append(make("div", {class: "bar"}, make("label", {class: "check"}, make("input", {type: "checkbox", onchange: e => fillTable(e.target.checked)}),
