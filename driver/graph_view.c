@@ -26,7 +26,8 @@ static int *slot_of(tn_lines *lines, tn_str line) {
     int number = lines->table[at];
     if (number < 0) return &lines->table[at];
     const tn_str *other = &lines->lines.at[number];
-    if (other->length == line.length && memcmp(other->at, line.at, line.length) == 0) return &lines->table[at];
+    if (other->length == line.length && memcmp(other->at, line.at, line.length) == 0)
+      return &lines->table[at];
   }
 }
 
@@ -66,7 +67,7 @@ typedef struct {
   tn_lines *lines;
   tn_lines scopes; /* "parent/name" -> number - 1: finds them */
   TN_VEC(scope) list;
-  int *place;      /* of an instruction in its computation, and of a computation in the module; by id */
+  int *place; /* of an instruction in its computation, and of a computation in the module; by id */
   tn_text text;
 } view;
 

@@ -19,7 +19,7 @@ enum { REPORT_VERSION = 1, KERNEL_RUNS = 20 };
 
 typedef struct {
   int instructions; /* of the module behind it */
-  int state; /* of `states`; -1: it changed nothing */
+  int state;        /* of `states`; -1: it changed nothing */
 } pass_run;
 
 typedef struct {

@@ -31,12 +31,12 @@ static void put_places(tn_json *json, const tn_inst *origin) {
   tn_json_open(json, "places", '[');
   if (origin && origin->op != TN_OP_FUSION) put_place(json, origin);
   if (origin && origin->op == TN_OP_FUSION) TN_FOR_EACH_IN_COMP(origin->called[0], inst) {
-    if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || inst->op == TN_OP_TUPLE) continue;
-    if (count++ < MOST_PLACES)
-      put_place(json, inst);
-    else
-      more++;
-  }
+      if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || inst->op == TN_OP_TUPLE) continue;
+      if (count++ < MOST_PLACES)
+        put_place(json, inst);
+      else
+        more++;
+    }
   tn_json_close(json, ']');
   if (more) tn_json_int(json, "more_places", more);
 }
@@ -177,8 +177,8 @@ static void put_measured(tn_json *json, const tn_report_measured *measured) {
   tn_json_close(json, '}');
 }
 
-void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan, const tn_kernel_program *kernels,
-                         const tn_report_measured *measured) {
+void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan,
+                         const tn_kernel_program *kernels, const tn_report_measured *measured) {
   tn_timeline line = tn_plan_timeline(arena, plan);
   steps s = {.json = json, .plan = plan, .line = &line};
   tn_json_open(json, "kernels", '[');

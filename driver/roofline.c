@@ -27,7 +27,8 @@ static void put_peak(tn_text *out, const tn_cpu *target, int threads) {
   tn_text_printf(out, "plan \"peak\" target %s {\n  parameter p0 \"x\": f32[%lld]\n", target->name, n);
   tn_text_printf(out, "  result r0 \"y\": f32[%lld]\n  run peak(p0, r0)\n}\n\n", n);
   tn_text_printf(out, "kernel peak(x: f32[%lld], out y: f32[%lld]) {\n  loop i:%lld {\n", n, n, n);
-  tn_text_printf(out, "    reduce k:%d {\n      s: f32 from x[i] = %s\n    }\n    y[i] = s\n  }\n", STEPS, step);
+  tn_text_printf(out, "    reduce k:%d {\n      s: f32 from x[i] = %s\n    }\n    y[i] = s\n  }\n", STEPS,
+                 step);
   tn_text_printf(out, "  schedule { order i k; vector i:%d*%d; threads i }\n}\n", lanes, CHAINS);
 }
 
@@ -57,8 +58,8 @@ static bool time_plan(tn_context *context, tn_text *text, int32_t threads, int64
   return status == TN_OK || tn_error(&context->sink, status, TN_NOWHERE, "the roofline was not measured");
 }
 
-static bool time_triad(tn_context *context, const tn_cpu *target, int32_t threads, int64_t bytes, int64_t runs,
-                       double *gb_s) {
+static bool time_triad(tn_context *context, const tn_cpu *target, int32_t threads, int64_t bytes,
+                       int64_t runs, double *gb_s) {
   tn_text text = {0};
   double ms;
   int64_t elements = bytes / 4 / 1024 * 1024;
@@ -92,15 +93,16 @@ static bool do_measure(void *argument) {
   roof_work *work = argument;
   tn_context *context = work->model->context;
   const tn_compile_options *options = work->options;
-  const tn_cpu *target =
-      work->model->plan ? work->model->plan->target
-                        : tn_cpu_find(context->scratch, &context->sink,
-                                      options && options->target ? options->target : "host",
-                                      options ? options->cpu : NULL, options ? options->features : NULL);
+  const tn_cpu *target = work->model->plan
+                             ? work->model->plan->target
+                             : tn_cpu_find(context->scratch, &context->sink,
+                                           options && options->target ? options->target : "host",
+                                           options ? options->cpu : NULL, options ? options->features : NULL);
   return target && tn_roofline_measure(context, target, work->threads, work->roof);
 }
 
-tn_status tn_measure_roof(tn_model *model, const tn_compile_options *options, int32_t threads, tn_roof *roof) {
+tn_status tn_measure_roof(tn_model *model, const tn_compile_options *options, int32_t threads,
+                          tn_roof *roof) {
   *roof = (tn_roof){0};
   return tn_driver_do(model->context, do_measure, &(roof_work){model, options, threads, roof});
 }

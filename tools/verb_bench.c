@@ -54,11 +54,12 @@ static tn_status time_kernel(const bench_state *bench, const tn_kernel_program *
   if (status != TN_OK) return status;
   double flops = (double)kernel->flops, bytes = (double)kernel->bytes, ms = time.median_ms;
   double intensity = bytes > 0 ? flops / bytes : 0, gflops = flops / ms * 1e-6;
-  json_array_append_new(
-      list, json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:s}", "name", kernel->name, "median_ms", ms,
-                      "min_ms", time.least_ms, "runs", (int)kernel->runs, "flops", (json_int_t)kernel->flops,
-                      "bytes", (json_int_t)kernel->bytes, "intensity", intensity, "gflop_s", gflops, "peak_percent",
-                      gflops / roof->gflops * 100, "source", kernel->source));
+  json_array_append_new(list,
+                        json_pack("{s:s, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:s}", "name", kernel->name,
+                                  "median_ms", ms, "min_ms", time.least_ms, "runs", (int)kernel->runs,
+                                  "flops", (json_int_t)kernel->flops, "bytes", (json_int_t)kernel->bytes,
+                                  "intensity", intensity, "gflop_s", gflops, "peak_percent",
+                                  gflops / roof->gflops * 100, "source", kernel->source));
   tn_text_printf(out, "%10.4f %4dx %9.2f %6.1f %9.2f %9.2f  %s  %s\n", ms, (int)kernel->runs, gflops,
                  gflops / roof->gflops * 100, bytes / ms * 1e-6, intensity, kernel->name, kernel->source);
   return TN_OK;
@@ -94,9 +95,9 @@ static tn_status report(bench_state *bench, const tn_timing *time) {
   const tn_signature *signature = tn_program_signature(bench->program);
   int64_t threads = bench->threads,
           arena = signature->arena_bytes + threads * signature->arena_bytes_per_thread;
-  json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms",
-                             time->median_ms, "runs", (json_int_t)time->runs, "threads", (json_int_t)threads,
-                             "arena_bytes", (json_int_t)arena);
+  json_t *object =
+      json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms", time->median_ms, "runs",
+                (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes", (json_int_t)arena);
   tn_text out = {0};
   tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %lld bytes)\n",
                  time->least_ms, time->median_ms, (long long)time->runs, (long long)threads,

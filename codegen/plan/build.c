@@ -435,7 +435,8 @@ static bool keep_limit(tn_plan *plan, int64_t limit, tn_diagnostics *sink) {
     tn_plan_place_buffers(plan);
   }
   if (!limit || plan->arena_bytes <= limit) return true;
-  return tn_error(sink, TN_LIMIT, TN_NOWHERE, "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)",
+  return tn_error(sink, TN_LIMIT, TN_NOWHERE,
+                  "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)",
                   (long long)plan->arena_bytes, (long long)limit);
 }
 

@@ -252,7 +252,7 @@ struct tn_kernel {
   tn_kernel_value *values;
   tn_stmt *body; /* one LOOP (of no dims for a scalar result) */
   tn_schedule schedule;
-  const char *source; /* op_name and file:line it comes from; NULL if unknown */
+  const char *source; /* op_name (or the instruction) and file:line it comes from; NULL if unknown */
 };
 
 /* The shape in which kernels see an array: c64[d0,d1] is f32[d0,d1,2], the new dim minor-most
