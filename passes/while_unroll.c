@@ -1,0 +1,63 @@
+/* Short loops become their turns.
+ *
+ *   w = (s32[], f32[4]) while(t), condition=below_3, body=body
+ *  =>
+ *   body's instructions on t; again on what they gave; and again
+ *
+ * Why: the counter becomes a constant in each turn, so indices fold, slices become static, and
+ * turns fuse with each other and with what stands around them. Where: the number of turns is known
+ * (trip_count.c), and all of them together are few instructions; -O2, because code grows. Loops
+ * within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
+ * loops with calls of what has effects in their test stay.
+ *
+ * Cost: the instructions that are copied, MOST_INSTRUCTIONS for a loop, MOST_COPIED in all.
+ *
+ * Termination: each rewrite removes a loop and copies no loops but those inside, which were not
+ * unrolled for their size, and will not be.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "passes/control.h"
+
+enum {
+  MOST_TURNS = 16,
+  MOST_INSTRUCTIONS = 192, /* of all turns of a loop */
+  MOST_COPIED = 1 << 14    /* of all loops of the module, in one run of the pass */
+};
+
+/* What a turn takes: parameters, elements, tuples and constants are nothing by the time. */
+static int64_t size_of(const tn_comp *comp) {
+  int64_t size = 0;
+  TN_FOR_EACH_IN_COMP(comp, inst) {
+    size += !tn_op_is(inst->op, TN_OP_FREE) && inst->op != TN_OP_PARAMETER && inst->op != TN_OP_CONSTANT;
+    if (inst->op == TN_OP_WHILE || inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_CALL)
+      for (int i = 0; i < inst->n_called; i++) size += size_of(inst->called[i]);
+    if (size > MOST_INSTRUCTIONS) return size;
+  }
+  return size;
+}
+
+static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *effects, int64_t *copied) {
+  tn_loop loop;
+  int64_t turns;
+  if (!tn_loop_open(inst, &loop) || tn_comp_effects(loop.test, effects)) return false;
+  if (!tn_loop_turns(&loop, &turns) || turns > MOST_TURNS) return false;
+  int64_t size = turns * size_of(loop.body);
+  if (size > MOST_INSTRUCTIONS || *copied + size > MOST_COPIED) return false;
+  if (!tn_rewrite_stands_for(loop.next, inst) || !tn_pass_spend(context)) return false;
+  *copied += size;
+  tn_inst *state = loop.initial;
+  for (int64_t i = 0; i < turns; i++)
+    state = tn_comp_copy_into(inst, loop.body, &state, context->scratch);
+  tn_rewrite_replace(inst, state);
+  return true;
+}
+
+bool tn_pass_while_unroll(tn_module *module, tn_pass_context *context) {
+  tn_effects effects = tn_find_effects(module, context->scratch);
+  int64_t copied = 0;
+  bool changed = false;
+  TN_FOR_EACH_COMP(module, comp)
+  TN_FOR_EACH_IN_COMP(comp, inst) changed |= unroll(inst, context, &effects, &copied);
+  return changed;
+}
