@@ -165,6 +165,36 @@ static void set_vector(tn_scheduling *t, int dim, int lanes, int most) {
   t->dims[dim].vectors = vectors;
 }
 
+static bool is_nest(const tn_stmt *stmt) { return stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE; }
+
+enum { SHORT_ROW = 16 }; /* vectors */
+
+/* Rows to run side by side where each goes through several loops: the end of one loop waits for
+ * a fold or a division, and the other rows' work fills the wait. As many chains of sums stay in
+ * registers whether they are of one row or of several; several have less to fold in the end. */
+static int rows_abreast(const tn_scheduling *t, const tn_stmt *rows) {
+  int nests = 0, most = t->target->vector_registers / 4;
+  int64_t longest = 0;
+  for (const tn_stmt *child = rows->body; child; child = child->next) {
+    if (child->kind == TN_STMT_SORT || (is_nest(child) && !is_leaf_nest(child))) return 1;
+    nests += is_nest(child);
+    for (int i = 0; i < child->n_dims; i++)
+      if (t->kernel->dims[child->dims[i]].size > longest) longest = t->kernel->dims[child->dims[i]].size;
+  }
+  if (nests < 2 || !rows->n_dims || tn_is_scan(t->kernel, rows)) return 1;
+  int row = rows->dims[rows->n_dims - 1];
+  if (t->dims[row].lanes || t->kernel->dims[row].size < 2) return 1;
+  if (longest > (int64_t)SHORT_ROW * tn_body_lanes(t->kernel, rows->body, t->target)) most /= 2;
+  return t->kernel->dims[row].size < most ? (int)t->kernel->dims[row].size : most;
+}
+
+/* Vectors of partial results for a reduce in each of these rows. */
+static int vectors_abreast(const tn_scheduling *t, const tn_stmt *rows) {
+  int vectors = 4, abreast = rows_abreast(t, rows);
+  while (vectors > 1 && vectors * abreast > t->target->vector_registers / 4) vectors /= 2;
+  return vectors;
+}
+
 /* A reduce below `around`, the loop whose dims it may use for vectors instead. */
 static void schedule_reduce(tn_scheduling *t, const tn_stmt *reduce, const tn_stmt *around) {
   int lanes = tn_body_lanes(t->kernel, reduce->body, t->target);
@@ -189,7 +219,7 @@ static void schedule_reduce(tn_scheduling *t, const tn_stmt *reduce, const tn_st
   if (outer >= 0 && outer_score > inner_score)
     set_vector(t, outer, lanes, 4);
   else if (inner >= 0)
-    set_vector(t, inner, lanes, 4);
+    set_vector(t, inner, lanes, vectors_abreast(t, around));
 }
 
 /* A dim along which some load is contiguous that is not along the vector dim: a
@@ -360,23 +390,12 @@ static void schedule_nest(tn_scheduling *t, const tn_stmt *stmt, const tn_stmt *
   if (chosen) t->is_vector = false;
 }
 
-static bool is_nest(const tn_stmt *stmt) { return stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE; }
-
-/* Two rows side by side where each goes through several loops: the end of one loop waits
- * for a fold or a division, and the other row's work fills the wait.                    */
+/* Rows side by side, as rows_abreast says. */
 static void interleave_rows(tn_scheduling *t, const tn_stmt *rows) {
-  int nests = 0, deep = 0;
   for (const tn_stmt *child = rows->body; child; child = child->next)
-    if (child->kind == TN_STMT_SORT) return;
-  for (const tn_stmt *child = rows->body; child; child = child->next) {
-    nests += is_nest(child);
-    deep += is_nest(child) && !is_leaf_nest(child);
     if (child->kind == TN_STMT_LOOP) interleave_rows(t, child);
-  }
-  if (deep) return;
-  if (nests < 2 || !rows->n_dims || tn_is_scan(t->kernel, rows)) return;
-  int row = rows->dims[rows->n_dims - 1];
-  if (!t->dims[row].lanes && t->kernel->dims[row].size > 1) t->dims[row].unroll = 2;
+  int abreast = rows_abreast(t, rows);
+  if (abreast > 1) t->dims[rows->dims[rows->n_dims - 1]].unroll = abreast;
 }
 
 /* The loops of the outermost statement: what threads share. */
