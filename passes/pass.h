@@ -148,6 +148,8 @@ typedef struct tn_pipeline_options {
   int64_t max_fold_work;        /* 0: the default, 2^28 */
   const tn_pass *const *passes; /* exactly these, in order; NULL: those of the level */
   int n_passes;
+  const tn_pipeline_row *rows;  /* in place of tn_pipeline_rows; NULL: those */
+  int n_rows;
   const char *const *disabled; /* names; NULL-terminated, or NULL */
   tn_pipeline_place stop_after, start_after;
   const tn_fuel *fuel;

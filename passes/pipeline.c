@@ -91,8 +91,10 @@ static void choose_lines(pipeline *p) {
   for (int i = 0; options->passes && i < options->n_passes; i++)
     add_line(p, options->passes[i], TN_STAGE_LATE);
   if (options->passes) return;
-  for (int i = 0; i < tn_pipeline_row_count; i++) {
-    const tn_pipeline_row *row = &tn_pipeline_rows[i];
+  const tn_pipeline_row *rows = options->rows ? options->rows : tn_pipeline_rows;
+  int n_rows = options->rows ? options->n_rows : tn_pipeline_row_count;
+  for (int i = 0; i < n_rows; i++) {
+    const tn_pipeline_row *row = &rows[i];
     bool allowed = options->reassociate || !(row->pass->flags & TN_PASS_REASSOCIATE);
     if (allowed && row->min_level >= 0 && row->min_level <= options->level)
       add_line(p, row->pass, row->stage);
@@ -105,6 +107,8 @@ static void choose_lines(pipeline *p) {
 static bool is_known(const char *name, const tn_pipeline_options *options) {
   for (int i = 0; options->passes && i < options->n_passes; i++)
     if (!strcmp(options->passes[i]->name, name)) return true;
+  for (int i = 0; options->rows && i < options->n_rows; i++)
+    if (!strcmp(options->rows[i].pass->name, name)) return true;
   return tn_pass_find(name) != NULL;
 }
 

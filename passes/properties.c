@@ -56,9 +56,13 @@ unsigned tn_properties_of(const tn_module *module, const tn_inst **witness, bool
   return holding;
 }
 
+static bool is_entry_parameter(const tn_inst *inst) {
+  return inst->op == TN_OP_PARAMETER && inst->parent == inst->parent->module->entry;
+}
+
 const char *tn_property_maker(int property, const tn_inst *witness) {
   switch (property) {
-  case TN_PROPERTY_INDEX_STATIC: return "static-shapes";
+  case TN_PROPERTY_INDEX_STATIC: return is_entry_parameter(witness) ? "bounded-entry" : "static-shapes";
   case TN_PROPERTY_INDEX_FLAT: return "inline-calls";
   case TN_PROPERTY_INDEX_EXPANDED: return expanding_pass(witness->op);
   default: return NULL; /* a fusion is never taken apart again */
