@@ -85,6 +85,7 @@ static bool same_member(tn_form form, const void *a, const void *b) {
   case TN_FORM_API_VERSION:
   case TN_FORM_CUSTOM_SCHEDULE:
   case TN_FORM_DOMAIN:
+  case TN_FORM_ENCODING:
   case TN_FORM_GROUPS:
   case TN_FORM_LITERAL:
   case TN_FORM_PAIRS:
