@@ -273,6 +273,7 @@ static bool fold(tn_inst *inst, tn_pass_context *context, int64_t *room) {
   tn_arena *arena = inst->parent->module->arena;
   tn_literal *value = is_typed(inst) ? fold_typed(arena, inst) : fold_evaluated(arena, inst);
   if (!value) return false;
+  context->bytes += bytes;
   tn_inst *constant = tn_build_constant(inst->parent, inst, value);
   constant->shape = inst->shape;
   constant->location = inst->location;

@@ -298,6 +298,7 @@ static bool merge(tn_inst *dot, later_dots later, tn_pass_context *context) {
   for (int i = 0; i < count; i++) {
     slices[i] = build_slice(whole, all[0].dot, all[i].last->shape, start);
     start += all[i].columns;
+    context->bytes += tn_shape_bytes(all[i].dot->operands[1]->shape);
   }
   for (int i = 0; i < count; i++) tn_rewrite_replace(all[i].last, slices[i]);
   return true;
