@@ -57,7 +57,6 @@ static bool same_member(tn_form form, const void *a, const void *b) {
   case TN_FORM_ALGORITHM: return same_bytes(a, b, sizeof(tn_algorithm));
   case TN_FORM_COMPARE_TYPE: return same_bytes(a, b, sizeof(tn_compare_type));
   case TN_FORM_DIRECTION: return same_bytes(a, b, sizeof(tn_direction));
-  case TN_FORM_ENCODING: return same_bytes(a, b, sizeof(tn_encoding));
   case TN_FORM_DISTRIBUTION: return same_bytes(a, b, sizeof(tn_distribution));
   case TN_FORM_FFT_TYPE: return same_bytes(a, b, sizeof(tn_fft_type));
   case TN_FORM_FUSION_KIND: return same_bytes(a, b, sizeof(tn_fusion_kind));
