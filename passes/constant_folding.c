@@ -304,7 +304,7 @@ static bool fold_equal_elements(tn_inst *inst, tn_pass_context *context) {
   one = tn_build_constant(inst->parent, inst, value);
   all = tn_build_broadcast(inst->parent, inst, one, inst->shape, (tn_dims){NULL, 0});
   one->location = all->location = inst->location;
-  all->notes = inst->notes;
+  one->notes = all->notes = inst->notes;
   tn_rewrite_replace(inst, all);
   return true;
 }

@@ -136,8 +136,9 @@ static void build_group(tn_fuser *f, int group, const member_list *members) {
   tn_inst *fusion =
       tn_inst_create(f->comp, root, TN_OP_FUSION, b.comp->root->shape, b.arguments.count, b.arguments.at);
   fusion->attr.fusion.kind = kind_of(plan->kind);
-  fusion->location = root->location;
-  fusion->notes = root->notes ? root->notes : plan->hero->notes;
+  const tn_inst *about = plan->hero->notes ? plan->hero : root; /* the heaviest speaks for it */
+  fusion->location = about->location;
+  fusion->notes = about->notes;
   tn_inst_set_called(fusion, 1, &b.comp);
   if (!plan->more.count) {
     tn_inst_replace_uses(root, fusion);

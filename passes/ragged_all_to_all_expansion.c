@@ -83,7 +83,6 @@ static tn_inst *rows_at(tn_site site, tn_inst *x, tn_inst *source, const tn_shap
   gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
   gather->attr.gather.slice_sizes = tn_rewrite_dims(gather, shape->rank, sizes);
   gather->attr.gather.index_vector_dim = 1;
-  gather->location = site.before->location;
   return gather;
 }
 

@@ -44,14 +44,24 @@ void tn_rewrite_replace(tn_inst *inst, tn_inst *by) {
     tn_inst_remove(inst);
 }
 
+/* What a rule made on the way to what stands for inst comes from where inst does. */
+static void inherit(tn_inst *inst, int first_id) {
+  for (tn_inst *made = inst->prev; made && made->id >= first_id; made = made->prev) {
+    if (!made->notes) made->notes = inst->notes;
+    if (!made->location.line) made->location = inst->location;
+  }
+}
+
 static bool rewrite_inst(tn_pass_context *context, tn_inst *inst, const tn_rewrite *rules, int count) {
   bool changed = false;
   for (int i = 0; i < count; i++) {
     if (rules[i].op != inst->op || !tn_rewrite_is_free_to_move(inst)) continue;
     context->rule = rules[i].name;
+    int first_id = inst->parent->module->next_id;
     tn_inst *by = rules[i].rule(context, inst);
     if (!by) continue;
     changed = true;
+    inherit(inst, first_id);
     if (by == inst) continue;
     tn_rewrite_replace(inst, by);
     return true;

@@ -83,7 +83,7 @@ static const tn_inst *speaker_of(const tn_inst *inst) {
 
 /* "encoder/dot_general model.hlo:12": what the model calls it, or the instruction's name, and
  * where it stands in the text; without the folders, which are not the model's.            */
-static const char *source_of(builder *b, const tn_inst *inst) {
+const char *tn_plan_source(builder *b, const tn_inst *inst) {
   const tn_inst *speaker = speaker_of(inst);
   const char *name = has_op_name(speaker) ? speaker->notes->op_name : speaker->name;
   tn_location at = speaker->location.line ? speaker->location : inst->location;
@@ -131,7 +131,7 @@ bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lower
   }
   for (int i = 0; i < b->n_outputs; i++) buffers[n++] = b->outputs[i];
   lowered->kernel->name = kernel_name(b, inst);
-  lowered->kernel->source = source_of(b, inst);
+  lowered->kernel->source = tn_plan_source(b, inst);
   step->arguments = buffers;
   step->origin = inst;
   step->kernel = b->kernels.count;
@@ -355,6 +355,7 @@ static bool build_decode(builder *b, tn_inst *inst) {
 }
 
 static bool build_inst(builder *b, tn_inst *inst) {
+  b->about = inst;
   if (tn_shape_is_dynamic(inst->shape) || tn_op_native_form(inst->op) == TN_NATIVE_NO)
     return tn_plan_unsupported(b, inst);
   if (is_renaming(b, inst)) {

@@ -49,6 +49,7 @@ typedef struct {
   int n_outputs; /* of the kernel in the making */
   int *outputs;
   const tn_shape **output_shapes;
+  const tn_inst *about; /* what steps are being made for; NULL: not known */
   bool failed;
 } builder;
 
@@ -67,6 +68,8 @@ int tn_plan_constant_buffer(builder *b, const tn_literal *literal);
 tn_step *tn_plan_new_step(builder *b, tn_step_kind kind); /* at b->tail */
 bool tn_plan_unsupported(builder *b, const tn_inst *inst);
 /* to = from, element for element; a kernel where the layouts differ. */
+/* "op_name file:line" of an instruction, for kernels. */
+const char *tn_plan_source(builder *b, const tn_inst *inst);
 void tn_plan_copy_buffer(builder *b, int to, int from, const tn_shape *seen);
 /* Leaves of a value tree, left to right; values without memory are left out. */
 void tn_plan_leaves(builder *b, tn_plan_value *value, value_list *out);

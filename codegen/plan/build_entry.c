@@ -178,6 +178,7 @@ bool tn_plan_build_entry(builder *b) {
       return tn_plan_unsupported(b, entry->parameters.at[i]);
     if (!lies_densely(entry_parameter_shape(b, i)))
       return refuse_layout(b, entry->parameters.at[i], "parameter");
+    b->about = entry->parameters.at[i];
     arguments[i] = parameter_value(b, entry_parameter_shape(b, i), entry->parameters.at[i]->name);
   }
   const tn_shape *result = module->entry_result ? module->entry_result : entry->root->shape;
@@ -187,6 +188,7 @@ bool tn_plan_build_entry(builder *b) {
   for (int i = 0; i < b->results.count; i++)
     if (tn_layout_packing(b->buffers.at[b->results.at[i]].shape) == 1) claim(b, entry->root, i, i);
   if (!tn_plan_build_comp(b, entry, arguments, &root)) return false;
+  b->about = entry->root;
   copy_results(b, root);
   return true;
 }

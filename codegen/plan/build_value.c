@@ -74,6 +74,7 @@ tn_plan_value *tn_plan_constant_value(builder *b, const tn_literal *literal) {
 tn_step *tn_plan_new_step(builder *b, tn_step_kind kind) {
   tn_step *step = TN_NEW(b->arena, tn_step);
   step->kind = kind;
+  step->origin = b->about;
   *b->tail = step;
   b->tail = &step->next;
   return step;
@@ -136,6 +137,7 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen) {
   loop->body = store;
   kernel->body = loop;
   kernel->name = "copy";
+  kernel->source = b->about ? tn_plan_source(b, b->about) : NULL;
   tn_step *step = tn_plan_new_step(b, TN_STEP_RUN);
   step->arguments = tn_arena_copy(b->arena, (int[]){from, to}, sizeof(int) * 2);
   step->kernel = b->kernels.count;

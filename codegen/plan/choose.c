@@ -63,6 +63,7 @@ static int packed_temp(chooser *ch, int buffer, const tn_shape *shape, tn_step *
   TN_PUSH(ch->b.arena, &ch->b.buffers, packed);
   tn_step *copy = NULL;
   ch->b.tail = &copy;
+  ch->b.about = (*before)->origin;
   tn_plan_relayout(&ch->b, ch->b.buffers.count - 1, buffer, shape);
   copy->next = *before;
   *before = copy;

@@ -77,14 +77,11 @@ static int64_t operations(const tn_kernel *kernel, const tn_stmt *stmt) {
 
 typedef struct {
   const tn_kernel *kernel;
-  bool *seen; /* dims that the access depends on */
+  const tn_expr *const *lets; /* by value; NULL: an accumulator */
+  bool *seen;                 /* dims that the access depends on */
+  bool *followed;             /* values */
   int64_t count;
 } touched;
-
-static bool any_node(void *user, const tn_expr *expr) {
-  (void)user, (void)expr;
-  return false;
-}
 
 static bool count_dim(void *user, int dim) {
   touched *t = user;
@@ -93,10 +90,31 @@ static bool count_dim(void *user, int dim) {
   return false;
 }
 
+/* What a let depends on; an accumulator on all that is not reduced. */
+static bool follow_value(void *user, const tn_expr *expr) {
+  touched *t = user;
+  if (expr->kind != TN_EXPR_VALUE || t->followed[expr->value]) return false;
+  t->followed[expr->value] = true;
+  const tn_expr *let = t->lets[expr->value];
+  if (let) return tn_walk_expr(&(tn_walk){follow_value, count_dim, t}, let);
+  for (int d = 0; d < t->kernel->n_dims; d++)
+    if (t->kernel->dims[d].kind != TN_DIM_REDUCED) count_dim(t, d);
+  return false;
+}
+
+static void find_lets(const tn_stmt *stmt, const tn_expr **lets) {
+  for (; stmt; stmt = stmt->next) {
+    if (stmt->kind == TN_STMT_LET) lets[stmt->value] = stmt->expr;
+    if (stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE) find_lets(stmt->body, lets);
+  }
+}
+
 /* How many elements of its buffer one access can reach. */
-static int64_t elements_touched(tn_arena *arena, const tn_kernel *kernel, const tn_touch *touch) {
-  touched t = {kernel, TN_NEW_ARRAY(arena, bool, kernel->n_dims + 1), 1};
-  tn_walk walk = {.expr = any_node, .dim = count_dim, .user = &t};
+static int64_t elements_touched(tn_arena *arena, const tn_kernel *kernel, const tn_expr *const *lets,
+                                const tn_touch *touch) {
+  touched t = {kernel, lets, TN_NEW_ARRAY(arena, bool, kernel->n_dims + 1),
+               TN_NEW_ARRAY(arena, bool, kernel->n_values + 1), 1};
+  tn_walk walk = {.expr = follow_value, .dim = count_dim, .user = &t};
   tn_walk_access(&walk, kernel->buffers[touch->buffer].shape->rank, touch->at);
   return t.count;
 }
@@ -120,12 +138,14 @@ tn_kernel_cost tn_kernel_cost_of(const tn_kernel *kernel) {
   tn_arena *arena = tn_arena_create();
   tn_touches touches = {0};
   int64_t *elements[2];
+  const tn_expr **lets = TN_NEW_ARRAY(arena, const tn_expr *, kernel->n_values + 1);
+  find_lets(kernel->body, lets);
   for (int s = 0; s < 2; s++) elements[s] = TN_NEW_ARRAY(arena, int64_t, kernel->n_buffers + 1);
   tn_find_touches(arena, kernel, kernel->body, true, &touches);
   for (int i = 0; i < touches.count; i++) {
     const tn_touch *touch = &touches.at[i];
     int64_t *of = &elements[touch->is_store][touch->buffer];
-    if (touch->buffer < kernel->n_parameters) *of = plus(*of, elements_touched(arena, kernel, touch));
+    if (touch->buffer < kernel->n_parameters) *of = plus(*of, elements_touched(arena, kernel, lets, touch));
   }
   tn_kernel_cost cost = {.flops = operations(kernel, kernel->body),
                          .bytes_read = sum_of(kernel, elements[false], false),
