@@ -74,11 +74,26 @@ static bool place_of(const tn_fuser *f, const tn_inst *user, int slot, const tn_
     t->count = (double)tn_shape_elements(user->operands[slot]->shape);
     return slot > (user->n_operands - 1) / 2;
   }
+  if (slot > 0 && (user->op == TN_OP_DYNAMIC_SLICE || user->op == TN_OP_GATHER)) {
+    t->place = TN_PLACE_STORE; /* once for each place that is looked up, where that is known */
+    t->count = (double)tn_shape_elements(user->operands[slot]->shape);
+    return true;
+  }
   if (user->op == TN_OP_PAD || user->op == TN_OP_CONCATENATE) {
     if (t->place < TN_PLACE_GUARDED) t->place = TN_PLACE_GUARDED;
     return user->op != TN_OP_PAD || slot == 0;
   }
   return true;
+}
+
+/* A row of a larger array, found at run time, is read where it lies: an input of one step of
+ * a cell. A matrix may have to be packed, which would be done to all of the array.        */
+static bool is_row_at(const tn_inst *inst) {
+  if (inst->op != TN_OP_DYNAMIC_SLICE) return false;
+  int64_t largest = 1;
+  for (int d = 0; d < inst->shape->rank; d++)
+    if (inst->shape->dims[d] > largest) largest = inst->shape->dims[d];
+  return largest == tn_shape_elements(inst->shape);
 }
 
 /* What may be computed in such a place. */
@@ -89,7 +104,8 @@ static bool fits(const tn_inst *inst, tn_fused_place place) {
   case TN_PLACE_STORE: return true;
   case TN_PLACE_GUARDED: return tn_fusion_work(inst) <= 1;
   case TN_PLACE_OPERAND:
-    return widens || inst->op == TN_OP_DECODE || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE || inst->op == TN_OP_RESHAPE;
+    return widens || inst->op == TN_OP_DECODE || inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_SLICE ||
+           inst->op == TN_OP_RESHAPE || is_row_at(inst);
   }
   return false;
 }
