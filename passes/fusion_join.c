@@ -7,7 +7,7 @@
  *
  * Joined are groups whose loops are the same: elementwise ones over the same dims; reductions
  * of the same dims of operands of the same shape; elementwise ones over what a reduction keeps,
- * with that reduction. What connects two of them is read in both where the loops are, at no
+ * with that reduction, and, where they are small, over what it reduces. What connects two of them is read in both where the loops are, at no
  * index of its own: it is loaded, or stayed in a register, once. A result that only the joined
  * group reads is stored no more.
  *
@@ -98,6 +98,16 @@ static bool same_space(const space *a, const space *b) {
 static bool is_over_kept(const space *loop, const space *reduction) {
   return !loop->reduces && reduction->reduces &&
          same_sizes(loop->sizes, loop->rank, reduction->kept, reduction->n_kept);
+}
+
+/* The elementwise group's loops are those of the reduction, and short: what both need may be
+ * computed twice.                                                                         */
+static bool is_short_over(const space *loop, const space *reduction) {
+  int64_t elements = 1;
+  for (int i = 0; i < loop->rank; i++) elements *= loop->sizes[i];
+  return !loop->reduces && reduction->reduces && elements <= SMALL && reduction->n_kept < reduction->rank &&
+         reduction->is_reduced[reduction->rank - 1] &&
+         same_sizes(loop->sizes, loop->rank, reduction->sizes, reduction->rank);
 }
 
 /* ---- where values are read ---- */
@@ -313,11 +323,12 @@ static bool join_by(joiner *j, int a, int b, const tn_inst *value) {
   bool stores[2] = {is_root_of(j, a, value), is_root_of(j, b, value)};
   bool linked = stores[0] || stores[1], over_kept = is_over_kept(&s[0], &s[1]) || is_over_kept(&s[1], &s[0]);
   bool alike = s[0].reduces == s[1].reduces && same_space(&s[0], &s[1]);
-  if (!alike && !(over_kept && linked)) return false;
+  bool over = is_short_over(&s[0], &s[1]) || is_short_over(&s[1], &s[0]);
+  if (!alike && !over && !(over_kept && linked)) return false;
   if (alike && linked && s[0].reduces) return false; /* another pass over the rows */
   for (int i = 0; i < 2; i++) {
     loop_place place = stores[i] ? PLACE_FULL : place_in(j, i ? b : a, &s[i], value);
-    bool kept = over_kept && !alike && s[i].reduces;
+    bool kept = over_kept && !alike && !over && s[i].reduces;
     if (!stores[i] && place != (kept ? PLACE_KEPT : PLACE_FULL)) return false;
     if (stores[i] && kept && !matches(value->shape, s[i].kept, s[i].n_kept)) return false;
   }

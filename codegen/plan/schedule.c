@@ -277,6 +277,13 @@ static int work_in(const tn_stmt *body) {
   return work;
 }
 
+/* Vectors side by side that hide each other's latency and fit into the registers. */
+static int vectors_of(const tn_scheduling *t, const tn_stmt *body, int work) {
+  int vectors = work < WORK_ALONE ? 4 : 1, each = tn_body_registers(t->arena, t->kernel, body);
+  while (vectors > 1 && vectors * each > t->target->vector_registers) vectors /= 2;
+  return vectors;
+}
+
 static void schedule_leaf(tn_scheduling *t, const tn_stmt *stmt) {
   int score, lanes = tn_body_lanes(t->kernel, stmt->body, t->target);
   tn_accesses accesses = {0};
@@ -289,7 +296,7 @@ static void schedule_leaf(tn_scheduling *t, const tn_stmt *stmt) {
     return;
   }
   for (int i = 0; i < stmt->n_dims; i++) tn_schedule_loop(t, stmt->dims[i], 0);
-  if (dim >= 0) set_vector(t, dim, lanes, work < WORK_ALONE ? 4 : 1);
+  if (dim >= 0) set_vector(t, dim, lanes, vectors_of(t, stmt->body, work));
 }
 
 /* ---- scans ---- */

@@ -80,6 +80,9 @@ void tn_schedule_random(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target
  * such, and keep their register tiles but where they read lane by lane.                      */
 void tn_schedule_bound(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target, bool tiles);
 
+/* Registers that one vector of a body of lets and stores needs at once (pressure.c). */
+int tn_body_registers(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *body);
+
 /* The layout in which panels of `width` elements of dim `at` follow each other. */
 const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width);
 
