@@ -112,7 +112,11 @@ static void report_object(tn_compilation *compilation) {
   TN_PUSH(arena, &undefined, NULL);
   compilation->report.undefined = undefined.at;
   compilation->report.arena_bytes = object->arena_bytes + object->arena_bytes_per_thread;
-  compilation->report.arena_proven = compilation->report.arena_proven && !object->arena_bytes_per_thread;
+  const tn_plan *plan = compilation->plan;
+  int64_t bytes = compilation->report.arena_bytes;
+  compilation->report.arena_lower_bound_bytes = object->alive_bytes;
+  compilation->report.arena_proven =
+      bytes == object->alive_bytes || (plan->arena_proven && bytes == plan->arena_bytes);
   compilation->report.text_bytes = object->text_bytes;
   compilation->report.constant_bytes = object->constant_bytes;
   compilation->report.stack_bytes = object->stack_bytes;

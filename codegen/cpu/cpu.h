@@ -24,6 +24,7 @@ typedef struct {
   const char *const *undefined;                    /* NULL at the end */
   tn_str constants;          /* the side file, if asked for */
   int64_t arena_bytes, arena_bytes_per_thread;
+  int64_t alive_bytes; /* the most that is alive at once on one thread, its own memory included */
 } tn_object;
 bool tn_cpu_compile(tn_plan *plan, const tn_cpu_options *options, tn_object *object, tn_diagnostics *sink);
 

@@ -54,6 +54,11 @@ typedef struct {
   LLVMLinkage kernel_linkage; /* internal; of parts external, and hidden */
   tn_kernel_code *kernels;    /* one a kernel of the plan */
   int64_t scratch;            /* the largest of the kernels', a multiple of 64 */
+  int64_t arena_bytes;        /* of the signature; scratch.c */
+  int64_t alive_bytes;        /* the most that is alive at once, one worker's scratch included */
+  int n_times;
+  tn_step **step_at;          /* by time of the plan */
+  int64_t *scratch_at;        /* by time: where in the arena the workers' scratch begins */
   int64_t *constant_offset;   /* of each plan buffer in the constants, or -1 */
   int *constant_order;        /* buffers in the order of the section, each different once */
   int n_constants;
@@ -335,6 +340,11 @@ void tn_make_side_file(tn_unit *u);
 
 /* ---- entry.c, signature.c ---- */
 bool tn_emit_entry(tn_unit *u);
+
+/* ---- scratch.c: when all kernels' scratch memory is known ---- */
+void tn_unit_place_scratch(tn_unit *u);
+/* Where in the arena the scratch memory of a step's workers begins. */
+int64_t tn_unit_scratch_of(const tn_unit *u, const tn_step *step);
 void tn_emit_signature(tn_unit *u);
 
 /* ---- object.c ---- */

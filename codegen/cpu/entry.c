@@ -94,7 +94,7 @@ static void check_threads(entry *n) {
 }
 
 static void check_arena(entry *n) {
-  int64_t temps = (n->u->plan->arena_bytes + 63) / 64 * 64, scratch = n->u->scratch;
+  int64_t temps = n->u->arena_bytes, scratch = n->u->scratch;
   LLVMValueRef threads = LLVMBuildZExt(n->b, n->threads, n->u->i64, "");
   LLVMValueRef needed =
       LLVMBuildAdd(n->b, LLVMBuildMul(n->b, threads, number(n, scratch), ""), number(n, temps), "");
@@ -194,8 +194,8 @@ static void emit_run(entry *n, const tn_step *step) {
   const tn_kernel *k = u->plan->kernels[step->kernel];
   const tn_kernel_code *code = &u->kernels[step->kernel];
   for (int i = 0; i < k->n_parameters; i++) set_slot(n, i, n->buffers[step->arguments[i]]);
-  set_slot(n, k->n_parameters, at_byte(n, n->arena, (u->plan->arena_bytes + 63) / 64 * 64));
-  set_slot(n, k->n_parameters + 1, number(n, u->scratch));
+  set_slot(n, k->n_parameters, at_byte(n, n->arena, tn_unit_scratch_of(u, step)));
+  set_slot(n, k->n_parameters + 1, number(n, code->scratch));
   if (code->count < 2 || code->work < WORTH_A_FORK) {
     emit_call(n, step->kernel);
     return;
@@ -308,6 +308,7 @@ static void open_entry(entry *n) {
 }
 
 bool tn_emit_entry(tn_unit *u) {
+  tn_unit_place_scratch(u);
   entry n = {.u = u, .b = u->builder};
   int most = 0;
   open_entry(&n);

@@ -130,7 +130,8 @@ bool tn_make_object(tn_unit *u, tn_str code, tn_object *object) {
   object->text_bytes = text_bytes(&f);
   object->constant_bytes = u->constant_bytes;
   object->stack_bytes = u->entry_frame + u->kernel_frame;
-  object->arena_bytes = (u->plan->arena_bytes + 63) / 64 * 64;
+  object->arena_bytes = u->arena_bytes;
+  object->alive_bytes = u->alive_bytes;
   object->arena_bytes_per_thread = u->scratch;
   object->constants = u->side_bytes;
   if (u->n_constants && !u->side_file) {

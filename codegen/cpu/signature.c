@@ -58,7 +58,7 @@ void tn_emit_signature(tn_unit *u) {
                            half(u, plan->n_results),
                            values(u, plan->parameters, plan->n_parameters, plan->parameter_names),
                            values(u, plan->results, plan->n_results, plan->result_names),
-                           word(u, (plan->arena_bytes + 63) / 64 * 64),
+                           word(u, u->arena_bytes),
                            word(u, u->scratch),
                            word(u, 64),
                            word(u, u->side_file ? u->constant_bytes : 0),

@@ -99,7 +99,9 @@ int64_t tn_boxes_alive(tn_arena *scratch, const tn_box *boxes, int count) {
 
 /* ---- one after the other ---- */
 
+/* Where something is to lie on top, all is placed upside down, and that comes first. */
 static int by_numbers(int64_t a, int64_t b, const tn_box *x, const tn_box *y) {
+  if (x->on_top != y->on_top) return x->on_top ? -1 : 1;
   if (a != b) return a < b ? 1 : -1;
   if (x->size != y->size) return x->size < y->size ? 1 : -1;
   return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x > y) - (x < y);
@@ -209,7 +211,7 @@ static int64_t search(tn_arena *scratch, tn_box *boxes, int count, int64_t bound
   return bytes;
 }
 
-int64_t tn_place_boxes(tn_arena *scratch, tn_box *boxes, int count, int64_t work, bool *proven) {
+static int64_t place_all(tn_arena *scratch, tn_box *boxes, int count, int64_t work, bool *proven) {
   static ordering *const orders[] = {by_size, by_area, by_length, by_birth, by_death};
   int64_t bound = tn_boxes_alive(scratch, boxes, count), best = INT64_MAX;
   tn_box *trial = tn_arena_copy(scratch, boxes, sizeof *boxes * (size_t)count);
@@ -224,7 +226,57 @@ int64_t tn_place_boxes(tn_arena *scratch, tn_box *boxes, int count, int64_t work
                                                 : search(scratch, boxes, count, bound, best, work, proven);
 }
 
+/* ---- upside down ---- */
+
+static int by_place(const void *a, const void *b) {
+  const tn_box *x = *(tn_box *const *)a, *y = *(tn_box *const *)b;
+  if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+  return (x > y) - (x < y);
+}
+
+/* What lay on the ground is on top, and then all falls as far as it can. */
+static void turn_over(tn_arena *scratch, tn_box *boxes, int count) {
+  tn_box **order = tn_arena_alloc_array(scratch, (size_t)count, sizeof *order);
+  int64_t end = end_of(boxes, count);
+  for (int i = 0; i < count; i++) {
+    order[i] = &boxes[i];
+    boxes[i].offset = end - boxes[i].offset - boxes[i].size;
+  }
+  qsort(order, (size_t)count, sizeof *order, by_place);
+  for (int i = 0; i < count; i++) {
+    int64_t ground = 0;
+    for (int k = 0; k < i; k++) {
+      bool together = order[k]->first <= order[i]->last && order[i]->first <= order[k]->last;
+      int64_t top = order[k]->offset + order[k]->size;
+      if (together && top > ground) ground = top;
+    }
+    order[i]->offset = ground;
+  }
+}
+
+int64_t tn_place_boxes(tn_arena *scratch, tn_box *boxes, int count, int64_t work, bool *proven) {
+  int64_t bytes = place_all(scratch, boxes, count, work, proven);
+  bool any = false;
+  for (int i = 0; i < count; i++) any = any || boxes[i].on_top;
+  if (any) turn_over(scratch, boxes, count);
+  return any ? end_of(boxes, count) : bytes;
+}
+
 /* ---- of a plan ---- */
+
+/* What a kernel keeps in its workers' scratch memory, about: locals of more than a page or so. The
+ * code generator knows; this is for leaving room where it will be looked for.               */
+static int64_t scratch_hint(const tn_plan *plan, const tn_step *step) {
+  enum { ON_THE_STACK = 1024 };
+  int64_t bytes = 0;
+  if (!step || step->kind != TN_STEP_RUN) return 0;
+  const tn_kernel *kernel = plan->kernels[step->kernel];
+  for (int i = kernel->n_parameters; i < kernel->n_buffers; i++) {
+    int64_t size = tn_layout_bytes(kernel->buffers[i].shape);
+    bytes += size > ON_THE_STACK ? size : 0;
+  }
+  return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 tn_timeline tn_plan_timeline(tn_arena *arena, const tn_plan *plan) {
   times t = {.arena = arena, .plan = plan, .lives = TN_NEW_ARRAY(arena, tn_life, plan->n_buffers)};
@@ -246,37 +298,49 @@ tn_timeline tn_plan_timeline(tn_arena *arena, const tn_plan *plan) {
   return (tn_timeline){t.lives, t.time, t.at.at, alive};
 }
 
-/* The temps in use, and which buffer each is. */
-static tn_box *boxes_of(tn_arena *scratch, const tn_plan *plan, int **buffers, int *count) {
-  const tn_life *lives = tn_plan_timeline(scratch, plan).lives;
-  tn_box *boxes = tn_arena_alloc_array(scratch, (size_t)plan->n_buffers, sizeof *boxes);
-  *buffers = TN_NEW_ARRAY(scratch, int, plan->n_buffers);
-  *count = 0;
+/* The temps in use, and which buffer each is; then, of no buffer, what kernels need meanwhile. */
+typedef struct {
+  tn_box *boxes;
+  int *buffers;
+  int temps, count;
+} box_list;
+
+static box_list boxes_of(tn_arena *scratch, const tn_plan *plan) {
+  tn_timeline line = tn_plan_timeline(scratch, plan);
+  size_t room = (size_t)plan->n_buffers + (size_t)line.end + 1;
+  box_list l = {tn_arena_alloc_array(scratch, room, sizeof *l.boxes),
+                TN_NEW_ARRAY(scratch, int, plan->n_buffers), 0, 0};
   for (int i = 0; i < plan->n_buffers; i++) {
-    if (!lives[i].size) continue;
-    (*buffers)[*count] = i;
-    boxes[(*count)++] = (tn_box){lives[i].first, lives[i].last, lives[i].size, plan->buffers[i].offset};
+    const tn_life *life = &line.lives[i];
+    if (!life->size) continue;
+    l.buffers[l.temps] = i;
+    l.boxes[l.temps++] = (tn_box){life->first, life->last, life->size, plan->buffers[i].offset, false};
   }
-  return boxes;
+  l.count = l.temps;
+  for (int t = 1; t <= line.end; t++) {
+    int64_t own = scratch_hint(plan, line.at[t]);
+    if (own) l.boxes[l.count++] = (tn_box){t, t, own, 0, true};
+  }
+  return l;
 }
 
 void tn_plan_measure(tn_plan *plan) {
   tn_arena *scratch = tn_arena_create();
-  int count, *buffers;
-  const tn_box *boxes = boxes_of(scratch, plan, &buffers, &count);
-  plan->arena_bytes = end_of(boxes, count);
-  plan->live_bytes = tn_boxes_alive(scratch, boxes, count);
+  box_list l = boxes_of(scratch, plan);
+  plan->arena_bytes = end_of(l.boxes, l.temps);
+  plan->live_bytes = tn_boxes_alive(scratch, l.boxes, l.temps);
   plan->arena_proven = plan->arena_bytes == plan->live_bytes;
   tn_arena_destroy(scratch);
 }
 
 void tn_plan_place_buffers(tn_plan *plan) {
   tn_arena *scratch = tn_arena_create();
-  int count, *buffers;
-  tn_box *boxes = boxes_of(scratch, plan, &buffers, &count);
-  plan->live_bytes = tn_boxes_alive(scratch, boxes, count);
-  plan->arena_bytes = tn_place_boxes(scratch, boxes, count, SEARCH_WORK, &plan->arena_proven);
+  box_list l = boxes_of(scratch, plan);
+  bool proven;
+  tn_place_boxes(scratch, l.boxes, l.count, SEARCH_WORK, &proven);
   for (int i = 0; i < plan->n_buffers; i++) plan->buffers[i].offset = 0;
-  for (int i = 0; i < count; i++) plan->buffers[buffers[i]].offset = boxes[i].offset;
+  for (int i = 0; i < l.temps; i++) plan->buffers[l.buffers[i]].offset = l.boxes[i].offset;
+  tn_plan_measure(plan);
+  plan->arena_proven = plan->arena_proven || (proven && l.temps == l.count);
   tn_arena_destroy(scratch);
 }

@@ -28,6 +28,7 @@ tn_timeline tn_plan_timeline(tn_arena *arena, const tn_plan *plan);
 typedef struct {
   int first, last;
   int64_t size, offset;
+  bool on_top; /* nothing else lies above it while it lives: scratch memory, of one time; never two at once */
 } tn_box;
 
 /* The most bytes that are alive at once: no packing takes less. */

@@ -178,7 +178,18 @@ tn_fit tn_search_place(tn_arena *scratch, tn_box *boxes, int count, int64_t capa
     s.candidates[i] = tn_arena_alloc_array(scratch, (size_t)count, sizeof **s.candidates);
     s.saved[i] = TN_NEW_ARRAY(scratch, int64_t, s.n_sections);
   }
-  for (int i = 0; i < count; i++)
-    for (int k = s.from[i]; k < s.to[i]; k++) s.left[k] += boxes[i].size;
-  return place_rest(&s, 0, 0);
+  int placed = 0;
+  for (int i = 0; i < count; i++) {
+    for (int k = s.from[i]; k < s.to[i]; k++) {
+      if (boxes[i].on_top)
+        s.tops[k] = boxes[i].size;
+      else
+        s.left[k] += boxes[i].size;
+    }
+    if (!boxes[i].on_top) continue;
+    boxes[i].offset = 0; /* all is upside down */
+    s.placed[i] = true;
+    placed++;
+  }
+  return place_rest(&s, placed, 0);
 }

@@ -21,6 +21,7 @@ static int draw(uint64_t *state, tn_box *boxes, int most, int times, int sizes) 
     boxes[i].last = first + (int)(roll(state) % (uint64_t)(times - first));
     boxes[i].size = UNIT * (1 + (int64_t)(roll(state) % (uint64_t)sizes));
     boxes[i].offset = 0;
+    boxes[i].on_top = false;
   }
   return count;
 }
@@ -85,7 +86,7 @@ Test(place_boxes, what_is_alive_may_be_too_little) {
   tn_arena *arena = tn_arena_create();
   tn_box boxes[10];
   bool proven;
-  for (int i = 0; i < 10; i++) boxes[i] = (tn_box){forms[i][0], forms[i][1], UNIT * forms[i][2], 0};
+  for (int i = 0; i < 10; i++) boxes[i] = (tn_box){forms[i][0], forms[i][1], UNIT * forms[i][2], 0, false};
   cr_expect_eq(tn_boxes_alive(arena, boxes, 10), 7 * UNIT);
   cr_expect_eq(least(arena, boxes, 10), 8 * UNIT);
   cr_expect_eq(tn_place_boxes(arena, boxes, 10, WORK, &proven), 8 * UNIT);
@@ -107,6 +108,27 @@ Test(place_boxes, many_lie_apart_whatever_the_budget) {
     cr_assert(lie_apart(boxes, count));
     cr_assert_eq(bytes, end_of(boxes, count));
     cr_assert(bytes >= bound && bytes <= bound + bound / 4 + 512);
+    tn_arena_destroy(arena);
+  }
+}
+
+/* Scratch memory of the steps at two times: nothing that is alive then lies above it. */
+Test(place_boxes, what_is_on_top_stays_there) {
+  uint64_t state = 21;
+  for (int round = 0; round < 500; round++) {
+    tn_arena *arena = tn_arena_create();
+    tn_box boxes[14];
+    bool proven;
+    int count = draw(&state, boxes, 12, 9, 6);
+    for (int time = 2; time < 8; time += 4)
+      boxes[count++] = (tn_box){time, time, UNIT * (1 + (int64_t)(roll(&state) % 5)), 0, true};
+    int64_t bytes = tn_place_boxes(arena, boxes, count, WORK / 100, &proven);
+    cr_assert(lie_apart(boxes, count));
+    cr_assert_eq(bytes, end_of(boxes, count));
+    for (int top = count - 2; top < count; top++)
+      for (int i = 0; i < count; i++)
+        if (i != top && boxes[i].first <= boxes[top].last && boxes[i].last >= boxes[top].first)
+          cr_assert_leq(boxes[i].offset + boxes[i].size, boxes[top].offset);
     tn_arena_destroy(arena);
   }
 }
