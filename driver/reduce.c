@@ -2,10 +2,11 @@
  * Each change makes the module smaller in some way, or plainer:
  *
  *     sizes       all sizes that have a large common factor, together; then one size everywhere
- *     results     one result alone; the entry up to some instruction, by halving; an operand as the root
+ *     results     the entry up to some instruction, by halving; an operand or an element of the
+ *                 root in its place; one result less; a computation that is called as the entry
  *     instructions  by a parameter of the same value (in the entry), by zeros (elsewhere), by
- *                 an operand of the same shape; calls and fusions by their bodies, a conditional
- *                 by a branch, a loop by its initial state (an operand of the same shape)
+ *                 an operand of the same shape (a loop by its initial state); calls and fusions
+ *                 by their bodies, a conditional by a branch, a loop by one turn
  *     the rest    layouts, aliases, annotations; plainer constants and arguments
  *
  * Large steps come first, so that the many small ones are cheap. The rounds end when none
@@ -94,12 +95,52 @@ static void set_root(tn_case *c, tn_inst *root) {
 
 /* ---- results ---- */
 
+static bool can_be_result(const tn_shape *shape) {
+  bool can = tn_shape_is_array(shape) || tn_shape_is_tuple(shape);
+  for (int i = 0; can && tn_shape_is_tuple(shape) && i < shape->rank; i++)
+    can = can_be_result(shape->elements[i]);
+  return can;
+}
+
+/* An operand of the root in its place. */
 static bool single_result(reducer *r, int k) {
   tn_case c = copy_of(r);
   tn_inst *root = c.module->entry->root;
-  if (k >= root->n_operands || !tn_shape_is_array(root->operands[k]->shape)) return drop(&c);
+  if (k >= root->n_operands || !can_be_result(root->operands[k]->shape)) return drop(&c);
   set_root(&c, root->operands[k]);
   return offer(r, &c);
+}
+
+/* An element of a root that is a tuple made elsewhere: by a loop, say. */
+static bool single_element(reducer *r, int k) {
+  tn_case c = copy_of(r);
+  tn_inst *root = c.module->entry->root;
+  if (root->op == TN_OP_TUPLE || !tn_shape_is_tuple(root->shape) || k >= root->shape->rank) return drop(&c);
+  set_root(&c, tn_build_element(c.module->entry, NULL, root, k));
+  return offer(r, &c);
+}
+
+static bool drop_result(reducer *r, int k) {
+  tn_case c = copy_of(r);
+  tn_inst *root = c.module->entry->root;
+  if (root->op != TN_OP_TUPLE || root->n_operands < 2 || k >= root->n_operands) return drop(&c);
+  tn_inst **left = TN_NEW_ARRAY(c.module->arena, tn_inst *, root->n_operands);
+  for (int i = 0, n = 0; i < root->n_operands; i++)
+    if (i != k) left[n++] = root->operands[i];
+  set_root(&c, tn_build_tuple(c.module->entry, NULL, root->n_operands - 1, left));
+  return offer(r, &c);
+}
+
+static bool fewer_results(reducer *r) {
+  bool any = false;
+  for (int k = r->best->module->entry->root->n_operands - 1; k >= 0; k--)
+    if (single_result(r, k)) return true;
+  const tn_shape *shape = r->best->module->entry->root->shape;
+  for (int k = tn_shape_is_tuple(shape) ? shape->rank - 1 : -1; k >= 0; k--) {
+    if (single_element(r, k)) return true;
+    any = drop_result(r, k) || any;
+  }
+  return any;
 }
 
 /* The entry up to instruction `last`: what of it nothing uses is the result. */
@@ -197,16 +238,29 @@ static bool join_operands(reducer *r, int number, int k) {
   return offer(r, &c);
 }
 
-/* A call's or a branch's body in its place. */
-static bool inline_call(reducer *r, int number, int branch) {
+/* A call's body in its place, a branch's, one turn of a loop. */
+static bool inline_call(reducer *r, int number, int k) {
   tn_case c = copy_of(r);
   tn_inst *call = nth(&c, number);
-  bool is_call = call && (call->op == TN_OP_CALL || call->op == TN_OP_FUSION) && branch == 0;
-  bool is_branch = call && call->op == TN_OP_CONDITIONAL && branch < call->n_called;
-  if (!is_call && !is_branch) return drop(&c);
-  tn_inst *const *arguments = is_call ? call->operands : call->operands + 1 + branch;
-  tn_inst *result = tn_case_inline(&c, call, call->called[branch], arguments);
-  tn_inst_replace_uses(call, result);
+  bool is_call = call && (call->op == TN_OP_CALL || call->op == TN_OP_FUSION) && k == 0;
+  bool is_loop = call && call->op == TN_OP_WHILE && k == 1;
+  bool is_branch = call && call->op == TN_OP_CONDITIONAL && k < call->n_called;
+  if (!is_call && !is_loop && !is_branch) return drop(&c);
+  tn_inst *const *arguments = is_branch ? call->operands + 1 + k : call->operands;
+  tn_inst_replace_uses(call, tn_case_inline(&c, call, call->called[k], arguments));
+  return offer(r, &c);
+}
+
+/* A computation that is called as the entry. Nobody knows its arguments. */
+static bool enter_called(reducer *r, int number, int k) {
+  tn_case c = copy_of(r);
+  tn_inst *call = nth(&c, number);
+  if (c.arguments || !call || k >= call->n_called || !can_be_result(call->called[k]->root->shape))
+    return drop(&c);
+  c.module->entry = call->called[k];
+  c.module->entry_parameters = NULL;
+  c.module->donors.count = 0;
+  set_root(&c, c.module->entry->root);
   return offer(r, &c);
 }
 
@@ -316,7 +370,8 @@ static bool plain_argument(reducer *r, int number, int value) {
 
 static bool shrink_inst(reducer *r, int i) {
   bool any = replace_by_input(r, i);
-  for (int branch = 0; branch < 3 && !any; branch++) any = inline_call(r, i, branch);
+  for (int called = 0; called < 3 && !any; called++)
+    any = enter_called(r, i, called) || inline_call(r, i, called);
   for (int k = 0; k < 3; k++) any = replace_by_operand(r, i, k) || any;
   if (!any) any = join_operands(r, i, 1);
   return any;
@@ -324,10 +379,7 @@ static bool shrink_inst(reducer *r, int i) {
 
 static bool round_of_changes(reducer *r) {
   bool any = shrink_together(r);
-  const tn_inst *root = r->best->module->entry->root;
-  bool narrowed = false;
-  for (int k = root->n_operands - 1; k >= 0 && !narrowed; k--) narrowed = single_result(r, k);
-  any = any || narrowed;
+  any = fewer_results(r) || any;
   for (int i = tn_module_instructions(r->best->module) - 1; i >= 0 && !is_spent(r); i--)
     if (i < tn_module_instructions(r->best->module)) any = shrink_inst(r, i) || any;
   any = drop_header(r, true) || any;

@@ -83,6 +83,6 @@ bool __wrap_tn_pass_simplify_arithmetic(tn_module *module, tn_pass_context *cont
   context->rule = "planted";
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst)
-  changed |= swap(inst, context) | drop_zero(inst, context) | turn_square(inst, context);
+  if (swap(inst, context) || drop_zero(inst, context) || turn_square(inst, context)) changed = true;
   return changed;
 }
