@@ -17,7 +17,8 @@ enum {
   PEAK_RUNS = 40,
   MEMORY_RUNS = 10,
   CACHE_RUNS = 400,
-  LEAST_MEMORY = 64 << 20 /* bytes of one array */
+  LEAST_MEMORY = 64 << 20, /* bytes of one array */
+  MOST_MEMORY = 256 << 20
 };
 
 static void put_peak(tn_text *out, const tn_cpu *target, int threads) {
@@ -77,6 +78,7 @@ bool tn_roofline_measure(tn_context *context, const tn_cpu *target, int32_t thre
   if (!time_plan(context, &text, threads, PEAK_RUNS, &ms)) return false;
   roof->gflops = 2.0 * (target->vector_bytes / 4) * CHAINS * BLOCKS * n * STEPS / ms * 1e-6;
   int64_t memory = 2 * target->l3_bytes > LEAST_MEMORY ? 2 * target->l3_bytes : LEAST_MEMORY;
+  if (memory > MOST_MEMORY) memory = MOST_MEMORY;
   roof->cache_bytes = target->l2_bytes;
   return time_triad(context, target, threads, memory, MEMORY_RUNS, &roof->memory_gb_s) &&
          time_triad(context, target, threads, target->l2_bytes * n / 6, CACHE_RUNS, &roof->cache_gb_s);

@@ -71,14 +71,17 @@ static const char *kernel_name(builder *b, const tn_inst *inst) {
 
 static bool has_op_name(const tn_inst *inst) { return inst->notes && inst->notes->op_name; }
 
-/* Who speaks for a kernel: the heaviest, the fusion, or what in it the model has a name for. */
+/* Who speaks for a kernel: the heaviest, the fusion, what in it the model has a name for, or
+ * what it ends with.                                                                        */
 static const tn_inst *speaker_of(const tn_inst *inst) {
   const tn_inst *main = main_of(inst);
   if (has_op_name(main) || inst->op != TN_OP_FUSION) return main;
   if (has_op_name(inst)) return inst;
+  const tn_inst *root = inst->called[0]->root;
   for (const tn_inst *i = inst->called[0]->last; i; i = i->prev)
     if (has_op_name(i)) return i;
-  return main;
+  if (main != inst) return main;
+  return root->op == TN_OP_TUPLE && root->n_operands ? root->operands[0] : root;
 }
 
 /* "encoder/dot_general model.hlo:12": what the model calls it, or the instruction's name, and

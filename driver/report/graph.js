@@ -81,11 +81,14 @@ function graphModel(graph) {
     return parted;
   }
   function parts(kids) {
-    if (kids.filter(k => !k.constant).length <= MOST_CHILDREN) return kids;
-    const size = Math.max(24, Math.ceil(Math.sqrt(kids.length))), out = [];
-    for (let i = 0; i < kids.length; i += size) {
-      const some = kids.slice(i, i + size), name = k => k.name || k.label;
-      const part = {group: true, part: true, label: `${name(some[0])} … ${name(some[some.length - 1])}`, c: some[0].c, opens: true, open: false,
+    const seen = kids.filter(k => !k.constant);
+    if (seen.length <= MOST_CHILDREN) return kids;
+    const size = Math.max(24, Math.ceil(Math.sqrt(seen.length))), out = [];
+    for (let i = 0; i < kids.length;) {
+      const some = [], name = k => k.name || k.label;
+      for (let n = 0; i < kids.length && (n < size || kids[i].constant); i++) { some.push(kids[i]); n += !kids[i].constant; }
+      const named = some.filter(k => !k.constant), first = named[0] || some[0], last = named[named.length - 1] || some[some.length - 1];
+      const part = {group: true, part: true, label: `${name(first)} … ${name(last)}`, c: some[0].c, opens: true, open: false,
                     kids: some, size: some.reduce((sum, k) => sum + k.size, 0)};
       for (const k of some) k.parent = part;
       out.push(part);
@@ -439,11 +442,12 @@ function graphPicture(frame, model, onSelect, onChange) {
   }
   function toggle(item) {
     if (!item.opens) return;
-    const x = (item.ax - camera.x) * camera.k, y = (item.ay - camera.y) * camera.k;
+    const shown = item.ax !== undefined, x = (item.ax + item.w / 2 - camera.x) * camera.k, y = (item.ay - camera.y) * camera.k;
     item.open = !item.open;
     for (let up = item; up; up = up.parent) up.box = null;
     rebuild();
-    camera.x = item.ax - x / camera.k; /* it stays where it was on the screen */
+    if (!shown) return;
+    camera.x = item.ax + item.w / 2 - x / camera.k; /* it stays where it was on the screen */
     camera.y = item.ay - y / camera.k;
   }
   let drag = null;
