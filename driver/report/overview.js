@@ -52,6 +52,8 @@ function buildTime(root) {
     row.changes += p.changes;
     passes.set(p.name, row);
   }
+  const policing = DATA.passes.reduce((sum, p) => sum + p.policing_seconds, 0);
+  if (passes.size) passes.set("", {name: "verifying and policing", runs: DATA.passes.length, seconds: policing, changes: 0});
   const columns = [
     {name: "part", cell: r => r.name, key: r => r.name},
     {name: "runs", num: true, cell: r => whole(r.runs), key: r => r.runs},

@@ -250,19 +250,47 @@ def kernels_in_bench(folder):
     check("% peak" in text and "FLOP/byte" in text and "measured now" in text, text)
 
 
-def the_script_is_a_script(folder):
-    """By node, where there is one: no page was ever opened here."""
+def deep_module(path, layers):
+    """Twenty instructions a layer, with scopes, one of three read again later."""
+    lines, last, kept = ["HloModule deep", "", "ENTRY main {", "  x = f32[64,64] parameter(0)"], "x", "x"
+    for layer in range(layers):
+        for k, op in enumerate(["dot", "add", "exponential", "divide"] * 5):
+            name = f"v{layer}.{k}"
+            operands = {"dot": f"{last}, {kept}), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}",
+                        "exponential": f"{last})"}.get(op, f"{last}, {kept})")
+            lines.append(f"  {name} = f32[64,64] {op}({operands}, metadata={{op_name=\"net/layer_{layer}/part_{k // 7}/{op}\"}}")
+            last, kept = name, last if k % 3 == 0 else kept
+    lines[-1] = lines[-1].replace("  v", "  ROOT v", 1)
+    with open(path, "w") as file:
+        file.write("\n".join(lines) + "\n}\n")
+
+
+def page_script_problems(path):
+    """What test/e2e/report_page.js finds, and how long the largest graph took; by node, where there is one."""
     if not shutil.which("node"):
-        return
-    _, page = report(folder, CNN)
-    path = os.path.join(folder, "page.js")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page.scripts[1])
-    done = subprocess.run(["node", "--check", path], capture_output=True, text=True)
+        return [], 0
+    with open(os.path.join(ROOT, "CMakeLists.txt")) as file:
+        names = re.search(r"set\(page_js ([^)]*)\)", file.read())[1].split()
+    scripts = [os.path.join(ROOT, "driver", "report", name) for name in names if name != "main.js"]
+    done = subprocess.run(["node", os.path.join(ROOT, "test", "e2e", "report_page.js"), path, *scripts], capture_output=True,
+                          text=True, timeout=120)
     check(done.returncode == 0, done.stderr)
+    *wrong, seconds = done.stdout.splitlines()
+    return wrong, float(seconds)
+
+
+def differences_and_graphs_are_whole(folder):
+    model = os.path.join(folder, "deep.hlo")
+    deep_module(model, 250)
+    for source, most in ((CNN, 1), (os.path.join(ROOT, "test", "text", "report", "dot.hlo"), 1), (model, 10)):
+        report(folder, source, "-O1")
+        wrong, seconds = page_script_problems(os.path.join(folder, "r.html"))
+        check(not wrong, "\n".join(wrong))
+        check(seconds < most, f"all {source} open: {seconds} s")
+    check(os.path.getsize(os.path.join(folder, "r.html")) < 8 << 20, "a large page")
 
 
 TESTS = [a_page_says_what_compiling_says, states_are_the_modules_between_passes, steps_and_buffers_fit_together,
          operations_and_bytes_are_counted, names_are_not_markup, bytes_that_are_no_text, loops_and_branches,
-         a_plan_has_a_page, kernels_in_bench, the_script_is_a_script]
+         a_plan_has_a_page, kernels_in_bench, differences_and_graphs_are_whole]
 run_tests(TESTS if SANITIZED else TESTS + [measured_against_the_roof])
