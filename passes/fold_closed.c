@@ -233,6 +233,7 @@ static bool put_constant(tn_inst *inst, const tn_literal *value, tn_pass_context
   if (!tn_pass_spend(context)) return false;
   tn_arena *arena = inst->parent->module->arena;
   const void *data = tn_arena_copy(arena, value->data, (size_t)tn_shape_bytes(inst->shape));
+  context->bytes += tn_shape_bytes(inst->shape);
   tn_inst *constant = tn_build_constant(inst->parent, inst, tn_literal_array(arena, inst->shape, data));
   constant->location = inst->location;
   constant->notes = inst->notes;

@@ -6,8 +6,9 @@
  *
  * Why: the counter becomes a constant in each turn, so indices fold, slices become static, and
  * turns fuse with each other and with what stands around them. Where: the number of turns is known
- * (trip_count.c), and all of them together are few instructions; -O2, because code grows. Loops
- * within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
+ * (trip_count.c), and all of them together are few instructions, most of which fuse: a turn with
+ * contractions runs no faster for being written out, and takes a kernel each time. -O2, because
+ * code grows. Loops within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
  * loops with calls of what has effects in their test stay.
  *
  * Cost: the instructions that are copied, MOST_INSTRUCTIONS for a loop, MOST_COPIED in all.
@@ -21,20 +22,38 @@
 
 enum {
   MOST_TURNS = 16,
-  MOST_INSTRUCTIONS = 192, /* of all turns of a loop */
+  MOST_INSTRUCTIONS = 192, /* of all turns of a loop, */
+  MOST_KERNELS = 8,        /* and of those the ones that no kernel takes along */
   MOST_COPIED = 1 << 14    /* of all loops of the module, in one run of the pass */
 };
 
+typedef struct {
+  int64_t instructions, kernels;
+} size;
+
+static bool is_taken_along(const tn_inst *inst) {
+  return tn_op_is(inst->op, TN_OP_ELEMENTWISE) || inst->op == TN_OP_BROADCAST || inst->op == TN_OP_IOTA ||
+         inst->op == TN_OP_RESHAPE || inst->op == TN_OP_SLICE || inst->op == TN_OP_DYNAMIC_SLICE ||
+         inst->op == TN_OP_TRANSPOSE || inst->op == TN_OP_REVERSE || inst->op == TN_OP_PAD ||
+         inst->op == TN_OP_BITCAST_CONVERT || inst->op == TN_OP_COPY;
+}
+
 /* What a turn takes: parameters, elements, tuples and constants are nothing by the time. */
-static int64_t size_of(const tn_comp *comp) {
-  int64_t size = 0;
+static size size_of(const tn_comp *comp) {
+  size s = {0, 0};
   TN_FOR_EACH_IN_COMP(comp, inst) {
-    size += !tn_op_is(inst->op, TN_OP_FREE) && inst->op != TN_OP_PARAMETER && inst->op != TN_OP_CONSTANT;
-    if (inst->op == TN_OP_WHILE || inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_CALL)
-      for (int i = 0; i < inst->n_called; i++) size += size_of(inst->called[i]);
-    if (size > MOST_INSTRUCTIONS) return size;
+    if (tn_op_is(inst->op, TN_OP_FREE) || inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT) continue;
+    s.instructions++;
+    s.kernels += !is_taken_along(inst);
+    bool is_sequence = inst->op == TN_OP_WHILE || inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_CALL;
+    for (int i = 0; is_sequence && i < inst->n_called; i++) {
+      size inner = size_of(inst->called[i]);
+      s.instructions += inner.instructions;
+      s.kernels += 1 + inner.kernels;
+    }
+    if (s.instructions > MOST_INSTRUCTIONS) return s;
   }
-  return size;
+  return s;
 }
 
 static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *effects, int64_t *copied) {
@@ -42,10 +61,12 @@ static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *ef
   int64_t turns;
   if (!tn_loop_open(inst, &loop) || tn_comp_effects(loop.test, effects)) return false;
   if (!tn_loop_turns(&loop, &turns) || turns > MOST_TURNS) return false;
-  int64_t size = turns * size_of(loop.body);
-  if (size > MOST_INSTRUCTIONS || *copied + size > MOST_COPIED) return false;
+  size turn = size_of(loop.body);
+  int64_t all = turns * turn.instructions;
+  if (all > MOST_INSTRUCTIONS || turns * turn.kernels > MOST_KERNELS || *copied + all > MOST_COPIED)
+    return false;
   if (!tn_rewrite_stands_for(loop.next, inst) || !tn_pass_spend(context)) return false;
-  *copied += size;
+  *copied += all;
   tn_inst *state = loop.initial;
   for (int64_t i = 0; i < turns; i++)
     state = tn_comp_copy_into(inst, loop.body, &state, context->scratch);
