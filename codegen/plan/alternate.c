@@ -224,10 +224,15 @@ static bool in_any_order(const moves *m) {
 }
 
 /* The selector is made by the test in each turn. */
-static bool tests_anew(const turns *t, const tn_step *loop) {
+static bool tests_anew(const tn_plan *plan, const tn_step *loop) {
   for (const tn_step *s = loop->test; s; s = s->next)
-    if (tn_step_writes(t->plan, s, loop->selector)) return true;
+    if (tn_step_writes(plan, s, loop->selector)) return true;
   return false;
+}
+
+bool tn_may_alternate(const tn_plan *plan, const tn_step *loop) {
+  return tests_anew(plan, loop) &&
+         2 * count_steps(loop->test) + 2 * count_steps(loop->branches[0]) <= MOST_STEPS;
 }
 
 static void solve(turns *t) {
@@ -239,7 +244,7 @@ static void solve(turns *t) {
 
 static void alternate(turns *t, tn_step *loop) {
   tn_step **copies = first_copy(&loop->branches[0]), **tail = copies;
-  if (!*copies || !tests_anew(t, loop) || 2 * count_steps(loop) > MOST_STEPS) return;
+  if (!*copies || !tn_may_alternate(t->plan, loop)) return;
   moves all = moves_of(t, *copies), alternating = {0}, others = {0};
   const tn_step *last = *copies;
   while (last->next) last = last->next;

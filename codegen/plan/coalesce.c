@@ -15,6 +15,10 @@
  *   row = slice(x, i)                 ->  i = add(i, 1)               in place
  *   copy i = new
  *
+ * Of two generations of a state, (p, c) <- (c, f(p, c)), the new one is made in the memory of the
+ * oldest if that is read before; then both change places, which costs nothing where the loop
+ * alternates (alternate.c).
+ *
  * Parameters and constants keep their buffers; results join temps of their type alone, whose
  * alignment the caller promised; a result that may be a parameter's memory joins what is
  * written when that parameter is not needed any more.
@@ -276,14 +280,12 @@ static bool make_late(tn_coalescer *c, tn_step **body, const tn_step *copy) {
   return coalesce_copy(c, copy);
 }
 
-static void make_all_late(tn_coalescer *c, tn_step **steps, bool is_body) {
+static void make_all_late(tn_coalescer *c, tn_step **steps) {
   for (bool more = true; more;) {
     more = false;
     for (tn_step *s = *steps; s && !more; s = s->next)
-      more = is_body && s->kind == TN_STEP_COPY && s->from != s->to && make_late(c, steps, s);
+      more = s->kind == TN_STEP_COPY && s->from != s->to && make_late(c, steps, s);
   }
-  for (tn_step *s = *steps; s; s = s->next)
-    for (int i = 0; i < s->n_branches; i++) make_all_late(c, &s->branches[i], s->kind == TN_STEP_WHILE);
 }
 
 static void drop_empty_copies(tn_step **steps) {
@@ -295,6 +297,72 @@ static void drop_empty_copies(tn_step **steps) {
       *steps = s->next;
     else
       steps = &s->next;
+  }
+}
+
+/* ---- two generations of a state ---- */
+
+enum { LEAST_BYTES = 64 };
+
+static int new_temp_like(tn_plan *plan, int buffer) {
+  tn_buffer *buffers = tn_arena_alloc_array(plan->arena, (size_t)plan->n_buffers + 1, sizeof *buffers);
+  memcpy(buffers, plan->buffers, sizeof *buffers * (size_t)plan->n_buffers);
+  tn_buffer *temp = &buffers[plan->n_buffers];
+  *temp = buffers[buffer];
+  temp->name = tn_arena_printf(plan->arena, "t.%d", plan->n_buffers);
+  temp->memory = TN_MEMORY_TEMP;
+  temp->alias = -1;
+  plan->buffers = buffers;
+  return plan->n_buffers++;
+}
+
+static bool both_are_one(tn_coalescer *c, tn_step **body, int old, int new) {
+  tn_step **writer;
+  if (!tn_coalesce_clash(c, old, new)) return true;
+  if (!(writer = writer_in(c, body, new)) || !move_down(c, writer, tn_shared_memory_of(c->plan, old)))
+    return false;
+  tn_coalesce_solve(c);
+  return !tn_coalesce_clash(c, old, new);
+}
+
+/*   copy a = b     the last two      copy t = a
+ *   copy b = new   of the body  ->   copy a = b     with `new` made in a, whose value is read before:
+ *                                    copy b = t     they change places, and the loop alternates
+ */
+static void make_in_the_oldest(tn_coalescer *c, tn_step **body) {
+  tn_step **last = body, *first;
+  while (*last && !((*last)->kind == TN_STEP_COPY && (*last)->next && !(*last)->next->next))
+    last = &(*last)->next;
+  if (!(first = *last) || first->next->kind != TN_STEP_COPY || first->next->to != first->from) return;
+  int a = first->to, b = first->from, new = first->next->from;
+  const tn_buffer *temp = buffer_at(c, new), *oldest = buffer_at(c, a);
+  bool fits = a != b && b != new && a != new && temp->memory == TN_MEMORY_TEMP && oldest->alias < 0 &&
+              tn_same_memory(temp, oldest) && tn_same_memory(oldest, buffer_at(c, b)) &&
+              temp->bytes >= LEAST_BYTES;
+  if (!fits || oldest->memory == TN_MEMORY_PARAMETER || oldest->memory == TN_MEMORY_CONSTANT) return;
+  tn_step *save = TN_NEW(c->plan->arena, tn_step);
+  *save = (tn_step){.kind = TN_STEP_COPY, .to = new_temp_like(c->plan, new), .from = new, .next = first};
+  *last = save;
+  first->next->from = save->to;
+  tn_coalesce_solve(c);
+  if (both_are_one(c, body, a, new)) {
+    tn_coalesce_join(c, a, new);
+    return;
+  }
+  for (last = body; *last != save;) last = &(*last)->next;
+  *last = first;
+  first->next->from = new;
+  tn_coalesce_solve(c);
+}
+
+static void improve_loops(tn_coalescer *c, tn_step *steps) {
+  for (tn_step *s = steps; s; s = s->next) {
+    for (int i = 0; i < s->n_branches; i++) improve_loops(c, s->branches[i]);
+    if (s->kind != TN_STEP_WHILE) continue;
+    make_all_late(c, &s->branches[0]);
+    drop_empty_copies(&s->branches[0]);
+    tn_coalesce_solve(c);
+    if (tn_may_alternate(c->plan, s)) make_in_the_oldest(c, &s->branches[0]);
   }
 }
 
@@ -314,7 +382,7 @@ void tn_plan_coalesce(tn_plan *plan) {
   tn_coalescer c = {.scratch = tn_arena_create(), .plan = plan};
   tn_coalesce_solve(&c);
   coalesce_all(&c);
-  make_all_late(&c, &plan->steps, false);
+  improve_loops(&c, plan->steps);
   drop_empty_copies(&plan->steps);
   tn_arena_destroy(c.scratch);
 }

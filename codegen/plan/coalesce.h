@@ -27,6 +27,9 @@ void tn_coalesce_join(tn_coalescer *c, int keep, int gone);
  * become such that write over what they read. Before schedules are chosen.                      */
 void tn_plan_coalesce(tn_plan *plan);
 
+/* Is the loop such that two turns may become one? */
+bool tn_may_alternate(const tn_plan *plan, const tn_step *loop);
+
 /* Loops that copy their state at the end do two turns in one, from one set of buffers to another
  * and back. After schedules were chosen.                                                     */
 void tn_plan_alternate(tn_plan *plan);
