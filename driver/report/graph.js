@@ -30,16 +30,18 @@ function graphModel(graph) {
     return is;
   });
 
-  /* A fusion is called after the heaviest of what is in it. */
+  const inside = node => graph.computations[node[CALLED][0]].nodes.map(n => n[OP]).filter(op => op !== "parameter" && op !== "constant" && op !== "tuple");
+  const isHeavy = node => node[OP] === "fusion" && node[CALLED].length ? inside(node).some(op => HEAVY.has(op)) : HEAVY.has(node[OP]);
+  /* A fusion that has no name of what it is ("softmax.17") is called after the heaviest in it. */
   function labelOf(node) {
-    if (node[OP] !== "fusion" || !node[CALLED].length) return node[OP];
-    const inside = graph.computations[node[CALLED][0]].nodes.map(n => n[OP]).filter(op => op !== "parameter" && op !== "constant" && op !== "tuple");
-    return "fusion: " + (inside.find(op => HEAVY.has(op)) || inside.slice(-1)[0] || "");
+    if (node[OP] !== "fusion" || !node[CALLED].length || !/^(\d|.*fusion)/.test(node[NAME])) return node[OP];
+    const ops = inside(node);
+    return "fusion: " + (ops.find(op => HEAVY.has(op)) || ops.slice(-1)[0] || "");
   }
   function leaf(parent, c, i) {
     const node = graph.computations[c].nodes[i];
     const opens = SEQUENCES.has(node[OP]) && node[CALLED].length > 0;
-    return {parent, c, i, node, name: "%" + node[NAME], label: labelOf(node), detail: node[SHAPE], size: 1, opens, open: false, kids: null, constant: constant[c][i]};
+    return {parent, c, i, node, name: "%" + node[NAME], label: labelOf(node), detail: node[SHAPE], size: 1, opens, open: false, kids: null, heavy: isHeavy(node), constant: constant[c][i]};
   }
   /* The items of one computation: runs by scope, then by number. */
   function itemsOf(parent, c) {
@@ -336,7 +338,7 @@ function graphPicture(frame, model, onSelect, onChange) {
     return text.length > keep ? text.slice(0, keep) + "…" : text;
   }
   function paintItem(item) {
-    const heavy = !item.group && HEAVY.has(item.label.replace("fusion: ", "")), group = item.group || item.opens;
+    const heavy = item.heavy, group = item.group || item.opens;
     context.fillStyle = item.open ? colours.panel : colours[heavy ? "heavy" : group ? "group" : "node"];
     context.strokeStyle = item === selected ? colours.accent : colours[heavy ? "heavy-line" : group ? "group-line" : "node-line"];
     context.lineWidth = (item === selected ? 2.5 : 1) / Math.min(1, Math.max(.3, camera.k));

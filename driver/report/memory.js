@@ -3,10 +3,27 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+/* The steps in their order; those inside of a loop or branch stand to the right of it. */
+function scheduleTable() {
+  const name = number => DATA.buffers[number].name;
+  const head = ["step", "does", "with", "made of", "time"];
+  const rows = DATA.steps.map(s => {
+    const kernel = s.kind === "run" ? DATA.kernels[s.kernel] : null;
+    return make("tr", null, make("td", {class: "num"}, s.time),
+      make("td", {style: `padding-left:${10 + s.depth * 18}px`}, kernel ? make("code", null, kernel.name) : s.kind),
+      make("td", {class: "mono wide"}, (s.buffers || []).map(name).join(", ")), make("td", {class: "mono wide"}, s.instruction ? "%" + s.instruction : ""),
+      DATA.measured ? make("td", {class: "num"}, kernel && kernel.min_ms ? seconds(kernel.min_ms / 1e3) : "") : null);
+  });
+  return make("details", null, make("summary", null, `the schedule: ${plural(DATA.steps.length, "step")}`),
+    make("div", {class: "scroll", style: "max-height:60vh"}, make("table", null, make("thead", null, make("tr", null,
+      head.slice(0, DATA.measured ? 5 : 4).map((h, i) => make("th", {scope: "col", class: i === 0 || i === 4 ? "num" : null}, h)))), make("tbody", null, rows))));
+}
+
 function buildMemory(root) {
+  const schedule = scheduleTable();
   const temps = DATA.buffers.filter(b => b.memory === "temp" && b.first !== undefined && b.size);
   if (!temps.length) {
-    root.append(make("p", {class: "lead"}, "No step needs temporary memory."));
+    root.append(make("p", {class: "lead"}, "No step needs temporary memory."), schedule);
     return;
   }
   const steps = new Map(DATA.steps.map(s => [s.time, s]));
@@ -60,5 +77,5 @@ function buildMemory(root) {
     {name: "from", cell: b => what(b.first), key: b => b.first},
     {name: "to", cell: b => what(b.last), key: b => b.last}];
   root.append(svg, make("details", null, make("summary", null, `${plural(temps.length, "temporary", "temporaries")} as a table`),
-              make("div", {class: "scroll", style: "max-height:50vh"}, sortedTable(columns, temps, {sort: 2}).element)));
+              make("div", {class: "scroll", style: "max-height:50vh"}, sortedTable(columns, temps, {sort: 2}).element)), schedule);
 }
