@@ -208,6 +208,7 @@ static double loads_of(const tn_inst *inst) {
   for (int i = 0; i < inst->n_operands; i++) {
     const tn_inst *operand = inst->operands[i];
     while (operand->op == TN_OP_BROADCAST || operand->op == TN_OP_RESHAPE) operand = operand->operands[0];
+    if (operand->op == TN_OP_IOTA) continue;
     if (operand->op == TN_OP_CONSTANT && tn_shape_elements(operand->shape) == 1) continue;
     loads += (double)tn_type_bytes(operand->shape->type) / 4;
   }

@@ -182,10 +182,15 @@ static bool match_operation(state *s, const char *terms, const tn_inst *inst, in
   return match_operands(s, terms, inst, 1, -1, depth);
 }
 
+/* Most words differ in their first letter. */
+static bool is_called(const row *part, tn_str name) {
+  return *part->name == *name.at && tn_str_is(name, part->name);
+}
+
 /* One of the rows of that name; what its x is goes to the argument. */
 static bool match_part(state *s, tn_str name, const char *argument, const tn_inst *inst, int depth) {
   for (int i = 0; i < (int)(sizeof parts / sizeof *parts); i++) {
-    if (!tn_str_is(name, parts[i].name)) continue;
+    if (!is_called(&parts[i], name)) continue;
     state inner = *s;
     const tn_inst *x = NULL;
     inner.n_bound = 0;
@@ -204,7 +209,7 @@ static bool match_part(state *s, tn_str name, const char *argument, const tn_ins
 
 static bool is_part(tn_str name) {
   for (int i = 0; i < (int)(sizeof parts / sizeof *parts); i++)
-    if (tn_str_is(name, parts[i].name)) return true;
+    if (is_called(&parts[i], name)) return true;
   return false;
 }
 
@@ -251,12 +256,24 @@ static void add_found(findings *f, const char *name, int position, const state *
   f->at[at] = (found){name, position};
 }
 
+enum { ROWS = sizeof named / sizeof *named };
+
+/* The operation that each row begins with; TN_OP_COUNT: any of a part's. */
+static void find_first_operations(tn_op *first) {
+  for (int r = 0; r < ROWS; r++) {
+    tn_str word = word_at(named[r].pattern);
+    if (is_part(word) || !tn_op_from_name(word, &first[r])) first[r] = TN_OP_COUNT;
+  }
+}
+
 /* Each row from the last operation back; the fusion's own contraction is named apart. */
-static void find_all(const tn_comp *comp, findings *f) {
-  for (int r = 0; r < (int)(sizeof named / sizeof *named); r++) {
+static void find_all(const tn_comp *comp, const tn_op *first, findings *f) {
+  for (int r = 0; r < ROWS; r++) {
     int position = comp->n_insts;
     for (const tn_inst *inst = comp->last; inst; inst = inst->prev, position--) {
-      state s = {.n_bound = 0};
+      if (first[r] != TN_OP_COUNT && first[r] != inst->op) continue;
+      state s;
+      s.n_bound = s.n_seen = 0;
       bool moves = behind_movement(inst) != inst || inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT;
       if (moves || is_covered(f, inst) || !match(&s, named[r].pattern, inst, 0)) continue;
       add_found(f, named[r].name, position, &s);
@@ -276,10 +293,10 @@ static const char *contraction_of(const tn_comp *comp, const findings *f) {
 }
 
 /* NULL: nothing is known about it. */
-static const char *name_of(const tn_comp *comp, tn_arena *scratch) {
+static const char *name_of(const tn_comp *comp, const tn_op *first, tn_arena *scratch) {
   findings f = {.capacity = comp->n_insts * 2};
   f.covered = TN_NEW_ARRAY(scratch, const tn_inst *, f.capacity);
-  find_all(comp, &f);
+  find_all(comp, first, &f);
   if (!f.count) return NULL;
   const char *name = contraction_of(comp, &f);
   for (int i = 0; i < f.count; i++)
@@ -293,10 +310,12 @@ static bool has_plain_name(const tn_inst *fusion) { return !strncmp(fusion->name
 
 bool tn_pass_recognise(tn_module *module, tn_pass_context *context) {
   bool changed = false;
+  tn_op first[ROWS];
+  find_first_operations(first);
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) {
     if (inst->op != TN_OP_FUSION || !has_plain_name(inst)) continue;
-    const char *name = name_of(inst->called[0], context->scratch);
+    const char *name = name_of(inst->called[0], first, context->scratch);
     if (!name || !tn_pass_spend(context)) continue;
     tn_inst_rename(inst, tn_arena_printf(context->scratch, "%s.%d", name, inst->id));
     changed = true;
