@@ -30,7 +30,7 @@
 
 #include "codegen/plan/flow.h"
 
-enum { LEAST_BYTES = 64, MOST_STEPS = 256, MOST_WORK = 1 << 28 };
+enum { LEAST_BYTES = 64, MOST_STEPS = 256 };
 
 typedef struct {
   tn_arena *arena, *scratch;
@@ -285,7 +285,7 @@ static bool has_loop_that_copies(const tn_step *steps) {
 
 void tn_plan_alternate(tn_plan *plan) {
   if (!has_loop_that_copies(plan->steps)) return;
-  if ((int64_t)count_steps(plan->steps) * (plan->n_buffers / 64 + 1) > MOST_WORK) return;
+  if (tn_flow_size(plan) > TN_FLOW_MOST) return;
   turns t = {.arena = plan->arena, .scratch = tn_arena_create(), .plan = plan};
   for (int i = 0; i < plan->n_buffers; i++) TN_PUSH(plan->arena, &t.buffers, plan->buffers[i]);
   solve(&t);

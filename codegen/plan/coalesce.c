@@ -32,7 +32,7 @@
 #include "codegen/plan/flow.h"
 #include "codegen/plan/in_place.h"
 
-enum { MOST_WORK = 1 << 28 }; /* points times words, and copies times points: above, copies stay */
+enum { MOST_WORK = 1 << 28 }; /* copies times steps: above, copies stay */
 
 /* ---- do they clash? ---- */
 
@@ -361,7 +361,6 @@ static void improve_loops(tn_coalescer *c, tn_step *steps) {
     if (s->kind != TN_STEP_WHILE) continue;
     make_all_late(c, &s->branches[0]);
     drop_empty_copies(&s->branches[0]);
-    tn_coalesce_solve(c);
     if (tn_may_alternate(c->plan, s)) make_in_the_oldest(c, &s->branches[0]);
   }
 }
@@ -378,7 +377,7 @@ static void count(const tn_step *steps, int64_t *n_steps, int64_t *copies) {
 void tn_plan_coalesce(tn_plan *plan) {
   int64_t steps = 0, copies = 0;
   count(plan->steps, &steps, &copies);
-  if (!copies || steps * (plan->n_buffers / 64 + 1) > MOST_WORK || steps * copies > MOST_WORK) return;
+  if (!copies || tn_flow_size(plan) > TN_FLOW_MOST || steps * copies > MOST_WORK) return;
   tn_coalescer c = {.scratch = tn_arena_create(), .plan = plan};
   tn_coalesce_solve(&c);
   coalesce_all(&c);

@@ -170,6 +170,10 @@ static void before_block(walk *w, const tn_step *steps, int point, uint64_t *liv
   while (n-- > 0) before_step(w, order[n], points[n], live);
 }
 
+int64_t tn_flow_size(const tn_plan *plan) {
+  return (int64_t)points_of(plan->steps) * (plan->n_buffers / 64 + 1);
+}
+
 tn_flow tn_flow_find(tn_arena *arena, const tn_plan *plan) {
   tn_flow flow = {.plan = plan, .n_words = plan->n_buffers / 64 + 1};
   walk w = {.arena = arena, .flow = &flow};

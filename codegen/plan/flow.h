@@ -41,6 +41,11 @@ typedef struct {
   tn_flow_point *points; /* as the steps stand in the text; those inside behind what holds them */
 } tn_flow;
 
+/* Steps times buffers / 64: what tn_flow_find takes, in words. Who asks for more than TN_FLOW_MOST
+ * does without.                                                                            */
+enum { TN_FLOW_MOST = 1 << 24 };
+int64_t tn_flow_size(const tn_plan *plan);
+
 /* Solved by going backwards, loops until nothing is added; steps times buffers / 64. */
 tn_flow tn_flow_find(tn_arena *arena, const tn_plan *plan);
 

@@ -25,7 +25,7 @@
 #include "codegen/plan/coalesce.h"
 #include "codegen/plan/place.h"
 
-enum { MOST_WORK = 1 << 28 };
+enum { MOST_WORK = 1 << 24 };
 
 /* ---- in place ---- */
 
@@ -76,11 +76,11 @@ static bool lower_all(tn_coalescer *c, const tn_timeline *line, bool *joined) {
 }
 
 void tn_plan_lower_peak(tn_plan *plan) {
+  if (tn_flow_size(plan) > TN_FLOW_MOST) return;
   tn_coalescer c = {.scratch = tn_arena_create(), .plan = plan};
   tn_arena *scratch = tn_arena_create();
   tn_coalesce_solve(&c);
-  bool more = (int64_t)c.flow.n_points * c.flow.n_words < MOST_WORK / 16;
-  while (more) { /* until one of the times at the peak stays there */
+  for (bool more = true; more;) { /* until one of the times at the peak stays there */
     tn_arena_reset(scratch);
     tn_timeline line = tn_plan_timeline(scratch, plan);
     more = lower_all(&c, &line, TN_NEW_ARRAY(scratch, bool, plan->n_buffers));
@@ -267,7 +267,7 @@ bool tn_plan_make_again(tn_plan *plan, int64_t limit) {
   for (chance best = {.gain = 1}; best.gain;) {
     tn_arena_reset(r.scratch);
     r.line = tn_plan_timeline(r.scratch, plan);
-    best = (int64_t)plan->n_buffers * r.line.end < MOST_WORK / 16 ? best_chance(&r) : (chance){0};
+    best = (int64_t)plan->n_buffers * r.line.end < MOST_WORK ? best_chance(&r) : (chance){0};
     if (!best.gain) break;
     make_again(&r, &best);
     changed = true;

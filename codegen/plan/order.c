@@ -213,6 +213,7 @@ static void order_all(tn_plan *plan, tn_step **steps, const tn_flow *flow) {
 }
 
 void tn_plan_order(tn_plan *plan) {
+  if (tn_flow_size(plan) > TN_FLOW_MOST) return;
   tn_arena *scratch = tn_arena_create();
   tn_flow flow = tn_flow_find(scratch, plan);
   order_all(plan, &plan->steps, &flow);
