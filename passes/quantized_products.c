@@ -1,0 +1,281 @@
+/* Products of dequantised values as integer products.
+ *
+ *   x = multiply(subtract(convert_f32(qx), zx), sx)      q = s32 dot(qx + 128 as u8, qw)
+ *   w = multiply(convert_f32(qw), sw[n])            =>   i = add(q, -(zx + 128) * Σk qw[k,n])
+ *   y = f32 dot(x, w)                                    y = multiply(convert_f32(i), sx*sw[n])
+ *
+ * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant s8, sw one number or one
+ * a result feature. All may be written as XLA's front ends write it: with or without broadcasts,
+ * the zero point taken away as s32 or f32. What follows — bias, activation, residual, the
+ * quantisation of the result — stays as it is: fusion puts it behind the integer sum, so each
+ * product is one kernel from bytes to bytes. s8 becomes u8 because machines multiply unsigned by
+ * signed bytes; what that and the zero point add is known when compiling: the sums of the
+ * weights' columns. A convolution's padding becomes a pad with the zero point.
+ *
+ * Exact, this pass alone: scales are powers of two and no sum of |products| exceeds 2^24, so
+ * that every step of the float product is exact too. Other scales round differently: see
+ * round_quantized_products.c. It runs before folding, which would make floats of the weights.
+ * Cost: linear; the weights are read once.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "passes/quantized.h"
+
+#include "base/number.h"
+#include "passes/dims.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is dequantised ---- */
+
+/* number * (q - zero) */
+typedef struct {
+  tn_inst *q;                /* s8 or u8 */
+  int64_t zero;              /* point */
+  const tn_literal *scale;   /* f32: one number, or one for each index of dim `along` */
+  int64_t along;             /* -1: one number */
+} dequantized;
+
+/* A constant, of one element or spread along one dim of `value`. */
+static const tn_literal *constant_of(const tn_inst *inst, int64_t *along) {
+  tn_dims dims = {0};
+  int rank = inst->shape->rank;
+  *along = -1;
+  if (inst->op == TN_OP_BROADCAST) {
+    dims = inst->attr.dimensions.dims;
+    inst = inst->operands[0];
+  } else if (rank) {
+    return NULL;
+  }
+  while (inst->op == TN_OP_RESHAPE || (inst->op == TN_OP_CONVERT && inst->operands[0]->shape->type == inst->shape->type))
+    inst = inst->operands[0];
+  if (inst->op != TN_OP_CONSTANT || !tn_shape_is_array(inst->shape)) return NULL;
+  if (tn_shape_elements(inst->shape) == 1) return inst->attr.constant.literal;
+  if (dims.count != 1 || inst->shape->rank != 1) return NULL;
+  *along = dims.at[0];
+  return inst->attr.constant.literal;
+}
+
+/* A constant of one integer, as its type or as f32. */
+static bool zero_of(const tn_inst *inst, int64_t *zero) {
+  int64_t along;
+  const tn_literal *literal = constant_of(inst, &along);
+  if (!literal || along >= 0) return false;
+  tn_type type = literal->shape->type;
+  if (tn_type_is_integer(type)) {
+    *zero = tn_load_integer(type, literal->data);
+  } else if (type == TN_F32) {
+    double value = tn_load_float(type, literal->data);
+    *zero = (int64_t)(value >= -255 && value <= 255 ? value : 256);
+    if ((double)*zero != value) return false;
+  } else {
+    return false;
+  }
+  return *zero >= -255 && *zero <= 255;
+}
+
+static bool is_byte(const tn_inst *inst) { return inst->shape->type == TN_S8 || inst->shape->type == TN_U8; }
+
+/* f32 of q - zero. */
+static bool match_difference(tn_inst *inst, dequantized *d) {
+  d->zero = 0;
+  if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32 && is_byte(inst->operands[0]))
+    return d->q = inst->operands[0], true;
+  if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32) inst = inst->operands[0];
+  if (inst->op != TN_OP_SUBTRACT || (inst->shape->type != TN_F32 && inst->shape->type != TN_S32)) return false;
+  tn_inst *wide = inst->operands[0];
+  if (wide->op != TN_OP_CONVERT || !is_byte(wide->operands[0])) return false;
+  d->q = wide->operands[0];
+  return zero_of(inst->operands[1], &d->zero);
+}
+
+static bool match(tn_inst *inst, dequantized *d) {
+  if (inst->op != TN_OP_MULTIPLY || inst->shape->type != TN_F32) return false;
+  for (int i = 0; i < 2; i++) {
+    d->scale = constant_of(inst->operands[i], &d->along);
+    if (d->scale && d->scale->shape->type == TN_F32 && match_difference(inst->operands[1 - i], d)) return true;
+  }
+  return false;
+}
+
+/* ---- the product ---- */
+
+typedef struct {
+  tn_inst *inst;
+  dequantized x, w;
+  int64_t features, feature_dim; /* of the result */
+  int64_t *sums;                 /* of each feature's weights */
+  int64_t most;                  /* the largest sum of their sizes */
+} product;
+
+static bool is_plain_dot(const tn_inst *dot) {
+  const tn_dot_side *side = dot->attr.dot.side;
+  return !side[0].batch.count && side[0].contracting.count == 1 && side[1].contracting.count == 1 &&
+         dot->operands[1]->shape->rank == 2;
+}
+
+static bool is_plain_convolution(const tn_inst *inst) {
+  for (int i = 0; i < inst->attr.convolution.window.count; i++)
+    if (inst->attr.convolution.window.at[i].lhs_dilation != 1) return false;
+  return inst->attr.convolution.batch_groups == 1;
+}
+
+/* The dim of the weights that result features are. */
+static int64_t weight_feature_dim(const tn_inst *inst) {
+  return inst->op == TN_OP_DOT ? 1 - inst->attr.dot.side[1].contracting.at[0] : inst->attr.convolution.dims.kernel_output;
+}
+
+static void sum_weights(tn_arena *arena, product *p) {
+  const tn_shape *shape = p->w.q->shape;
+  const int8_t *at = p->w.q->attr.constant.literal->data;
+  int64_t inner = 1, dim = weight_feature_dim(p->inst), count = tn_shape_elements(shape);
+  for (int d = (int)dim + 1; d < shape->rank; d++) inner *= shape->dims[d];
+  int64_t *sizes = TN_NEW_ARRAY(arena, int64_t, p->features);
+  p->sums = TN_NEW_ARRAY(arena, int64_t, p->features);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t feature = i / inner % p->features;
+    p->sums[feature] += at[i];
+    sizes[feature] += abs(at[i]);
+  }
+  for (int64_t f = 0; f < p->features; f++) p->most = sizes[f] > p->most ? sizes[f] : p->most;
+}
+
+static bool find_product(tn_arena *arena, tn_inst *inst, product *p) {
+  *p = (product){.inst = inst};
+  if (inst->shape->type != TN_F32 || !tn_rewrite_is_free_to_move(inst) || !tn_shape_is_plain(inst->shape)) return false;
+  if (inst->op == TN_OP_DOT ? !is_plain_dot(inst) : !is_plain_convolution(inst)) return false;
+  if (!match(inst->operands[0], &p->x) || !match(inst->operands[1], &p->w)) return false;
+  if (p->x.along >= 0 || p->w.zero || p->w.q->op != TN_OP_CONSTANT || p->w.q->shape->type != TN_S8) return false;
+  if (p->x.q->op == TN_OP_CONSTANT || !tn_shape_elements(inst->shape) || !tn_shape_elements(p->w.q->shape)) return false;
+  int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0, dim = weight_feature_dim(inst);
+  if (p->x.zero < low || p->x.zero > low + 255) return false; /* no byte */
+  if (p->w.along >= 0 && p->w.along != dim) return false;
+  p->feature_dim = inst->op == TN_OP_DOT ? inst->shape->rank - 1 : inst->attr.convolution.dims.output_feature;
+  p->features = inst->operands[1]->shape->dims[dim];
+  sum_weights(arena, p);
+  return p->most < INT32_MAX / 1024; /* with 255 and the zero point within s32 */
+}
+
+/* ---- exactness ---- */
+
+static double scale_at(const dequantized *d, int64_t i) {
+  return tn_load_float(TN_F32, (const char *)d->scale->data + (d->along < 0 ? 0 : i) * 4);
+}
+
+/* A power of two that neither overflows nor underflows with what it multiplies. */
+static bool is_power(double scale) {
+  int exponent;
+  return scale > 0 && frexp(scale, &exponent) == 0.5 && exponent > -48 && exponent < 48;
+}
+
+static bool is_exact(const product *p) {
+  int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0, high = low + 255;
+  int64_t farthest = llabs(low - p->x.zero) > llabs(high - p->x.zero) ? llabs(low - p->x.zero) : llabs(high - p->x.zero);
+  if (!is_power(scale_at(&p->x, 0)) || farthest * p->most > 1 << 24) return false;
+  for (int64_t f = 0; f < (p->w.along < 0 ? 1 : p->features); f++)
+    if (!is_power(scale_at(&p->w, f))) return false;
+  return true;
+}
+
+/* A finite positive scale: the product of two is no NaN where the sum is no NaN. */
+static bool is_sane(const product *p) {
+  for (int64_t f = 0; f < p->features; f++) {
+    float scale = (float)(scale_at(&p->x, 0) * scale_at(&p->w, f));
+    if (!(scale > 0) || !isfinite(scale)) return false;
+  }
+  return true;
+}
+
+/* ---- the integer product ---- */
+
+/* x as u8; its zero point with it. */
+static tn_inst *unsigned_input(product *p) {
+  tn_inst *q = p->x.q, *at = p->inst;
+  if (q->shape->type == TN_U8) return q;
+  tn_arena *arena = at->parent->module->arena;
+  const tn_shape *shape = tn_shape_array(arena, TN_U8, q->shape->rank, q->shape->dims);
+  tn_inst *bits = tn_inst_create(at->parent, at, TN_OP_BITCAST_CONVERT, shape, 1, &q);
+  tn_inst *top = tn_build_constant(at->parent, at, tn_literal_scalar_integer(arena, TN_U8, 128));
+  tn_inst *all = tn_build_broadcast(at->parent, at, top, shape, (tn_dims){0});
+  p->x.zero += 128;
+  return tn_build_binary(at->parent, at, TN_OP_XOR, bits, all);
+}
+
+/* What a convolution pads with stands for 0: the zero point. Then the window pads no more. */
+static tn_inst *padded_input(product *p, tn_inst *x, tn_inst *result) {
+  tn_arena *arena = x->parent->module->arena;
+  tn_window *window = &result->attr.convolution.window;
+  tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
+  tn_pad_dim *pads = TN_NEW_ARRAY(arena, tn_pad_dim, x->shape->rank);
+  int64_t *sizes = tn_arena_copy(arena, x->shape->dims, sizeof *sizes * (size_t)x->shape->rank);
+  bool any = false;
+  for (int i = 0; i < window->count; i++) {
+    int64_t d = p->inst->attr.convolution.dims.input_spatial.at[i];
+    pads[d] = (tn_pad_dim){dims[i].pad_low, dims[i].pad_high, 0};
+    sizes[d] += dims[i].pad_low + dims[i].pad_high;
+    any = any || dims[i].pad_low || dims[i].pad_high;
+    dims[i].pad_low = dims[i].pad_high = 0;
+  }
+  if (!any || !p->x.zero) return x;
+  window->at = dims;
+  tn_inst *zero = tn_build_constant(x->parent, result, tn_literal_scalar_integer(arena, TN_U8, p->x.zero));
+  const tn_shape *shape = tn_shape_array(arena, TN_U8, x->shape->rank, sizes);
+  tn_inst *pad = tn_inst_create(x->parent, result, TN_OP_PAD, shape, 2, (tn_inst *[]){x, zero});
+  pad->attr.pad.at = pads;
+  pad->attr.pad.count = x->shape->rank;
+  return pad;
+}
+
+static tn_inst *along_features(product *p, tn_literal *literal, const tn_shape *shape) {
+  tn_comp *comp = p->inst->parent;
+  return tn_build_broadcast(comp, p->inst, tn_build_constant(comp, p->inst, literal), shape,
+                            tn_rewrite_dims(p->inst, 1, &p->feature_dim));
+}
+
+/* op(value, numbers[feature]) */
+static tn_inst *build_epilogue(product *p, tn_inst *value) {
+  tn_comp *comp = p->inst->parent;
+  tn_arena *arena = comp->module->arena;
+  int32_t *corrections;
+  float *scales;
+  tn_literal *correction = tn_literal_uninitialised(arena, tn_shape_array(arena, TN_S32, 1, &p->features), (void **)&corrections);
+  tn_literal *scale = tn_literal_uninitialised(arena, tn_shape_array(arena, TN_F32, 1, &p->features), (void **)&scales);
+  bool any = false;
+  for (int64_t f = 0; f < p->features; f++) {
+    corrections[f] = (int32_t)(-p->x.zero * p->sums[f]);
+    any = any || corrections[f];
+    scales[f] = (float)(scale_at(&p->x, 0) * scale_at(&p->w, f));
+  }
+  if (any)
+    value = tn_build_binary(comp, p->inst, TN_OP_ADD, value, along_features(p, correction, value->shape));
+  value = tn_build_convert(comp, p->inst, value, TN_F32);
+  return tn_build_binary(comp, p->inst, TN_OP_MULTIPLY, value, along_features(p, scale, value->shape));
+}
+
+static tn_inst *rewrite(tn_pass_context *context, tn_inst *inst, bool exact) {
+  product p;
+  if (!find_product(context->scratch, inst, &p) || !is_sane(&p) || (exact && !is_exact(&p))) return NULL;
+  if (!tn_pass_spend(context)) return NULL;
+  tn_arena *arena = inst->parent->module->arena;
+  tn_inst *x = unsigned_input(&p);
+  const tn_shape *sum = tn_shape_array(arena, TN_S32, inst->shape->rank, inst->shape->dims);
+  tn_inst *operands[] = {x, p.w.q};
+  tn_inst *result = tn_inst_clone(inst->parent, inst, inst, sum, 2, operands);
+  if (inst->op == TN_OP_CONVOLUTION) tn_inst_set_operand(result, 0, padded_input(&p, x, result));
+  return build_epilogue(&p, result);
+}
+
+static tn_inst *exact_product(tn_pass_context *context, tn_inst *inst) { return rewrite(context, inst, true); }
+static tn_inst *any_product(tn_pass_context *context, tn_inst *inst) { return rewrite(context, inst, false); }
+
+bool tn_quantized_products(tn_module *module, tn_pass_context *context, bool exact) {
+  static const tn_rewrite exactly[] = {TN_RULE(DOT, exact_product), TN_RULE(CONVOLUTION, exact_product)};
+  static const tn_rewrite any[] = {TN_RULE(DOT, any_product), TN_RULE(CONVOLUTION, any_product)};
+  return tn_rewrite_module(module, context, exact ? exactly : any, 2);
+}
+
+bool tn_pass_quantized_products(tn_module *module, tn_pass_context *context) {
+  return tn_quantized_products(module, context, true);
+}
