@@ -71,6 +71,9 @@ static const tn_cpu *host(tn_arena *arena, tn_diagnostics *sink) {
   cpu->name = "host";
   cpu->cpu = "native";
   cpu->features = "native";
+#if defined __x86_64__
+  cpu->byte_products = level == 2 && __builtin_cpu_supports("avx512vnni");
+#endif
   cpu->l1_bytes = system_size(_SC_LEVEL1_DCACHE_SIZE, cpu->l1_bytes);
   cpu->l2_bytes = system_size(_SC_LEVEL2_CACHE_SIZE, cpu->l2_bytes);
   return cpu;
@@ -104,6 +107,7 @@ const tn_cpu *tn_cpu_find(tn_arena *arena, tn_diagnostics *sink, const char *nam
   tn_cpu *copy = tn_arena_copy(arena, found, sizeof *found);
   if (cpu) copy->cpu = tn_arena_string(arena, cpu);
   if (features) copy->features = tn_arena_string(arena, features);
+  copy->byte_products = false; /* what the overridden ones have is LLVM's to know */
   return copy;
 }
 

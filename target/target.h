@@ -18,6 +18,7 @@ typedef struct {
   bool fma;                 /* fused multiply-add; without it plans never say fma */
   bool f16_conversions;     /* f16 <-> f32 in hardware */
   bool masks;               /* masked loads and stores of 32 and 64 bit lanes are cheap */
+  bool byte_products;       /* sums of four products u8 times s8 are one instruction (VNNI); of 64 bytes alone */
   bool byte_masks;          /* and of 8 and 16 bit lanes */
   int64_t l1_bytes, l2_bytes, l3_bytes; /* of one core; l3: its share */
   int line_bytes;

@@ -156,7 +156,8 @@ typedef struct {
   int at[64];                    /* the point, by position in jam */
   TN_VEC(LLVMValueRef) fills;    /* constants in memory that guarded loads fall back on */
   TN_VEC(tn_guard_range) guards; /* of all loads with a fill */
-  int step_in_order;             /* of the innermost unrolled step of a reduced dim */
+  int step_in_order;             /* of the innermost unrolled step of a reduced dim, */
+  int steps_in_order;            /* of so many */
   int variants; /* how often the code being emitted exists, by segments of the loops around */
   tn_open_loop loops[TN_MAX_LOOPS]; /* [0]: the function */
   int n_loops;
@@ -282,6 +283,10 @@ LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current
 /* condition: NULL, one for all lanes, or one a lane. */
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition);
 /* Two stores that follow each other and write both parts of the same complex number. */
+/* Memory of that type from the element on that the load means at the current point. */
+LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *load, LLVMTypeRef type);
+/* The step of an unrolled reduce of products of bytes; false: it is another one. */
+bool tn_emit_byte_products(tn_emitter *e, const tn_stmt *reduce);
 void tn_store_vector(tn_emitter *e, const tn_stmt *store, LLVMValueRef value);
 bool tn_emit_transposed_store(tn_emitter *e, const tn_stmt *store, tn_values *values, uint64_t dims);
 bool tn_stores_pair(const tn_emitter *e, const tn_stmt *first, const tn_stmt *second);

@@ -66,6 +66,13 @@ LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *
   return load(e, expr->type, address(e, expr->load.buffer, offset, NULL), lanes);
 }
 
+LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *expr, LLVMTypeRef type) {
+  const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
+  LLVMValueRef value = LLVMBuildLoad2(e->b, type, address(e, expr->load.buffer, offset, NULL), "");
+  LLVMSetAlignment(value, 1);
+  return value;
+}
+
 static LLVMValueRef masked(tn_emitter *e, const char *name, LLVMTypeRef vector, LLVMValueRef *arguments) {
   LLVMTypeRef types[2] = {vector, e->u->ptr};
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));

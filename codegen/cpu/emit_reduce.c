@@ -99,13 +99,31 @@ static LLVMValueRef first_lane(tn_emitter *e, LLVMValueRef value) {
   return LLVMBuildExtractElement(e->b, value, LLVMConstInt(e->u->i32, 0, false), "");
 }
 
+/* The same value, of which LLVM knows nothing. */
+static LLVMValueRef hidden(tn_emitter *e, LLVMValueRef value) {
+  LLVMTypeRef type = LLVMTypeOf(value), function = LLVMFunctionType(type, &type, 1, false);
+  const char *constraint = e->u->cpu->vector_bytes == 64 ? "=v,0" : "=x,0";
+  LLVMValueRef nothing = LLVMGetInlineAsm(function, "", 0, constraint, strlen(constraint), false, false,
+                                          LLVMInlineAsmDialectATT, false);
+  return LLVMBuildCall2(e->b, function, nothing, &value, 1, "");
+}
+
+/* LLVM 19 takes a sum of 16 products of bytes with constants for vpdpbusd, and then adds 4 of them. */
+static bool is_mistaken(tn_emitter *e, tn_join join, tn_type type, int lanes) {
+  return join == TN_JOIN_ADD && (type == TN_S32 || type == TN_U32) && lanes >= 4 &&
+         lanes * 4 <= e->u->cpu->vector_bytes;
+}
+
 static LLVMValueRef fold(tn_emitter *e, const reduction *r, tn_join join, tn_type type,
                          LLVMValueRef *partial) {
   for (int half = r->slots / 2; half; half /= 2)
     for (int u = 0; u < half; u++) partial[u] = tn_emit_join(e, join, type, partial[u], partial[u + half]);
   LLVMValueRef value = partial[0];
-  for (int lanes = r->lanes; lanes > 1; lanes /= 2)
+  bool hides = true;
+  for (int lanes = r->lanes; lanes > 1; lanes /= 2) {
+    if (hides && is_mistaken(e, join, type, lanes)) value = hidden(e, value), hides = false;
     value = tn_emit_join(e, join, type, lower_half(e, value, lanes), upper_half(e, value, lanes));
+  }
   return first_lane(e, value);
 }
 
@@ -176,6 +194,7 @@ static void fold_all(tn_emitter *e, const reduction *r, tn_values **initial) {
 static void emit_updates(tn_emitter *e, void *data) {
   reduction *r = data;
   if (r->fetch && e->step_in_order == 0) tn_prefetch_step(e, &r->fetch);
+  if (tn_emit_byte_products(e, r->reduce)) return;
   tn_emit_leaves(e, r->reduce->body, NULL, r->reduce);
 }
 

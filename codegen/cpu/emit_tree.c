@@ -230,6 +230,7 @@ static void emit_in_order(tn_emitter *e, nest n, int64_t steps) {
     d->pending = 0;
     d->align = 1;
     e->step_in_order = (int)i;
+    e->steps_in_order = (int)steps;
     emit_nest(e, inside(n));
   }
   *d = saved;

@@ -85,12 +85,9 @@ static bool rows_collide(const tn_kernel *kernel, const tn_contraction *c) {
 }
 
 /* The kernel's parameter, an argument of the step at *place, in panels of `width` along dim `at`. */
-static void pack_parameter(chooser *ch, tn_step **place, tn_kernel *kernel, int parameter, int at, int n_outer,
-                           int64_t width) {
+static void pack_parameter(chooser *ch, tn_step **place, tn_kernel *kernel, int parameter, const tn_layout *layout) {
   tn_step *step = *place;
-  const tn_shape *shape = kernel->buffers[parameter].shape;
-  const tn_shape *packed =
-      tn_shape_with_layout(ch->b.arena, shape, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
+  const tn_shape *packed = tn_shape_with_layout(ch->b.arena, kernel->buffers[parameter].shape, layout);
   int *arguments = tn_arena_copy(ch->b.arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
   int old = arguments[parameter];
   step->arguments = arguments;
@@ -113,8 +110,10 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   bool constant = buffer->memory == TN_MEMORY_CONSTANT;
   bool one_panel = contiguous && shape->dims[at] <= width;
   bool collides = !constant && rows_collide(kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
-  if (contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
-  pack_parameter(ch, place, kernel, c->weights, at, n_outer, width);
+  int group = constant ? tn_byte_group(kernel, c, ch->options->target, at, n_outer) : 0;
+  if (!group && contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
+  const tn_layout *layout = tn_panel_layout(ch->b.arena, shape, at, n_outer, width);
+  pack_parameter(ch, place, kernel, c->weights, group ? tn_grouped_layout(ch->b.arena, layout, group) : layout);
 }
 
 static bool choose_blocks(chooser *ch, tn_step **place, tn_kernel *kernel) {
@@ -124,7 +123,9 @@ static bool choose_blocks(chooser *ch, tn_step **place, tn_kernel *kernel) {
   int at = tn_schedule_block_product(ch->b.arena, kernel, &p, ch->options->target, &n_outer);
   if (at < 0 || ch->b.buffers.at[(*place)->arguments[p.input.buffer]].shape->layout) return true;
   const tn_dim_schedule *rows = &kernel->schedule.dims[p.rows];
-  pack_parameter(ch, place, kernel, p.input.buffer, at, n_outer, (int64_t)rows->lanes * rows->vectors);
+  int64_t width = (int64_t)rows->lanes * rows->vectors;
+  const tn_shape *shape = kernel->buffers[p.input.buffer].shape;
+  pack_parameter(ch, place, kernel, p.input.buffer, tn_panel_layout(ch->b.arena, shape, at, n_outer, width));
   return true;
 }
 

@@ -86,6 +86,11 @@ int tn_body_registers(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *b
 /* The layout in which panels of `width` elements of dim `at` follow each other. */
 const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at, int n_outer, int64_t width);
 
+/* The same with `group` elements of the next dim side by side: T(512,64)(4,1). */
+const tn_layout *tn_grouped_layout(tn_arena *arena, const tn_layout *panels, int group);
+/* Of a product of bytes: how many; 0: it is none, or its weights cannot lie so. */
+int tn_byte_group(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int at, int n_outer);
+
 /* Lanes for the statements of a body: of their widest element type. */
 int tn_body_lanes(const tn_kernel *kernel, const tn_stmt *body, const tn_cpu *target);
 

@@ -287,3 +287,38 @@ const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at,
   layout->tail_alignment = 1;
   return layout;
 }
+
+/* ---- products of bytes ---- */
+
+static const tn_expr *byte_load(const tn_expr *expr) {
+  if (expr->kind != TN_EXPR_OP || expr->op.op != TN_OP_CONVERT || expr->type != TN_S32) return NULL;
+  expr = expr->op.operands[0];
+  return expr->kind == TN_EXPR_LOAD && !expr->load.fill && (expr->type == TN_S8 || expr->type == TN_U8) ? expr : NULL;
+}
+
+/* How many steps of the innermost reduced dim code generation adds at once where their weights
+ * lie side by side: what emit_bytes.c looks for. The dim is the weights' fastest but for n.  */
+int tn_byte_group(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int at, int n_outer) {
+  const tn_expr *update = c->reduce->accumulators[0].update;
+  if (c->parts != 1 || update->kind != TN_EXPR_OP || c->reduce->body || !c->reduce->n_dims) return 0;
+  const tn_expr *product = update->op.operands[1];
+  const tn_expr *x = byte_load(product->op.operands[0]), *w = byte_load(product->op.operands[1]);
+  int k = c->reduce->dims[c->reduce->n_dims - 1], rank = kernel->buffers[c->weights].shape->rank;
+  int fastest = at == rank - 1 ? rank - 2 : rank - 1;
+  if (!x || !w || w->load.buffer != c->weights || fastest < n_outer || c->lanes * 4 != target->vector_bytes) return 0;
+  const tn_index *index = w->load.at[fastest];
+  bool plain = index->constant == 0 && index->n_terms == 1 && index->terms[0].kind == TN_TERM_DIM && index->terms[0].dim == k &&
+               index->terms[0].scale == 1;
+  if (!plain || kernel->schedule.dims[k].unroll != 4 || kernel->dims[k].size % 4) return 0;
+  return target->byte_products && x->type == TN_U8 && w->type == TN_S8 ? 4 : 2;
+}
+
+const tn_layout *tn_grouped_layout(tn_arena *arena, const tn_layout *panels, int group) {
+  tn_layout *layout = tn_arena_copy(arena, panels, sizeof *layout);
+  tn_dims *tiles = TN_NEW_ARRAY(arena, tn_dims, 2);
+  tiles[0] = panels->tiles[0];
+  tiles[1] = (tn_dims){tn_arena_copy(arena, ((int64_t[]){group, 1}), 2 * sizeof(int64_t)), 2};
+  layout->tiles = tiles;
+  layout->n_tiles = 2;
+  return layout;
+}
