@@ -82,7 +82,8 @@ static bool is_little_work(const tn_comp *comp, int64_t *elements) {
   if (comp->execution_thread) return false;
   TN_FOR_EACH_IN_COMP(comp, inst) {
     if (!is_cheap(inst)) return false;
-    if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || !tn_shape_is_array(inst->shape)) continue;
+    if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || !tn_shape_is_array(inst->shape))
+      continue;
     count += inst->op != TN_OP_GET_TUPLE_ELEMENT;
     *elements += inst->op == TN_OP_GET_TUPLE_ELEMENT ? 0 : tn_shape_elements(inst->shape);
   }
@@ -93,7 +94,8 @@ static bool is_little_work(const tn_comp *comp, int64_t *elements) {
 static bool is_selectable(const tn_shape *shape, int64_t *elements) {
   if (tn_shape_is_tuple(shape)) {
     for (int i = 0; i < shape->rank; i++)
-      if (!tn_shape_is_array(shape->elements[i]) || !is_selectable(shape->elements[i], elements)) return false;
+      if (!tn_shape_is_array(shape->elements[i]) || !is_selectable(shape->elements[i], elements))
+        return false;
     return true;
   }
   if (!tn_shape_is_plain(shape) || !tn_layout_is_row_major(shape)) return false;
@@ -109,7 +111,8 @@ static tn_inst *make_predicate(tn_site site, tn_inst *selector) {
 
 static tn_inst *select_array(tn_site site, tn_inst *predicate, tn_inst *a, tn_inst *b) {
   if (a == b) return a;
-  const tn_shape *shape = tn_shape_with_type(tn_site_arena(site), tn_shape_without_layout(tn_site_arena(site), a->shape), TN_PRED);
+  const tn_shape *shape = tn_shape_with_type(tn_site_arena(site),
+                                             tn_shape_without_layout(tn_site_arena(site), a->shape), TN_PRED);
   tn_inst *mask = shape->rank ? tn_make_spread(site, predicate, shape) : predicate;
   return tn_make_select(site, mask, a, b);
 }
@@ -119,7 +122,8 @@ static tn_inst *select_values(tn_site site, tn_inst *predicate, tn_inst *a, tn_i
   int count = a->shape->rank;
   tn_inst **parts = TN_NEW_ARRAY(tn_site_arena(site), tn_inst *, count);
   for (int i = 0; i < count; i++)
-    parts[i] = select_array(site, predicate, tn_element_of(a, i, site.before), tn_element_of(b, i, site.before));
+    parts[i] =
+        select_array(site, predicate, tn_element_of(a, i, site.before), tn_element_of(b, i, site.before));
   return tn_make_tuple(site, count, parts);
 }
 
@@ -127,7 +131,8 @@ static bool take_both(tn_inst *inst, tn_pass_context *context) {
   int64_t elements = 0;
   context->rule = "both";
   if (inst->n_called != 2 || !is_selectable(inst->shape, &elements)) return false;
-  if (!is_little_work(inst->called[0], &elements) || !is_little_work(inst->called[1], &elements)) return false;
+  if (!is_little_work(inst->called[0], &elements) || !is_little_work(inst->called[1], &elements))
+    return false;
   for (int i = 0; i < 2; i++) {
     int64_t again = 0;
     if (!is_selectable(inst->called[i]->root->shape, &again)) return false;
@@ -137,7 +142,8 @@ static bool take_both(tn_inst *inst, tn_pass_context *context) {
   for (int i = 0; i < 2; i++)
     values[i] = tn_comp_copy_into(inst, inst->called[i], &inst->operands[1 + i], context->scratch);
   tn_site site = tn_site_of(inst);
-  tn_rewrite_replace(inst, select_values(site, make_predicate(site, inst->operands[0]), values[0], values[1]));
+  tn_rewrite_replace(inst,
+                     select_values(site, make_predicate(site, inst->operands[0]), values[0], values[1]));
   return true;
 }
 

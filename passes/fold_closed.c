@@ -171,7 +171,8 @@ static bool is_read_from_memory(const tn_inst *inst) {
 static bool may_fold(const folder *f, const tn_inst *inst) {
   const finding *found = &f->at[inst->id];
   int64_t elements = elements_of(inst->shape);
-  if (!tn_shape_is_array(inst->shape) || inst->op == TN_OP_CONSTANT || inst->op == TN_OP_PARAMETER) return false;
+  if (!tn_shape_is_array(inst->shape) || inst->op == TN_OP_CONSTANT || inst->op == TN_OP_PARAMETER)
+    return false;
   if (found->work > f->context->max_fold_work || found->work > MOST_WORK) return false;
   if (inst->op == TN_OP_IOTA || inst->op == TN_OP_BROADCAST)
     return elements <= SMALL && is_read_from_memory(inst);

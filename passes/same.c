@@ -193,8 +193,7 @@ static uint64_t hash_attributes(uint64_t hash, const tn_inst *inst) {
       hash = tn_hash_mix(hash, (uint64_t)*(const int64_t *)member);
     if (row->form == TN_FORM_DIMS) hash = hash_dims(hash, *(const tn_dims *)member);
     if (row->form == TN_FORM_SLICES) hash = hash_dims(hash, inst->attr.slice.starts);
-    if (row->form == TN_FORM_DIRECTION)
-      hash = tn_hash_mix(hash, (uint64_t)*(const tn_direction *)member);
+    if (row->form == TN_FORM_DIRECTION) hash = tn_hash_mix(hash, (uint64_t)*(const tn_direction *)member);
   }
   return hash;
 }
@@ -208,20 +207,13 @@ uint64_t tn_inst_hash(const tn_inst *inst) {
 
 /* Besides collectives and what has side effects. */
 static const bool is_no_function[TN_OP_COUNT] = {
-    [TN_OP_ADD_DEPENDENCY] = true,
-    [TN_OP_AFTER_ALL] = true,
-    [TN_OP_ALL_GATHER_DONE] = true,
-    [TN_OP_ALL_REDUCE_DONE] = true,
-    [TN_OP_ASYNC_DONE] = true,
-    [TN_OP_ASYNC_START] = true,
-    [TN_OP_ASYNC_UPDATE] = true,
-    [TN_OP_COLLECTIVE_PERMUTE_DONE] = true,
-    [TN_OP_COPY_DONE] = true,
-    [TN_OP_COPY_START] = true,
-    [TN_OP_CUSTOM_CALL] = true,
-    [TN_OP_DOMAIN] = true,
-    [TN_OP_OPT_BARRIER] = true,
-    [TN_OP_RNG] = true, /* its numbers come from its name */
+    [TN_OP_ADD_DEPENDENCY] = true,  [TN_OP_AFTER_ALL] = true,
+    [TN_OP_ALL_GATHER_DONE] = true, [TN_OP_ALL_REDUCE_DONE] = true,
+    [TN_OP_ASYNC_DONE] = true,      [TN_OP_ASYNC_START] = true,
+    [TN_OP_ASYNC_UPDATE] = true,    [TN_OP_COLLECTIVE_PERMUTE_DONE] = true,
+    [TN_OP_COPY_DONE] = true,       [TN_OP_COPY_START] = true,
+    [TN_OP_CUSTOM_CALL] = true,     [TN_OP_DOMAIN] = true,
+    [TN_OP_OPT_BARRIER] = true,     [TN_OP_RNG] = true, /* its numbers come from its name */
     [TN_OP_SHUFFLE] = true,
 };
 

@@ -33,8 +33,7 @@ typedef struct {
 } search;
 
 static bool may_share(const tn_comp *comp, const tn_effects *effects) {
-  if (comp == comp->module->entry || comp->execution_thread || tn_comp_effects(comp, effects))
-    return false;
+  if (comp == comp->module->entry || comp->execution_thread || tn_comp_effects(comp, effects)) return false;
   TN_FOR_EACH_IN_COMP(comp, inst) {
     bool may = inst->op == TN_OP_PARAMETER || tn_inst_is_function(inst);
     if (!may || !tn_rewrite_is_free_to_move(inst)) return false;

@@ -53,18 +53,15 @@ static bool read_fixed(const tn_loop *loop, const tn_inst *inst, const tn_inst *
   return tn_loop_keeps(loop, element) && read_initial(loop, element, value);
 }
 
-/* What the body adds to the element in each turn, between half of the type's range on both sides. */
+/* What the body adds to the element in each turn. */
 static bool read_step(const tn_loop *loop, int element, wide *step) {
   const tn_inst *next = loop->next->operands[element];
-  tn_type type = next->shape->type;
   if (next->op != TN_OP_ADD && next->op != TN_OP_SUBTRACT) return false;
   bool straight = element_of(next->operands[0], loop->state) == element;
   bool crossed = next->op == TN_OP_ADD && element_of(next->operands[1], loop->state) == element;
   if (!straight && !crossed) return false;
   if (!read_fixed(loop, next->operands[straight ? 1 : 0], loop->state, step)) return false;
   if (next->op == TN_OP_SUBTRACT) *step = -*step;
-  wide range = highest(type) - lowest(type) + 1;
-  if (*step > range / 2) *step -= range; /* u32 4294967295 is -1 */
   return true;
 }
 
@@ -104,6 +101,15 @@ static wide count_turns(tn_direction direction, wide at, wide limit, wide step) 
   return -1;
 }
 
+/* The counter never leaves its type's range on the way. */
+static bool turns_are(tn_type type, tn_direction direction, wide start, wide limit, wide step,
+                      int64_t *turns) {
+  wide count = count_turns(direction, start, limit, step), last = start + count * step;
+  if (count < 0 || count > INT64_MAX || last < lowest(type) || last > highest(type)) return false;
+  *turns = (int64_t)count;
+  return true;
+}
+
 /* A test that is false whatever the state. */
 static bool never_holds(const tn_inst *verdict) {
   return verdict->op == TN_OP_CONSTANT && *(const unsigned char *)verdict->attr.constant.literal->data == 0;
@@ -124,9 +130,8 @@ bool tn_loop_turns(const tn_loop *loop, int64_t *turns) {
   if (!tn_type_is_integer(type) || !read_initial(loop, element, &start) || !read_step(loop, element, &step))
     return false;
   tn_direction direction = verdict->attr.compare.direction;
-  wide count = count_turns(crossed ? crossed_direction(direction) : direction, start, limit, step);
-  wide last = start + count * step;
-  if (count < 0 || count > INT64_MAX || last < lowest(type) || last > highest(type)) return false;
-  *turns = (int64_t)count;
-  return true;
+  if (crossed) direction = crossed_direction(direction);
+  wide range = highest(type) - lowest(type) + 1; /* u32 4294967295 is -1, too */
+  return turns_are(type, direction, start, limit, step, turns) ||
+         turns_are(type, direction, start, limit, step > 0 ? step - range : step + range, turns);
 }

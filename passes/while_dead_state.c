@@ -57,8 +57,7 @@ static void keep_elements_read(search *s, const tn_inst *tuple) {
   for (int i = 0; i < tuple->users.count; i++) {
     const tn_inst *element = tuple->users.at[i];
     bool read = element->users.count > 0 || element == element->parent->root;
-    if (read || !tn_rewrite_is_free_to_move(element))
-      keep_element(s, (int)element->attr.index.index);
+    if (read || !tn_rewrite_is_free_to_move(element)) keep_element(s, (int)element->attr.index.index);
   }
 }
 

@@ -29,8 +29,8 @@ static bool replace(tn_inst *inst, int64_t turns, tn_pass_context *context) {
   context->rule = turns ? "one_turn" : "no_turn";
   if (!tn_rewrite_stands_for(turns ? inst->called[1]->root : initial, inst) || !tn_pass_spend(context))
     return false;
-  tn_rewrite_replace(inst, turns ? tn_comp_copy_into(inst, inst->called[1], &initial, context->scratch)
-                                 : initial);
+  tn_rewrite_replace(inst,
+                     turns ? tn_comp_copy_into(inst, inst->called[1], &initial, context->scratch) : initial);
   return true;
 }
 
@@ -40,8 +40,7 @@ static bool record(tn_inst *inst, int64_t turns, tn_pass_context *context) {
   tn_arena *arena = inst->parent->module->arena;
   tn_annotations *notes = TN_NEW(arena, tn_annotations);
   if (inst->notes) *notes = *inst->notes;
-  notes->backend_config =
-      tn_arena_printf(arena, "{\"known_trip_count\":{\"n\":\"%lld\"}}", (long long)turns);
+  notes->backend_config = tn_arena_printf(arena, "{\"known_trip_count\":{\"n\":\"%lld\"}}", (long long)turns);
   inst->notes = notes;
   return true;
 }

@@ -68,8 +68,7 @@ static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *ef
   if (!tn_rewrite_stands_for(loop.next, inst) || !tn_pass_spend(context)) return false;
   *copied += all;
   tn_inst *state = loop.initial;
-  for (int64_t i = 0; i < turns; i++)
-    state = tn_comp_copy_into(inst, loop.body, &state, context->scratch);
+  for (int64_t i = 0; i < turns; i++) state = tn_comp_copy_into(inst, loop.body, &state, context->scratch);
   tn_rewrite_replace(inst, state);
   return true;
 }
