@@ -255,8 +255,14 @@ tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, in
 
 /* ---- structure ---- */
 
+tn_comp *tn_make_binary_comp(tn_site site, tn_op op, tn_type type) {
+  tn_comp *comp = tn_build_binary_comp(site.comp->module, op, type);
+  if (!comp->root->notes) made(site, comp->root); /* new, or from where nothing is known */
+  return comp;
+}
+
 tn_inst *tn_make_sum(tn_site site, tn_inst *operand, tn_dims dims) {
-  tn_comp *add = tn_build_binary_comp(site.comp->module, TN_OP_ADD, operand->shape->type);
+  tn_comp *add = tn_make_binary_comp(site, TN_OP_ADD, operand->shape->type);
   tn_inst *zero = tn_make_scalar(site, operand->shape->type, 0);
   return made(site, tn_build_reduce(site.comp, site.before, operand, zero, dims, add));
 }

@@ -75,6 +75,8 @@ tn_inst *tn_make_take(tn_site site, tn_inst *operand, int64_t dim, tn_inst *indi
 tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, int64_t low, int64_t high);
 
 /* ---- structure ---- */
+/* The computation (a, b) -> a op b, which the module has once. */
+tn_comp *tn_make_binary_comp(tn_site site, tn_op op, tn_type type);
 tn_inst *tn_make_sum(tn_site site, tn_inst *operand, tn_dims dims);
 /* A dot of type `type` of two sides with the dims given; its shape follows. */
 tn_inst *tn_make_dot(tn_site site, tn_type type, tn_inst *const sides[2], const tn_dot_side dims[2]);

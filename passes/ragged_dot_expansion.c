@@ -59,7 +59,7 @@ static tn_inst *running_sum(const partition *p, tn_inst *a) {
   int64_t n = a->shape->dims[0];
   *window = (tn_window_dim){.size = n, .stride = 1, .pad_low = n - 1, .lhs_dilation = 1, .rhs_dilation = 1};
   sum->attr.window.window = (tn_window){window, 1};
-  tn_comp *add = tn_build_binary_comp(p->s.comp->module, TN_OP_ADD, p->type);
+  tn_comp *add = tn_make_binary_comp(p->s, TN_OP_ADD, p->type);
   tn_inst_set_called(sum, 1, &add);
   return sum;
 }
@@ -239,7 +239,7 @@ static tn_inst *sum_by_group(const partition *p, tn_inst *parts) {
   scatter->attr.scatter.scatter_dims_to_operand_dims = tn_make_dims(p->s, 1, &first);
   scatter->attr.scatter.index_vector_dim = 1;
   scatter->attr.scatter.indices_are_sorted = true;
-  tn_comp *add = tn_build_binary_comp(p->s.comp->module, TN_OP_ADD, from->type);
+  tn_comp *add = tn_make_binary_comp(p->s, TN_OP_ADD, from->type);
   tn_inst_set_called(scatter, 1, &add);
   return scatter;
 }

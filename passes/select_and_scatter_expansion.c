@@ -38,10 +38,6 @@ static const tn_window_dim *window_at(const selection *w, int d) {
 
 /* ---- which element each window selects ---- */
 
-static tn_inst *scalar_of(tn_site s, tn_type type, int64_t value) {
-  return tn_build_constant(s.comp, s.before, tn_literal_scalar_integer(tn_site_arena(s), type, value));
-}
-
 /* (v, i, x, j) -> keeps (v, i) if j is none, or if i is one and select(v, x) holds. */
 static tn_comp *choice(const selection *w) {
   tn_comp *comp = tn_comp_create(w->s.comp->module, "selects");
@@ -52,7 +48,7 @@ static tn_comp *choice(const selection *w) {
   tn_inst *p[4];
   for (int i = 0; i < 4; i++) p[i] = tn_build_parameter(comp, i, i % 2 ? index : value, names[i]);
   tn_site s = {comp, NULL, w->inst};
-  tn_inst *none = scalar_of(s, w->place_type, -1);
+  tn_inst *none = tn_make_integer(s, w->place_type, -1);
   tn_inst *stays = tn_make_inst(s, TN_OP_CALL, pred, 2, (tn_inst *[]){p[0], p[2]});
   tn_inst_set_called(stays, 1, &w->inst->called[0]);
   tn_inst *is_one = tn_make_compare(s, TN_NE, p[1], none), *skips = tn_make_compare(s, TN_EQ, p[3], none);
@@ -67,7 +63,7 @@ static void find_places(selection *w) {
   const tn_shape *line = tn_shape_array(arena, w->place_type, 1, &w->elements);
   w->position = tn_make_reshape(w->s, tn_make_iota(w->s, line, 0), w->full->rank, w->full->dims);
   tn_inst *operands[4] = {w->inst->operands[0], w->position, tn_make_scalar(w->s, w->type, 0),
-                          scalar_of(w->s, w->place_type, -1)};
+                          tn_make_integer(w->s, w->place_type, -1)};
   const tn_shape *source = w->inst->operands[1]->shape;
   w->places = tn_shape_array(arena, w->place_type, source->rank, source->dims);
   const tn_shape *parts[2] = {tn_shape_array(arena, w->type, source->rank, source->dims), w->places};
@@ -182,7 +178,7 @@ static int64_t count_taps(const selection *w) {
 
 static tn_inst *overlapping(const selection *w, int64_t taps) {
   int64_t *tap = TN_NEW_ARRAY(tn_site_arena(w->s), int64_t, w->full->rank);
-  tn_inst *none = scalar_of(w->s, w->place_type, -1), *y = initial(w, w->full);
+  tn_inst *none = tn_make_integer(w->s, w->place_type, -1), *y = initial(w, w->full);
   for (int64_t t = taps - 1; t >= 0; t--) { /* so that windows come from the first on */
     int64_t left = t;
     for (int d = w->full->rank - 1; d >= 0; d--) {
