@@ -3,6 +3,8 @@
  *   m = f32[8] maximum(x, broadcast(-inf))   =>  x      (NaN and -0 too)
  *   a = f32[8] add(x, broadcast(-0))         =>  x      (x + 0 is not: -0 + 0 is +0)
  *   d = f32[8] divide(x, broadcast(64))      =>  multiply(x, broadcast(0.015625))
+ *   s = f32[8] add(x, negate(y))             =>  subtract(x, y)
+ *   r = u32[8] remainder(i, broadcast(8))    =>  and(i, broadcast(7))
  *
  * A division by a power of two is a multiplication by its reciprocal where that is a
  * normal number: both round the same exact quotient. Keeps: every value; bits of NaNs
@@ -13,31 +15,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "passes/dims.h"
-#include "passes/rewrite.h"
-
-enum { MOST_COMPARED = 4096 }; /* elements looked at to see whether a constant is one value */
-
-/* The one value that all elements of `inst` have, or NULL. */
-static const void *splat(const tn_inst *inst) {
-  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
-  if (inst->op != TN_OP_CONSTANT || !tn_shape_is_array(inst->shape)) return NULL;
-  const char *data = inst->attr.constant.literal->data;
-  int64_t count = tn_shape_elements(inst->shape);
-  size_t bytes = tn_type_bytes(inst->shape->type);
-  if (count < 1 || count > MOST_COMPARED) return NULL;
-  return memcmp(data, data + bytes, (size_t)(count - 1) * bytes) ? NULL : data;
-}
-
-/* inst is `value` everywhere; floats: the same sign of zero too. */
-static bool is_all(const tn_inst *inst, double value) {
-  const void *element = splat(inst);
-  tn_type type = inst->shape->type;
-  if (!element || tn_type_is_complex(type)) return false;
-  if (!tn_type_is_float(type)) return (double)tn_load_integer(type, element) == value;
-  double found = tn_load_float(type, element);
-  return found == value && !signbit(found) == !signbit(value);
-}
+#include "passes/make.h"
+#include "passes/values.h"
 
 static tn_inst *keep(tn_pass_context *context, tn_inst *inst, int side) {
   tn_inst *kept = inst->operands[side];
@@ -46,8 +25,8 @@ static tn_inst *keep(tn_pass_context *context, tn_inst *inst, int side) {
 
 /* The operand beside one that is `value` everywhere. */
 static tn_inst *keep_beside(tn_pass_context *context, tn_inst *inst, double value, bool either) {
-  if (is_all(inst->operands[1], value)) return keep(context, inst, 0);
-  return either && is_all(inst->operands[0], value) ? keep(context, inst, 1) : NULL;
+  if (tn_is_all(inst->operands[1], value)) return keep(context, inst, 0);
+  return either && tn_is_all(inst->operands[0], value) ? keep(context, inst, 1) : NULL;
 }
 
 static tn_inst *multiply_by_one(tn_pass_context *context, tn_inst *inst) {
@@ -66,26 +45,12 @@ static tn_inst *divide_by_one(tn_pass_context *context, tn_inst *inst) {
   return keep_beside(context, inst, 1, false);
 }
 
-static bool has_infinity(tn_type type) {
-  return type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64;
-}
-
 static tn_inst *maximum_of_least(tn_pass_context *context, tn_inst *inst) {
-  return has_infinity(inst->shape->type) ? keep_beside(context, inst, -INFINITY, true) : NULL;
+  return tn_type_is_ieee(inst->shape->type) ? keep_beside(context, inst, -INFINITY, true) : NULL;
 }
 
 static tn_inst *minimum_of_most(tn_pass_context *context, tn_inst *inst) {
-  return has_infinity(inst->shape->type) ? keep_beside(context, inst, INFINITY, true) : NULL;
-}
-
-static tn_inst *and_with_ones(tn_pass_context *context, tn_inst *inst) {
-  tn_type_class class = tn_type_class_of(inst->shape->type);
-  if (class == TN_CLASS_PREDICATE) return keep_beside(context, inst, 1, true);
-  return class == TN_CLASS_SIGNED ? keep_beside(context, inst, -1, true) : NULL;
-}
-
-static tn_inst *or_with_zeros(tn_pass_context *context, tn_inst *inst) {
-  return keep_beside(context, inst, 0, true);
+  return tn_type_is_ieee(inst->shape->type) ? keep_beside(context, inst, INFINITY, true) : NULL;
 }
 
 static tn_inst *shift_by_zero(tn_pass_context *context, tn_inst *inst) {
@@ -98,23 +63,17 @@ static tn_inst *negate_of_negate(tn_pass_context *context, tn_inst *inst) {
   return tn_pass_spend(context) ? inner->operands[0] : NULL;
 }
 
-static tn_inst *select_of_same(tn_pass_context *context, tn_inst *inst) {
-  if (inst->operands[1] == inst->operands[2]) return keep(context, inst, 1);
-  if (is_all(inst->operands[0], 1)) return keep(context, inst, 1);
-  return is_all(inst->operands[0], 0) ? keep(context, inst, 2) : NULL;
-}
-
 /* Whether 1/value is a normal number and exact. Least and largest exponents of a normal
  * power of two are symmetric up to one, so the float's own range decides.              */
 static bool has_exact_reciprocal(tn_type type, double value) {
   int exponent, most = type == TN_F64 ? 1022 : type == TN_F16 ? 14 : 126;
-  if (!has_infinity(type) || !isfinite(value) || value == 0) return false;
+  if (!tn_type_is_ieee(type) || !isfinite(value) || value == 0) return false;
   return fabs(frexp(value, &exponent)) == 0.5 && abs(exponent - 1) <= most;
 }
 
 static tn_inst *divide_by_power_of_two(tn_pass_context *context, tn_inst *inst) {
   tn_type type = inst->shape->type;
-  const void *element = splat(inst->operands[1]);
+  const void *element = tn_one_value(inst->operands[1]);
   if (!element || !tn_type_is_float(type) || !tn_shape_is_plain(inst->shape)) return NULL;
   double value = tn_load_float(type, element);
   if (!has_exact_reciprocal(type, value) || value == 1 || !tn_pass_spend(context)) return NULL;
@@ -127,6 +86,132 @@ static tn_inst *divide_by_power_of_two(tn_pass_context *context, tn_inst *inst) 
   return tn_inst_create(comp, inst, TN_OP_MULTIPLY, inst->shape, 2, operands);
 }
 
+/* ---- signs ---- */
+
+/* x + (-y) is x - y, x - (-y) is x + y: IEEE defines them so. */
+static tn_inst *without_negate(tn_pass_context *context, tn_inst *inst, tn_op op, int side) {
+  tn_inst *negate = tn_operand_of(inst, side, TN_OP_NEGATE);
+  if (!negate || !tn_shape_is_plain(inst->shape) || !tn_pass_spend(context)) return NULL;
+  tn_inst *operands[] = {inst->operands[1 - side], negate->operands[0]};
+  return tn_inst_create(inst->parent, inst, op, inst->shape, 2, operands);
+}
+
+static tn_inst *add_of_negate(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *by = without_negate(context, inst, TN_OP_SUBTRACT, 1);
+  return by ? by : without_negate(context, inst, TN_OP_SUBTRACT, 0);
+}
+
+static tn_inst *subtract_of_negate(tn_pass_context *context, tn_inst *inst) {
+  return without_negate(context, inst, TN_OP_ADD, 1);
+}
+
+/* (-x)·(-y), (-x)/(-y) */
+static tn_inst *both_negated(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *x = tn_operand_of(inst, 0, TN_OP_NEGATE), *y = tn_operand_of(inst, 1, TN_OP_NEGATE);
+  if (!x || !y || !tn_type_is_ieee(inst->shape->type) || !tn_pass_spend(context)) return NULL;
+  tn_inst *operands[] = {x->operands[0], y->operands[0]};
+  return tn_inst_create(inst->parent, inst, inst->op, inst->shape, 2, operands);
+}
+
+static tn_inst *multiply_by_minus_one(tn_pass_context *context, tn_inst *inst) {
+  tn_type type = inst->shape->type;
+  if (!tn_type_is_ieee(type) && tn_type_class_of(type) != TN_CLASS_SIGNED) return NULL;
+  int side = tn_is_all(inst->operands[1], -1) ? 0 : tn_is_all(inst->operands[0], -1) ? 1 : -1;
+  if (side < 0 || !tn_shape_is_plain(inst->shape) || !tn_pass_spend(context)) return NULL;
+  return tn_inst_create(inst->parent, inst, TN_OP_NEGATE, inst->shape, 1, &inst->operands[side]);
+}
+
+/* |-x|, ||x|| */
+static tn_inst *abs_of_sign(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *inner = inst->operands[0];
+  if (inner->op == TN_OP_ABS) return keep(context, inst, 0);
+  if (inner->op != TN_OP_NEGATE || tn_type_is_complex(inner->shape->type) || !tn_pass_spend(context)) return NULL;
+  return tn_inst_create(inst->parent, inst, TN_OP_ABS, inst->shape, 1, &inner->operands[0]);
+}
+
+/* ---- the same twice, nothing at all ---- */
+
+static tn_inst *of_itself(tn_pass_context *context, tn_inst *inst) {
+  return inst->operands[0] == inst->operands[1] ? keep(context, inst, 0) : NULL;
+}
+
+/* max(max(x, c), c) */
+static tn_inst *bound_again(tn_pass_context *context, tn_inst *inst) {
+  for (int side = 0; side < 2; side++) {
+    tn_inst *inner = tn_operand_of(inst, side, inst->op), *bound = inst->operands[1 - side];
+    if (!inner) continue;
+    for (int i = 0; i < 2; i++)
+      if (inner->operands[i] == bound || tn_same_value(inner->operands[i], bound)) return keep(context, inst, side);
+  }
+  return NULL;
+}
+
+static tn_inst *zeros_like(tn_pass_context *context, tn_inst *inst) {
+  if (!tn_shape_is_plain(inst->shape) || !tn_pass_spend(context)) return NULL;
+  tn_site site = tn_site_of(inst);
+  return tn_make_spread(site, tn_make_zero(site, inst->shape->type), inst->shape);
+}
+
+static tn_inst *integer_minus_itself(tn_pass_context *context, tn_inst *inst) {
+  bool same = inst->operands[0] == inst->operands[1] && tn_type_is_integer(inst->shape->type);
+  return same ? zeros_like(context, inst) : NULL;
+}
+
+static tn_inst *integer_times_zero(tn_pass_context *context, tn_inst *inst) {
+  if (!tn_type_is_integer(inst->shape->type)) return NULL;
+  return tn_is_all(inst->operands[0], 0) || tn_is_all(inst->operands[1], 0) ? zeros_like(context, inst) : NULL;
+}
+
+/* ---- strength ---- */
+
+/* The exponent of a power of two greater than 1 that an unsigned operand is everywhere; or -1. */
+static int unsigned_power_of_two(const tn_inst *inst) {
+  const void *element = tn_one_value(inst);
+  if (!element || tn_type_class_of(inst->shape->type) != TN_CLASS_UNSIGNED) return -1;
+  uint64_t value = (uint64_t)tn_load_integer(inst->shape->type, element);
+  if (value < 2 || value & (value - 1)) return -1;
+  return __builtin_ctzll(value);
+}
+
+static tn_inst *with_number(tn_inst *inst, tn_op op, int64_t number) {
+  tn_site site = tn_site_of(inst);
+  tn_inst *spread = tn_make_spread(site, tn_make_integer(site, inst->shape->type, number), inst->shape);
+  tn_inst *operands[] = {inst->operands[0], spread};
+  return tn_inst_create(inst->parent, inst, op, inst->shape, 2, operands);
+}
+
+static tn_inst *unsigned_divide(tn_pass_context *context, tn_inst *inst) {
+  int exponent = unsigned_power_of_two(inst->operands[1]);
+  if (exponent < 0 || !tn_shape_is_plain(inst->shape) || !tn_pass_spend(context)) return NULL;
+  return with_number(inst, TN_OP_SHIFT_RIGHT_LOGICAL, exponent);
+}
+
+static tn_inst *unsigned_remainder(tn_pass_context *context, tn_inst *inst) {
+  int exponent = unsigned_power_of_two(inst->operands[1]);
+  if (exponent < 0 || !tn_shape_is_plain(inst->shape) || !tn_pass_spend(context)) return NULL;
+  return with_number(inst, TN_OP_AND, (INT64_C(1) << exponent) - 1);
+}
+
+static tn_inst *power_of_one(tn_pass_context *context, tn_inst *inst) {
+  return tn_type_is_ieee(inst->shape->type) ? keep_beside(context, inst, 1, false) : NULL;
+}
+
+/* ---- parts of complex numbers ---- */
+
+static tn_inst *part_of_complex(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *whole = tn_operand_of(inst, 0, TN_OP_COMPLEX);
+  if (!whole) return NULL;
+  tn_inst *part = whole->operands[inst->op == TN_OP_IMAG];
+  return tn_rewrite_stands_for(part, inst) && tn_pass_spend(context) ? part : NULL;
+}
+
+static tn_inst *complex_of_parts(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *re = tn_operand_of(inst, 0, TN_OP_REAL), *im = tn_operand_of(inst, 1, TN_OP_IMAG);
+  if (!re || !im || re->operands[0] != im->operands[0]) return NULL;
+  tn_inst *whole = re->operands[0];
+  return tn_rewrite_stands_for(whole, inst) && tn_pass_spend(context) ? whole : NULL;
+}
+
 bool tn_pass_simplify_arithmetic(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
       TN_RULE(MULTIPLY, multiply_by_one),
@@ -136,14 +221,28 @@ bool tn_pass_simplify_arithmetic(tn_module *module, tn_pass_context *context) {
       TN_RULE(DIVIDE, divide_by_power_of_two),
       TN_RULE(MAXIMUM, maximum_of_least),
       TN_RULE(MINIMUM, minimum_of_most),
-      TN_RULE(AND, and_with_ones),
-      TN_RULE(OR, or_with_zeros),
-      TN_RULE(XOR, or_with_zeros),
       TN_RULE(SHIFT_LEFT, shift_by_zero),
       TN_RULE(SHIFT_RIGHT_ARITHMETIC, shift_by_zero),
       TN_RULE(SHIFT_RIGHT_LOGICAL, shift_by_zero),
       TN_RULE(NEGATE, negate_of_negate),
-      TN_RULE(SELECT, select_of_same),
+      TN_RULE(ADD, add_of_negate),
+      TN_RULE(SUBTRACT, subtract_of_negate),
+      TN_RULE(MULTIPLY, both_negated),
+      TN_RULE(DIVIDE, both_negated),
+      TN_RULE(MULTIPLY, multiply_by_minus_one),
+      TN_RULE(ABS, abs_of_sign),
+      TN_RULE(MAXIMUM, of_itself),
+      TN_RULE(MINIMUM, of_itself),
+      TN_RULE(MAXIMUM, bound_again),
+      TN_RULE(MINIMUM, bound_again),
+      TN_RULE(SUBTRACT, integer_minus_itself),
+      TN_RULE(MULTIPLY, integer_times_zero),
+      TN_RULE(DIVIDE, unsigned_divide),
+      TN_RULE(REMAINDER, unsigned_remainder),
+      TN_RULE(POWER, power_of_one),
+      TN_RULE(REAL, part_of_complex),
+      TN_RULE(IMAG, part_of_complex),
+      TN_RULE(COMPLEX, complex_of_parts),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));
 }

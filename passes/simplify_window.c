@@ -1,4 +1,5 @@
-/* Padding that feeds a convolution or a reduce-window becomes padding of its window.
+/* Padding that feeds a convolution or a reduce-window becomes padding of its window, the
+ * reversal of a kernel its window's.
  *
  *     p = f32[1,10,10,3] pad(x, 0), padding=0_0x1_1x1_1x0_0
  *     c = f32[1,8,8,16] convolution(p, w), window={size=3x3}, …
@@ -64,6 +65,22 @@ static tn_inst *convolution_of_pad(tn_pass_context *context, tn_inst *inst) {
   return inst;
 }
 
+/* Kernels of transposed convolutions are turned round by the program. */
+static tn_inst *convolution_of_reverse(tn_pass_context *context, tn_inst *inst) {
+  tn_inst *reverse = inst->operands[1];
+  const tn_conv_dims *dims = &inst->attr.convolution.dims;
+  tn_window window = inst->attr.convolution.window;
+  if (reverse->op != TN_OP_REVERSE || !tn_shape_is_plain(reverse->shape)) return NULL;
+  tn_dims reversed = reverse->attr.dimensions.dims;
+  if (tn_dims_contain(reversed, dims->kernel_input) || tn_dims_contain(reversed, dims->kernel_output)) return NULL;
+  if (window.count != dims->kernel_spatial.count || !tn_pass_spend(context)) return NULL;
+  tn_window_dim *at = tn_arena_copy(inst->parent->module->arena, window.at, sizeof *at * (size_t)window.count);
+  for (int i = 0; i < window.count; i++) at[i].reversal ^= tn_dims_contain(reversed, dims->kernel_spatial.at[i]);
+  inst->attr.convolution.window.at = at;
+  tn_inst_set_operand(inst, 1, reverse->operands[0]);
+  return inst;
+}
+
 static tn_inst *reduce_window_of_pad(tn_pass_context *context, tn_inst *inst) {
   tn_inst *pad = inst->operands[0];
   tn_window window = inst->attr.window.window;
@@ -81,6 +98,7 @@ static tn_inst *reduce_window_of_pad(tn_pass_context *context, tn_inst *inst) {
 bool tn_pass_simplify_window(tn_module *module, tn_pass_context *context) {
   static const tn_rewrite rules[] = {
       TN_RULE(CONVOLUTION, convolution_of_pad),
+      TN_RULE(CONVOLUTION, convolution_of_reverse),
       TN_RULE(REDUCE_WINDOW, reduce_window_of_pad),
   };
   return tn_rewrite_module(module, context, rules, (int)(sizeof rules / sizeof *rules));

@@ -1,0 +1,26 @@
+/* What a pass can know of a value without computing it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PASSES_VALUES_H
+#define TN_PASSES_VALUES_H
+
+#include "ir/module.h"
+
+/* The one value that all elements of `inst` have, or NULL: a constant (of up to 4096
+ * elements), behind broadcasts and reshapes.                                          */
+const void *tn_one_value(const tn_inst *inst);
+
+/* inst is `value` everywhere; floats: with the same sign of zero. Never of complex types. */
+bool tn_is_all(const tn_inst *inst, double value);
+
+/* Both are one and the same number everywhere, bit for bit. */
+bool tn_same_value(const tn_inst *a, const tn_inst *b);
+
+/* f16, bf16, f32, f64: what has infinities, and rounds as IEEE 754 says. */
+bool tn_type_is_ieee(tn_type type);
+
+/* inst's operand is an instruction of this opcode; or NULL. */
+tn_inst *tn_operand_of(const tn_inst *inst, int number, tn_op op);
+
+#endif
