@@ -211,6 +211,36 @@ static bool find_scores(const tn_fuser *f, const tn_group_plan *group, int side,
   return has_rows(s, (int)summed->at[0]);
 }
 
+/* ---- keys and values in parts ---- */
+
+enum { FEW_ROWS = 3 }; /* the lowering turns no operands for these: they are read as they lie */
+
+static void join_operand(tn_fuser *f, int group, tn_inst *inst) {
+  double count = (double)tn_shape_elements(inst->shape);
+  tn_fuser_join(f, inst, (tn_membership){group, TN_PLACE_OPERAND, count, 1});
+}
+
+/* A cache and what is new behind it: for a few rows a concatenation that is made for the product
+ * alone costs more than the product.                                                       */
+static void join_parts(tn_fuser *f, int group, tn_inst *operand) {
+  tn_inst *inst = operand;
+  for (int n = 0; inst->op == TN_OP_RESHAPE || inst->op == TN_OP_TRANSPOSE; n++) {
+    if (inst->users.count != 1 || n == MOST_USERS || tn_fuser_node(f, inst)->in.count) return;
+    inst = inst->operands[0];
+  }
+  if (inst->op != TN_OP_CONCATENATE || inst->n_operands != 2 || inst->users.count != 1) return;
+  if (!tn_fusible(inst) || inst == f->comp->root || tn_fuser_node(f, inst)->in.count) return;
+  for (tn_inst *on_way = operand; on_way != inst; on_way = on_way->operands[0]) join_operand(f, group, on_way);
+  join_operand(f, group, inst);
+}
+
+static int64_t rows_of(const search *s, const tn_inst *dot) {
+  int64_t batches = 1;
+  const tn_dims *batch = &dot->attr.dot.side[0].batch;
+  for (int i = 0; i < batch->count; i++) batches *= dot->operands[0]->shape->dims[batch->at[i]];
+  return s->elements / s->size / batches;
+}
+
 void tn_fusion_attend(tn_fuser *f, int group) {
   search *s = TN_NEW(f->scratch, search);
   const tn_group_plan plan = f->groups.at[group];
@@ -221,6 +251,9 @@ void tn_fusion_attend(tn_fuser *f, int group) {
       double count = (double)tn_shape_elements(s->members[i]->shape);
       tn_fuser_join(f, s->members[i], (tn_membership){group, TN_PLACE_STORE, count, 1});
     }
+    if (rows_of(s, plan.hero) > FEW_ROWS) return;
+    join_parts(f, group, plan.hero->operands[!side]);
+    for (int k = 0; k < 2; k++) join_parts(f, group, s->first->operands[k]);
     return;
   }
 }

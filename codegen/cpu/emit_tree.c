@@ -29,6 +29,8 @@ typedef struct {
  * to keep guards out of its main part.                                                */
 enum { MAX_SEGMENTS = 6, MAX_EDGE = 3, MAX_VARIANTS = 6 };
 
+enum { LONG_IN_ORDER = 16 }; /* steps: windows are shorter, and guarded on both sides of everything */
+
 static const tn_dim_schedule plain = {.unroll = 1};
 
 static const tn_dim_schedule *schedule_of(const tn_emitter *e, int dim) {
@@ -99,23 +101,30 @@ static void find_edges(tn_emitter *e, int dim, const segment *s, int *first, int
   }
 }
 
-/* Parallel steps at the edges, where guards fail, part from the main ones. One step at
- * each end is a loop of its own, with a wide stride.                                   */
+/* Steps at the edges, where guards fail, part from the main ones. One parallel step at each end
+ * is a loop of its own, with a wide stride; steps in order stay in order.                */
 static int split_segment(tn_emitter *e, tn_loop_ref loop, const segment *s, segment *out) {
   int first, last, count = 0;
+  bool ordered = in_order(e, loop.dim);
   out[0] = *s;
-  if (s->count < 2 || e->k->dims[loop.dim].kind != TN_DIM_PARALLEL || 2 * e->variants > MAX_VARIANTS)
-    return 1;
+  if (s->count < (ordered ? LONG_IN_ORDER : 2) || 2 * e->variants > MAX_VARIANTS) return 1;
   find_edges(e, loop.dim, s, &first, &last);
   if (!first && !last) return 1;
   int64_t main = s->count - first - last;
+  segment middle = {s->start + first * s->step, main, s->step, s->extent};
+  if (ordered) {
+    if (first) out[count++] = (segment){s->start, first, s->step, s->extent};
+    out[count++] = middle;
+    if (last) out[count++] = (segment){s->start + (s->count - last) * s->step, last, s->step, s->extent};
+    return count;
+  }
   if (first == 1 && last == 1) {
     out[count++] = (segment){s->start, 2, (s->count - 1) * s->step, s->extent};
   } else {
     if (first) out[count++] = (segment){s->start, first, s->step, s->extent};
     if (last) out[count++] = (segment){s->start + (s->count - last) * s->step, last, s->step, s->extent};
   }
-  out[count++] = (segment){s->start + first * s->step, main, s->step, s->extent};
+  out[count++] = middle;
   return count;
 }
 

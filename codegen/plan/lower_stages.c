@@ -67,6 +67,7 @@ struct tn_stages {
   TN_VEC(turned_operand) turned; /* operands that lie the wrong way round */
   uint64_t batches, rows;        /* dims of the root that the product needs as such */
   bool looks;                    /* the first run */
+  bool ends_in_product;          /* the root is made of one */
   bool turns;                    /* there are rows enough to turn operands for */
   int n_outside;                 /* frames that are open around all stages */
   TN_VEC(room) rooms;            /* of this run */
@@ -379,6 +380,7 @@ static void note_product(tn_lowering *l, const tn_inst *dot, tn_position at) {
   const tn_dot_side *side = dot->attr.dot.side;
   int batches = side[0].batch.count, rank = dot->shape->rank;
   int split = dot->operands[0]->shape->rank - side[0].contracting.count;
+  s->ends_in_product = true;
   s->batches |= dims_of(l, at, 0, batches);
   if (stage_of(s, behind_movement(dot->operands[0]))) s->rows |= dims_of(l, at, batches, split);
   if (stage_of(s, behind_movement(dot->operands[1]))) s->rows |= dims_of(l, at, split, rank);
@@ -569,7 +571,7 @@ tn_stmt *tn_lower_staged(tn_lowering *l, int run, const tn_nest_form *root) {
   s->filling = NULL;
   if (s->looks) {
     if (!open_outside(l, root, 0, NULL, &none) || !tn_lower_nest(l, root, &nest)) return NULL;
-    if (!s->batches && !s->rows) return tn_lower_fail(l, root->inst, true), NULL; /* no product reads them */
+    if (!s->ends_in_product) return tn_lower_fail(l, root->inst, true), NULL;
   } else if (!lower_inside(l, root)) {
     return NULL;
   }

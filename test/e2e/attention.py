@@ -94,6 +94,29 @@ def query_groups(rows, keys, groups, queries, depth):
 """
 
 
+def cached(old, new, rows, count, depth):
+    """Keys and values of a cache, and new ones behind it."""
+    keys = old + new
+    full = f"{count},{rows},{keys}"
+    return COMBINERS.replace("TYPE", "f32") + f"""ENTRY main {{
+  q = f32[{rows},{count * depth}] parameter(0)
+  ko = f32[{count},{old},{depth}] parameter(1)
+  vo = f32[{count},{old},{depth}] parameter(2)
+  kn = f32[{new},{count * depth}] parameter(3)
+  vn = f32[{new},{count * depth}] parameter(4)
+  qh = f32[{rows},{count},{depth}] reshape(q)
+  kh = f32[{new},{count},{depth}] reshape(kn)
+  vh = f32[{new},{count},{depth}] reshape(vn)
+  kt = f32[{count},{new},{depth}] transpose(kh), dimensions={{1,0,2}}
+  vt = f32[{count},{new},{depth}] transpose(vh), dimensions={{1,0,2}}
+  k = f32[{count},{keys},{depth}] concatenate(ko, kt), dimensions={{1}}
+  v = f32[{count},{keys},{depth}] concatenate(vo, vt), dimensions={{1}}
+  s = f32[{full}] dot(qh, k), lhs_batch_dims={{1}}, lhs_contracting_dims={{2}}, rhs_batch_dims={{0}}, rhs_contracting_dims={{2}}
+{softmax("f32", [count, rows, keys], 2)}  ROOT o = f32[{count},{rows},{depth}] dot(p, v), lhs_batch_dims={{0}}, lhs_contracting_dims={{2}}, rhs_batch_dims={{0}}, rhs_contracting_dims={{1}}
+}}
+"""
+
+
 def compare(folder, text, kernels=1, variants=VARIANTS):
     """The backends agree, and the chosen plan has so many kernels."""
     path = os.path.join(folder, "program.hlo")
@@ -107,7 +130,8 @@ def compare(folder, text, kernels=1, variants=VARIANTS):
 
 def sizes(folder):
     for rows, keys, count, depth in [(7, 13, 3, 5), (1, 1, 1, 1), (1, 17, 2, 8), (2, 3, 1, 4), (16, 16, 4, 16),
-                                     (17, 33, 2, 31), (31, 70, 1, 64), (5, 1, 3, 2), (3, 257, 2, 1)]:
+                                     (17, 33, 2, 31), (31, 70, 1, 64), (5, 1, 3, 2), (3, 257, 2, 1),
+                                     (1, 30, 1, 8)]:
         compare(folder, heads(rows, keys, count, depth), kernels=None if keys == 1 else 1)
 
 
@@ -133,4 +157,11 @@ def shared_keys(folder):
         compare(folder, query_groups(*shape))
 
 
-run_tests([sizes, blocks, masks, types, shared_keys])
+def caches(folder):
+    for old, new, rows, count, depth in [(40, 1, 1, 3, 8), (7, 1, 1, 2, 5), (33, 3, 3, 2, 16), (2, 1, 1, 1, 1),
+                                          (100, 1, 1, 1, 16)]:
+        compare(folder, cached(old, new, rows, count, depth))
+    compare(folder, cached(20, 12, 12, 2, 8), kernels=2)
+
+
+run_tests([caches, sizes, blocks, masks, types, shared_keys])
