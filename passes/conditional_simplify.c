@@ -184,6 +184,7 @@ static bool pass_by(tn_inst *inst, tn_pass_context *context) {
 }
 
 bool tn_pass_conditional_simplify(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_CONDITIONAL)) return false;
   bool changed = false;
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst) {

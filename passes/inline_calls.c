@@ -28,6 +28,7 @@ static bool may_inline(const tn_inst *call, int64_t copied) {
 
 /* Callees stand before callers: what is copied has no calls left that could go. */
 bool tn_pass_inline_calls(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_CALL)) return false;
   int64_t copied = 0;
   bool changed = false;
   TN_FOR_EACH_COMP(module, comp)

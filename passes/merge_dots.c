@@ -323,6 +323,7 @@ static bool merge_in(tn_comp *comp, tn_pass_context *context) {
 }
 
 bool tn_pass_merge_dots(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_DOT)) return false;
   bool changed = false;
   TN_FOR_EACH_COMP(module, comp)
   if (tn_comp_is_sequence(comp)) changed |= merge_in(comp, context);

@@ -27,12 +27,20 @@ typedef struct tn_pass_context {
   const char *rule;      /* of the rewrites that come, a literal; NULL: none. tn_rewrite_module sets it */
   struct tn_rule_counts *counts; /* the pipeline's */
   const bool *present;   /* opcodes that the module had when the pass began; NULL: not known */
-  bool untouched;        /* set by tn_rewrite_module, which looked at `present` alone */
+  bool untouched;        /* set by tn_rewrite_module and tn_pass_finds, which look at `present` alone */
 } tn_pass_context;
 
 /* To be asked before each rewrite: false when --fuel is used up. Counts the rewrite, and
  * for --stats under context->rule.                                                      */
 bool tn_pass_spend(tn_pass_context *context);
+
+/* Whether the module had an instruction of this opcode when the pass began. A pass that looks
+ * for these alone returns false at once where it has none: nobody walks the module then, to
+ * see whether that is true neither.                                                          */
+static inline bool tn_pass_finds(tn_pass_context *context, tn_op op) {
+  context->untouched = context->present && !context->present[op];
+  return !context->untouched;
+}
 
 typedef bool tn_pass_function(tn_module *module, tn_pass_context *context);
 

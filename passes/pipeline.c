@@ -38,6 +38,7 @@ static void count_rewrite(tn_pass_context *context) {
 bool tn_pass_spend(tn_pass_context *context) {
   if (context->fuel == 0) return false;
   if (context->fuel > 0) context->fuel--;
+  context->untouched = false;
   count_rewrite(context);
   return true;
 }

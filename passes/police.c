@@ -45,6 +45,12 @@ static uint64_t mix(uint64_t stamp, uint64_t word) {
 
 static uint64_t mix_pointer(uint64_t stamp, const void *pointer) { return mix(stamp, (uintptr_t)pointer); }
 
+/* Of the member of tn_attributes. */
+static const size_t attribute_bytes[] = {
+#define KIND(ID, member) [TN_ATTR_##ID] = sizeof ((tn_attributes *)NULL)->member,
+#include "ir/attrs.def"
+};
+
 /* use_index says in which order the users of each operand stand. */
 static uint64_t stamp_inst(uint64_t stamp, const tn_inst *inst) {
   stamp = mix(stamp, (uint64_t)inst->op << 32 | (uint32_t)inst->n_operands);
@@ -53,8 +59,9 @@ static uint64_t stamp_inst(uint64_t stamp, const tn_inst *inst) {
     stamp = mix(stamp, (uintptr_t)inst->operands[i] + ((uint64_t)inst->use_index[i] << 48));
   for (int i = 0; i < inst->n_called; i++) stamp = mix_pointer(stamp, inst->called[i]);
   for (int i = 0; i < inst->predecessors.count; i++) stamp = mix_pointer(stamp, inst->predecessors.at[i]);
-  if (tn_ops[inst->op].attributes != TN_ATTR_NONE)
-    stamp = mix(stamp, tn_hash_bytes(&inst->attr, sizeof inst->attr).low);
+  tn_attribute_kind kind = tn_ops[inst->op].attributes;
+  if (kind != TN_ATTR_NONE && kind != TN_ATTR_ACCURACY)
+    stamp = mix(stamp, tn_hash_bytes(&inst->attr, attribute_bytes[kind]).low);
   return mix_pointer(stamp, inst->notes);
 }
 

@@ -120,6 +120,7 @@ static bool is_fused(const tn_module *module, const tn_comp *comp) {
 }
 
 bool tn_pass_sort_fusion(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_SORT)) return false;
   bool changed = false;
   TN_VEC(tn_inst *) sorts = {0}; /* new computations are not looked at */
   TN_FOR_EACH_COMP(module, comp) {

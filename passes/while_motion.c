@@ -313,6 +313,7 @@ static bool hoist(tn_inst *inst, tn_pass_context *context, const tn_effects *eff
 
 /* Outer loops first for what comes from outside, inner ones first for what goes there. */
 bool tn_pass_while_motion(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_WHILE)) return false;
   tn_effects effects = tn_find_effects(module, context->scratch);
   bool changed = false;
   for (tn_comp *comp = module->last; comp; comp = comp->prev)

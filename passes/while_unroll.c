@@ -74,6 +74,7 @@ static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *ef
 }
 
 bool tn_pass_while_unroll(tn_module *module, tn_pass_context *context) {
+  if (!tn_pass_finds(context, TN_OP_WHILE)) return false;
   tn_effects effects = tn_find_effects(module, context->scratch);
   int64_t copied = 0;
   bool changed = false;
