@@ -14,6 +14,7 @@
 const MOST_CHILDREN = 120, NODE_HEIGHT = 36, GAP_X = 16, GAP_Y = 34, HEAD = 22, INSIDE = 12;
 const NAME = 0, OP = 1, SHAPE = 2, OPERANDS = 3, CALLED = 4, SCOPE = 5, LINE = 6;
 const HEAVY = new Set(["dot", "convolution", "reduce", "reduce-window", "sort", "scatter", "gather", "fft", "cholesky", "triangular-solve", "select-and-scatter"]);
+const PLAIN = new Set(["parameter", "constant", "reshape", "bitcast", "tuple", "get-tuple-element", "broadcast", "copy"]);
 const SEQUENCES = new Set(["fusion", "while", "conditional", "call", "async-start", "custom-call"]);
 
 /* ---- what is in an item ---- */
@@ -62,6 +63,15 @@ function graphModel(graph) {
     });
     return tidy(top).map(item => { item.parent = parent; return item; });
   }
+  /* "6 dot, 2 layer_norm, 1 attention" */
+  function contents(kids) {
+    const seen = new Map();
+    for (const l of kids.flatMap(k => leavesOf(k, []))) {
+      const name = l.label === "fusion" ? l.node[NAME].replace(/\.\d+$/, "") : l.label.replace("fusion: ", "");
+      if (!PLAIN.has(name)) seen.set(name, (seen.get(name) || 0) + 1);
+    }
+    return [...seen].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([name, n]) => `${n} ${name}`).join(", ");
+  }
   /* Groups of one or two dissolve, chains of groups become one, long lists get parts. */
   function tidy(item) {
     const kids = [];
@@ -73,6 +83,7 @@ function graphModel(graph) {
         kid.kids = kid.kids[0].kids;
       }
       kid.size = kid.kids.reduce((sum, k) => sum + k.size, 0);
+      kid.detail = contents(kid.kids);
       if (kid.size > 2) kids.push(kid); else kids.push(...kid.kids);
     }
     const parted = parts(kids);
@@ -91,7 +102,7 @@ function graphModel(graph) {
       for (let n = 0; i < kids.length && (n < size || kids[i].constant); i++) { some.push(kids[i]); n += !kids[i].constant; }
       const named = some.filter(k => !k.constant), first = named[0] || some[0], last = named[named.length - 1] || some[some.length - 1];
       const part = {group: true, part: true, label: `${name(first)} … ${name(last)}`, c: some[0].c, opens: true, open: false,
-                    kids: some, size: some.reduce((sum, k) => sum + k.size, 0)};
+                    detail: contents(some), kids: some, size: some.reduce((sum, k) => sum + k.size, 0)};
       for (const k of some) k.parent = part;
       out.push(part);
     }
