@@ -83,7 +83,8 @@ static bool go_back(search *s, tn_inst *inst) {
   if (is_outside(s, inst)) return false;
   if (s->n_entered++ == 3 * TN_LARGEST_GROUP) return s->failed = true, false;
   bool between = may_be_between(s, inst), is_product = between && is_dot(inst), on_way = is_product;
-  for (int i = 0; i < inst->n_operands && between && !is_product; i++) on_way |= go_back(s, inst->operands[i]);
+  for (int i = 0; i < inst->n_operands && between && !is_product; i++)
+    on_way |= go_back(s, inst->operands[i]);
   s->failed = s->failed || s->n_seen == 2 * TN_LARGEST_GROUP || s->count == TN_LARGEST_GROUP ||
               (is_product && s->first);
   if (s->failed) return false;
@@ -202,7 +203,8 @@ static bool find_scores(const tn_fuser *f, const tn_group_plan *group, int side,
   tn_inst *dot = group->hero, *operand = dot->operands[side];
   const tn_dims *summed = &dot->attr.dot.side[side].contracting;
   *s = (search){.f = f};
-  if (summed->count != 1 || is_constant(dot->operands[!side]) || operand == dot->operands[!side]) return false;
+  if (summed->count != 1 || is_constant(dot->operands[!side]) || operand == dot->operands[!side])
+    return false;
   s->elements = tn_shape_elements(operand->shape);
   s->size = operand->shape->dims[summed->at[0]];
   if (s->size < 2 || s->size * (int64_t)tn_type_bytes(operand->shape->type) > LARGEST_ROW) return false;
@@ -211,7 +213,7 @@ static bool find_scores(const tn_fuser *f, const tn_group_plan *group, int side,
   return has_rows(s, (int)summed->at[0]);
 }
 
-/* ---- keys and values in parts ---- */
+/* ---- keys and values that are moved ---- */
 
 enum { FEW_ROWS = 3 }; /* the lowering turns no operands for these: they are read as they lie */
 
@@ -220,18 +222,38 @@ static void join_operand(tn_fuser *f, int group, tn_inst *inst) {
   tn_fuser_join(f, inst, (tn_membership){group, TN_PLACE_OPERAND, count, 1});
 }
 
+/* Heads of keys that several heads of queries share: each element, at other places. */
+static bool repeats(const tn_inst *inst) {
+  const tn_shape *from = inst->op == TN_OP_BROADCAST ? inst->operands[0]->shape : NULL;
+  return from && from->rank && inst->shape->rank &&
+         inst->attr.dimensions.dims.at[from->rank - 1] == inst->shape->rank - 1 &&
+         from->dims[from->rank - 1] == inst->shape->dims[inst->shape->rank - 1];
+}
+
 /* A cache and what is new behind it: for a few rows a concatenation that is made for the product
  * alone costs more than the product.                                                       */
-static void join_parts(tn_fuser *f, int group, tn_inst *operand) {
-  tn_inst *inst = operand;
-  for (int n = 0; inst->op == TN_OP_RESHAPE || inst->op == TN_OP_TRANSPOSE; n++) {
-    if (inst->users.count != 1 || n == MOST_USERS || tn_fuser_node(f, inst)->in.count) return;
+static bool continues(const tn_inst *inst) { return inst->op == TN_OP_CONCATENATE && inst->n_operands == 2; }
+
+/* Only moved on the way to the product, and made for it alone. */
+static bool is_on_way(const tn_fuser *f, const tn_inst *inst, int64_t rows) {
+  bool moves = inst->op == TN_OP_RESHAPE || inst->op == TN_OP_TRANSPOSE || repeats(inst) ||
+               (continues(inst) && rows <= FEW_ROWS);
+  return moves && inst->users.count == 1 && tn_fusible(inst) && inst != f->comp->root &&
+         !tn_fuser_node(f, inst)->in.count;
+}
+
+/* What repeats or continues the operand joins, and what moves it behind that. */
+static void join_moved(tn_fuser *f, int group, tn_inst *operand, int64_t rows) {
+  tn_inst *last = NULL, *inst = operand;
+  for (int n = 0; n < MOST_USERS && is_on_way(f, inst, rows); n++) {
+    if (repeats(inst) || continues(inst)) last = inst;
+    if (continues(inst)) break;
     inst = inst->operands[0];
   }
-  if (inst->op != TN_OP_CONCATENATE || inst->n_operands != 2 || inst->users.count != 1) return;
-  if (!tn_fusible(inst) || inst == f->comp->root || tn_fuser_node(f, inst)->in.count) return;
-  for (tn_inst *on_way = operand; on_way != inst; on_way = on_way->operands[0]) join_operand(f, group, on_way);
-  join_operand(f, group, inst);
+  for (inst = operand; last; inst = inst->operands[0]) {
+    join_operand(f, group, inst);
+    if (inst == last) return;
+  }
 }
 
 static int64_t rows_of(const search *s, const tn_inst *dot) {
@@ -251,9 +273,9 @@ void tn_fusion_attend(tn_fuser *f, int group) {
       double count = (double)tn_shape_elements(s->members[i]->shape);
       tn_fuser_join(f, s->members[i], (tn_membership){group, TN_PLACE_STORE, count, 1});
     }
-    if (rows_of(s, plan.hero) > FEW_ROWS) return;
-    join_parts(f, group, plan.hero->operands[!side]);
-    for (int k = 0; k < 2; k++) join_parts(f, group, s->first->operands[k]);
+    int64_t rows = rows_of(s, plan.hero);
+    join_moved(f, group, plan.hero->operands[!side], rows);
+    for (int k = 0; k < 2; k++) join_moved(f, group, s->first->operands[k], rows);
     return;
   }
 }

@@ -466,7 +466,8 @@ static void lower_inner(tn_lowering *l, const tn_nest_form *form, tn_stmt *loop,
 }
 
 /* Dims of one iteration have no loop, so that nothing seems to depend on them. */
-static void open_dims(tn_lowering *l, const tn_nest_form *form, tn_stmt *const loops[2], const tn_index **at) {
+static void open_dims(tn_lowering *l, const tn_nest_form *form, tn_stmt *const loops[2],
+                      const tn_index **at) {
   int *dims[2] = {TN_NEW_ARRAY(l->arena, int, form->rank), TN_NEW_ARRAY(l->arena, int, form->rank)};
   l->nest = (tn_nest){.first = l->dims.count, .rank = form->rank, .fast = -1};
   for (int i = 0; i < form->rank; i++) {
@@ -512,8 +513,8 @@ static void lower_roots(tn_lowering *l, const tn_shape *shape, int run, uint64_t
   for (int i = 0; i < shape->rank && l->pieces.count; i++) sizes[i] = tn_piece_size(&l->pieces.at[0], i);
   if (l->stages && (l->pieces.count || l->places.n_narrow)) tn_lower_fail(l, l->group->roots[0], true);
   if (l->failed) return;
-  tn_nest_form form = {
-      l->group->roots[0], shape->rank, sizes, NULL, NULL, outer, store_root_element, NULL, NULL};
+  tn_nest_form form = {l->group->roots[0], shape->rank, sizes, NULL, NULL, outer,
+                       store_root_element, NULL,        NULL};
   if (l->places.n_narrow) form.store_outer = store_narrow_roots;
   if (strips && !l->stages && !l->pieces.count) split_bands(l, &bands, &form);
   l->kernel->body = l->stages ? tn_lower_staged(l, run, &form) : tn_lower_nest(l, &form, nest);

@@ -178,7 +178,8 @@ static bool split(tn_lowering *l, const tn_index *at, const tn_index **fixed, co
   *fixed = tn_index_constant(l->arena, at->constant);
   *running = tn_index_constant(l->arena, 0);
   for (int i = 0; i < at->n_terms; i++) {
-    const tn_index one = {.n_terms = 1, .terms = &at->terms[i]}, *term = tn_arena_copy(l->arena, &one, sizeof one);
+    const tn_index one = {.n_terms = 1, .terms = &at->terms[i]},
+                   *term = tn_arena_copy(l->arena, &one, sizeof one);
     const tn_index *const alone[] = {term};
     bool outside = tn_frame_depth_of_position(l, alone, 1) < l->stages->n_outside;
     const tn_index **part = outside ? fixed : running;
@@ -203,8 +204,8 @@ static const tn_index **place_in(tn_lowering *l, const room *r, const tn_index *
   place[0] = tn_index_constant(l->arena, 0);
   for (int k = 0; k < r->inst->shape->rank; k++) {
     int d = r->order[k];
-    const tn_index *at =
-        tn_index_add(l->arena, tn_index_add(l->arena, fixed[d], running[d]), tn_index_scale(l->arena, r->fixed[d], -1));
+    const tn_index *at = tn_index_add(l->arena, tn_index_add(l->arena, fixed[d], running[d]),
+                                      tn_index_scale(l->arena, r->fixed[d], -1));
     int64_t low, high;
     tn_index_range(l->kernel, at, &low, &high);
     if (low < 0 || high >= r->sizes[d]) return NULL;
@@ -212,7 +213,6 @@ static const tn_index **place_in(tn_lowering *l, const room *r, const tn_index *
   }
   return place;
 }
-
 
 static bool fill(tn_lowering *l, void *user, tn_position at) {
   room *r = user;
@@ -283,7 +283,8 @@ static bool reads_in_time(const tn_lowering *l, const room *r, const tn_index *c
     int d = over->order[k];
     if (over->sizes[d] == 1) continue;
     bool whole = r->over->nest.has_reduce && !(r->over->nest.reduced_on >> d & 1);
-    if (!tn_index_equal(place[n++], tn_index_dim(l->arena, l->nest.first + d)) && !(reduce && whole)) return false;
+    if (!tn_index_equal(place[n++], tn_index_dim(l->arena, l->nest.first + d)) && !(reduce && whole))
+      return false;
   }
   return true;
 }
@@ -302,8 +303,14 @@ static bool build_room(tn_lowering *l, room *r) {
   r->local = r->over ? filling->local : tn_frame_new_local(l, room_shape(l, r), &l->frames[depth]);
   uint64_t all = rank ? (UINT64_C(1) << rank) - 1 : 0;
   bool parts = known && !s->looks && known->nest.has_reduce;
-  tn_nest_form form = {.inst = r->inst, .rank = rank, .sizes = r->sizes, .order = r->order, .base = r->fixed,
-                       .outer = parts ? known->nest.reduced_on : all, .store = fill, .user = r};
+  tn_nest_form form = {.inst = r->inst,
+                       .rank = rank,
+                       .sizes = r->sizes,
+                       .order = r->order,
+                       .base = r->fixed,
+                       .outer = parts ? known->nest.reduced_on : all,
+                       .store = fill,
+                       .user = r};
   tn_nest nest;
   s->filling = r;
   tn_stmt *stmt = tn_lower_nest(l, &form, &nest);
@@ -317,7 +324,8 @@ static bool build_room(tn_lowering *l, room *r) {
 }
 
 /* Running dims in their order, but reduced ones last, or first. */
-static void order_dims(tn_lowering *l, const tn_index *const *running, int rank, bool reduced_first, int *order) {
+static void order_dims(tn_lowering *l, const tn_index *const *running, int rank, bool reduced_first,
+                       int *order) {
   int n = 0;
   for (int turn = 0; turn < 2; turn++)
     for (int d = 0; d < rank; d++) {
@@ -435,7 +443,8 @@ static bool is_turned(const tn_stages *s, const tn_inst *dot, int side) {
   return false;
 }
 
-const tn_expr *tn_lower_dot_operand(tn_lowering *l, tn_inst *dot, int side, tn_position at, tn_position from) {
+const tn_expr *tn_lower_dot_operand(tn_lowering *l, tn_inst *dot, int side, tn_position at,
+                                    tn_position from) {
   tn_stages *s = l->stages;
   tn_inst *operand = dot->operands[side];
   if (s && !s->looks && s->turns && is_turned(s, dot, side)) return materialise(l, operand, from, true);
@@ -449,7 +458,8 @@ const tn_expr *tn_lower_dot_operand(tn_lowering *l, tn_inst *dot, int side, tn_p
 
 /* ---- the kernel ---- */
 
-static tn_stmt *open_outside(tn_lowering *l, const tn_nest_form *root, int n, const int64_t *sizes, int *dims) {
+static tn_stmt *open_outside(tn_lowering *l, const tn_nest_form *root, int n, const int64_t *sizes,
+                             int *dims) {
   const char **names = TN_NEW_ARRAY(l->arena, const char *, n + 1);
   for (int i = 0; i < n; i++) names[i] = "d";
   if (!tn_lower_open_loop(l, root->inst, TN_DIM_PARALLEL, n, sizes, names, dims)) return NULL;
@@ -518,8 +528,7 @@ static blocks cut_rows(const tn_lowering *l, const tn_nest_form *root, uint64_t 
 static bool lower_block(tn_lowering *l, const tn_nest_form *root, const blocks *b, const tn_index *first,
                         int64_t size) {
   tn_nest_form form = *root;
-  const tn_index **base =
-      tn_arena_copy(l->arena, root->base, sizeof(const tn_index *) * (size_t)root->rank);
+  const tn_index **base = tn_arena_copy(l->arena, root->base, sizeof(const tn_index *) * (size_t)root->rank);
   int64_t *sizes = tn_arena_copy(l->arena, root->sizes, sizeof *sizes * (size_t)root->rank);
   tn_nest nest;
   if (b->dim >= 0) base[b->dim] = first, sizes[b->dim] = size;

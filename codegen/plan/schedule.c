@@ -123,8 +123,8 @@ tn_scheduling tn_schedule_begin(tn_arena *arena, tn_kernel *kernel, const tn_cpu
 }
 
 void tn_schedule_end(const tn_scheduling *s, int n_threads) {
-  s->kernel->schedule = (tn_schedule){
-      .dims = s->dims, .n_order = s->order.count, .order = s->order.at, .n_threads = n_threads};
+  s->kernel->schedule =
+      (tn_schedule){.dims = s->dims, .n_order = s->order.count, .order = s->order.at, .n_threads = n_threads};
 }
 
 void tn_schedule_loop(tn_scheduling *s, int dim, int level) {
@@ -140,8 +140,8 @@ static bool is_leaf_nest(const tn_stmt *stmt) {
 
 /* The dim of `dims` along which the accesses vectorise best; -1 if none does. gain: what
  * the arithmetic wins that is done in vectors.                                          */
-static int best_vector_dim(tn_scheduling *t, const tn_accesses *accesses, const int *dims, int n, int lanes, int gain,
-                           int *score) {
+static int best_vector_dim(tn_scheduling *t, const tn_accesses *accesses, const int *dims, int n, int lanes,
+                           int gain, int *score) {
   int best = -1;
   *score = -gain;
   for (int i = n - 1; i >= 0; i--) {
@@ -165,7 +165,9 @@ static void set_vector(tn_scheduling *t, int dim, int lanes, int most) {
   t->dims[dim].vectors = vectors;
 }
 
-static bool is_nest(const tn_stmt *stmt) { return stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE; }
+static bool is_nest(const tn_stmt *stmt) {
+  return stmt->kind == TN_STMT_LOOP || stmt->kind == TN_STMT_REDUCE;
+}
 
 enum { SHORT_ROW = 16 }; /* vectors */
 
@@ -249,8 +251,7 @@ static void schedule_transpose(tn_scheduling *t, const tn_stmt *stmt, int crossi
   t->dims[vector].lanes = lanes;
   t->dims[vector].vectors = 1;
   for (int i = 0; i < stmt->n_dims; i++)
-    if (stmt->dims[i] != crossing && stmt->dims[i] != vector)
-      tn_schedule_loop(t, stmt->dims[i], 0);
+    if (stmt->dims[i] != crossing && stmt->dims[i] != vector) tn_schedule_loop(t, stmt->dims[i], 0);
   tn_schedule_loop(t, crossing, 0);
   tn_schedule_loop(t, vector, 0);
   tn_schedule_loop(t, crossing, 1);

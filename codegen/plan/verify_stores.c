@@ -218,8 +218,8 @@ static bool same_but_constant(const tn_index *a, const tn_index *b) {
 static void add_cover(stores *s, cover *cover, const tn_touch *store) {
   const tn_kernel_buffer *b = &s->kernel->buffers[store->buffer];
   const tn_index *place = row_major(s, b->shape, store->at);
-  bool alike = !cover->by.count ||
-               (store->nest == cover->by.at[0]->nest && same_but_constant(cover->place, place));
+  bool alike =
+      !cover->by.count || (store->nest == cover->by.at[0]->nest && same_but_constant(cover->place, place));
   if (alike && has(cover->constants.at, cover->constants.count, place->constant)) return; /* once more */
   if (store->stmt->condition) {
     tn_kernel_fault(s->c, "the first store to %s has a condition", b->name);

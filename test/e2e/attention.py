@@ -94,6 +94,23 @@ def query_groups(rows, keys, groups, queries, depth):
 """
 
 
+def repeated(rows, keys, groups, queries, depth):
+    """Keys and values that are written out once for each head that uses them."""
+    count = groups * queries
+    full = f"{count},{rows},{keys}"
+    lines = "".join(f"""  {name} = f32[{keys},{groups},{depth}] parameter({number})
+  {name}b = f32[{keys},{groups},{queries},{depth}] broadcast({name}), dimensions={{0,1,3}}
+  {name}r = f32[{keys},{count},{depth}] reshape({name}b)
+""" for number, name in [(1, "k"), (2, "v")])
+    return COMBINERS.replace("TYPE", "f32") + f"""ENTRY main {{
+  q = f32[{rows},{count},{depth}] parameter(0)
+{lines}  s = f32[{full}] dot(q, kr), lhs_batch_dims={{1}}, lhs_contracting_dims={{2}}, rhs_batch_dims={{1}}, rhs_contracting_dims={{2}}
+{softmax("f32", [count, rows, keys], 2)}\
+  ROOT o = f32[{count},{rows},{depth}] dot(p, vr), lhs_batch_dims={{0}}, lhs_contracting_dims={{2}}, rhs_batch_dims={{1}}, rhs_contracting_dims={{0}}
+}}
+"""
+
+
 def cached(old, new, rows, count, depth):
     """Keys and values of a cache, and new ones behind it."""
     keys = old + new
@@ -155,6 +172,7 @@ def types(folder):
 def shared_keys(folder):
     for shape in [(7, 13, 2, 3, 5), (1, 13, 2, 5, 8), (16, 40, 1, 4, 16)]:
         compare(folder, query_groups(*shape))
+        compare(folder, repeated(*shape))
 
 
 def caches(folder):
