@@ -60,18 +60,24 @@ int64_t tn_bisect_rewrite(const tn_suspect *suspect) {
 
 /* ---- the module ---- */
 
+enum { TESTS_WORK = INT32_MAX }; /* of all tests together: some 6 s */
+
 typedef struct {
   const tn_suspect *suspect;
-  int64_t max_work;
+  int64_t work_left;
 } alone;
 
-/* Verdicts are of no use to the next candidate: each has a checker of its own. */
+/* Verdicts are of no use to the next candidate: each has a checker of its own. Once the work is
+ * used up nothing differs any more, and the best so far stays.                                   */
 static bool differs_alone(void *user, const tn_case *candidate) {
-  const alone *a = user;
+  alone *a = user;
+  if (a->work_left <= 0) return false;
+  int64_t work = 2 * tn_module_work(candidate->module);
+  a->work_left -= work < 2 * TN_CHECK_WORK ? work : 2 * TN_CHECK_WORK;
   tn_module *after = run_alone(a->suspect, candidate->module, -1);
   if (!after) return false;
   tn_arena *arena = tn_arena_create();
-  tn_checker *checker = tn_checker_create(arena, a->max_work, NULL, 0);
+  tn_checker *checker = tn_checker_create(arena, TN_CHECK_WORK, NULL, 0);
   bool differs = tn_check_modules(checker, candidate->module, after).differs;
   tn_checker_destroy(checker);
   tn_arena_destroy(arena);
@@ -94,7 +100,7 @@ static tn_module *first_part(const tn_suspect *suspect, alone *a) {
 }
 
 tn_module *tn_bisect_reduce(const tn_suspect *suspect, tn_arena *literals) {
-  alone a = {suspect, TN_CHECK_WORK};
+  alone a = {suspect, TESTS_WORK};
   tn_case best = {.module = first_part(suspect, &a)};
   if (!best.module) return NULL;
   tn_reduction reduction = {.test = differs_alone, .user = &a, .arena = literals};

@@ -18,6 +18,7 @@ tn_checker *tn_checker_create(tn_arena *arena, int64_t max_work, const tn_litera
                           .max_work = max_work > 0 ? max_work : TN_CHECK_WORK,
                           .given = given,
                           .n_given = n_given};
+  checker->part_work = checker->max_work < TN_PART_WORK ? checker->max_work : TN_PART_WORK;
   return checker;
 }
 
@@ -84,7 +85,7 @@ static tn_equality check_whole(tn_checker *checker, const tn_module *before, con
   for (int kind = TN_DRAWS; kind >= 0; kind--) {
     if (kind == TN_DRAWS && !given) continue;
     /* One kind of input is the least; cheap modules meet all. */
-    if (work > checker->max_work / 8 && kind != (given ? TN_DRAWS : TN_DRAW_FRACTIONS)) continue;
+    if (work > checker->max_work / 16 && kind != (given ? TN_DRAWS : TN_DRAW_FRACTIONS)) continue;
     tn_equality equality = check_inputs(checker, before, after, kind, result);
     if (equality == TN_DIFFERENT) return TN_DIFFERENT;
     if (equality == TN_SAME) all = TN_SAME;

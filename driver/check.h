@@ -10,7 +10,7 @@
 
 #include "driver/equal.h"
 
-enum { TN_CHECK_WORK = 1 << 26 }; /* --max-check-work's default: some 0.2 s */
+enum { TN_CHECK_WORK = 1 << 28 }; /* --max-check-work's default: some 0.8 s */
 
 typedef struct {
   int passes; /* that changed the module */

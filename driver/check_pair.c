@@ -174,7 +174,7 @@ static tn_equality run_resized(tn_checker *checker, const tn_part_pair *pair, co
   tn_part_pair small;
   tn_arena *arena = tn_arena_create();
   if (make_smaller(arena, pair, resizing, &small)) {
-    if (work_of(&small) <= checker->max_work / 4) equality = run(&small, &verdict->result, checker->arena);
+    if (work_of(&small) <= checker->part_work / 4) equality = run(&small, &verdict->result, checker->arena);
     tn_part_pair_destroy(&small);
   }
   tn_arena_destroy(arena);
@@ -207,9 +207,9 @@ const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pa
   int64_t work = work_of(pair);
   if (!fits(pair)) return verdict;
   if (!fits(pair)) return verdict;
-  if (!full && work > checker->max_work / 16) verdict->equality = run_smaller(checker, pair, verdict);
+  if (!full && work > checker->part_work / 16) verdict->equality = run_smaller(checker, pair, verdict);
   if (verdict->equality != TN_INCOMPARABLE) return checker->counts.smaller++, verdict;
-  if (work <= (full ? 16 : 1) * checker->max_work)
+  if (work <= (full ? 16 : 1) * checker->part_work)
     verdict->equality = run(pair, &verdict->result, checker->arena);
   return verdict;
 }

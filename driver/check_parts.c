@@ -179,7 +179,7 @@ tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const
 
 static tn_module *cut_surroundings(comparison *x, const meeting *m, int levels, bool with_data) {
   if (!m->before.count) return NULL;
-  tn_frontier_options options = {levels, x->checker->max_work / (levels > LEVELS ? 4 : 16), with_data};
+  tn_frontier_options options = {levels, x->checker->part_work / (levels > LEVELS ? 4 : 16), with_data};
   tn_inst_list frontier = tn_check_frontier(x->arena, &x->b, &m->before, x->first_b, &options);
   return tn_cut(x->before, &m->before, &frontier, x->first_b);
 }

@@ -9,6 +9,8 @@
 #include "driver/cut.h"
 #include "driver/numbers.h"
 
+enum { TN_PART_WORK = 1 << 26 };
+
 /* What is known of a pair of parts. */
 typedef struct {
   tn_hash key;
@@ -24,7 +26,8 @@ typedef struct {
 
 struct tn_checker {
   tn_arena *arena;
-  int64_t max_work;
+  int64_t max_work;  /* of a whole module */
+  int64_t part_work; /* of a part: no more, nor more than TN_PART_WORK */
   const tn_literal *const *given;
   int n_given;
   tn_check_counts counts;

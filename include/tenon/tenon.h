@@ -224,7 +224,7 @@ typedef struct tn_pass_options {
   /* Evaluate the module before and after each pass that changes it: TN_MISMATCH, naming the pass,
    * the rewrite and what differs, when one changes a result.                                    */
   bool check;
-  int64_t max_check_work;    /* multiply-adds of one evaluation; 0: 2^26. Above it what changed is run */
+  int64_t max_check_work;    /* multiply-adds of one evaluation; 0: 2^28. Above it what changed is run */
   const tn_arrays *check_inputs; /* one a parameter, besides random ones; NULL: none */
   bool bisect;               /* check, and write a minimal module that shows the difference */
   const char *bisect_file;   /* where to; NULL: the stem of the model's file and .bisect.hlo */
