@@ -43,7 +43,8 @@ tn_check_result tn_check_modules(tn_checker *checker, const tn_module *before, c
 void tn_checker_advance(tn_checker *checker, const tn_module *copy);
 
 /* The part of `module` around `inst` (which is its): what it needs, `levels` up; its result is
- * the value of inst. What is further up are parameters.                                      */
+ * the value of inst. What is further up are parameters, but constants and what depends on them
+ * alone.                                                                                     */
 tn_module *tn_check_surroundings(const tn_module *module, const tn_inst *inst, int levels);
 
 #endif

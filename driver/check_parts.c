@@ -408,7 +408,7 @@ tn_module *tn_check_surroundings(const tn_module *module, const tn_inst *inst, i
   tn_inst_list roots = {0};
   TN_PUSH(arena, &roots, (tn_inst *)inst);
   tn_number_comp(&numbers, inst->parent);
-  tn_frontier_options options = {levels, INT64_MAX, false};
+  tn_frontier_options options = {levels, INT64_MAX, true};
   tn_inst_list frontier = tn_check_frontier(arena, &numbers, &roots, NULL, &options);
   tn_module *part = tn_cut(module, &roots, &frontier, NULL);
   tn_arena_destroy(arena);
