@@ -153,8 +153,10 @@ static void add_target(targets *all, tn_membership t, bool elsewhere) {
   for (int i = 0; i < all->count; i++) {
     tn_membership *known = &all->at[i];
     if (known->group != t.group) continue;
-    if (elsewhere) known->sites += t.sites;
-    else if (t.sites > known->sites) known->sites = t.sites;
+    if (elsewhere)
+      known->sites += t.sites;
+    else if (t.sites > known->sites)
+      known->sites = t.sites;
     if (t.count > known->count) known->count = t.count;
     if (t.place > known->place) known->place = t.place;
     return;
@@ -259,7 +261,8 @@ static void inline_or_open(tn_fuser *f, tn_inst *inst) {
   if (!tn_fusible(inst)) return;
   if (find_targets(f, inst, &all) && is_cheaper_inlined(f, inst, &all)) {
     for (int i = 0; i < all.count; i++) tn_fuser_join(f, inst, all.at[i]);
-  } else if (inst->op != TN_OP_RESHAPE && inst->op != TN_OP_DECODE) { /* a reshape alone is only another name */
+  } else if (inst->op != TN_OP_RESHAPE &&
+             inst->op != TN_OP_DECODE) { /* a reshape alone is only another name */
     bool parts = tn_fusible_parts(f, inst);
     int group = tn_fuser_open(f, TN_FUSED_LOOP, inst, inst);
     f->groups.at[group].parts = parts;

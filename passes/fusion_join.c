@@ -116,7 +116,8 @@ static bool reduces_dims_of(const space *s, const tn_inst *reduce) {
   const tn_shape *shape = reduce->operands[0]->shape;
   if (!matches(shape, s->sizes, s->rank)) return false;
   for (int d = 0, n = 0; d < shape->rank; d++)
-    if (shape->dims[d] != 1 && tn_dims_contain(reduce->attr.reduce.dims, d) != s->is_reduced[n++]) return false;
+    if (shape->dims[d] != 1 && tn_dims_contain(reduce->attr.reduce.dims, d) != s->is_reduced[n++])
+      return false;
   return true;
 }
 
@@ -272,7 +273,8 @@ static bool leaves_as_elements(const tn_inst *root) {
 }
 
 static bool may_unite(joiner *j, const joined *both) {
-  if (both->roots.count > MOST_ROOTS || both->members.count > TN_LARGEST_GROUP || !is_near(j, both)) return false;
+  if (both->roots.count > MOST_ROOTS || both->members.count > TN_LARGEST_GROUP || !is_near(j, both))
+    return false;
   for (int i = 0; i < both->roots.count; i++)
     if (!leaves_as_elements(both->roots.at[i])) return false;
   return count_live(j, &both->members) <= MOST_LIVE &&

@@ -167,8 +167,9 @@ static void claim(tn_fuser *f, const region *r, tn_fused_kind kind, tn_inst *her
   for (int i = 0; i < r->n_others; i++) tn_fuser_add_root(f, group, r->others[i]);
   for (int i = 0; i < r->kept; i++)
     if (!tn_fuser_membership(f, r->members[i], group))
-      tn_fuser_join(f, r->members[i],
-                    (tn_membership){group, TN_PLACE_STORE, (double)tn_shape_elements(r->members[i]->shape), 1});
+      tn_fuser_join(
+          f, r->members[i],
+          (tn_membership){group, TN_PLACE_STORE, (double)tn_shape_elements(r->members[i]->shape), 1});
   if (r->n_others) tn_fusion_note_group(f, group);
 }
 

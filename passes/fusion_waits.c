@@ -78,7 +78,8 @@ static void widen(const tn_fuser *f, const tn_inst *root, int *first, int *last)
   if (position > *last) *last = position;
 }
 
-bool tn_fusion_waits(tn_fuser *f, tn_inst *const *members, int n_members, tn_inst *const *roots, int n_roots) {
+bool tn_fusion_waits(tn_fuser *f, tn_inst *const *members, int n_members, tn_inst *const *roots,
+                     int n_roots) {
   int first = f->n_nodes, last = 0;
   for (int i = 0; i < n_roots; i++) widen(f, roots[i], &first, &last);
   if (last - first > LONGEST_SPAN) return true;

@@ -227,7 +227,8 @@ static tn_inst *join_constants(tn_inst *before, const product *all, int count, b
 }
 
 /* op(before, broadcast(constant)) along the last dim, in the place of `like`. */
-static tn_inst *build_epilogue(tn_inst *value, tn_inst *at, tn_op op, tn_inst *constant, const tn_inst *like) {
+static tn_inst *build_epilogue(tn_inst *value, tn_inst *at, tn_op op, tn_inst *constant,
+                               const tn_inst *like) {
   int64_t last = value->shape->rank - 1;
   tn_inst *spread = tn_build_broadcast(at->parent, at, constant, value->shape, (tn_dims){&last, 1});
   tn_inst *result = tn_build_binary(at->parent, at, op, value, spread);

@@ -155,7 +155,8 @@ static bool leaves_last_dim(const tn_inst *reduce) {
 
 static bool reduces_by(const tn_inst *inst, tn_str word) {
   tn_op op;
-  if (inst->op != TN_OP_REDUCE || inst->n_operands != 2 || !tn_comp_is_binary(inst->called[0], &op)) return false;
+  if (inst->op != TN_OP_REDUCE || inst->n_operands != 2 || !tn_comp_is_binary(inst->called[0], &op))
+    return false;
   if (op == TN_OP_ADD && tn_str_is(word, "channel-sum")) return leaves_last_dim(inst);
   return (op == TN_OP_ADD && tn_str_is(word, "sum")) || (op == TN_OP_MAXIMUM && tn_str_is(word, "max")) ||
          (op == TN_OP_MINIMUM && tn_str_is(word, "min"));
@@ -306,7 +307,9 @@ static const char *name_of(const tn_comp *comp, const tn_op *first, tn_arena *sc
 }
 
 /* Fusions that somebody else has named keep their names. */
-static bool has_plain_name(const tn_inst *fusion) { return !strncmp(fusion->name, "fusion", strlen("fusion")); }
+static bool has_plain_name(const tn_inst *fusion) {
+  return !strncmp(fusion->name, "fusion", strlen("fusion"));
+}
 
 bool tn_pass_recognise(tn_module *module, tn_pass_context *context) {
   bool changed = false;
