@@ -48,12 +48,18 @@ static number sign_of(number x) {
   return modulus == 0 ? x : make(creall(x) / modulus, cimagl(x) / modulus);
 }
 
+/* Of a number that is nothing in size and has no angle, zeros without signs. */
+static number exponential(number x) {
+  bool none = creall(x) == -INFINITY && !isfinite(cimagl(x));
+  return none ? 0 : cexpl(x);
+}
+
 static bool is_infinite(number x) { return isinf(creall(x)) || isinf(cimagl(x)); }
 
 static number power(number x, number y) {
   if (y == 0) return 1;
   if (x == 0) return creall(y) > 0 ? 0 : make(INFINITY, NAN);
-  return is_infinite(x) || is_infinite(y) ? cexpl(product(y, clogl(x))) : cpowl(x, y);
+  return is_infinite(x) || is_infinite(y) ? exponential(product(y, clogl(x))) : cpowl(x, y);
 }
 
 /* A third of the angle; an infinite number keeps its zeros. */
@@ -97,7 +103,7 @@ typedef number function(number x, number y);
   ROW(SQRT, csqrtl(x))                                                                                       \
   ROW(RSQRT, inverse_root(x))                                                                                \
   ROW(CBRT, cube_root(x))                                                                                    \
-  ROW(EXPONENTIAL, cexpl(x))                                                                                 \
+  ROW(EXPONENTIAL, exponential(x))                                                                           \
   ROW(EXPONENTIAL_MINUS_ONE, minus_one(x))                                                                   \
   ROW(LOG, clogl(x))                                                                                         \
   ROW(LOG_PLUS_ONE, plus_one(x))                                                                             \
