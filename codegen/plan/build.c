@@ -471,9 +471,9 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
     tn_plan_destroy(plan);
     return NULL;
   }
-  tn_plan_alternate(plan);
   tn_plan_order(plan);
   tn_plan_lower_peak(plan);
+  tn_plan_alternate(plan); /* behind them, so that both turns run the same kernels */
   tn_plan_share_kernels(plan);
   tn_plan_drop_unused_temps(plan);
   tn_plan_place_buffers(plan);
