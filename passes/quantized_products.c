@@ -6,7 +6,9 @@
  *
  * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant s8, sw one number or one
  * a result feature. All may be written as XLA's front ends write it: with or without broadcasts,
- * the zero point taken away as s32 or f32. What follows — bias, activation, residual, the
+ * the zero point taken away as s32 or f32. Where front ends have computed with the weights already, floats
+ * that are bytes times a power of two, or times a scale that is still there, are taken as those
+ * bytes. What follows — bias, activation, residual, the
  * quantisation of the result — stays as it is: fusion puts it behind the integer sum, so each
  * product is one kernel from bytes to bytes. s8 becomes u8 because machines multiply unsigned by
  * signed bytes; what that and the zero point add is known when compiling: the sums of the
@@ -32,30 +34,43 @@
 
 /* number * (q - zero) */
 typedef struct {
-  tn_inst *q;                /* s8 or u8 */
-  int64_t zero;              /* point */
-  const tn_literal *scale;   /* f32: one number, or one for each index of dim `along` */
-  int64_t along;             /* -1: one number */
+  tn_inst *q;              /* s8 or u8 */
+  int64_t zero;            /* point */
+  const tn_literal *scale; /* f32: one number, or one for each index of dim `along` */
+  int64_t along;           /* -1: one number */
 } dequantized;
 
-/* A constant, of one element or spread along one dim of `value`. */
-static const tn_literal *constant_of(const tn_inst *inst, int64_t *along) {
-  tn_dims dims = {0};
-  int rank = inst->shape->rank;
-  *along = -1;
-  if (inst->op == TN_OP_BROADCAST) {
-    dims = inst->attr.dimensions.dims;
+/* The same elements in their order, with dims of one more or less. */
+static const tn_inst *renamed(const tn_inst *inst) {
+  while (inst->op == TN_OP_RESHAPE ||
+         (inst->op == TN_OP_BROADCAST &&
+          tn_shape_elements(inst->shape) == tn_shape_elements(inst->operands[0]->shape)))
     inst = inst->operands[0];
-  } else if (rank) {
-    return NULL;
+  return inst;
+}
+
+/* The only dim that is not of one element; -1: none, or several. */
+static int only_dim(const tn_shape *shape) {
+  int only = -1;
+  for (int d = 0; d < shape->rank; d++) {
+    if (shape->dims[d] == 1) continue;
+    if (only >= 0) return -1;
+    only = d;
   }
-  while (inst->op == TN_OP_RESHAPE || (inst->op == TN_OP_CONVERT && inst->operands[0]->shape->type == inst->shape->type))
-    inst = inst->operands[0];
-  if (inst->op != TN_OP_CONSTANT || !tn_shape_is_array(inst->shape)) return NULL;
-  if (tn_shape_elements(inst->shape) == 1) return inst->attr.constant.literal;
-  if (dims.count != 1 || inst->shape->rank != 1) return NULL;
-  *along = dims.at[0];
-  return inst->attr.constant.literal;
+  return only;
+}
+
+/* A constant, of one element or spread along one dim of `value`. */
+static const tn_literal *constant_of(const tn_inst *value, int64_t *along) {
+  const tn_inst *inst = value->op == TN_OP_BROADCAST ? value->operands[0] : value, *constant = renamed(inst);
+  *along = -1;
+  if (constant->op != TN_OP_CONSTANT || !tn_shape_is_array(constant->shape)) return NULL;
+  if (tn_shape_elements(constant->shape) == 1 && (inst != value || !value->shape->rank))
+    return constant->attr.constant.literal;
+  int only = only_dim(inst->shape);
+  if (value->op != TN_OP_BROADCAST || only < 0) return NULL;
+  *along = value->attr.dimensions.dims.at[only];
+  return constant->attr.constant.literal;
 }
 
 /* A constant of one integer, as its type or as f32. */
@@ -84,7 +99,8 @@ static bool match_difference(tn_inst *inst, dequantized *d) {
   if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32 && is_byte(inst->operands[0]))
     return d->q = inst->operands[0], true;
   if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32) inst = inst->operands[0];
-  if (inst->op != TN_OP_SUBTRACT || (inst->shape->type != TN_F32 && inst->shape->type != TN_S32)) return false;
+  if (inst->op != TN_OP_SUBTRACT || (inst->shape->type != TN_F32 && inst->shape->type != TN_S32))
+    return false;
   tn_inst *wide = inst->operands[0];
   if (wide->op != TN_OP_CONVERT || !is_byte(wide->operands[0])) return false;
   d->q = wide->operands[0];
@@ -95,7 +111,8 @@ static bool match(tn_inst *inst, dequantized *d) {
   if (inst->op != TN_OP_MULTIPLY || inst->shape->type != TN_F32) return false;
   for (int i = 0; i < 2; i++) {
     d->scale = constant_of(inst->operands[i], &d->along);
-    if (d->scale && d->scale->shape->type == TN_F32 && match_difference(inst->operands[1 - i], d)) return true;
+    if (d->scale && d->scale->shape->type == TN_F32 && match_difference(inst->operands[1 - i], d))
+      return true;
   }
   return false;
 }
@@ -104,10 +121,13 @@ static bool match(tn_inst *inst, dequantized *d) {
 
 typedef struct {
   tn_inst *inst;
-  dequantized x, w;
+  dequantized x;
   int64_t features, feature_dim; /* of the result */
-  int64_t *sums;                 /* of each feature's weights */
-  int64_t most;                  /* the largest sum of their sizes */
+  tn_inst *bytes;                /* the weights, if they are a constant of s8 already */
+  const int8_t *weights;
+  double *scales; /* of each feature's weights */
+  int64_t *sums;  /* of each feature's weights */
+  int64_t most;   /* the largest sum of their sizes */
 } product;
 
 static bool is_plain_dot(const tn_inst *dot) {
@@ -124,45 +144,120 @@ static bool is_plain_convolution(const tn_inst *inst) {
 
 /* The dim of the weights that result features are. */
 static int64_t weight_feature_dim(const tn_inst *inst) {
-  return inst->op == TN_OP_DOT ? 1 - inst->attr.dot.side[1].contracting.at[0] : inst->attr.convolution.dims.kernel_output;
+  return inst->op == TN_OP_DOT ? 1 - inst->attr.dot.side[1].contracting.at[0]
+                               : inst->attr.convolution.dims.kernel_output;
+}
+
+/* Index of the feature of element i of the weights. */
+typedef struct {
+  int64_t count, inner, features;
+} weight_order;
+
+static weight_order order_of(const tn_inst *inst) {
+  const tn_shape *shape = inst->operands[1]->shape;
+  int64_t dim = weight_feature_dim(inst);
+  weight_order order = {tn_shape_elements(shape), 1, shape->dims[dim]};
+  for (int d = (int)dim + 1; d < shape->rank; d++) order.inner *= shape->dims[d];
+  return order;
+}
+
+static int64_t feature_of(const weight_order *order, int64_t i) { return i / order->inner % order->features; }
+
+/* The largest power of two that all numbers are multiples of, at most `unit`. */
+static double common_unit(double unit, double number) {
+  int exponent;
+  double mantissa = frexp(fabs(number), &exponent);
+  if (mantissa == 0 || !isfinite(number)) return unit;
+  int64_t digits = (int64_t)ldexp(mantissa, 24);
+  double own = ldexp(1, exponent - 24 + __builtin_ctzll((unsigned long long)digits));
+  return own < unit ? own : unit;
+}
+
+/* Floats that are bytes times a number of each feature: integers, or with `free` whatever power of
+ * two makes them so. Front ends compute with constants, and leave no trace of the bytes.         */
+static bool find_bytes(tn_arena *arena, product *p, const float *values, bool free) {
+  weight_order order = order_of(p->inst);
+  int8_t *bytes = tn_arena_alloc(arena, (size_t)order.count);
+  double *unit = TN_NEW_ARRAY(arena, double, order.features);
+  for (int64_t f = 0; f < order.features; f++) unit[f] = 1;
+  for (int64_t i = 0; i < order.count && free; i++) {
+    double *u = &unit[feature_of(&order, i)];
+    *u = common_unit(*u, values[i]);
+  }
+  for (int64_t i = 0; i < order.count; i++) {
+    double byte = values[i] / unit[feature_of(&order, i)];
+    if (!(byte >= -128 && byte <= 127) || byte != (double)(int8_t)byte) return false;
+    bytes[i] = (int8_t)byte;
+  }
+  for (int64_t f = 0; f < order.features; f++) p->scales[f] *= unit[f];
+  p->weights = bytes;
+  return true;
+}
+
+static bool set_scales(product *p, const tn_literal *scale, int64_t along) {
+  if (scale && (scale->shape->type != TN_F32 || (along >= 0 && along != weight_feature_dim(p->inst))))
+    return false;
+  for (int64_t f = 0; f < p->features; f++)
+    p->scales[f] = scale ? tn_load_float(TN_F32, (const char *)scale->data + (along < 0 ? 0 : f) * 4) : 1;
+  return true;
+}
+
+/* f32 constants, alone or times a scale. */
+static bool find_float_weights(tn_arena *arena, product *p, const tn_inst *w) {
+  if (w->shape->type != TN_F32) return false;
+  if (w->op == TN_OP_CONSTANT)
+    return set_scales(p, NULL, -1) && find_bytes(arena, p, w->attr.constant.literal->data, true);
+  for (int i = 0; i < 2 && w->op == TN_OP_MULTIPLY; i++) {
+    int64_t along;
+    const tn_inst *values = w->operands[1 - i];
+    const tn_literal *scale = constant_of(w->operands[i], &along);
+    if (scale && values->op == TN_OP_CONSTANT && set_scales(p, scale, along))
+      return find_bytes(arena, p, values->attr.constant.literal->data, false);
+  }
+  return false;
+}
+
+static bool find_weights(tn_arena *arena, product *p) {
+  dequantized w;
+  p->scales = TN_NEW_ARRAY(arena, double, p->features);
+  if (!match(p->inst->operands[1], &w)) return find_float_weights(arena, p, p->inst->operands[1]);
+  if (w.zero || w.q->op != TN_OP_CONSTANT || w.q->shape->type != TN_S8) return false;
+  p->bytes = w.q;
+  p->weights = w.q->attr.constant.literal->data;
+  return set_scales(p, w.scale, w.along);
 }
 
 static void sum_weights(tn_arena *arena, product *p) {
-  const tn_shape *shape = p->w.q->shape;
-  const int8_t *at = p->w.q->attr.constant.literal->data;
-  int64_t inner = 1, dim = weight_feature_dim(p->inst), count = tn_shape_elements(shape);
-  for (int d = (int)dim + 1; d < shape->rank; d++) inner *= shape->dims[d];
+  weight_order order = order_of(p->inst);
   int64_t *sizes = TN_NEW_ARRAY(arena, int64_t, p->features);
   p->sums = TN_NEW_ARRAY(arena, int64_t, p->features);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t feature = i / inner % p->features;
-    p->sums[feature] += at[i];
-    sizes[feature] += abs(at[i]);
+  for (int64_t i = 0; i < order.count; i++) {
+    int64_t feature = feature_of(&order, i);
+    p->sums[feature] += p->weights[i];
+    sizes[feature] += abs(p->weights[i]);
   }
   for (int64_t f = 0; f < p->features; f++) p->most = sizes[f] > p->most ? sizes[f] : p->most;
 }
 
 static bool find_product(tn_arena *arena, tn_inst *inst, product *p) {
   *p = (product){.inst = inst};
-  if (inst->shape->type != TN_F32 || !tn_rewrite_is_free_to_move(inst) || !tn_shape_is_plain(inst->shape)) return false;
+  if (inst->shape->type != TN_F32 || !tn_rewrite_is_free_to_move(inst) || !tn_shape_is_plain(inst->shape))
+    return false;
   if (inst->op == TN_OP_DOT ? !is_plain_dot(inst) : !is_plain_convolution(inst)) return false;
-  if (!match(inst->operands[0], &p->x) || !match(inst->operands[1], &p->w)) return false;
-  if (p->x.along >= 0 || p->w.zero || p->w.q->op != TN_OP_CONSTANT || p->w.q->shape->type != TN_S8) return false;
-  if (p->x.q->op == TN_OP_CONSTANT || !tn_shape_elements(inst->shape) || !tn_shape_elements(p->w.q->shape)) return false;
-  int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0, dim = weight_feature_dim(inst);
+  if (!match(inst->operands[0], &p->x) || p->x.along >= 0 || p->x.q->op == TN_OP_CONSTANT) return false;
+  if (!tn_shape_elements(inst->shape) || !tn_shape_elements(inst->operands[1]->shape)) return false;
+  int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0;
   if (p->x.zero < low || p->x.zero > low + 255) return false; /* no byte */
-  if (p->w.along >= 0 && p->w.along != dim) return false;
   p->feature_dim = inst->op == TN_OP_DOT ? inst->shape->rank - 1 : inst->attr.convolution.dims.output_feature;
-  p->features = inst->operands[1]->shape->dims[dim];
+  p->features = inst->operands[1]->shape->dims[weight_feature_dim(inst)];
+  if (!find_weights(arena, p)) return false;
   sum_weights(arena, p);
   return p->most < INT32_MAX / 1024; /* with 255 and the zero point within s32 */
 }
 
 /* ---- exactness ---- */
 
-static double scale_at(const dequantized *d, int64_t i) {
-  return tn_load_float(TN_F32, (const char *)d->scale->data + (d->along < 0 ? 0 : i) * 4);
-}
+static double input_scale(const product *p) { return tn_load_float(TN_F32, p->x.scale->data); }
 
 /* A power of two that neither overflows nor underflows with what it multiplies. */
 static bool is_power(double scale) {
@@ -172,23 +267,35 @@ static bool is_power(double scale) {
 
 static bool is_exact(const product *p) {
   int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0, high = low + 255;
-  int64_t farthest = llabs(low - p->x.zero) > llabs(high - p->x.zero) ? llabs(low - p->x.zero) : llabs(high - p->x.zero);
-  if (!is_power(scale_at(&p->x, 0)) || farthest * p->most > 1 << 24) return false;
-  for (int64_t f = 0; f < (p->w.along < 0 ? 1 : p->features); f++)
-    if (!is_power(scale_at(&p->w, f))) return false;
+  int64_t farthest =
+      llabs(low - p->x.zero) > llabs(high - p->x.zero) ? llabs(low - p->x.zero) : llabs(high - p->x.zero);
+  if (!is_power(input_scale(p)) || farthest * p->most > 1 << 24) return false;
+  for (int64_t f = 0; f < p->features; f++)
+    if (!is_power(p->scales[f])) return false;
   return true;
 }
 
 /* A finite positive scale: the product of two is no NaN where the sum is no NaN. */
 static bool is_sane(const product *p) {
   for (int64_t f = 0; f < p->features; f++) {
-    float scale = (float)(scale_at(&p->x, 0) * scale_at(&p->w, f));
+    float scale = (float)(input_scale(p) * p->scales[f]);
     if (!(scale > 0) || !isfinite(scale)) return false;
   }
   return true;
 }
 
 /* ---- the integer product ---- */
+
+static tn_inst *weight_bytes(const product *p) {
+  if (p->bytes) return p->bytes;
+  const tn_shape *shape = p->inst->operands[1]->shape;
+  tn_arena *arena = p->inst->parent->module->arena;
+  void *data;
+  tn_literal *literal =
+      tn_literal_uninitialised(arena, tn_shape_array(arena, TN_S8, shape->rank, shape->dims), &data);
+  memcpy(data, p->weights, (size_t)tn_shape_elements(shape));
+  return tn_build_constant(p->inst->parent, p->inst, literal);
+}
 
 /* x as u8; its zero point with it. */
 static tn_inst *unsigned_input(product *p) {
@@ -240,13 +347,15 @@ static tn_inst *build_epilogue(product *p, tn_inst *value) {
   tn_arena *arena = comp->module->arena;
   int32_t *corrections;
   float *scales;
-  tn_literal *correction = tn_literal_uninitialised(arena, tn_shape_array(arena, TN_S32, 1, &p->features), (void **)&corrections);
-  tn_literal *scale = tn_literal_uninitialised(arena, tn_shape_array(arena, TN_F32, 1, &p->features), (void **)&scales);
+  tn_literal *correction =
+      tn_literal_uninitialised(arena, tn_shape_array(arena, TN_S32, 1, &p->features), (void **)&corrections);
+  tn_literal *scale =
+      tn_literal_uninitialised(arena, tn_shape_array(arena, TN_F32, 1, &p->features), (void **)&scales);
   bool any = false;
   for (int64_t f = 0; f < p->features; f++) {
     corrections[f] = (int32_t)(-p->x.zero * p->sums[f]);
     any = any || corrections[f];
-    scales[f] = (float)(scale_at(&p->x, 0) * scale_at(&p->w, f));
+    scales[f] = (float)(input_scale(p) * p->scales[f]);
   }
   if (any)
     value = tn_build_binary(comp, p->inst, TN_OP_ADD, value, along_features(p, correction, value->shape));
@@ -261,13 +370,15 @@ static tn_inst *rewrite(tn_pass_context *context, tn_inst *inst, bool exact) {
   tn_arena *arena = inst->parent->module->arena;
   tn_inst *x = unsigned_input(&p);
   const tn_shape *sum = tn_shape_array(arena, TN_S32, inst->shape->rank, inst->shape->dims);
-  tn_inst *operands[] = {x, p.w.q};
+  tn_inst *operands[] = {x, weight_bytes(&p)};
   tn_inst *result = tn_inst_clone(inst->parent, inst, inst, sum, 2, operands);
   if (inst->op == TN_OP_CONVOLUTION) tn_inst_set_operand(result, 0, padded_input(&p, x, result));
   return build_epilogue(&p, result);
 }
 
-static tn_inst *exact_product(tn_pass_context *context, tn_inst *inst) { return rewrite(context, inst, true); }
+static tn_inst *exact_product(tn_pass_context *context, tn_inst *inst) {
+  return rewrite(context, inst, true);
+}
 static tn_inst *any_product(tn_pass_context *context, tn_inst *inst) { return rewrite(context, inst, false); }
 
 bool tn_quantized_products(tn_module *module, tn_pass_context *context, bool exact) {

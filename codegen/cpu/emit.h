@@ -283,7 +283,7 @@ LLVMValueRef tn_emit_load(tn_emitter *e, const tn_expr *expr); /* at the current
 /* condition: NULL, one for all lanes, or one a lane. */
 void tn_emit_store(tn_emitter *e, const tn_stmt *store, LLVMValueRef value, LLVMValueRef condition);
 /* Two stores that follow each other and write both parts of the same complex number. */
-/* Memory of that type from the element on that the load means at the current point. */
+/* Memory of that type, bytes, from the element on that the load means at the current point. */
 LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *load, LLVMTypeRef type);
 /* The step of an unrolled reduce of products of bytes; false: it is another one. */
 bool tn_emit_byte_products(tn_emitter *e, const tn_stmt *reduce);

@@ -66,13 +66,6 @@ LLVMValueRef tn_load_vector(tn_emitter *e, const tn_expr *expr, const tn_index *
   return load(e, expr->type, address(e, expr->load.buffer, offset, NULL), lanes);
 }
 
-LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *expr, LLVMTypeRef type) {
-  const tn_index *offset = tn_offset_of(e, expr, expr->load.buffer, expr->load.at);
-  LLVMValueRef value = LLVMBuildLoad2(e->b, type, address(e, expr->load.buffer, offset, NULL), "");
-  LLVMSetAlignment(value, 1);
-  return value;
-}
-
 static LLVMValueRef masked(tn_emitter *e, const char *name, LLVMTypeRef vector, LLVMValueRef *arguments) {
   LLVMTypeRef types[2] = {vector, e->u->ptr};
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
@@ -219,6 +212,21 @@ static LLVMValueRef chosen_load(tn_emitter *e, const tn_expr *expr, const guards
   }
   LLVMValueRef value = load_active(e, expr->type, address(e, expr->load.buffer, offset, condition), lanes);
   return tn_select(e, condition, value, fill_at(e, expr, lanes > 0));
+}
+
+/* The guards are the same for all of them, and the fill is a constant. */
+LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *expr, LLVMTypeRef type) {
+  guards g = guards_of(e, expr);
+  LLVMValueRef pointer = NULL, fill = NULL;
+  if (g.count) fill = fill_in_memory(e, expr->load.fill, (int)LLVMABISizeOfType(e->u->layout, type));
+  if (!g.never) pointer = address(e, expr->load.buffer, tn_offset_of(e, expr, expr->load.buffer, expr->load.at), NULL);
+  if (g.never)
+    pointer = fill;
+  else if (g.count)
+    pointer = tn_select(e, guards_hold(e, &g, false), pointer, fill);
+  LLVMValueRef value = LLVMBuildLoad2(e->b, type, pointer, "");
+  LLVMSetAlignment(value, 1);
+  return value;
 }
 
 static LLVMValueRef scalar_load(tn_emitter *e, const tn_expr *expr, const guards *g) {

@@ -26,7 +26,7 @@ static const tn_expr *byte_load(const tn_expr *expr) {
   if (expr->kind != TN_EXPR_OP || expr->op.op != TN_OP_CONVERT || expr->type != TN_S32) return NULL;
   expr = expr->op.operands[0];
   bool byte = expr->type == TN_S8 || expr->type == TN_U8;
-  return byte && expr->kind == TN_EXPR_LOAD && !expr->load.fill ? expr : NULL;
+  return byte && expr->kind == TN_EXPR_LOAD ? expr : NULL;
 }
 
 /* acc + x*w, all s32 but the bytes. */
@@ -60,6 +60,22 @@ static bool are_neighbours(tn_emitter *e, const byte_product *p, const tn_expr *
   return tn_index_stride(e->k, offset_of(e, load), p->dim, p->group, &stride) && stride == 1;
 }
 
+/* All elements of a group are there, or none: what guards look at does not change with k. */
+static bool are_guarded_alike(tn_emitter *e, const byte_product *p, const tn_expr *load) {
+  const tn_shape *shape = e->k->buffers[load->load.buffer].shape;
+  uint64_t k = UINT64_C(1) << p->dim;
+  if (!load->load.fill) return true;
+  if (load->load.fill->kind != TN_EXPR_CONSTANT) return false;
+  for (int i = 0; i < load->load.n_guards; i++)
+    if (tn_index_dims(e, load->load.guards[i].index) & k) return false;
+  for (int d = 0; d < shape->rank; d++) {
+    int64_t low, high;
+    tn_index_range(e->k, load->load.at[d], &low, &high);
+    if (tn_index_dims(e, load->load.at[d]) & k && (low < 0 || high >= shape->dims[d])) return false;
+  }
+  return true;
+}
+
 static bool is_group(tn_emitter *e, byte_product *p) {
   bool hardware = e->u->cpu->byte_products && p->x->type == TN_U8 && p->w->type == TN_S8;
   int64_t stride;
@@ -68,7 +84,8 @@ static bool is_group(tn_emitter *e, byte_product *p) {
   if (!tn_lane_stride(e, offset_of(e, p->w), &stride) || (stride != 4 && stride != 2)) return false;
   p->group = (int)stride;
   if ((p->group == 4 && !hardware) || e->steps_in_order % p->group) return false;
-  return are_neighbours(e, p, p->x) && are_neighbours(e, p, p->w);
+  return !p->w->load.fill && are_guarded_alike(e, p, p->x) && are_neighbours(e, p, p->x) &&
+         are_neighbours(e, p, p->w);
 }
 
 /* Steps of a group follow each other from a multiple of G on. */
@@ -81,16 +98,20 @@ static bool is_aligned(const tn_emitter *e, const byte_product *p) {
 
 static bool find(tn_emitter *e, const tn_stmt *reduce, byte_product *p) {
   *p = (byte_product){.reduce = reduce};
-  if (reduce->n_accumulators != 1 || reduce->body || reduce->expr || e->vector < 0 || e->lane >= 0) return false;
+  if (reduce->n_accumulators != 1 || reduce->body || reduce->expr || e->vector < 0 || e->lane >= 0)
+    return false;
   if (!e->k->schedule.dims || e->k->dims[e->vector].kind != TN_DIM_PARALLEL) return false;
   if (e->lanes * 4 != e->u->cpu->vector_bytes || !find_loads(&reduce->accumulators[0], p)) return false;
   p->dim = innermost(e, reduce);
-  return p->dim >= 0 && e->k->schedule.dims[p->dim].unroll == e->steps_in_order && is_group(e, p) && is_aligned(e, p);
+  return p->dim >= 0 && e->k->schedule.dims[p->dim].unroll == e->steps_in_order && is_group(e, p) &&
+         is_aligned(e, p);
 }
 
 /* ---- operands ---- */
 
-static LLVMTypeRef integer(tn_emitter *e, int bits) { return LLVMIntTypeInContext(e->u->context, (unsigned)bits); }
+static LLVMTypeRef integer(tn_emitter *e, int bits) {
+  return LLVMIntTypeInContext(e->u->context, (unsigned)bits);
+}
 
 static LLVMValueRef widened(tn_emitter *e, const tn_expr *load, LLVMValueRef bytes) {
   LLVMTypeRef type = tn_with_element(LLVMTypeOf(bytes), e->u->i16);
@@ -111,9 +132,12 @@ static LLVMValueRef load_w(tn_emitter *e, const byte_product *p) {
   return widened(e, p->w, tn_load_bytes(e, p->w, tn_shaped(integer(e, 8), 2 * e->lanes)));
 }
 
-static LLVMValueRef add_products(tn_emitter *e, const byte_product *p, LLVMValueRef sum, LLVMValueRef x, LLVMValueRef w) {
-  static const char *const pairs[] = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"};
-  if (p->group == 4) return tn_intrinsic(e, "llvm.x86.avx512.vpdpbusd.512", NULL, (LLVMValueRef[]){sum, x, w}, 3);
+static LLVMValueRef add_products(tn_emitter *e, const byte_product *p, LLVMValueRef sum, LLVMValueRef x,
+                                 LLVMValueRef w) {
+  static const char *const pairs[] = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd",
+                                      "llvm.x86.avx512.pmaddw.d.512"};
+  if (p->group == 4)
+    return tn_intrinsic(e, "llvm.x86.avx512.vpdpbusd.512", NULL, (LLVMValueRef[]){sum, x, w}, 3);
   int width = e->lanes == 16 ? 2 : e->lanes == 8 ? 1 : 0;
   LLVMValueRef operands[] = {LLVMBuildBitCast(e->b, x, LLVMTypeOf(w), ""), w};
   return LLVMBuildAdd(e->b, sum, tn_intrinsic(e, pairs[width], NULL, operands, 2), "");
@@ -133,7 +157,8 @@ bool tn_emit_byte_products(tn_emitter *e, const tn_stmt *reduce) {
   tn_dim_state saved = e->dims[p.dim];
   e->dims[p.dim].align = p.group;
   tn_values *sums = &e->values[reduce->accumulators[0].value];
-  tn_values *x = tn_new_values(e, tn_expr_dims(e, p.x), false), *w = tn_new_values(e, tn_expr_dims(e, p.w), true);
+  tn_values *x = tn_new_values(e, tn_expr_dims(e, p.x), false),
+            *w = tn_new_values(e, tn_expr_dims(e, p.w), true);
   for (bool more = tn_first_point(e, sums->dims); more; more = tn_next_point(e, sums->dims)) {
     LLVMValueRef *sum = &sums->at[tn_point_number(e, sums->dims)];
     *sum = add_products(e, &p, *sum, operand_at(e, &p, p.x, x), operand_at(e, &p, p.w, w));

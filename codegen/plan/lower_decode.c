@@ -47,7 +47,9 @@ static const tn_expr *load(tn_lowering *l, tn_inst *decode, tn_section section, 
                            const tn_index *b, const tn_index *c) {
   const tn_index *at[] = {a, b, c};
   int buffer = tn_lower_section_buffer(l, decode, section);
-  tn_type type = section == TN_SECTION_FIRST ? TN_S32 : section == TN_SECTION_ROW ? TN_U16 : decode->shape->type;
+  tn_type type = section == TN_SECTION_FIRST ? TN_S32
+                 : section == TN_SECTION_ROW ? TN_U16
+                                             : decode->shape->type;
   return tn_expr_load(l->arena, type, buffer, rank, tn_arena_copy(l->arena, at, sizeof *at * (size_t)rank));
 }
 
@@ -82,7 +84,8 @@ const tn_expr *tn_lower_sparse_dot(tn_lowering *l, tn_inst *dot, tn_position at)
     from[d] = d == contracted ? tn_index_value(arena, row, s.rows - 1) : at[next++];
   const tn_expr *a = tn_lower_element(l, lhs, from);
   const tn_index *lane = tn_index_remainder(arena, l->kernel, column, TN_BLOCK);
-  return tn_lower_close_product(l, dot, at, &reduce, a, load(l, decode, TN_SECTION_VALUE, 3, step, strip, lane));
+  return tn_lower_close_product(l, dot, at, &reduce, a,
+                                load(l, decode, TN_SECTION_VALUE, 3, step, strip, lane));
 }
 
 /* ---- the loops of a root ---- */

@@ -69,10 +69,12 @@ static int lane_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loo
   return -1;
 }
 
-bool tn_find_block_product(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop, tn_block_product *p) {
+bool tn_find_block_product(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *loop,
+                           tn_block_product *p) {
   *p = (tn_block_product){.loop = loop, .band = -1, .strip = -1, .rows = -1};
   for (const tn_stmt *s = loop->body; s; s = s->next) {
-    if (s->kind == TN_STMT_LOOP || s->kind == TN_STMT_LOCAL || (s->kind == TN_STMT_REDUCE && p->reduce)) return false;
+    if (s->kind == TN_STMT_LOOP || s->kind == TN_STMT_LOCAL || (s->kind == TN_STMT_REDUCE && p->reduce))
+      return false;
     if (s->kind == TN_STMT_REDUCE) p->reduce = s;
   }
   if (!p->reduce || !p->reduce->expr || p->reduce->n_accumulators != 1) return false;
@@ -97,17 +99,21 @@ static int rows_position(const tn_kernel *kernel, const tn_block_product *p, int
   const tn_kernel_buffer *b = &kernel->buffers[p->input.buffer];
   int at = -1;
   *n_outer = 0;
-  if (p->rows < 0 || p->input.buffer >= kernel->n_parameters || b->shape->layout || p->input.guarded) return -1;
+  if (p->rows < 0 || p->input.buffer >= kernel->n_parameters || b->shape->layout || p->input.guarded)
+    return -1;
   for (int d = 0; d < b->shape->rank; d++) {
-    if (is_plain(p->input.at[d], p->rows)) at = d;
-    else if (index_depends(p->input.at[d], p->rows)) return -1;
+    if (is_plain(p->input.at[d], p->rows))
+      at = d;
+    else if (index_depends(p->input.at[d], p->rows))
+      return -1;
   }
   while (*n_outer < at && !value_of(p->input.at[*n_outer], p->reduce->dims[0])) ++*n_outer;
   return *n_outer == at ? at : -1;
 }
 
 /* Rows whose inputs stay in the cache while all bands pass over them. */
-static int64_t row_block(const tn_kernel *kernel, const tn_block_product *p, const tn_cpu *target, int64_t step) {
+static int64_t row_block(const tn_kernel *kernel, const tn_block_product *p, const tn_cpu *target,
+                         int64_t step) {
   int64_t size = kernel->dims[p->rows].size, depth = p->looked_up->limit + 1;
   int64_t most = target->l2_bytes / 2 / (depth * 4) / step * step;
   if (most < step) most = step;
@@ -119,7 +125,8 @@ static void set_rows(tn_scheduling *s, const tn_block_product *p, int lanes, int
   int vectors = (int)((size + lanes - 1) / lanes), side = 1;
   if (vectors > MOST_VECTORS) vectors = MOST_VECTORS;
   while (vectors > 1 && (LANES + 1) * vectors + 1 > registers) vectors--;
-  while (2 * side <= strips && strips % (2 * side) == 0 && 2 * side * vectors * (LANES + 1) + 1 <= registers) side *= 2;
+  while (2 * side <= strips && strips % (2 * side) == 0 && 2 * side * vectors * (LANES + 1) + 1 <= registers)
+    side *= 2;
   s->dims[p->rows].lanes = lanes;
   s->dims[p->rows].vectors = vectors;
   s->dims[p->lane].unroll = LANES;
@@ -140,8 +147,8 @@ static void set_lanes(tn_scheduling *s, const tn_block_product *p, int registers
   s->dims[p->rows].unroll = (int)(size < most ? size : most);
 }
 
-int tn_schedule_block_product(tn_arena *arena, tn_kernel *kernel, const tn_block_product *p, const tn_cpu *target,
-                              int *n_outer) {
+int tn_schedule_block_product(tn_arena *arena, tn_kernel *kernel, const tn_block_product *p,
+                              const tn_cpu *target, int *n_outer) {
   tn_scheduling s = tn_schedule_begin(arena, kernel, target);
   int lanes = tn_body_lanes(kernel, p->loop->body, target), at = rows_position(kernel, p, n_outer);
   int registers = target->vector_registers - !target->fma;
@@ -156,7 +163,8 @@ int tn_schedule_block_product(tn_arena *arena, tn_kernel *kernel, const tn_block
   if (p->strip >= 0) tn_schedule_loop(&s, p->strip, 0);
   for (int i = 0; i < p->loop->n_dims; i++) {
     int dim = p->loop->dims[i];
-    if (dim != p->band && dim != p->strip && dim != p->lane) tn_schedule_loop(&s, dim, dim == p->rows && blocked);
+    if (dim != p->band && dim != p->strip && dim != p->lane)
+      tn_schedule_loop(&s, dim, dim == p->rows && blocked);
   }
   tn_schedule_loop(&s, p->lane, 0);
   int shared = blocked ? 2 : 1;

@@ -293,7 +293,7 @@ const tn_layout *tn_panel_layout(tn_arena *arena, const tn_shape *shape, int at,
 static const tn_expr *byte_load(const tn_expr *expr) {
   if (expr->kind != TN_EXPR_OP || expr->op.op != TN_OP_CONVERT || expr->type != TN_S32) return NULL;
   expr = expr->op.operands[0];
-  return expr->kind == TN_EXPR_LOAD && !expr->load.fill && (expr->type == TN_S8 || expr->type == TN_U8) ? expr : NULL;
+  return expr->kind == TN_EXPR_LOAD && (expr->type == TN_S8 || expr->type == TN_U8) ? expr : NULL;
 }
 
 /* How many steps of the innermost reduced dim code generation adds at once where their weights
@@ -305,7 +305,7 @@ int tn_byte_group(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu
   const tn_expr *x = byte_load(product->op.operands[0]), *w = byte_load(product->op.operands[1]);
   int k = c->reduce->dims[c->reduce->n_dims - 1], rank = kernel->buffers[c->weights].shape->rank;
   int fastest = at == rank - 1 ? rank - 2 : rank - 1;
-  if (!x || !w || w->load.buffer != c->weights || fastest < n_outer || c->lanes * 4 != target->vector_bytes) return 0;
+  if (!x || !w || w->load.fill || w->load.buffer != c->weights || fastest < n_outer || c->lanes * 4 != target->vector_bytes) return 0;
   const tn_index *index = w->load.at[fastest];
   bool plain = index->constant == 0 && index->n_terms == 1 && index->terms[0].kind == TN_TERM_DIM && index->terms[0].dim == k &&
                index->terms[0].scale == 1;
