@@ -73,11 +73,33 @@ static LLVMValueRef masked(tn_emitter *e, const char *name, LLVMTypeRef vector, 
   return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->u->context, id, types, 2), function, arguments, 4, "");
 }
 
-static LLVMValueRef masked_load(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask) {
-  LLVMTypeRef vector = tn_shaped(tn_memory_type(e->u, type), e->lanes);
+/* Lanes first … first + count of a, or of a and b, which is as long. */
+static LLVMValueRef lanes_of(tn_emitter *e, LLVMValueRef a, LLVMValueRef b, int first, int count) {
+  LLVMValueRef order[256];
+  for (int i = 0; i < count; i++) order[i] = LLVMConstInt(e->u->i32, (uint64_t)(first + i), false);
+  if (!b) b = LLVMGetPoison(LLVMTypeOf(a));
+  return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(order, (unsigned)count), "");
+}
+
+/* In pieces that fit a register: where it has to split a vector, LLVM 19 reads all of a half
+ * whose lanes are turned off by constants.                                              */
+static LLVMValueRef masked_pieces(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask, int lanes) {
+  int64_t bytes = (int64_t)tn_type_bytes(type);
+  if (lanes > 1 && lanes * bytes > e->u->cpu->vector_bytes) {
+    int half = lanes / 2;
+    LLVMValueRef low = masked_pieces(e, type, pointer, lanes_of(e, mask, NULL, 0, half), half);
+    LLVMValueRef behind = displaced(e, pointer, half * bytes);
+    LLVMValueRef high = masked_pieces(e, type, behind, lanes_of(e, mask, NULL, half, half), half);
+    return lanes_of(e, low, high, 0, lanes);
+  }
+  LLVMTypeRef vector = tn_shaped(tn_memory_type(e->u, type), lanes);
   LLVMValueRef align = LLVMConstInt(e->u->i32, tn_type_bytes(type), false);
   LLVMValueRef arguments[4] = {pointer, align, mask, LLVMConstNull(vector)};
-  return tn_from_memory(e, type, masked(e, "llvm.masked.load", vector, arguments));
+  return masked(e, "llvm.masked.load", vector, arguments);
+}
+
+static LLVMValueRef masked_load(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask) {
+  return tn_from_memory(e, type, masked_pieces(e, type, pointer, mask, e->lanes));
 }
 
 /* A tail of 2, 4, 8, … lanes is a narrower vector: some CPUs take far longer over masked
@@ -250,8 +272,7 @@ static LLVMValueRef gathered_load(tn_emitter *e, const tn_expr *expr) {
 }
 
 /* Neighbouring elements. A guard that is the same in all lanes chooses the address, others
- * are masks. (A mask that is one such guard and constants must not be: LLVM 19 reads the
- * half of a split vector whose lanes the constants turn off.)                          */
+ * are masks.                                                                          */
 static LLVMValueRef vector_load(tn_emitter *e, const tn_expr *expr, const guards *g) {
   int active = tn_active_lanes(e), buffer = expr->load.buffer;
   const tn_index *offset = tn_offset_of(e, expr, buffer, expr->load.at);
