@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
   int64_t outer, features, inner;
   double epsilon, u;
+  double tiny; /* what rounding a product to a subnormal number may lose */
   tn_type type;
 } norm;
 
@@ -28,6 +29,7 @@ static norm describe(const tn_inst *inst, const tn_shape *shape) {
   for (int d = feature + 1; d < shape->rank; d++) n.inner *= shape->dims[d];
   n.epsilon = (float)inst->attr.batch_norm.epsilon;
   n.u = tn_unit_roundoff(shape->type == TN_F64 ? TN_F64 : TN_F32);
+  n.tiny = shape->type == TN_F64 ? 0x1p-1074 : 0x1p-150;
   return n;
 }
 
@@ -43,10 +45,11 @@ static number minus(const norm *n, number a, number b) { return plus(n, a, (numb
 static number times(const norm *n, number a, number b) {
   double value = a.value * b.value;
   return (number){value,
-                  fabs(a.value) * b.error + fabs(b.value) * a.error + a.error * b.error + n->u * fabs(value)};
+                  fabs(a.value) * b.error + fabs(b.value) * a.error + a.error * b.error +
+                      n->u * fabs(value) + n->tiny};
 }
 static number over(const norm *n, number a, double b) {
-  return (number){a.value / b, a.error / b + n->u * fabs(a.value / b)};
+  return (number){a.value / b, a.error / b + n->u * fabs(a.value / b) + n->tiny};
 }
 /* 1/sqrt(variance + epsilon). */
 static number inverse_deviation(const norm *n, number variance) {
