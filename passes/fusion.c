@@ -9,14 +9,19 @@
  * What may be together is what codegen/plan lowers to one tree of loops:
  *
  *   - the chain of elementwise operations behind a dot, convolution or window, as long
- *     as one value alone leaves it; reshapes and transposes on its way change where it
- *     is stored;
+ *     as one value alone leaves it, or few that are stored anyway; reshapes and transposes
+ *     on its way change where it is stored;
  *   - reductions over the same dims of operands of the same shape, with everything
  *     between them, and what they are broadcast back into: softmax, layer norm, RMS
  *     norm, L2 norm;
  *   - a reduction of several operands alone, such as arg-max;
  *   - elementwise and movement producers, at the index where they are used: always by
- *     one user, by several where computing again costs less than storing and loading.
+ *     one user, by several where computing again costs less than storing and loading;
+ *   - what has the same loops and reads the same, each result stored.
+ *
+ * The model that decides counts operations computed again, elements read and written, and
+ * kernels started (fusion_inline.c), and bounds code written out, values held in registers
+ * and results that live longer (fusion_join.c).
  *
  * A contraction never reads what has to be computed, only what has to be converted or
  * is found at another index: it would compute it again for each tile. No group holds
