@@ -26,6 +26,9 @@ typedef struct {
 typedef struct tn_checker tn_checker;
 /* Lives in `arena`; ends with tn_checker_destroy. given: one literal a parameter, or NULL. */
 tn_checker *tn_checker_create(tn_arena *arena, int64_t max_work, const tn_literal *const *given, int n_given);
+/* Rewrites may change values (--reassociate): the error bounds of both sides count, and special
+ * values are not drawn.                                                                          */
+void tn_checker_loosen(tn_checker *checker);
 void tn_checker_destroy(tn_checker *checker);
 const tn_check_counts *tn_checker_counts(const tn_checker *checker);
 

@@ -91,20 +91,20 @@ static const tn_literal **inputs_of(tn_arena *arena, const tn_part_pair *pair, t
 }
 
 /* Special values are for what is near: further up they become NaN everywhere. */
-static tn_equality run(const tn_part_pair *pair, tn_check_result *result, tn_arena *keep) {
+static tn_equality run(tn_checker *checker, const tn_part_pair *pair, tn_check_result *result) {
   tn_equality all = TN_INCOMPARABLE;
   for (int draw = 0; draw < TN_DRAWS; draw++) {
-    if (draw == TN_DRAW_SPECIAL && pair->levels > 2) continue;
+    if (draw == TN_DRAW_SPECIAL && (pair->levels > 2 || checker->loose)) continue;
     tn_arena *arena = tn_arena_create();
     tn_literal *got;
     const tn_literal **inputs = inputs_of(arena, pair, (tn_draw)draw);
-    tn_equality equality =
-        inputs ? tn_modules_agree(arena, pair->before, pair->after, inputs, NULL, &got, &result->difference)
-               : TN_INCOMPARABLE;
+    tn_equality equality = inputs ? tn_modules_agree(arena, pair->before, pair->after, inputs, checker->loose,
+                                                     NULL, &got, &result->difference)
+                                  : TN_INCOMPARABLE;
     result->inputs = tn_draw_name((tn_draw)draw);
     result->levels = pair->levels;
     result->differs = equality == TN_DIFFERENT;
-    if (result->differs) result->difference.shape = tn_shape_clone(keep, result->difference.shape);
+    if (result->differs) result->difference.shape = tn_shape_clone(checker->arena, result->difference.shape);
     tn_arena_destroy(arena);
     if (equality == TN_DIFFERENT) return equality;
     if (equality == TN_SAME) all = TN_SAME;
@@ -174,7 +174,7 @@ static tn_equality run_resized(tn_checker *checker, const tn_part_pair *pair, co
   tn_part_pair small;
   tn_arena *arena = tn_arena_create();
   if (make_smaller(arena, pair, resizing, &small)) {
-    if (work_of(&small) <= checker->part_work / 4) equality = run(&small, &verdict->result, checker->arena);
+    if (work_of(&small) <= checker->part_work / 4) equality = run(checker, &small, &verdict->result);
     tn_part_pair_destroy(&small);
   }
   tn_arena_destroy(arena);
@@ -209,7 +209,6 @@ const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pa
   if (!fits(pair)) return verdict;
   if (!full && work > checker->part_work / 16) verdict->equality = run_smaller(checker, pair, verdict);
   if (verdict->equality != TN_INCOMPARABLE) return checker->counts.smaller++, verdict;
-  if (work <= (full ? 16 : 1) * checker->part_work)
-    verdict->equality = run(pair, &verdict->result, checker->arena);
+  if (work <= (full ? 16 : 1) * checker->part_work) verdict->equality = run(checker, pair, &verdict->result);
   return verdict;
 }

@@ -50,11 +50,12 @@ typedef enum {
 /* Runs both on the arguments (those of `before`; where only it has bounded dims, `after` takes
  * them as long as their bounds, with sizes behind them). The same bits are equal; what is not
  * is held against four error bounds of `before`, which is then evaluated once more.
+ * loose: against the bounds of both together, for what may be computed in another way.
  * known: the result of `before` without bounds, NULL: it is evaluated. *got: of `after`; NULL
  * if it has none.                                                                           */
 tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_module *after,
-                             const tn_literal *const *arguments, const tn_literal *known, tn_literal **got,
-                             tn_difference *difference);
+                             const tn_literal *const *arguments, bool loose, const tn_literal *known,
+                             tn_literal **got, tn_difference *difference);
 
 /* The result of evaluating within the limits that checks have; NULL (silent) otherwise. */
 tn_literal *tn_try_evaluate(tn_arena *arena, const tn_module *module, const tn_literal *const *arguments,

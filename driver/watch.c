@@ -67,6 +67,7 @@ tn_watch *tn_watch_begin(tn_model *model, const tn_pass_options *options,
   const tn_literal *const *given = given_literals(watch, model);
   watch->checker =
       tn_checker_create(arena, options->max_check_work, given, given ? options->check_inputs->list.count : 0);
+  if (options->reassociate) tn_checker_loosen(watch->checker);
   return watch;
 }
 

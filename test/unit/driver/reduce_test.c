@@ -237,8 +237,9 @@ static tn_equality compare(const char *one, const char *other, tn_draw draw, tn_
   tn_arena *arena = tn_arena_create();
   tn_module *a = parse(one), *b = parse(other);
   tn_literal *got;
-  tn_equality equality = tn_modules_agree(
-      arena, a, b, (const tn_literal *const *)tn_draw_arguments(arena, a, draw), NULL, &got, difference);
+  tn_equality equality =
+      tn_modules_agree(arena, a, b, (const tn_literal *const *)tn_draw_arguments(arena, a, draw), false, NULL,
+                       &got, difference);
   difference->shape = NULL;
   tn_module_destroy(a);
   tn_module_destroy(b);
