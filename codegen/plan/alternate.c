@@ -101,14 +101,16 @@ static bool fits(const turns *t, int x, int y) {
   return ours && layouts && (temps || a->shape->type == b->shape->type) && a->bytes == b->bytes;
 }
 
-/* from's state is to, to's is from: or from is no state at all, and nobody needs it elsewhere. */
+/* from's state is to, to's is from, and so it is for both moves or for neither: who else copies
+ * one of them finds it under its old name. Or from is no state at all, and nobody needs it
+ * elsewhere.                                                                                */
 static bool alternates(const turns *t, const moves *m, const move *x, const uint64_t *end,
                        const uint64_t *behind) {
-  bool is_state = tn_flow_has(end, x->from), others = false;
   if (!fits(t, x->to, x->from)) return false;
-  for (int i = 0; i < m->count; i++) others = others || (&m->at[i] != x && m->at[i].from == x->from);
-  if (is_state) return source_of(m, x->from) == x->to && !others;
-  return !tn_flow_has(behind, x->from) && !others;
+  if (tn_flow_has(end, x->from)) return source_of(m, x->from) == x->to;
+  for (int i = 0; i < m->count; i++)
+    if (&m->at[i] != x && m->at[i].from == x->from) return false;
+  return !tn_flow_has(behind, x->from);
 }
 
 /* ---- the second turn ---- */
