@@ -41,13 +41,14 @@ static void visit_users(search *s, const tn_inst *inst) {
   for (int i = 0; i < inst->successors.count; i++) visit(s, inst->successors.at[i]);
 }
 
-/* Whatever a group of several roots stores waits for all that it reads. */
+/* Whatever a group of several roots stores waits for all that it reads. The roots themselves are
+ * visited: what is looked for may read one of them directly.                                  */
 static void leave_groups(search *s, const tn_node *node) {
   for (int i = 0; i < node->in.count; i++) {
     const tn_group_plan *group = &s->f->groups.at[node->in.at[i].group];
     if (!group->more.count) continue;
-    visit_users(s, group->root);
-    for (int k = 0; k < group->more.count; k++) visit_users(s, group->more.at[k]);
+    visit(s, group->root);
+    for (int k = 0; k < group->more.count; k++) visit(s, group->more.at[k]);
   }
 }
 
