@@ -209,6 +209,9 @@ const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
     return tn_lower_fail(l, inst, false);
   if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
+  /* It has none: this is under a guard that never holds, or in a loop without iterations. */
+  if (tn_shape_is_array(inst->shape) && !tn_shape_elements(inst->shape))
+    return tn_expr_number(l->arena, inst->shape->type, 0);
   if (tn_is_staged(l, inst)) return tn_lower_stage(l, inst, at);
   return tn_lower_computed(l, inst, at);
 }
