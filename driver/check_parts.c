@@ -19,7 +19,14 @@
  * pass is guilty.
  *
  * Inputs of a part come from its surroundings: values two levels up are drawn, what depends on
- * constants alone is computed.
+ * constants alone is computed. What is too much work is drawn as well. If that is a loop, which
+ * may hand on what it was given,
+ *
+ *     before:  s = while(tuple(i, p)); q = get-tuple-element(s), index=1; y = add(q, z)
+ *     after:                                                             y = add(p, z)
+ *
+ * a difference may come from p and s, drawn apart: then only one that is found with the loop
+ * computed counts.
  *
  * Cost: linear in instructions that did not change; a cut, three hashes and, once for each
  * kind of part, some evaluations for those that did.
@@ -84,6 +91,7 @@ typedef struct {
   tn_inst **candidate;               /* by id of `after`: the counterpart */
   int *chain;                        /* by id of `after`: how many pairs above each other differ */
   const first_difference **chain_at; /* by id of `after`: the first of them */
+  bool loose;                        /* the pair that was compared last: see tn_part_pair */
   tn_check_result *result;
 } comparison;
 
@@ -150,6 +158,12 @@ static void go_up(comparison *x, meeting *m, tn_inst *root, bool is_before, bool
   }
 }
 
+bool tn_check_hands_on(const tn_inst *inst) {
+  if (inst->op == TN_OP_FUSION) return tn_shape_is_tuple(inst->shape);
+  return inst->op == TN_OP_WHILE || inst->op == TN_OP_CONDITIONAL || inst->op == TN_OP_CALL ||
+         inst->op == TN_OP_SCAN;
+}
+
 tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const tn_inst_list *roots,
                                tn_inst *const *instead, const tn_frontier_options *options) {
   const tn_module *module = numbers->module;
@@ -162,8 +176,8 @@ tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const
   for (int next = 0; next < queue.count; next++) {
     tn_inst *inst = queue.at[next];
     int at = level[inst->id];
-    bool far = at > options->levels || tn_inst_work(inst) > options->most_work ||
-               inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT;
+    bool heavy = tn_inst_work(inst) > options->most_work && !(options->through && tn_check_hands_on(inst));
+    bool far = at > options->levels || heavy || inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT;
     if (far && can_be_input(inst->shape) && !is_computed(numbers->of[inst->id], options->with_data)) {
       TN_PUSH(arena, &frontier, inst);
       continue;
@@ -177,10 +191,15 @@ tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const
   return frontier;
 }
 
-static tn_module *cut_surroundings(comparison *x, const meeting *m, int levels, bool with_data) {
+/* loose: see tn_part_pair. */
+static tn_module *cut_surroundings(comparison *x, const meeting *m, const tn_frontier_options *options,
+                                   bool *loose) {
+  *loose = false;
   if (!m->before.count) return NULL;
-  tn_frontier_options options = {levels, x->checker->part_work / (levels > LEVELS ? 4 : 16), with_data};
-  tn_inst_list frontier = tn_check_frontier(x->arena, &x->b, &m->before, x->first_b, &options);
+  tn_inst_list frontier = tn_check_frontier(x->arena, &x->b, &m->before, x->first_b, options);
+  for (int i = 0; i < frontier.count; i++)
+    *loose =
+        *loose || (tn_check_hands_on(frontier.at[i]) && tn_inst_work(frontier.at[i]) > options->most_work);
   return tn_cut(x->before, &m->before, &frontier, x->first_b);
 }
 
@@ -208,27 +227,37 @@ static bool has_own_constant(const comparison *x, const tn_part_pair *pair) {
   return own;
 }
 
-static tn_part_pair cut_pair(comparison *x, tn_inst *before, tn_inst *after, int levels, bool with_data) {
+/* Further away than LEVELS, and full: through loops as well. */
+static tn_part_pair cut_pair(comparison *x, tn_inst *before, tn_inst *after, int levels, bool full,
+                             bool with_data) {
   meeting m = {0};
+  bool is_far = levels > LEVELS;
+  tn_frontier_options options = {.levels = levels,
+                                 .most_work = x->checker->part_work / (is_far ? 4 : 16),
+                                 .through = is_far && full,
+                                 .with_data = with_data};
   go_up(x, &m, before, true, with_data);
   go_up(x, &m, after, false, with_data);
-  return (tn_part_pair){.before = cut_one(x, x->before, before, &m.before, x->first_b),
-                        .after = cut_one(x, x->after, after, &m.after, x->first_a),
-                        .surroundings = cut_surroundings(x, &m, levels, with_data),
-                        .levels = levels};
+  tn_part_pair pair = {.before = cut_one(x, x->before, before, &m.before, x->first_b),
+                       .after = cut_one(x, x->after, after, &m.after, x->first_a),
+                       .levels = levels};
+  pair.surroundings = cut_surroundings(x, &m, &options, &pair.loose);
+  return pair;
 }
 
 /* Weights are drawn as any other input, but where something may have been folded from them. */
 static const tn_part_verdict *compare_pair(comparison *x, tn_inst *before, tn_inst *after, int levels,
                                            bool full) {
-  tn_part_pair pair = cut_pair(x, before, after, levels, false);
+  tn_part_pair pair = cut_pair(x, before, after, levels, full, false);
   bool folded = tn_part_has_data(pair.before, 0) || tn_part_has_data(pair.after, 0);
   const tn_part_verdict *verdict = folded ? NULL : tn_check_pair(x->checker, &pair, full);
   if (verdict && verdict->equality == TN_DIFFERENT) folded = has_own_constant(x, &pair);
+  x->loose = pair.loose;
   tn_part_pair_destroy(&pair);
   if (!folded) return verdict;
-  pair = cut_pair(x, before, after, levels, true);
+  pair = cut_pair(x, before, after, levels, full, true);
   verdict = tn_check_pair(x->checker, &pair, full);
+  x->loose = pair.loose;
   tn_part_pair_destroy(&pair);
   return verdict;
 }
@@ -249,6 +278,11 @@ static void inherit_chain(comparison *x, const tn_inst *after) {
 static bool still_differs(comparison *x, tn_inst *before, tn_inst *after) {
   const tn_part_verdict *near = compare_pair(x, before, after, LEVELS, true);
   if (near->equality == TN_SAME) return false;
+  if (x->loose) {
+    const tn_part_verdict *far = compare_pair(x, before, after, 4 * LEVELS, true);
+    x->checker->counts.left_out += far->equality == TN_INCOMPARABLE;
+    return far->equality == TN_DIFFERENT;
+  }
   if (near->equality == TN_INCOMPARABLE || !strcmp(near->result.inputs, tn_draw_name(TN_DRAW_SPECIAL)))
     return true;
   return compare_pair(x, before, after, 4 * LEVELS, false)->equality != TN_SAME;
@@ -408,7 +442,7 @@ tn_module *tn_check_surroundings(const tn_module *module, const tn_inst *inst, i
   tn_inst_list roots = {0};
   TN_PUSH(arena, &roots, (tn_inst *)inst);
   tn_number_comp(&numbers, inst->parent);
-  tn_frontier_options options = {levels, INT64_MAX, true};
+  tn_frontier_options options = {.levels = levels, .most_work = INT64_MAX, .with_data = true};
   tn_inst_list frontier = tn_check_frontier(arena, &numbers, &roots, NULL, &options);
   tn_module *part = tn_cut(module, &roots, &frontier, NULL);
   tn_arena_destroy(arena);
