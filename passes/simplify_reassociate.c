@@ -36,10 +36,12 @@ static tn_inst *with_number(tn_inst *inst, tn_op op, tn_inst *x, double value) {
   return tn_inst_create(inst->parent, inst, op, inst->shape, 2, operands);
 }
 
-/* Largest and smallest that may stand for a product of numbers in the type. */
+/* Largest and smallest that may stand for a product of numbers in the type: subnormal ones have
+ * fewer digits than what they would stand for.                                                */
 static bool is_normal_in(tn_type type, double value) {
   double most = type == TN_F16 ? 65504 : type == TN_F64 ? 1e300 : 1e38;
-  return fabs(value) <= most && fabs(value) >= 1 / most;
+  double least = type == TN_F16 ? 0x1p-14 : type == TN_F64 ? 1e-300 : 0x1p-126;
+  return fabs(value) <= most && fabs(value) >= least;
 }
 
 static tn_inst *divide_by_number(tn_pass_context *context, tn_inst *inst) {
