@@ -76,11 +76,19 @@ static bool keeps_limit(const tn_compilation *compilation) {
                   (long long)limit);
 }
 
+/* What would be done with passes, rather than counted about them. */
+static bool asks_for_passes(const tn_pass_options *passes) {
+  return passes->passes || passes->disabled || passes->stop_after || passes->start_after || passes->fuel_count ||
+         passes->check || passes->bisect || passes->before_pass;
+}
+
 bool tn_compilation_plan(tn_compilation *compilation) {
   tn_model *model = compilation->model;
   const tn_compile_options *options = &compilation->options;
   tn_diagnostics *sink = &model->context->sink;
   if (model->plan) {
+    if (asks_for_passes(&options->passes))
+      return tn_error(sink, TN_USAGE, TN_NOWHERE, "passes: a plan has none left to run");
     compilation->plan = model->plan;
   } else {
     const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host",

@@ -184,6 +184,14 @@ bool option_number(const command_line *line, option_id id, int64_t least, int64_
   return true;
 }
 
+bool option_threads(const command_line *line, int64_t *threads) {
+  enum { MOST = 1024 };
+  if (!option_number(line, OPT_THREADS, 1, 1, threads)) return false;
+  if (*threads <= MOST) return true;
+  complain(TN_USAGE, "option '--threads': %lld is more than %d", (long long)*threads, MOST);
+  return false;
+}
+
 int option_choice(const command_line *line, option_id id, const char *const *choices, int otherwise) {
   const char *text = option_value(line, id);
   if (!text) return otherwise;

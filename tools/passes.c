@@ -290,6 +290,7 @@ static tn_status choose_dumps(watch *w, const command_line *line) {
   const char *format = option_value(line, OPT_DUMP_FORMAT);
   w->folder = option_value(line, OPT_DUMP_DIR);
   if (!w->folder) return format ? complain(TN_USAGE, "option '--dump-format' needs '--dump-dir'") : TN_OK;
+  if (!*w->folder) return complain(TN_USAGE, "option '--dump-dir' needs a value: DIR");
   w->constants = (tn_constants_form)option_choice(line, OPT_CONSTANTS, forms, TN_FORM_FILE);
   if (mkdir(w->folder, 0777) != 0 && errno != EEXIST)
     return complain(TN_IO, "%s: the folder cannot be made: %s", w->folder, strerror(errno));

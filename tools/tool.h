@@ -70,6 +70,8 @@ bool has_option(const command_line *line, option_id id);
 const char *option_value(const command_line *line, option_id id);
 /* A number not below `least`; `otherwise` if absent. false after reporting. */
 bool option_number(const command_line *line, option_id id, int64_t least, int64_t otherwise, int64_t *number);
+/* --threads, bounded: each is one of the system's. */
+bool option_threads(const command_line *line, int64_t *threads);
 /* Which of `choices` (NULL at the end) the value is; `otherwise` if absent, -1 after
  * reporting.                                                                         */
 int option_choice(const command_line *line, option_id id, const char *const *choices, int otherwise);

@@ -25,7 +25,7 @@ typedef struct {
 } bench_state;
 
 static tn_status prepare(bench_state *bench, const char *path) {
-  if (!option_number(bench->line, OPT_THREADS, 1, 1, &bench->threads) ||
+  if (!option_threads(bench->line, &bench->threads) ||
       !option_number(bench->line, OPT_RUNS, 1, 0, &bench->runs))
     return TN_USAGE;
   tn_status status = compile_options(bench->arena, bench->line, &bench->options);

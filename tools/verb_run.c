@@ -176,7 +176,7 @@ static tn_status read_expected(run_state *run) {
 }
 
 static tn_status prepare(run_state *run, const char *path) {
-  if (!option_number(run->line, OPT_THREADS, 1, 1, &run->threads)) return TN_USAGE;
+  if (!option_threads(run->line, &run->threads)) return TN_USAGE;
   tn_status status = parse_backends(run);
   if (status == TN_OK) status = compile_options(run->arena, run->line, &run->options);
   if (status != TN_OK) return status;
