@@ -121,11 +121,12 @@ static tn_inst *multiply_by_minus_one(tn_pass_context *context, tn_inst *inst) {
   return tn_inst_create(inst->parent, inst, TN_OP_NEGATE, inst->shape, 1, &inst->operands[side]);
 }
 
-/* |-x|, ||x|| */
+/* |-x|, ||x||; of unsigned numbers -x is another one, and its size itself. */
 static tn_inst *abs_of_sign(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = inst->operands[0];
   if (inner->op == TN_OP_ABS) return keep(context, inst, 0);
-  if (inner->op != TN_OP_NEGATE || tn_type_is_complex(inner->shape->type) || !tn_pass_spend(context)) return NULL;
+  bool has_sign = tn_type_is_float(inner->shape->type) || tn_type_class_of(inner->shape->type) == TN_CLASS_SIGNED;
+  if (inner->op != TN_OP_NEGATE || !has_sign || !tn_pass_spend(context)) return NULL;
   return tn_inst_create(inst->parent, inst, TN_OP_ABS, inst->shape, 1, &inner->operands[0]);
 }
 

@@ -82,7 +82,8 @@ static tn_inst *normalise(generator *g) {
   int count = 0;
   for (int d = 0; d < shape->rank; d++)
     if (d == shape->rank - 1 ? chance(g->dice, 75) : chance(g->dice, 25)) dims[count++] = d;
-  if (!count || shape->type == TN_F64) return NULL;
+  /* A row spread over bounded dims fills them up to their bound, whatever x's sizes are. */
+  if (!count || shape->type == TN_F64 || tn_shape_is_dynamic(shape)) return NULL;
   tn_dims reduced = make_dims(g, count, dims);
   return chance(g->dice, 50) ? softmax(g, x, reduced) : layer_norm(g, x, reduced);
 }
@@ -93,6 +94,7 @@ static tn_inst *epilogue(generator *g) {
   if (!product) return NULL;
   node x = last(g);
   const tn_shape *shape = x.inst->shape;
+  if (tn_shape_is_dynamic(shape)) return product;
   if (shape->rank && chance(g->dice, 70)) {
     int64_t dim = chance(g->dice, 70) ? shape->rank - 1 : roll(g->dice, shape->rank);
     node bias = pick_like(g, make_shape(g, shape->type, 1, &shape->dims[dim]));
