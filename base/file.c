@@ -75,8 +75,8 @@ static bool map_open_file(tn_diagnostics *sink, const char *path, int fd, uint64
   return true;
 }
 
-bool tn_file_map_pages(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes, tn_str *out,
-                       bool *mapped) {
+bool tn_file_map_pages(tn_arena *arena, tn_diagnostics *sink, const char *path, uint64_t max_bytes,
+                       tn_str *out, bool *mapped) {
   holding *h = hold(arena);
   bool ok;
   if (strcmp(path, "-") == 0) {

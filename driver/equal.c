@@ -267,11 +267,9 @@ bool tn_leaf_agrees(const tn_literal *got, const tn_literal *expected, bool inex
 
 /* ---- leaves ---- */
 
-typedef TN_VEC(const tn_literal *) leaf_list;
-
 /* An array with bounded dims as the entry has it after passes: as long as the bounds, its
  * sizes behind it.                                                                      */
-static void add_sized(tn_arena *arena, leaf_list *out, const tn_literal *array, bool keep_sizes) {
+static void add_sized(tn_arena *arena, tn_literal_list *out, const tn_literal *array, bool keep_sizes) {
   const tn_shape *shape = array->shape;
   tn_literal *whole = tn_literal_clone(arena, array);
   whole->shape = tn_shape_array(arena, shape->type, shape->rank, shape->dims);
@@ -284,9 +282,9 @@ static void add_sized(tn_arena *arena, leaf_list *out, const tn_literal *array, 
   }
 }
 
-static void add_leaves(tn_arena *arena, leaf_list *out, const tn_literal *value, bool sized) {
+void tn_add_leaves(tn_arena *arena, tn_literal_list *out, const tn_literal *value, bool sized) {
   if (tn_shape_is_tuple(value->shape)) {
-    for (int i = 0; i < value->shape->rank; i++) add_leaves(arena, out, value->elements[i], sized);
+    for (int i = 0; i < value->shape->rank; i++) tn_add_leaves(arena, out, value->elements[i], sized);
   } else if (sized && tn_shape_is_array(value->shape) && tn_shape_is_dynamic(value->shape)) {
     add_sized(arena, out, value, true);
   } else if (tn_shape_is_array(value->shape)) {
@@ -294,16 +292,16 @@ static void add_leaves(tn_arena *arena, leaf_list *out, const tn_literal *value,
   }
 }
 
-static bool is_bounded(const tn_module *module) {
+bool tn_entry_is_bounded(const tn_module *module) {
   bool bounded = tn_shape_is_dynamic(module->entry->root->shape);
   for (int i = 0; i < module->entry->parameters.count; i++)
     bounded = bounded || tn_shape_is_dynamic(module->entry->parameters.at[i]->shape);
   return bounded;
 }
 
-static leaf_list arguments_of(tn_arena *arena, const tn_module *before, const tn_literal *const *arguments,
-                              bool sized) {
-  leaf_list list = {0};
+tn_literal_list tn_list_arguments(tn_arena *arena, const tn_module *before,
+                                  const tn_literal *const *arguments, bool sized) {
+  tn_literal_list list = {0};
   for (int i = 0; i < before->entry->parameters.count; i++) {
     const tn_literal *argument = arguments[i];
     if (sized && tn_shape_is_array(argument->shape) && tn_shape_is_dynamic(argument->shape))
@@ -314,7 +312,7 @@ static leaf_list arguments_of(tn_arena *arena, const tn_module *before, const tn
   return list;
 }
 
-static bool parameters_fit(const tn_module *module, const leaf_list *arguments) {
+static bool parameters_fit(const tn_module *module, const tn_literal_list *arguments) {
   if (module->entry->parameters.count != arguments->count) return false;
   for (int i = 0; i < arguments->count; i++)
     if (!tn_shape_equal(module->entry->parameters.at[i]->shape, arguments->at[i]->shape)) return false;
@@ -339,9 +337,7 @@ tn_literal *tn_try_evaluate(tn_arena *arena, const tn_module *module, const tn_l
   return evaluate(arena, module, arguments, bounds, 1 << 14, &status);
 }
 
-/* Has it an instruction that a pass writes out as others, which round elsewhere and make zeros
- * of the other sign?                                                                          */
-static bool is_written_out(const tn_module *module) {
+bool tn_is_written_out(const tn_module *module) {
   static const tn_op ops[] = {
       TN_OP_BATCH_NORM_TRAINING, TN_OP_BATCH_NORM_INFERENCE, TN_OP_BATCH_NORM_GRAD, TN_OP_FFT,
       TN_OP_RAGGED_DOT,          TN_OP_SCALED_DOT,           TN_OP_CHOLESKY,        TN_OP_TRIANGULAR_SOLVE};
@@ -353,8 +349,8 @@ static bool is_written_out(const tn_module *module) {
 }
 
 /* The difference with the fewest elements stays. */
-static bool leaves_agree(const leaf_list *got, const leaf_list *expected, bool inexact, double least,
-                         tn_difference *difference) {
+static bool leaves_agree(const tn_literal_list *got, const tn_literal_list *expected, bool inexact,
+                         double least, tn_difference *difference) {
   bool agree = true;
   for (int i = 0; i < expected->count; i++) {
     tn_difference found;
@@ -366,9 +362,9 @@ static bool leaves_agree(const leaf_list *got, const leaf_list *expected, bool i
   return agree;
 }
 
-static leaf_list leaves_of(tn_arena *arena, const tn_literal *value, bool sized) {
-  leaf_list list = {0};
-  add_leaves(arena, &list, value, sized);
+static tn_literal_list leaves_of(tn_arena *arena, const tn_literal *value, bool sized) {
+  tn_literal_list list = {0};
+  tn_add_leaves(arena, &list, value, sized);
   return list;
 }
 
@@ -381,17 +377,17 @@ static tn_equality no_result(tn_difference *difference, const tn_module *module,
 tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_module *after,
                              const tn_literal *const *arguments, bool loose, const tn_literal *known,
                              tn_literal **got, tn_difference *difference) {
-  bool sized = is_bounded(before) && !is_bounded(after);
+  bool sized = tn_entry_is_bounded(before) && !tn_entry_is_bounded(after);
   const tn_literal *expected = known ? known : tn_try_evaluate(arena, before, arguments, false);
   *got = NULL;
   if (!expected) return TN_INCOMPARABLE;
-  leaf_list inputs = arguments_of(arena, before, arguments, sized);
+  tn_literal_list inputs = tn_list_arguments(arena, before, arguments, sized);
   if (!parameters_fit(after, &inputs)) return no_result(difference, before, "other parameters");
   tn_status status; /* expansions make loops of what had none */
   *got = evaluate(arena, after, inputs.at, false, 1 << 20, &status);
   if (!*got && (status == TN_UNSUPPORTED || status == TN_LIMIT)) return TN_INCOMPARABLE;
   if (!*got) return no_result(difference, before, "the evaluator does not run it any more");
-  leaf_list results = leaves_of(arena, *got, false), wanted = leaves_of(arena, expected, sized);
+  tn_literal_list results = leaves_of(arena, *got, false), wanted = leaves_of(arena, expected, sized);
   if (results.count != wanted.count) return no_result(difference, before, "another number of results");
   if (leaves_agree(&results, &wanted, false, 0, difference)) return TN_SAME;
   expected = tn_try_evaluate(arena, before, arguments, true);
@@ -399,6 +395,6 @@ tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_
   wanted = leaves_of(arena, expected, sized);
   tn_literal *bounded = loose ? evaluate(arena, after, inputs.at, true, 1 << 20, &status) : NULL;
   if (bounded) results = leaves_of(arena, bounded, false);
-  double least = is_written_out(before) ? 0x1p-1074 : 0;
+  double least = tn_is_written_out(before) ? 0x1p-1074 : 0;
   return leaves_agree(&results, &wanted, true, least, difference) ? TN_SAME : TN_DIFFERENT;
 }

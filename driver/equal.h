@@ -30,7 +30,24 @@ tn_literal *tn_draw_literal(tn_arena *arena, const tn_shape *shape, tn_draw draw
 /* One for each parameter of the entry. */
 tn_literal **tn_draw_arguments(tn_arena *arena, const tn_module *module, tn_draw draw);
 
+/* ---- values as lists of arrays ---- */
+
+typedef TN_VEC(const tn_literal *) tn_literal_list;
+
+bool tn_entry_is_bounded(const tn_module *module);
+
+/* The arrays of a result. sized: as a module gives it whose entry is not bounded any more: each
+ * array with bounded dims is as long as its bounds, and its sizes stand behind it.             */
+void tn_add_leaves(tn_arena *arena, tn_literal_list *list, const tn_literal *value, bool sized);
+/* The arguments of `before`; sized: as such a module takes them. */
+tn_literal_list tn_list_arguments(tn_arena *arena, const tn_module *before,
+                                  const tn_literal *const *arguments, bool sized);
+
 /* ---- comparing ---- */
+
+/* Has it an instruction that a pass writes out as others, which round elsewhere and make zeros
+ * of the other sign?                                                                          */
+bool tn_is_written_out(const tn_module *module);
 
 typedef struct {
   int output;            /* leaf of the result; of those that differ the one with the fewest elements */
@@ -61,8 +78,9 @@ tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_
 tn_literal *tn_try_evaluate(tn_arena *arena, const tn_module *module, const tn_literal *const *arguments,
                             bool bounds);
 
-/* For those who compare what they ran themselves: leaf `number` of a result. inexact: the bounds
- * of `expected` count. Fills *difference where it is false.                                     */
+/* For those who compare what they ran themselves: one array of a result. inexact: the bounds
+ * that the two have count, together, and none as less than least_bound. Fills *difference where it is false, but for
+ * its output.                                                                                  */
 bool tn_leaf_agrees(const tn_literal *got, const tn_literal *expected, bool inexact, double least_bound,
                     tn_difference *difference);
 

@@ -81,12 +81,10 @@ static const tn_inst *where_it_enters(const dot *d, const tn_inst *inst, int ope
 /* ---- nodes ---- */
 
 static const char *colour_of(tn_op op) {
-  switch (tn_ops[op].flags & (TN_OP_ELEMENTWISE | TN_OP_CALLS | TN_OP_FREE)) {
-  case TN_OP_ELEMENTWISE: return "#e8f1fd";
-  case TN_OP_CALLS: return "#f3e8fd";
-  case TN_OP_FREE: return "#f2f2f2";
-  default: return "#fdf3e0";
-  }
+  if (tn_op_is(op, TN_OP_ELEMENTWISE)) return "#e8f1fd";
+  if (tn_op_is(op, TN_OP_CALLS)) return "#f3e8fd";
+  if (tn_op_is(op, TN_OP_FREE)) return "#f2f2f2";
+  return "#fdf3e0";
 }
 
 /* %name / opcode {functions} [value] / shape */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "driver/driver.h"
+#include "driver/equal.h"
 #include "driver/watch.h"
 #include "passes/place.h"
 
@@ -80,15 +81,8 @@ tn_status tn_context_add_pass(tn_context *context, const char *name, const char 
 
 /* ---- bounded dims of the entry ---- */
 
-static bool has_dynamic_entry(const tn_module *module) {
-  bool dynamic = tn_shape_is_dynamic(module->entry->root->shape);
-  for (int i = 0; i < module->entry->parameters.count; i++)
-    dynamic = dynamic || tn_shape_is_dynamic(module->entry->parameters.at[i]->shape);
-  return dynamic;
-}
-
 bool tn_driver_settle(tn_model *model) {
-  if (!model->module || !has_dynamic_entry(model->module)) return true;
+  if (!model->module || !tn_entry_is_bounded(model->module)) return true;
   const tn_pass *pass = tn_pass_find("bounded-entry");
   tn_pipeline_options options = {.passes = &pass, .n_passes = 1};
   tn_pass_record *records;

@@ -22,7 +22,6 @@
 #include "driver/reduce.h"
 
 #include "base/clock.h"
-#include "base/number.h"
 #include "driver/reduce_private.h"
 #include "driver/resize.h"
 #include "ir/eval.h"

@@ -21,10 +21,10 @@ static int64_t resized(const tn_resizing *r, int64_t size) {
 
 /* ---- shapes and literals ---- */
 
-const tn_shape *tn_shape_resized(tn_arena *arena, const tn_shape *shape, const tn_resizing *r) {
+static const tn_shape *resized_shape(tn_arena *arena, const tn_shape *shape, const tn_resizing *r) {
   if (tn_shape_is_tuple(shape)) {
     const tn_shape **elements = TN_NEW_ARRAY(arena, const tn_shape *, shape->rank);
-    for (int i = 0; i < shape->rank; i++) elements[i] = tn_shape_resized(arena, shape->elements[i], r);
+    for (int i = 0; i < shape->rank; i++) elements[i] = resized_shape(arena, shape->elements[i], r);
     return tn_shape_tuple(arena, shape->rank, elements);
   }
   int64_t dims[MAX_RANK];
@@ -92,7 +92,7 @@ static void resize_attributes(tn_arena *arena, tn_inst *inst, const tn_resizing 
 static bool resize_inst(tn_inst *inst, tn_arena *literals, const tn_resizing *r) {
   tn_arena *arena = inst->parent->module->arena;
   tn_diagnostics silent = {0};
-  inst->shape = tn_shape_resized(arena, inst->shape, r);
+  inst->shape = resized_shape(arena, inst->shape, r);
   if (inst->op == TN_OP_CONSTANT && inst->attr.constant.literal->data)
     inst->attr.constant.literal =
         tn_literal_corner(literals, inst->attr.constant.literal, tn_shape_clone(literals, inst->shape));
@@ -108,8 +108,8 @@ bool tn_module_resize(tn_module *module, tn_arena *literals, const tn_resizing *
   TN_FOR_EACH_IN_COMP(comp, inst)
   if (!resize_inst(inst, literals, r)) return false;
   if (module->entry_parameters)
-    module->entry_parameters = tn_shape_resized(module->arena, module->entry_parameters, r);
-  if (module->entry_result) module->entry_result = tn_shape_resized(module->arena, module->entry_result, r);
+    module->entry_parameters = resized_shape(module->arena, module->entry_parameters, r);
+  if (module->entry_result) module->entry_result = resized_shape(module->arena, module->entry_result, r);
   tn_diagnostics silent = {0};
   return tn_verify_module(module, &silent);
 }

@@ -19,7 +19,6 @@ typedef struct {
  * allow it: the module is then of no use any more. Literals are made in `literals`.          */
 bool tn_module_resize(tn_module *module, tn_arena *literals, const tn_resizing *resizing);
 
-const tn_shape *tn_shape_resized(tn_arena *arena, const tn_shape *shape, const tn_resizing *resizing);
 /* The corner of the literal that the smaller shape has. */
 tn_literal *tn_literal_corner(tn_arena *arena, const tn_literal *literal, const tn_shape *shape);
 

@@ -82,8 +82,8 @@ tn_block_sparse tn_block_sparse_measure(tn_arena *scratch, const tn_shape *matri
 }
 
 /* One strip's blocks, `steps` of them: those that are not zero, and the first of the others. */
-static void encode_strip(const tn_block_sparse *s, const tn_shape *matrix, const char *elements, int64_t strip,
-                         int64_t count, int64_t first, int64_t steps, char *to) {
+static void encode_strip(const tn_block_sparse *s, const tn_shape *matrix, const char *elements,
+                         int64_t strip, int64_t count, int64_t first, int64_t steps, char *to) {
   size_t block = TN_BLOCK * tn_type_bytes(matrix->type), line = block * (size_t)(matrix->dims[1] / TN_BLOCK);
   uint16_t *rows = (uint16_t *)(void *)(to + s->row);
   int64_t fill = steps - count, at = first * s->width + strip % s->width;
@@ -164,14 +164,17 @@ static const char *check_parts(tn_arena *arena, const tn_block_sparse *s, tn_typ
   for (int64_t b = 0; b < s->bands; b++) { /* before what the bands point to is looked at */
     const char *fault = NULL;
     int64_t from = first_of(s, data, b), to = first_of(s, data, b + 1);
-    if (from >= 0 && to <= used) fault = check_band(arena, s, data, b);
-    else fault = tn_arena_printf(arena, "band %lld has steps %lld to %lld of %lld", (long long)b, (long long)from,
-                                 (long long)to, (long long)used);
+    if (from >= 0 && to <= used)
+      fault = check_band(arena, s, data, b);
+    else
+      fault = tn_arena_printf(arena, "band %lld has steps %lld to %lld of %lld", (long long)b,
+                              (long long)from, (long long)to, (long long)used);
     if (fault) return fault;
   }
   for (int i = 0; i < 4; i++)
     if (!all_zero(data + ends[i], begins[i] - ends[i]))
-      return tn_arena_printf(arena, "bytes %lld to %lld are not all zero", (long long)ends[i], (long long)begins[i]);
+      return tn_arena_printf(arena, "bytes %lld to %lld are not all zero", (long long)ends[i],
+                             (long long)begins[i]);
   return NULL;
 }
 

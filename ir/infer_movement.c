@@ -331,7 +331,8 @@ const tn_shape *tn_infer_decode(const tn_inference *in) {
   if (operand->type != TN_U8 || operand->rank != 1)
     return tn_refuse(in, 1, "operand is %s, a list of u8 expected", tn_shown(in, operand));
   const tn_comp *comp = in->inst->parent;
-  if (in->inst->operands[0]->op == TN_OP_PARAMETER && comp && !comp->callers.count && comp->module->entry != comp)
+  if (in->inst->operands[0]->op == TN_OP_PARAMETER && comp && !comp->callers.count &&
+      comp->module->entry != comp)
     return declared; /* of a computation that nobody calls (yet) */
   const tn_literal *bytes = tn_decode_source(in->inst);
   tn_block_sparse format;

@@ -1,5 +1,6 @@
-/* Random literals: Philox. The key is the seed, the counter is (block, stream); each block gives 64 bits to two elements, so that the same elements come out
- * whatever the order in which they are made.
+/* Random literals: Philox. The key is the seed, the counter is (block, stream); each block
+ * gives 64 bits to two elements, so that the same elements come out whatever the order in
+ * which they are made.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

@@ -30,7 +30,8 @@ enum { SMALLEST = 256 }; /* elements: less is not worth a head and an index */
 static bool is_candidate(const tn_inst *dot) {
   const tn_dot_side *side = dot->attr.dot.side;
   const tn_inst *matrix = dot->operands[1];
-  if (!tn_rewrite_is_free_to_move(dot) || matrix->op != TN_OP_CONSTANT || dot->operands[0]->op == TN_OP_CONSTANT)
+  if (!tn_rewrite_is_free_to_move(dot) || matrix->op != TN_OP_CONSTANT ||
+      dot->operands[0]->op == TN_OP_CONSTANT)
     return false;
   if (side[0].batch.count || side[0].contracting.count != 1 || side[1].contracting.count != 1) return false;
   return matrix->shape->rank == 2 && tn_shape_elements(matrix->shape) >= SMALLEST &&
@@ -78,7 +79,8 @@ static tn_inst *encode_operand(tn_pass_context *context, tn_inst *dot) {
   decode->attr.decode.encoding = TN_BLOCK_SPARSE_4X1;
   decode->notes = constant->notes;
   decode->location = constant->location;
-  tn_inst *result = tn_inst_clone(dot->parent, dot, dot, dot->shape, 2, (tn_inst *[]){dot->operands[0], decode});
+  tn_inst *result =
+      tn_inst_clone(dot->parent, dot, dot, dot->shape, 2, (tn_inst *[]){dot->operands[0], decode});
   result->attr.dot.side[1].contracting = tn_rewrite_dims(result, 1, (int64_t[]){0});
   return result;
 }

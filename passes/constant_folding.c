@@ -284,7 +284,8 @@ static bool fold(tn_inst *inst, tn_pass_context *context, int64_t *room) {
 
 /* One element computed in place of all. */
 static bool fold_equal_elements(tn_inst *inst, tn_pass_context *context) {
-  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !is_evaluable(inst) || !has_equal_elements(inst)) return false;
+  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !is_evaluable(inst) || !has_equal_elements(inst))
+    return false;
   if (!tn_shape_is_plain(inst->shape) || inst->shape->rank == 0 || has_constant_operands(inst)) return false;
   if (!tn_rewrite_is_free_to_move(inst) || !tn_pass_spend(context)) return false;
   tn_arena *arena = inst->parent->module->arena;

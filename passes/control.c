@@ -110,7 +110,7 @@ tn_inst *tn_element_of(tn_inst *tuple, int index, tn_inst *before) {
   return element;
 }
 
-const tn_shape *tn_shape_keep(tn_arena *arena, const tn_shape *shape, const bool *keep) {
+static const tn_shape *shape_kept(tn_arena *arena, const tn_shape *shape, const bool *keep) {
   const tn_shape **elements = TN_NEW_ARRAY(arena, const tn_shape *, shape->rank);
   int count = 0;
   for (int i = 0; i < shape->rank; i++)
@@ -129,7 +129,7 @@ void tn_keep_elements(tn_inst *inst, const bool *keep) {
     else
       element->attr.index.index = index;
   }
-  inst->shape = tn_shape_keep(inst->parent->module->arena, inst->shape, keep);
+  inst->shape = shape_kept(inst->parent->module->arena, inst->shape, keep);
 }
 
 void tn_keep_operands(tn_inst *tuple, const bool *keep) {
@@ -137,7 +137,7 @@ void tn_keep_operands(tn_inst *tuple, const bool *keep) {
   int count = 0;
   for (int i = 0; i < tuple->n_operands; i++)
     if (keep[i]) operands[count++] = tuple->operands[i];
-  tuple->shape = tn_shape_keep(tuple->parent->module->arena, tuple->shape, keep);
+  tuple->shape = shape_kept(tuple->parent->module->arena, tuple->shape, keep);
   tn_inst_set_operands(tuple, count, operands);
 }
 

@@ -41,7 +41,6 @@ void tn_split_uses(tn_inst *inst);
 tn_inst *tn_element_of(tn_inst *tuple, int index, tn_inst *before);
 
 /* ---- tuples without some of their elements ---- */
-const tn_shape *tn_shape_keep(tn_arena *arena, const tn_shape *shape, const bool *keep);
 /* Of what only elements are used of: inst's shape, and the indices of its users. Nobody uses the
  * elements that go.                                                                             */
 void tn_keep_elements(tn_inst *inst, const bool *keep);

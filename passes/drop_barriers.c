@@ -38,7 +38,8 @@ bool tn_pass_drop_barriers(tn_module *module, tn_pass_context *context) {
   if (!tn_pass_finds(context, TN_OP_OPT_BARRIER)) return false;
   bool changed = false;
   TN_FOR_EACH_COMP(module, comp)
-  for (tn_inst *inst = comp->last, *before; inst; inst = before) { /* users first: what follows is gone then */
+  for (tn_inst *inst = comp->last, *before; inst;
+       inst = before) { /* users first: what follows is gone then */
     before = inst->prev;
     if (inst->op == TN_OP_OPT_BARRIER) changed |= drop(context, inst);
   }

@@ -24,7 +24,6 @@ int tn_dynamic_dims(const tn_shape *shape);                              /* how 
 const tn_shape *tn_static_shape(tn_arena *arena, const tn_shape *shape); /* bounds for sizes, deep */
 
 const tn_known *tn_known_of(const tn_sizes *s, const tn_inst *inst); /* shape NULL if it is static */
-void tn_know(tn_sizes *s, const tn_inst *inst, const tn_shape *shape, tn_inst **sizes);
 /* Dim d of an array was dynamic. */
 bool tn_was_dynamic(const tn_sizes *s, const tn_inst *inst, int d);
 /* Its size, an s32 scalar. */

@@ -49,7 +49,6 @@ tn_signal tn_fft_join(const tn_fft *f, tn_parts x, const tn_fft_dim *dim);
 /* ---- fft_parts.c: arithmetic on pairs of arrays of one shape ---- */
 tn_parts tn_parts_add(const tn_fft *f, tn_parts a, tn_parts b);
 tn_parts tn_parts_subtract(const tn_fft *f, tn_parts a, tn_parts b);
-tn_parts tn_parts_multiply(const tn_fft *f, tn_parts a, tn_parts b);
 tn_parts tn_parts_scale(const tn_fft *f, tn_parts a, long double scale);
 /* By numbers known now, which lie along `dim`. */
 tn_parts tn_parts_by_points(const tn_fft *f, tn_parts a, const tn_point *points, int dim);

@@ -27,7 +27,7 @@ tn_parts tn_parts_subtract(const tn_fft *f, tn_parts a, tn_parts b) {
   return (tn_parts){binary(f, TN_OP_SUBTRACT, a.re, b.re), binary(f, TN_OP_SUBTRACT, a.im, b.im)};
 }
 
-tn_parts tn_parts_multiply(const tn_fft *f, tn_parts a, tn_parts b) {
+static tn_parts multiply(const tn_fft *f, tn_parts a, tn_parts b) {
   tn_inst *re =
       binary(f, TN_OP_SUBTRACT, binary(f, TN_OP_MULTIPLY, a.re, b.re), binary(f, TN_OP_MULTIPLY, a.im, b.im));
   tn_inst *im =
@@ -62,7 +62,7 @@ tn_parts tn_parts_by_points(const tn_fft *f, tn_parts a, const tn_point *points,
   tn_inst *re = tn_fft_constant(f, points, count, 0), *im = tn_fft_constant(f, points, count, 1);
   tn_parts spread = {tn_make_broadcast(f->site, re, a.re->shape, &along),
                      tn_make_broadcast(f->site, im, a.re->shape, &along)};
-  return tn_parts_multiply(f, a, spread);
+  return multiply(f, a, spread);
 }
 
 /* ---- small transforms ---- */

@@ -93,9 +93,12 @@ static tn_inst *scale_of_shifted(tn_pass_context *context, tn_inst *inst) {
     tn_inst *contraction = sum->operands[0];
     if (!is_contraction(contraction) || !tn_shape_is_plain(inst->shape)) continue;
     int64_t dim = channels_of(contraction).result_dim;
-    if (dim < 0 || !vector_along(scale, dim) || !vector_along(sum->operands[1], dim) || !tn_pass_spend(context)) continue;
+    if (dim < 0 || !vector_along(scale, dim) || !vector_along(sum->operands[1], dim) ||
+        !tn_pass_spend(context))
+      continue;
     tn_site site = tn_site_of(inst);
-    tn_inst *vector = tn_make_binary(site, TN_OP_MULTIPLY, vector_along(sum->operands[1], dim), vector_along(scale, dim));
+    tn_inst *vector =
+        tn_make_binary(site, TN_OP_MULTIPLY, vector_along(sum->operands[1], dim), vector_along(scale, dim));
     tn_inst *operands[] = {tn_make_binary(site, TN_OP_MULTIPLY, contraction, scale),
                            tn_make_broadcast(site, vector, inst->shape, &dim)};
     return tn_inst_create(inst->parent, inst, sum->op, inst->shape, 2, operands);

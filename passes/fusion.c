@@ -15,6 +15,7 @@
  *     between them, and what they are broadcast back into: softmax, layer norm, RMS
  *     norm, L2 norm;
  *   - a reduction of several operands alone, such as arg-max;
+ *   - two dots with a softmax between them: attention (fusion_attention.c);
  *   - elementwise and movement producers, at the index where they are used: always by
  *     one user, by several where computing again costs less than storing and loading;
  *   - what has the same loops and reads the same, each result stored.
@@ -23,10 +24,10 @@
  * kernels started (fusion_inline.c), and bounds code written out, values held in registers
  * and results that live longer (fusion_join.c).
  *
- * A contraction never reads what has to be computed, only what has to be converted or
- * is found at another index: it would compute it again for each tile. No group holds
- * two contractions. Why: a value that stays in registers costs nothing to store, and a
- * kernel less to start. Keeps: every value; order of sums; metadata of the root (or of
+ * But for attention, a contraction never reads what has to be computed, only what has to
+ * be converted or is found at another index: it would compute it again for each tile; and
+ * no group holds two contractions. Why: a value that stays in registers costs nothing to
+ * store, and a kernel less to start. Keeps: every value; order of sums; metadata of the root (or of
  * the heaviest operation, where the root has none). Cost: O(instructions), and a search
  * of at most TN_LARGEST_GROUP instructions around each reduction and contraction.
  *

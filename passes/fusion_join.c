@@ -7,9 +7,9 @@
  *
  * Joined are groups whose loops are the same: elementwise ones over the same dims; reductions
  * of the same dims of operands of the same shape; elementwise ones over what a reduction keeps,
- * with that reduction, and, where they are small, over what it reduces. What connects two of them is read in both where the loops are, at no
- * index of its own: it is loaded, or stayed in a register, once. A result that only the joined
- * group reads is stored no more.
+ * with that reduction, and, where they are small, over what it reduces. What connects two of
+ * them is read in both where the loops are, at no index of its own: it is loaded, or stayed in
+ * a register, once. A result that only the joined group reads is stored no more.
  *
  * The cost: a kernel less to start and what is read once less, against
  *   - registers: no more than MOST_LIVE values are needed at once, so that a body fits into the

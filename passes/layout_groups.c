@@ -16,11 +16,13 @@ static bool keeps_dims(const tn_inst *inst) {
 }
 
 static bool may_be_member(const tn_inst *inst) {
-  if (!tn_shape_is_plain(inst->shape) || inst->shape->rank < 2 || !tn_layout_is_row_major(inst->shape)) return false;
+  if (!tn_shape_is_plain(inst->shape) || inst->shape->rank < 2 || !tn_layout_is_row_major(inst->shape))
+    return false;
   if (!tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < inst->n_operands; i++)
     if (!tn_shape_is_plain(inst->operands[i]->shape)) return false;
-  return keeps_dims(inst) || inst->op == TN_OP_CONVOLUTION || inst->op == TN_OP_BROADCAST || inst->op == TN_OP_IOTA;
+  return keeps_dims(inst) || inst->op == TN_OP_CONVOLUTION || inst->op == TN_OP_BROADCAST ||
+         inst->op == TN_OP_IOTA;
 }
 
 bool tn_layout_is_tied(const tn_layouts *layouts, const tn_inst *inst, int operand) {

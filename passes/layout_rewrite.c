@@ -51,7 +51,8 @@ static void pads_in(const tn_layout_group *group, tn_inst *inst) {
 
 /* The attributes of `inst`, a copy with the old ones, in the new order. */
 static void reorder_attributes(const tn_layout_group *group, tn_inst *inst) {
-  if (inst->op == TN_OP_REDUCE_WINDOW) inst->attr.window.window = windows_in(group, inst, inst->attr.window.window);
+  if (inst->op == TN_OP_REDUCE_WINDOW)
+    inst->attr.window.window = windows_in(group, inst, inst->attr.window.window);
   if (inst->op == TN_OP_PAD) pads_in(group, inst);
   if (inst->op == TN_OP_IOTA) inst->attr.iota.dim = tn_layout_place_of(group, inst->attr.iota.dim);
   if (inst->op == TN_OP_REVERSE || inst->op == TN_OP_CONCATENATE)
@@ -100,8 +101,7 @@ static tn_inst *make_member(rewriter *r, const tn_layout_group *group, tn_inst *
   if (inst->op == TN_OP_BROADCAST) return broadcast_in(group, inst, shape);
   tn_inst **operands = TN_NEW_ARRAY(r->layouts->scratch, tn_inst *, inst->n_operands + 1);
   for (int i = 0; i < inst->n_operands; i++)
-    operands[i] =
-        tn_layout_is_tied(r->layouts, inst, i) ? operand_in(r, group, inst, i) : inst->operands[i];
+    operands[i] = tn_layout_is_tied(r->layouts, inst, i) ? operand_in(r, group, inst, i) : inst->operands[i];
   tn_inst *by = tn_inst_clone(inst->parent, inst, inst, shape, inst->n_operands, operands);
   by->location = inst->location;
   by->notes = inst->notes;

@@ -35,8 +35,8 @@ typedef struct tn_pass_context {
 bool tn_pass_spend(tn_pass_context *context);
 
 /* Whether the module had an instruction of this opcode when the pass began. A pass that looks
- * for these alone returns false at once where it has none: nobody walks the module then, to
- * see whether that is true neither.                                                          */
+ * for these alone returns false at once where it has none: nobody walks the module then, not
+ * even to see whether that is true.                                                          */
 static inline bool tn_pass_finds(tn_pass_context *context, tn_op op) {
   context->untouched = context->present && !context->present[op];
   return !context->untouched;
@@ -56,11 +56,11 @@ extern const char *const tn_stage_names[TN_STAGES]; /* "simplify" */
 enum { TN_MOST_ROUNDS = 8 };
 
 /* ---- properties: what can be said of a module, and checked ---- */
-enum {
+typedef enum {
 #define PROPERTY(ID, name, help) TN_PROPERTY_INDEX_##ID,
 #include "passes/properties.def"
   TN_PROPERTIES
-};
+} tn_property;
 enum {
   TN_PROPERTY_NONE = 0,
 #define PROPERTY(ID, name, help) TN_PROPERTY_##ID = 1 << TN_PROPERTY_INDEX_##ID,
@@ -74,7 +74,7 @@ extern const char *const tn_property_names[TN_PROPERTIES];
  * opcodes there are. Linear.                                                             */
 unsigned tn_properties_of(const tn_module *module, const tn_inst **witness, bool *present);
 /* The pass that makes it hold where `witness` stands in its way; NULL: none does. */
-const char *tn_property_maker(int property, const tn_inst *witness);
+const char *tn_property_maker(tn_property property, const tn_inst *witness);
 
 /* ---- the table ---- */
 enum {

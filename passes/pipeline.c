@@ -210,7 +210,7 @@ static progress call_hook(pipeline *p, bool (*hook)(void *, tn_module *, const t
 static progress check_needs(pipeline *p, const tn_pass *pass, tn_pass_record *record) {
   unsigned lacking = pass->needs & ~p->file.properties;
   if (!lacking) return GO_ON;
-  int property = __builtin_ctz(lacking);
+  tn_property property = (tn_property)__builtin_ctz(lacking);
   record->unmet = tn_property_names[property];
   if (!p->options->passes) return GO_ON;
   const tn_inst *witness[TN_PROPERTIES] = {0};

@@ -60,11 +60,13 @@ static bool is_entry_parameter(const tn_inst *inst) {
   return inst->op == TN_OP_PARAMETER && inst->parent == inst->parent->module->entry;
 }
 
-const char *tn_property_maker(int property, const tn_inst *witness) {
+const char *tn_property_maker(tn_property property, const tn_inst *witness) {
   switch (property) {
   case TN_PROPERTY_INDEX_STATIC: return is_entry_parameter(witness) ? "bounded-entry" : "static-shapes";
   case TN_PROPERTY_INDEX_FLAT: return "inline-calls";
   case TN_PROPERTY_INDEX_EXPANDED: return expanding_pass(witness->op);
-  default: return NULL; /* a fusion is never taken apart again */
+  case TN_PROPERTY_INDEX_UNFUSED: return NULL; /* a fusion is never taken apart again */
+  case TN_PROPERTIES: break;
   }
+  return NULL;
 }

@@ -6,13 +6,15 @@
  *
  * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant s8, sw one number or one
  * a result feature. All may be written as XLA's front ends write it: with or without broadcasts,
- * the zero point taken away as s32 or f32. Where front ends have computed with the weights already, floats
- * that are bytes times a power of two, or times a scale that is still there, are taken as those
- * bytes. What follows — bias, activation, residual, the
- * quantisation of the result — stays as it is: fusion puts it behind the integer sum, so each
- * product is one kernel from bytes to bytes. s8 becomes u8 because machines multiply unsigned by
- * signed bytes; what that and the zero point add is known when compiling: the sums of the
- * weights' columns. A convolution's padding becomes a pad with the zero point.
+ * the zero point taken away as s32 or f32. Where front ends have computed with the weights
+ * already, floats that are bytes times a power of two, or times a scale that is still there, are
+ * taken as those bytes.
+ *
+ * What follows — bias, activation, residual, the quantisation of the result — stays as it is:
+ * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. s8
+ * becomes u8 because machines multiply unsigned by signed bytes; what that and the zero point
+ * add is known when compiling: the sums of the weights' columns. A convolution's padding becomes
+ * a pad with the zero point.
  *
  * Exact, this pass alone: scales are powers of two and no sum of |products| exceeds 2^24, so
  * that every step of the float product is exact too. Other scales round differently: see

@@ -125,7 +125,8 @@ static tn_inst *multiply_by_minus_one(tn_pass_context *context, tn_inst *inst) {
 static tn_inst *abs_of_sign(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = inst->operands[0];
   if (inner->op == TN_OP_ABS) return keep(context, inst, 0);
-  bool has_sign = tn_type_is_float(inner->shape->type) || tn_type_class_of(inner->shape->type) == TN_CLASS_SIGNED;
+  bool has_sign =
+      tn_type_is_float(inner->shape->type) || tn_type_class_of(inner->shape->type) == TN_CLASS_SIGNED;
   if (inner->op != TN_OP_NEGATE || !has_sign || !tn_pass_spend(context)) return NULL;
   return tn_inst_create(inst->parent, inst, TN_OP_ABS, inst->shape, 1, &inner->operands[0]);
 }
@@ -142,7 +143,8 @@ static tn_inst *bound_again(tn_pass_context *context, tn_inst *inst) {
     tn_inst *inner = tn_operand_of(inst, side, inst->op), *bound = inst->operands[1 - side];
     if (!inner) continue;
     for (int i = 0; i < 2; i++)
-      if (inner->operands[i] == bound || tn_same_value(inner->operands[i], bound)) return keep(context, inst, side);
+      if (inner->operands[i] == bound || tn_same_value(inner->operands[i], bound))
+        return keep(context, inst, side);
   }
   return NULL;
 }
@@ -160,7 +162,8 @@ static tn_inst *integer_minus_itself(tn_pass_context *context, tn_inst *inst) {
 
 static tn_inst *integer_times_zero(tn_pass_context *context, tn_inst *inst) {
   if (!tn_type_is_integer(inst->shape->type)) return NULL;
-  return tn_is_all(inst->operands[0], 0) || tn_is_all(inst->operands[1], 0) ? zeros_like(context, inst) : NULL;
+  return tn_is_all(inst->operands[0], 0) || tn_is_all(inst->operands[1], 0) ? zeros_like(context, inst)
+                                                                            : NULL;
 }
 
 /* ---- strength ---- */

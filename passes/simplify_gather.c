@@ -43,9 +43,12 @@ static void starts_of(tn_site site, tn_inst *indices, tn_dims map, int rank, tn_
 static tn_inst *gather_of_one_place(tn_pass_context *context, tn_inst *inst) {
   tn_inst *operand = inst->operands[0], *indices = inst->operands[1];
   tn_dims map = inst->attr.gather.start_index_map;
-  if (!tn_shape_is_plain(inst->shape) || !tn_shape_is_plain(operand->shape) || !tn_shape_elements(inst->shape)) return NULL;
+  if (!tn_shape_is_plain(inst->shape) || !tn_shape_is_plain(operand->shape) ||
+      !tn_shape_elements(inst->shape))
+    return NULL;
   if (inst->attr.gather.operand_batching_dims.count) return NULL;
-  if (!is_one_place(indices, inst->attr.gather.index_vector_dim, map.count) || !tn_pass_spend(context)) return NULL;
+  if (!is_one_place(indices, inst->attr.gather.index_vector_dim, map.count) || !tn_pass_spend(context))
+    return NULL;
   tn_site site = tn_site_of(inst);
   tn_inst *operands[TN_MOST_DIMS + 1] = {operand};
   int rank = operand->shape->rank;
@@ -69,7 +72,8 @@ static bool known_window(const tn_inst *inst, int64_t *sizes, int64_t *starts) {
   const tn_shape *whole = inst->operands[0]->shape, *update = inst->operands[2]->shape;
   const tn_inst *indices = inst->operands[1];
   tn_dims map = inst->attr.scatter.scatter_dims_to_operand_dims;
-  if (indices->op != TN_OP_CONSTANT || !is_one_place(indices, inst->attr.scatter.index_vector_dim, map.count)) return false;
+  if (indices->op != TN_OP_CONSTANT || !is_one_place(indices, inst->attr.scatter.index_vector_dim, map.count))
+    return false;
   const char *data = indices->attr.constant.literal->data;
   size_t bytes = tn_type_bytes(indices->shape->type);
   for (int d = 0, w = 0; d < whole->rank; d++) {
@@ -89,13 +93,16 @@ static bool known_window(const tn_inst *inst, int64_t *sizes, int64_t *starts) {
 
 static tn_inst *scatter_of_known_place(tn_pass_context *context, tn_inst *inst) {
   int64_t sizes[TN_MOST_DIMS], starts[TN_MOST_DIMS];
-  if (inst->n_operands != 3 || !tn_shape_is_plain(inst->shape) || !tn_shape_is_plain(inst->operands[2]->shape)) return NULL;
+  if (inst->n_operands != 3 || !tn_shape_is_plain(inst->shape) ||
+      !tn_shape_is_plain(inst->operands[2]->shape))
+    return NULL;
   if (inst->attr.scatter.input_batching_dims.count || !overwrites(inst->called[0])) return NULL;
   if (!tn_shape_elements(inst->operands[2]->shape) || !known_window(inst, sizes, starts)) return NULL;
   if (!tn_pass_spend(context)) return NULL;
   tn_site site = tn_site_of(inst);
   int rank = inst->shape->rank;
-  tn_inst *operands[TN_MOST_DIMS + 2] = {inst->operands[0], tn_make_reshape(site, inst->operands[2], rank, sizes)};
+  tn_inst *operands[TN_MOST_DIMS + 2] = {inst->operands[0],
+                                         tn_make_reshape(site, inst->operands[2], rank, sizes)};
   for (int d = 0; d < rank; d++) operands[d + 2] = tn_make_integer(site, TN_S64, starts[d]);
   return tn_make_inst(site, TN_OP_DYNAMIC_UPDATE_SLICE, inst->shape, rank + 2, operands);
 }

@@ -104,7 +104,8 @@ static tn_inst *compare_of_predicate(tn_pass_context *context, tn_inst *inst) {
   tn_direction direction = inst->attr.compare.direction;
   if (inst->operands[0]->shape->type != TN_PRED || (direction != TN_EQ && direction != TN_NE)) return NULL;
   for (int side = 0; side < 2; side++)
-    if (tn_is_all(inst->operands[side], direction == TN_EQ)) return keep(context, inst, inst->operands[1 - side]);
+    if (tn_is_all(inst->operands[side], direction == TN_EQ))
+      return keep(context, inst, inst->operands[1 - side]);
   return NULL;
 }
 
@@ -148,7 +149,8 @@ static tn_inst *clamp_of_clamp(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = tn_operand_of(inst, 1, TN_OP_CLAMP);
   if (!inner) return NULL;
   for (int i = 0; i < 3; i += 2)
-    if (inner->operands[i] != inst->operands[i] && !tn_same_value(inner->operands[i], inst->operands[i])) return NULL;
+    if (inner->operands[i] != inst->operands[i] && !tn_same_value(inner->operands[i], inst->operands[i]))
+      return NULL;
   return keep(context, inst, inner);
 }
 

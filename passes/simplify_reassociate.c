@@ -31,7 +31,8 @@ static bool number_at(const tn_inst *inst, int side, double *value) {
 static tn_inst *with_number(tn_inst *inst, tn_op op, tn_inst *x, double value) {
   tn_site site = tn_site_of(inst);
   tn_arena *arena = tn_site_arena(site);
-  tn_inst *scalar = tn_build_constant(inst->parent, inst, tn_literal_scalar_float(arena, inst->shape->type, value));
+  tn_inst *scalar =
+      tn_build_constant(inst->parent, inst, tn_literal_scalar_float(arena, inst->shape->type, value));
   tn_inst *operands[] = {x, tn_make_spread(site, scalar, inst->shape)};
   return tn_inst_create(inst->parent, inst, op, inst->shape, 2, operands);
 }
@@ -46,7 +47,8 @@ static bool is_normal_in(tn_type type, double value) {
 
 static tn_inst *divide_by_number(tn_pass_context *context, tn_inst *inst) {
   double value;
-  if (!is_real(inst) || !number_at(inst, 1, &value) || value == 1 || !is_normal_in(inst->shape->type, 1 / value))
+  if (!is_real(inst) || !number_at(inst, 1, &value) || value == 1 ||
+      !is_normal_in(inst->shape->type, 1 / value))
     return NULL;
   return tn_pass_spend(context) ? with_number(inst, TN_OP_MULTIPLY, inst->operands[0], 1 / value) : NULL;
 }
@@ -85,7 +87,8 @@ static tn_inst *logistic_written_out(tn_pass_context *context, tn_inst *inst) {
   if (!is_real(inst) || !sum || !tn_is_all(inst->operands[0], 1)) return NULL;
   int side = tn_is_all(sum->operands[0], 1) ? 1 : tn_is_all(sum->operands[1], 1) ? 0 : -1;
   if (side < 0) return NULL;
-  tn_inst *e = tn_operand_of(sum, side, TN_OP_EXPONENTIAL), *negate = e ? tn_operand_of(e, 0, TN_OP_NEGATE) : NULL;
+  tn_inst *e = tn_operand_of(sum, side, TN_OP_EXPONENTIAL),
+          *negate = e ? tn_operand_of(e, 0, TN_OP_NEGATE) : NULL;
   if (!negate || !tn_pass_spend(context)) return NULL;
   return tn_inst_create(inst->parent, inst, TN_OP_LOGISTIC, inst->shape, 1, &negate->operands[0]);
 }

@@ -20,7 +20,8 @@
 /* The one binary operation that the reduction applies; TN_OP_COUNT if it is not that. */
 static tn_op applied(const tn_inst *reduce) {
   const tn_inst *root = reduce->called[0]->root;
-  if (reduce->n_operands != 2 || root->n_operands != 2 || !tn_op_is(root->op, TN_OP_ELEMENTWISE)) return TN_OP_COUNT;
+  if (reduce->n_operands != 2 || root->n_operands != 2 || !tn_op_is(root->op, TN_OP_ELEMENTWISE))
+    return TN_OP_COUNT;
   const tn_inst *a = root->operands[0], *b = root->operands[1];
   bool both = a != b && a->op == TN_OP_PARAMETER && b->op == TN_OP_PARAMETER;
   return both && tn_shape_equal(root->shape, a->shape) ? root->op : TN_OP_COUNT;
@@ -43,8 +44,10 @@ static bool leaves_alone(tn_op op, const tn_inst *initial) {
   switch ((int)op) {
   case TN_OP_ADD: return tn_is_all(initial, tn_type_is_float(type) ? -0.0 : 0);
   case TN_OP_MULTIPLY: return tn_is_all(initial, 1);
-  case TN_OP_MAXIMUM: return (real && tn_is_all(initial, -INFINITY)) || (type == TN_PRED && tn_is_all(initial, 0));
-  case TN_OP_MINIMUM: return (real && tn_is_all(initial, INFINITY)) || (type == TN_PRED && tn_is_all(initial, 1));
+  case TN_OP_MAXIMUM:
+    return (real && tn_is_all(initial, -INFINITY)) || (type == TN_PRED && tn_is_all(initial, 0));
+  case TN_OP_MINIMUM:
+    return (real && tn_is_all(initial, INFINITY)) || (type == TN_PRED && tn_is_all(initial, 1));
   case TN_OP_OR:
   case TN_OP_XOR: return tn_is_all(initial, 0);
   case TN_OP_AND: return type == TN_PRED ? tn_is_all(initial, 1) : ones && tn_is_all(initial, -1);
@@ -53,7 +56,8 @@ static bool leaves_alone(tn_op op, const tn_inst *initial) {
 }
 
 static bool is_plain(const tn_inst *inst) {
-  return inst->n_operands == 2 && tn_shape_is_plain(inst->shape) && tn_shape_is_plain(inst->operands[0]->shape);
+  return inst->n_operands == 2 && tn_shape_is_plain(inst->shape) &&
+         tn_shape_is_plain(inst->operands[0]->shape);
 }
 
 static tn_inst *reduce_of_ones(tn_pass_context *context, tn_inst *inst) {
@@ -73,7 +77,8 @@ static tn_inst *reduce_of_reshape(tn_pass_context *context, tn_inst *inst) {
   tn_inst *reshape = tn_operand_of(inst, 0, TN_OP_RESHAPE);
   if (!reshape || !is_plain(inst) || !tn_shape_is_plain(reshape->operands[0]->shape)) return NULL;
   const tn_shape *from = reshape->operands[0]->shape, *to = reshape->shape;
-  if (applied(inst) == TN_OP_COUNT || from->rank >= to->rank || !tn_shapes_differ_in_ones(from, to)) return NULL;
+  if (applied(inst) == TN_OP_COUNT || from->rank >= to->rank || !tn_shapes_differ_in_ones(from, to))
+    return NULL;
   int64_t dims[TN_MOST_DIMS];
   int count = 0, i = 0;
   for (int j = 0; j < to->rank; j++) { /* ones of `from` that `to` has not are kept: the reshape behind */
@@ -123,7 +128,8 @@ static tn_inst *reduce_of_reduce(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = tn_operand_of(inst, 0, TN_OP_REDUCE);
   if (!inner || !is_plain(inst) || !is_plain(inner) || inner->users.count != 1) return NULL;
   tn_op op = applied(inst);
-  if (op != applied(inner) || !is_exact(op, inst->shape->type) || !leaves_alone(op, inner->operands[1])) return NULL;
+  if (op != applied(inner) || !is_exact(op, inst->shape->type) || !leaves_alone(op, inner->operands[1]))
+    return NULL;
   if (!tn_pass_spend(context)) return NULL;
   int64_t dims[TN_MOST_DIMS];
   int count = 0;

@@ -25,18 +25,13 @@ static bool are_plain(const tn_inst *inst) {
 
 static int64_t along(const tn_inst *concatenate) { return concatenate->attr.dimensions.dims.at[0]; }
 
-/* A slice as `inst`, of another operand, moved by -offset along `dim`. */
-static tn_inst *slice_moved(tn_inst *inst, tn_inst *operand, int64_t dim, int64_t offset) {
+/* A slice as `inst`, with its steps, of another operand from other places on. */
+static tn_inst *slice_of(tn_inst *inst, tn_inst *operand, const int64_t *starts, const int64_t *limits) {
   int rank = inst->shape->rank;
-  int64_t starts[TN_MOST_DIMS], limits[TN_MOST_DIMS];
-  for (int i = 0; i < rank; i++) {
-    starts[i] = inst->attr.slice.starts.at[i] - (i == dim ? offset : 0);
-    limits[i] = inst->attr.slice.limits.at[i] - (i == dim ? offset : 0);
-  }
   tn_inst *slice = tn_inst_create(inst->parent, inst, TN_OP_SLICE, inst->shape, 1, &operand);
   slice->attr.slice.starts = tn_rewrite_dims(inst, rank, starts);
   slice->attr.slice.limits = tn_rewrite_dims(inst, rank, limits);
-  slice->attr.slice.strides = tn_rewrite_dims(inst, rank, inst->attr.slice.strides.at);
+  slice->attr.slice.strides = inst->attr.slice.strides;
   return slice;
 }
 
@@ -51,10 +46,13 @@ static tn_inst *slice_of_concatenate(tn_pass_context *context, tn_inst *inst) {
     int64_t end = begin + whole->operands[i]->shape->dims[dim];
     if (start < begin || start >= end) continue;
     if (last >= end || !tn_pass_spend(context)) return NULL;
-    tn_inst *slice = slice_moved(inst, whole->operands[i], dim, begin);
-    int64_t *limits = (int64_t *)slice->attr.slice.limits.at; /* the last step may have ended beyond the part */
-    limits[dim] = last - begin + 1;
-    return slice;
+    size_t bytes = (size_t)inst->shape->rank * sizeof(int64_t);
+    int64_t starts[TN_MOST_DIMS], limits[TN_MOST_DIMS];
+    memcpy(starts, inst->attr.slice.starts.at, bytes);
+    memcpy(limits, inst->attr.slice.limits.at, bytes);
+    starts[dim] = start - begin;
+    limits[dim] = last - begin + 1; /* the last step may have ended beyond the part */
+    return slice_of(inst, whole->operands[i], starts, limits);
   }
   return NULL;
 }
@@ -69,14 +67,10 @@ static tn_inst *slice_of_pad(tn_pass_context *context, tn_inst *inst) {
     int64_t low = pad->attr.pad.at[i].low, stride = inst->attr.slice.strides.at[i];
     starts[i] = inst->attr.slice.starts.at[i] - low;
     limits[i] = starts[i] + (inst->shape->dims[i] - 1) * stride + 1;
-    if (pad->attr.pad.at[i].interior || starts[i] < 0 || limits[i] > pad->operands[0]->shape->dims[i]) return NULL;
+    if (pad->attr.pad.at[i].interior || starts[i] < 0 || limits[i] > pad->operands[0]->shape->dims[i])
+      return NULL;
   }
-  if (!tn_pass_spend(context)) return NULL;
-  tn_inst *slice = tn_inst_create(inst->parent, inst, TN_OP_SLICE, inst->shape, 1, &pad->operands[0]);
-  slice->attr.slice.starts = tn_rewrite_dims(inst, rank, starts);
-  slice->attr.slice.limits = tn_rewrite_dims(inst, rank, limits);
-  slice->attr.slice.strides = tn_rewrite_dims(inst, rank, inst->attr.slice.strides.at);
-  return slice;
+  return tn_pass_spend(context) ? slice_of(inst, pad->operands[0], starts, limits) : NULL;
 }
 
 /* The operand's own dims are sliced, the others made as long as they are to be. */
@@ -87,8 +81,8 @@ static tn_inst *slice_of_broadcast(tn_pass_context *context, tn_inst *inst) {
   tn_inst *operand = broadcast->operands[0];
   for (int i = 0; i < dims.count; i++) {
     int64_t d = dims.at[i];
-    operand = tn_make_slice(tn_site_of(inst), operand, i, inst->attr.slice.starts.at[d], inst->attr.slice.limits.at[d],
-                            inst->attr.slice.strides.at[d]);
+    operand = tn_make_slice(tn_site_of(inst), operand, i, inst->attr.slice.starts.at[d],
+                            inst->attr.slice.limits.at[d], inst->attr.slice.strides.at[d]);
   }
   return tn_build_broadcast(inst->parent, inst, operand, inst->shape, dims);
 }
@@ -130,7 +124,8 @@ static bool continues(const tn_inst *a, const tn_inst *b, int64_t dim) {
   for (int i = 0; i < a->shape->rank; i++) {
     int64_t start = a->attr.slice.starts.at[i], stride = a->attr.slice.strides.at[i];
     if (stride != b->attr.slice.strides.at[i] || (i == dim && stride != 1)) return false;
-    if (i == dim ? a->attr.slice.limits.at[i] != b->attr.slice.starts.at[i] : start != b->attr.slice.starts.at[i])
+    if (i == dim ? a->attr.slice.limits.at[i] != b->attr.slice.starts.at[i]
+                 : start != b->attr.slice.starts.at[i])
       return false;
   }
   return true;
@@ -161,7 +156,8 @@ static tn_inst *concatenate_of_one_number(tn_pass_context *context, tn_inst *ins
   tn_inst *scalar = inst->operands[0];
   while (scalar->op == TN_OP_BROADCAST || scalar->op == TN_OP_RESHAPE) scalar = scalar->operands[0];
   if (scalar->shape->rank)
-    scalar = tn_make_array(site, tn_shape_array(tn_site_arena(site), inst->shape->type, 0, NULL), tn_one_value(scalar));
+    scalar = tn_make_array(site, tn_shape_array(tn_site_arena(site), inst->shape->type, 0, NULL),
+                           tn_one_value(scalar));
   return tn_make_spread(site, scalar, inst->shape);
 }
 
@@ -170,7 +166,8 @@ static tn_inst *concatenate_of_one_number(tn_pass_context *context, tn_inst *ins
 static tn_inst *pad_of_pad(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = tn_operand_of(inst, 0, TN_OP_PAD);
   if (!inner || !are_plain(inst) || !are_plain(inner)) return NULL;
-  if (inner->operands[1] != inst->operands[1] && !tn_same_value(inner->operands[1], inst->operands[1])) return NULL;
+  if (inner->operands[1] != inst->operands[1] && !tn_same_value(inner->operands[1], inst->operands[1]))
+    return NULL;
   int rank = inst->shape->rank;
   tn_pad_dim *pads = TN_NEW_ARRAY(inst->parent->module->arena, tn_pad_dim, rank ? rank : 1);
   for (int i = 0; i < rank; i++) {
@@ -190,14 +187,16 @@ static tn_inst *reverse_of_reverse(tn_pass_context *context, tn_inst *inst) {
   if (!inner || inner->attr.dimensions.dims.count != inst->attr.dimensions.dims.count) return NULL;
   for (int i = 0; i < inst->attr.dimensions.dims.count; i++)
     if (!tn_dims_contain(inner->attr.dimensions.dims, inst->attr.dimensions.dims.at[i])) return NULL;
-  return tn_rewrite_stands_for(inner->operands[0], inst) && tn_pass_spend(context) ? inner->operands[0] : NULL;
+  return tn_rewrite_stands_for(inner->operands[0], inst) && tn_pass_spend(context) ? inner->operands[0]
+                                                                                   : NULL;
 }
 
 /* Starts that are constants, clamped to where `sizes` fit. */
 static bool constant_starts(const tn_inst *inst, int first, const int64_t *sizes, int64_t *starts) {
   const tn_shape *whole = inst->operands[0]->shape;
   for (int i = 0; i < whole->rank; i++) {
-    int operand = inst->n_operands == first + 1 && whole->rank > 1 ? -1 : first + i; /* one vector of starts: rare */
+    int operand =
+        inst->n_operands == first + 1 && whole->rank > 1 ? -1 : first + i; /* one vector of starts: rare */
     if (operand < 0 || operand >= inst->n_operands || inst->operands[operand]->shape->rank) return false;
     const void *element = tn_one_value(inst->operands[operand]);
     if (!element) return false;
@@ -211,7 +210,8 @@ static bool constant_starts(const tn_inst *inst, int first, const int64_t *sizes
 
 static tn_inst *dynamic_slice_of_constants(tn_pass_context *context, tn_inst *inst) {
   int64_t starts[TN_MOST_DIMS];
-  if (!are_plain(inst) || !constant_starts(inst, 1, inst->shape->dims, starts) || !tn_pass_spend(context)) return NULL;
+  if (!are_plain(inst) || !constant_starts(inst, 1, inst->shape->dims, starts) || !tn_pass_spend(context))
+    return NULL;
   return tn_make_box(tn_site_of(inst), inst->operands[0], starts, inst->shape->dims);
 }
 

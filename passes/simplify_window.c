@@ -72,10 +72,13 @@ static tn_inst *convolution_of_reverse(tn_pass_context *context, tn_inst *inst) 
   tn_window window = inst->attr.convolution.window;
   if (reverse->op != TN_OP_REVERSE || !tn_shape_is_plain(reverse->shape)) return NULL;
   tn_dims reversed = reverse->attr.dimensions.dims;
-  if (tn_dims_contain(reversed, dims->kernel_input) || tn_dims_contain(reversed, dims->kernel_output)) return NULL;
+  if (tn_dims_contain(reversed, dims->kernel_input) || tn_dims_contain(reversed, dims->kernel_output))
+    return NULL;
   if (window.count != dims->kernel_spatial.count || !tn_pass_spend(context)) return NULL;
-  tn_window_dim *at = tn_arena_copy(inst->parent->module->arena, window.at, sizeof *at * (size_t)window.count);
-  for (int i = 0; i < window.count; i++) at[i].reversal ^= tn_dims_contain(reversed, dims->kernel_spatial.at[i]);
+  tn_window_dim *at =
+      tn_arena_copy(inst->parent->module->arena, window.at, sizeof *at * (size_t)window.count);
+  for (int i = 0; i < window.count; i++)
+    at[i].reversal ^= tn_dims_contain(reversed, dims->kernel_spatial.at[i]);
   inst->attr.convolution.window.at = at;
   tn_inst_set_operand(inst, 1, reverse->operands[0]);
   return inst;

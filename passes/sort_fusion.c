@@ -77,7 +77,8 @@ static tn_comp *make_computation(tn_arena *arena, tn_inst *sort, const reading *
   tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, sort->n_operands);
   tn_inst **results = TN_NEW_ARRAY(arena, tn_inst *, r->values.count);
   for (int i = 0; i < sort->n_operands; i++)
-    operands[i] = tn_build_parameter(comp, i, sort->operands[i]->shape, tn_arena_printf(arena, "param_%d", i));
+    operands[i] =
+        tn_build_parameter(comp, i, sort->operands[i]->shape, tn_arena_printf(arena, "param_%d", i));
   tn_inst *inner = tn_inst_clone(comp, NULL, sort, sort->shape, sort->n_operands, operands);
   bool tuple = tn_shape_is_tuple(sort->shape);
   for (int i = 0; i < r->values.count; i++) {

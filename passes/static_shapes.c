@@ -62,7 +62,7 @@ const tn_known *tn_known_of(const tn_sizes *s, const tn_inst *inst) {
   return inst->id < s->known.count ? &s->known.at[inst->id] : &nothing;
 }
 
-void tn_know(tn_sizes *s, const tn_inst *inst, const tn_shape *shape, tn_inst **sizes) {
+static void know(tn_sizes *s, const tn_inst *inst, const tn_shape *shape, tn_inst **sizes) {
   while (s->known.count <= inst->id) TN_PUSH(s->scratch, &s->known, ((tn_known){NULL, NULL}));
   s->known.at[inst->id] = (tn_known){shape, sizes};
 }
@@ -127,7 +127,7 @@ static tn_inst *unpack(tn_sizes *s, tn_inst *pack, const tn_shape *shape) {
   tn_site site = {pack->parent, pack->next, pack};
   tn_inst *value = tn_make_element(site, pack, 0), **sizes = TN_NEW_ARRAY(s->scratch, tn_inst *, count);
   for (int i = 0; i < count; i++) sizes[i] = tn_make_element(site, pack, i + 1);
-  tn_know(s, value, shape, sizes);
+  know(s, value, shape, sizes);
   return value;
 }
 
@@ -144,7 +144,7 @@ static void convert_parameter(tn_sizes *s, tn_inst *parameter) {
       tn_inst_move_before(sizes[i], comp->first);
     }
     parameter->shape = tn_static_shape(s->module->arena, shape);
-    tn_know(s, parameter, shape, sizes);
+    know(s, parameter, shape, sizes);
     return;
   }
   tn_inst *users = tn_inst_create(comp, parameter->next, TN_OP_OPT_BARRIER, shape, 1, &parameter);
@@ -184,7 +184,7 @@ static void convert_tuple(tn_sizes *s, tn_inst *inst) {
       TN_PUSH(s->scratch, &sizes, known->sizes[k]);
   }
   inst->shape = tn_static_shape(s->module->arena, shape);
-  tn_know(s, inst, shape, sizes.at);
+  know(s, inst, shape, sizes.at);
 }
 
 static void convert_element(tn_sizes *s, tn_inst *inst) {
@@ -193,7 +193,7 @@ static void convert_element(tn_sizes *s, tn_inst *inst) {
   int before = 0;
   for (int i = 0; i < inst->attr.index.index; i++) before += tn_dynamic_dims(tuple->shape->elements[i]);
   inst->shape = tn_static_shape(s->module->arena, shape);
-  if (tn_dynamic_dims(shape)) tn_know(s, inst, shape, tuple->sizes + before);
+  if (tn_dynamic_dims(shape)) know(s, inst, shape, tuple->sizes + before);
 }
 
 static bool is_control(tn_op op) { return op == TN_OP_WHILE || op == TN_OP_CONDITIONAL || op == TN_OP_CALL; }
@@ -219,7 +219,7 @@ static void convert(tn_sizes *s, tn_inst *inst) {
   } else {
     int count = tn_dynamic_dims(shape);
     tn_inst **sizes = TN_NEW_ARRAY(s->scratch, tn_inst *, count + 1), *by = tn_make_static(s, inst, sizes);
-    if (count) tn_know(s, by, shape, sizes);
+    if (count) know(s, by, shape, sizes);
     if (by == inst) return;
     bool after = by->op == TN_OP_DYNAMIC_SLICE && inst->op == TN_OP_REVERSE; /* made of inst itself */
     if (!after) {

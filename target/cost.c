@@ -12,7 +12,9 @@
 #include "target/cost.h"
 
 static double read_cycles(const tn_cpu *cpu, double bytes) {
-  return bytes <= (double)cpu->l2_bytes ? bytes / 32 : bytes <= (double)cpu->l3_bytes ? bytes / 24 : bytes / 6;
+  return bytes <= (double)cpu->l2_bytes   ? bytes / 32
+         : bytes <= (double)cpu->l3_bytes ? bytes / 24
+                                          : bytes / 6;
 }
 
 static double larger(double a, double b) { return a > b ? a : b; }

@@ -83,7 +83,8 @@ static LLVMValueRef lanes_of(tn_emitter *e, LLVMValueRef a, LLVMValueRef b, int 
 
 /* In pieces that fit a register: where it has to split a vector, LLVM 19 reads all of a half
  * whose lanes are turned off by constants.                                              */
-static LLVMValueRef masked_pieces(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask, int lanes) {
+static LLVMValueRef masked_pieces(tn_emitter *e, tn_type type, LLVMValueRef pointer, LLVMValueRef mask,
+                                  int lanes) {
   int64_t bytes = (int64_t)tn_type_bytes(type);
   if (lanes > 1 && lanes * bytes > e->u->cpu->vector_bytes) {
     int half = lanes / 2;
@@ -241,7 +242,8 @@ LLVMValueRef tn_load_bytes(tn_emitter *e, const tn_expr *expr, LLVMTypeRef type)
   guards g = guards_of(e, expr);
   LLVMValueRef pointer = NULL, fill = NULL;
   if (g.count) fill = fill_in_memory(e, expr->load.fill, (int)LLVMABISizeOfType(e->u->layout, type));
-  if (!g.never) pointer = address(e, expr->load.buffer, tn_offset_of(e, expr, expr->load.buffer, expr->load.at), NULL);
+  if (!g.never)
+    pointer = address(e, expr->load.buffer, tn_offset_of(e, expr, expr->load.buffer, expr->load.at), NULL);
   if (g.never)
     pointer = fill;
   else if (g.count)

@@ -14,18 +14,24 @@
  */
 #include "codegen/cpu/emit.h"
 
+/* Are neighbours along `dim` neighbours in memory, whatever the values of the other dims? */
+static bool moves_by_one(const tn_index *offset, int dim) {
+  int uses = 0;
+  for (int i = 0; i < offset->n_terms; i++) {
+    const tn_term *term = &offset->terms[i];
+    if (term->kind != TN_TERM_DIM) return false;
+    if (term->dim == dim) uses += term->scale == 1 ? 1 : 2;
+  }
+  return uses == 1;
+}
+
 /* Position in jam of the dim along which the load's elements are neighbours, if that has
  * as many points as there are lanes; else -1.                                           */
 static int neighbour_dim(const tn_emitter *e, const tn_index *offset) {
   for (int j = 0; j < e->n_jam; j++) {
-    int dim = e->jam[j], uses = 0;
+    int dim = e->jam[j];
     if (dim == e->vector || e->dims[dim].points != e->lanes) continue;
-    for (int i = 0; i < offset->n_terms; i++) {
-      const tn_term *term = &offset->terms[i];
-      if (term->kind == TN_TERM_VALUE) return -1;
-      uses += term->kind != TN_TERM_DIM ? 2 : term->dim == dim ? (term->scale == 1 ? 1 : 2) : 0;
-    }
-    if (uses == 1) return j;
+    if (moves_by_one(offset, dim)) return j;
   }
   return -1;
 }
@@ -38,6 +44,17 @@ static LLVMValueRef exchange(tn_emitter *e, LLVMValueRef a, LLVMValueRef b, int 
     order[l] = LLVMConstInt(e->u->i32, (uint64_t)from, false);
   }
   return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(order, (unsigned)e->lanes), "");
+}
+
+/* All rounds: element l of row p becomes element p of row l, among `count` lanes and rows. */
+static void exchange_all(tn_emitter *e, LLVMValueRef *rows, int count) {
+  for (int bit = 1; bit < count; bit *= 2)
+    for (int p = 0; p < count; p++) {
+      LLVMValueRef a = rows[p], b = rows[p | bit];
+      if (p & bit) continue;
+      rows[p] = exchange(e, a, b, bit, false);
+      rows[p | bit] = exchange(e, a, b, bit, true);
+    }
 }
 
 /* The point of `values` and those beside it along one dim; false: another way is needed. */
@@ -53,13 +70,7 @@ bool tn_emit_transposed(tn_emitter *e, tn_values *values) {
   e->at[j] = 0;
   for (e->lane = 0; e->lane < lanes; e->lane++) rows[e->lane] = tn_load_vector(e, expr, offset, lanes);
   e->lane = -1;
-  for (int bit = 1; bit < lanes; bit *= 2)
-    for (int p = 0; p < lanes; p++) {
-      LLVMValueRef a = rows[p], b = rows[p | bit];
-      if (p & bit) continue;
-      rows[p] = exchange(e, a, b, bit, false);
-      rows[p | bit] = exchange(e, a, b, bit, true);
-    }
+  exchange_all(e, rows, lanes);
   for (e->at[j] = 0; e->at[j] < lanes; e->at[j]++)
     values->at[tn_point_number(e, values->dims)] = rows[e->at[j]];
   e->at[j] = here;
@@ -71,14 +82,9 @@ bool tn_emit_transposed(tn_emitter *e, tn_values *values) {
 /* Position in jam of the dim along which what is stored lies side by side; -1: none. */
 static int store_dim(const tn_emitter *e, const tn_index *offset) {
   for (int j = 0; j < e->n_jam; j++) {
-    int dim = e->jam[j], count = e->count[j], uses = 0;
+    int dim = e->jam[j], count = e->count[j];
     if (dim == e->vector || count < 4 || count > e->lanes || (count & (count - 1))) continue;
-    for (int i = 0; i < offset->n_terms; i++) {
-      const tn_term *term = &offset->terms[i];
-      if (term->kind == TN_TERM_VALUE) return -1;
-      uses += term->kind != TN_TERM_DIM ? 2 : term->dim == dim ? (term->scale == 1 ? 1 : 2) : 0;
-    }
-    if (uses == 1) return j;
+    if (moves_by_one(offset, dim)) return j;
   }
   return -1;
 }
@@ -100,13 +106,7 @@ static void store_rows(tn_emitter *e, const tn_stmt *store, tn_values *values, i
     rows[p] = tn_to_memory(e, type, tn_convert(e, store->expr->type, type, tn_value_at(e, values, true)));
   }
   e->at[j] = e->low[j];
-  for (int bit = 1; bit < count; bit *= 2)
-    for (int p = 0; p < count; p++) {
-      LLVMValueRef a = rows[p], b = rows[p | bit];
-      if (p & bit) continue;
-      rows[p] = exchange(e, a, b, bit, false);
-      rows[p | bit] = exchange(e, a, b, bit, true);
-    }
+  exchange_all(e, rows, count);
   for (int lane = 0; lane < active; lane++) {
     LLVMValueRef row = part_of(e, rows[lane % count], lane / count * count, count);
     e->lane = lane;

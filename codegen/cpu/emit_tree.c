@@ -327,7 +327,8 @@ void tn_emit_loop_to(tn_emitter *e, int dim, LLVMValueRef end, tn_nest_body *bod
   LLVMPositionBuilderAtEnd(e->b, join);
   for (int i = 0; i < e->carried.count; i++) {
     LLVMValueRef phi = LLVMBuildPhi(e->b, LLVMTypeOf(old[i]), "");
-    LLVMAddIncoming(phi, (LLVMValueRef[]){old[i], *e->carried.at[i]}, (LLVMBasicBlockRef[]){before, after}, 2);
+    LLVMAddIncoming(phi, (LLVMValueRef[]){old[i], *e->carried.at[i]}, (LLVMBasicBlockRef[]){before, after},
+                    2);
     *e->carried.at[i] = phi;
   }
 }

@@ -179,7 +179,8 @@ void tn_cpu_header(const tn_plan *plan, const tn_cpu_options *options, const tn_
   tn_text_printf(out, "/* %s: a compiled model. Generated; do not edit. */\n", options->name);
   tn_text_printf(out, "#ifndef TENON_MODEL_%s_H\n#define TENON_MODEL_%s_H\n\n", options->name, options->name);
   tn_text_printf(out, "#ifdef %s_ARENA_SIZE\n", macro);
-  tn_text_put(out, "#error \"another model's name differs in case alone, so their macros are one\"\n#endif\n\n");
+  tn_text_put(out,
+              "#error \"another model's name differs in case alone, so their macros are one\"\n#endif\n\n");
   tn_text_put(out, tn_runtime_header);
   tn_text_printf(out, "\n/* Bytes of the arena. */\n#define %s_ARENA_SIZE(threads) ", macro);
   if (object->arena_bytes_per_thread)

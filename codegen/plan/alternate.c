@@ -209,15 +209,6 @@ static void append_second_turn(turns *t, tn_step **tail, const tn_step *body, co
 
 /* ---- loops ---- */
 
-static int count_steps(const tn_step *steps) {
-  int count = 0;
-  for (; steps; steps = steps->next) {
-    count += 1 + count_steps(steps->test);
-    for (int i = 0; i < steps->n_branches; i++) count += count_steps(steps->branches[i]);
-  }
-  return count;
-}
-
 /* What both turns still copy: nothing that another of these copies writes first. */
 static bool in_any_order(const moves *m) {
   for (int i = 0; i < m->count; i++)
@@ -234,7 +225,7 @@ static bool tests_anew(const tn_plan *plan, const tn_step *loop) {
 
 bool tn_may_alternate(const tn_plan *plan, const tn_step *loop) {
   return tests_anew(plan, loop) &&
-         2 * count_steps(loop->test) + 2 * count_steps(loop->branches[0]) <= MOST_STEPS;
+         2 * tn_count_steps(loop->test) + 2 * tn_count_steps(loop->branches[0]) <= MOST_STEPS;
 }
 
 static void solve(turns *t) {

@@ -349,7 +349,8 @@ static bool build_decode(builder *b, tn_inst *inst) {
   tn_block_sparse format;
   void *data;
   const tn_literal *bytes = tn_decode_source(inst);
-  if (!bytes || tn_block_sparse_read(b->arena, bytes, inst->shape, &format)) return tn_plan_unsupported(b, inst);
+  if (!bytes || tn_block_sparse_read(b->arena, bytes, inst->shape, &format))
+    return tn_plan_unsupported(b, inst);
   const tn_shape *shape = tn_shape_without_layout(b->arena, inst->shape);
   tn_literal *matrix = tn_literal_uninitialised(b->arena, shape, &data);
   tn_block_sparse_decode(&format, shape->type, bytes->data, data);

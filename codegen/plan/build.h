@@ -33,7 +33,7 @@ typedef struct {
   tn_module *module;
   const tn_cpu *target;
   tn_diagnostics *sink;
-  tn_plan_value **values; /* by instruction id; of the current visit of its computation, as
+  tn_plan_value **values;       /* by instruction id; of the current visit of its computation, as
                              far as it has come */
   TN_VEC(tn_plan_visit) visits; /* outermost first */
   tn_plan_value *live;          /* of the next visit */
@@ -56,7 +56,7 @@ typedef struct {
 /* ---- build_value.c ---- */
 tn_plan_value *tn_plan_array_value(builder *b, const tn_shape *shape, int buffer);
 tn_plan_value *tn_plan_tuple_value(builder *b, int count);
-tn_plan_value *tn_plan_no_value(builder *b); /* of tokens and contexts: without memory */
+tn_plan_value *tn_plan_no_value(builder *b);               /* of tokens and contexts: without memory */
 void tn_plan_set_outputs(builder *b, const tn_inst *inst); /* its value is what b->outputs hold */
 tn_plan_value *tn_plan_constant_value(builder *b, const tn_literal *literal);
 static inline tn_plan_value *tn_plan_value_of(const builder *b, const tn_inst *inst) {
@@ -82,8 +82,7 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen);
 
 /* ---- build_pack.c ---- */
 /* Layouts with E(4), E(2), E(1), where several elements share a byte. */
-const tn_shape *tn_plan_unpacked_shape(builder *b, const tn_shape *shape); /* the same without */
-int tn_plan_unpack(builder *b, int from);                                  /* into a new temp */
+int tn_plan_unpack(builder *b, int from); /* into a new temp */
 void tn_plan_pack(builder *b, int to, int from, const tn_shape *seen);
 
 /* ---- build.c, build_control.c, build_entry.c ---- */
@@ -94,11 +93,10 @@ bool tn_plan_build_entry(builder *b);
 /* A kernel from roots to b->outputs; whole: of a fusion's computation. */
 tn_group tn_plan_group(builder *b, tn_inst *const *roots, bool whole);
 /* arguments: of a fusion; else NULL. */
-bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered, tn_inst *const *arguments);
+bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
+                        tn_inst *const *arguments);
 
 /* ---- build_update.c ---- */
-/* Will a later step read what the buffer holds now? */
-bool tn_plan_is_read_later(const builder *b, int buffer);
 /* May what is there be written over, because nobody needs it any more? */
 bool tn_plan_may_overwrite(const builder *b, int buffer);
 /* The result that leaf `leaf` of inst is to be computed into, in place over `source`; -1: none. */

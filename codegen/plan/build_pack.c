@@ -88,7 +88,8 @@ static const tn_shape *line(builder *b, tn_type type, int64_t count) {
 
 /* ---- buffers ---- */
 
-const tn_shape *tn_plan_unpacked_shape(builder *b, const tn_shape *shape) {
+/* The same with a byte an element. */
+static const tn_shape *unpacked_shape(builder *b, const tn_shape *shape) {
   tn_layout *layout = tn_arena_copy(b->arena, shape->layout, sizeof *layout);
   layout->element_bits = 0;
   shape = tn_shape_with_layout(b->arena, shape, layout);
@@ -97,7 +98,7 @@ const tn_shape *tn_plan_unpacked_shape(builder *b, const tn_shape *shape) {
 
 static int unpacked_temp(builder *b, const tn_shape *shape) {
   int buffer = tn_plan_new_temp(b, shape);
-  b->buffers.at[buffer].shape = tn_plan_unpacked_shape(b, shape);
+  b->buffers.at[buffer].shape = unpacked_shape(b, shape);
   b->buffers.at[buffer].bytes = tn_layout_bytes(b->buffers.at[buffer].shape);
   return buffer;
 }
@@ -141,7 +142,7 @@ static void pack(builder *b, int to, int from) {
 }
 
 void tn_plan_pack(builder *b, int to, int from, const tn_shape *seen) {
-  const tn_shape *shape = tn_plan_unpacked_shape(b, b->buffers.at[to].shape);
+  const tn_shape *shape = unpacked_shape(b, b->buffers.at[to].shape);
   if (!shape->layout && !b->buffers.at[from].shape->layout) {
     pack(b, to, from);
     return;

@@ -40,7 +40,8 @@ static bool visit_needs(const builder *b, const tn_plan_visit *visit, int buffer
   return false;
 }
 
-bool tn_plan_is_read_later(const builder *b, int buffer) {
+/* Will a later step read what the buffer holds now? */
+static bool is_read_later(const builder *b, int buffer) {
   for (int i = 0; i < b->visits.count; i++)
     if (visit_needs(b, &b->visits.at[i], buffer)) return true;
   return false;
@@ -48,7 +49,7 @@ bool tn_plan_is_read_later(const builder *b, int buffer) {
 
 bool tn_plan_may_overwrite(const builder *b, int buffer) {
   tn_memory memory = b->buffers.at[buffer].memory;
-  return (memory == TN_MEMORY_TEMP || memory == TN_MEMORY_RESULT) && !tn_plan_is_read_later(b, buffer);
+  return (memory == TN_MEMORY_TEMP || memory == TN_MEMORY_RESULT) && !is_read_later(b, buffer);
 }
 
 static bool same_memory(const builder *b, int x, int y) {
@@ -58,10 +59,10 @@ static bool same_memory(const builder *b, int x, int y) {
 
 int tn_plan_claimed(const builder *b, const tn_inst *inst, int leaf, int source) {
   int result = b->claims[inst->id] ? b->claims[inst->id][leaf] : -1;
-  if (result < 0 || result == source || tn_plan_is_read_later(b, result)) return -1;
+  if (result < 0 || result == source || is_read_later(b, result)) return -1;
   int alias = b->buffers.at[result].alias;
   if (alias < 0) return result;
-  return alias == source && same_memory(b, result, source) && !tn_plan_is_read_later(b, source) ? result : -1;
+  return alias == source && same_memory(b, result, source) && !is_read_later(b, source) ? result : -1;
 }
 
 /* ---- updates ---- */

@@ -131,7 +131,10 @@ void tn_plan_relayout(builder *b, int to, int from, const tn_shape *seen) {
     dims[d] = d;
     at[d] = tn_index_dim(b->arena, d);
   }
-  *store = (tn_stmt){.kind = TN_STMT_STORE, .buffer = 1, .at = at, .expr = tn_expr_load(b->arena, seen->type, 0, seen->rank, at)};
+  *store = (tn_stmt){.kind = TN_STMT_STORE,
+                     .buffer = 1,
+                     .at = at,
+                     .expr = tn_expr_load(b->arena, seen->type, 0, seen->rank, at)};
   loop->n_dims = seen->rank;
   loop->dims = dims;
   loop->body = store;

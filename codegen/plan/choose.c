@@ -85,15 +85,17 @@ static bool rows_collide(const tn_kernel *kernel, const tn_contraction *c) {
 }
 
 /* The kernel's parameter, an argument of the step at *place, in panels of `width` along dim `at`. */
-static void pack_parameter(chooser *ch, tn_step **place, tn_kernel *kernel, int parameter, const tn_layout *layout) {
+static void pack_parameter(chooser *ch, tn_step **place, tn_kernel *kernel, int parameter,
+                           const tn_layout *layout) {
   tn_step *step = *place;
   const tn_shape *packed = tn_shape_with_layout(ch->b.arena, kernel->buffers[parameter].shape, layout);
   int *arguments = tn_arena_copy(ch->b.arena, step->arguments, sizeof(int) * (size_t)kernel->n_parameters);
   int old = arguments[parameter];
   step->arguments = arguments;
   kernel->buffers[parameter].shape = packed;
-  arguments[parameter] = ch->b.buffers.at[old].memory == TN_MEMORY_CONSTANT ? packed_constant(ch, old, packed)
-                                                                            : packed_temp(ch, old, packed, place);
+  arguments[parameter] = ch->b.buffers.at[old].memory == TN_MEMORY_CONSTANT
+                             ? packed_constant(ch, old, packed)
+                             : packed_temp(ch, old, packed, place);
 }
 
 /* Packs the weights of the step at *place; the step may move down by a copy. */
@@ -111,9 +113,11 @@ static void pack(chooser *ch, tn_step **place, tn_kernel *kernel, const tn_contr
   bool one_panel = contiguous && shape->dims[at] <= width;
   bool collides = !constant && rows_collide(kernel, c) && tn_contraction_reuse(kernel, c) >= 64;
   int group = constant ? tn_byte_group(kernel, c, ch->options->target, at, n_outer) : 0;
-  if (!group && contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS)) return;
+  if (!group && contiguous && ((!constant && !collides) || one_panel || buffer->bytes <= SMALL_WEIGHTS))
+    return;
   const tn_layout *layout = tn_panel_layout(ch->b.arena, shape, at, n_outer, width);
-  pack_parameter(ch, place, kernel, c->weights, group ? tn_grouped_layout(ch->b.arena, layout, group) : layout);
+  pack_parameter(ch, place, kernel, c->weights,
+                 group ? tn_grouped_layout(ch->b.arena, layout, group) : layout);
 }
 
 static bool choose_blocks(chooser *ch, tn_step **place, tn_kernel *kernel) {
@@ -149,7 +153,8 @@ static void choose(chooser *ch, tn_step **place) {
     tn_schedule_random(ch->b.arena, kernel, target, seed);
     tn_schedule_bound(ch->b.arena, kernel, target, false);
   } else if (tn_has_end(kernel->body)) {
-    if (ch->options->level == 0 || !choose_blocks(ch, place, kernel)) tn_schedule_as_written(ch->b.arena, kernel, target);
+    if (ch->options->level == 0 || !choose_blocks(ch, place, kernel))
+      tn_schedule_as_written(ch->b.arena, kernel, target);
   } else if (ch->options->level > 0 && tn_find_contraction(ch->b.arena, kernel, kernel->body, target, &c) &&
              !not_worth_packing(ch, *place, kernel, &c)) {
     tn_scheduling s = tn_schedule_begin(ch->b.arena, kernel, target);

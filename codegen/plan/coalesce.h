@@ -37,7 +37,7 @@ void tn_plan_alternate(tn_plan *plan);
 /* order.c: steps that do not depend on each other change places where less is alive then. */
 void tn_plan_order(tn_plan *plan);
 
-/* lower_peak.c. Steps at the peak write over what they read for the last time. Behind it the
+/* peak.c. Steps at the peak write over what they read for the last time. Behind it the
  * kernels of a plan are no longer one a step.                                              */
 void tn_plan_lower_peak(tn_plan *plan);
 /* Makes temps again, before their next use, where more than `limit` bytes are alive. True if it

@@ -93,6 +93,15 @@ static bool join(const walk *w, uint64_t *into, const uint64_t *set) {
   return added != 0;
 }
 
+int tn_count_steps(const tn_step *steps) {
+  int count = 0;
+  for (; steps; steps = steps->next) {
+    count += 1 + tn_count_steps(steps->test);
+    for (int i = 0; i < steps->n_branches; i++) count += tn_count_steps(steps->branches[i]);
+  }
+  return count;
+}
+
 static void number_steps(walk *w, tn_step *steps) {
   tn_flow *f = w->flow;
   for (tn_step *step = steps; step; step = step->next) {
@@ -104,20 +113,10 @@ static void number_steps(walk *w, tn_step *steps) {
   }
 }
 
-/* The number of points that a list of steps takes. */
-static int points_of(const tn_step *steps) {
-  int count = 0;
-  for (; steps; steps = steps->next) {
-    count += 1 + points_of(steps->test);
-    for (int i = 0; i < steps->n_branches; i++) count += points_of(steps->branches[i]);
-  }
-  return count;
-}
-
 static void before_block(walk *w, const tn_step *steps, int point, uint64_t *live);
 
 static void before_loop(walk *w, const tn_step *step, int point, uint64_t *live) {
-  int body = point + 1 + points_of(step->test);
+  int body = point + 1 + tn_count_steps(step->test);
   uint64_t *again = new_set(w), *top = new_set(w);
   do {
     memcpy(again, top, set_bytes(w)); /* behind the body: what the test needs */
@@ -131,7 +130,7 @@ static void before_loop(walk *w, const tn_step *step, int point, uint64_t *live)
 
 static void before_conditional(walk *w, const tn_step *step, int point, uint64_t *live) {
   uint64_t *any = new_set(w), *one = new_set(w);
-  for (int i = 0, at = point + 1; i < step->n_branches; at += points_of(step->branches[i]), i++) {
+  for (int i = 0, at = point + 1; i < step->n_branches; at += tn_count_steps(step->branches[i]), i++) {
     memcpy(one, live, set_bytes(w));
     before_block(w, step->branches[i], at, one);
     join(w, any, one);
@@ -164,14 +163,14 @@ static void before_block(walk *w, const tn_step *steps, int point, uint64_t *liv
   for (const tn_step *s = steps; s; s = s->next) {
     order[n] = s;
     points[n++] = point;
-    point += 1 + points_of(s->test);
-    for (int i = 0; i < s->n_branches; i++) point += points_of(s->branches[i]);
+    point += 1 + tn_count_steps(s->test);
+    for (int i = 0; i < s->n_branches; i++) point += tn_count_steps(s->branches[i]);
   }
   while (n-- > 0) before_step(w, order[n], points[n], live);
 }
 
 int64_t tn_flow_size(const tn_plan *plan) {
-  return (int64_t)points_of(plan->steps) * (plan->n_buffers / 64 + 1);
+  return (int64_t)tn_count_steps(plan->steps) * (plan->n_buffers / 64 + 1);
 }
 
 tn_flow tn_flow_find(tn_arena *arena, const tn_plan *plan) {

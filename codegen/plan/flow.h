@@ -8,6 +8,9 @@
 
 #include "codegen/plan/plan.h"
 
+/* How many steps a list has, those inside them too. */
+int tn_count_steps(const tn_step *steps);
+
 /* One argument of a step. Of a while or a conditional: its selector; what stands inside has
  * uses of its own.                                                                       */
 typedef struct {

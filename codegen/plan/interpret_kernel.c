@@ -378,7 +378,8 @@ static void run_reduce(runner *r, const prepared *p) {
       copy_lanes(value_type(m, p->stmt->accumulators[i].value), m->values[p->stmt->accumulators[i].value],
                  initial, m->lanes);
     }
-    if (p->stmt->expr) memcpy(red.end, tn_machine_evaluate(m, p->node)->i, sizeof *red.end * (size_t)m->lanes);
+    if (p->stmt->expr)
+      memcpy(red.end, tn_machine_evaluate(m, p->node)->i, sizeof *red.end * (size_t)m->lanes);
     reduce_loops(&red, 0);
   }
 }

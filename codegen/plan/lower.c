@@ -203,20 +203,8 @@ static const tn_expr *lower_op(tn_lowering *l, tn_inst *inst, tn_position at) {
   return tn_lower_movement(l, inst, at);
 }
 
-const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
-  if (l->failed) return NULL;
-  if (++l->elements > MAX_ELEMENTS && l->group->whole) return tn_lower_fail(l, inst, true);
-  if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
-    return tn_lower_fail(l, inst, false);
-  if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
-  /* It has none: this is under a guard that never holds, or in a loop without iterations. */
-  if (tn_shape_is_array(inst->shape) && !tn_shape_elements(inst->shape))
-    return tn_expr_number(l->arena, inst->shape->type, 0);
-  if (tn_is_staged(l, inst)) return tn_lower_stage(l, inst, at);
-  return tn_lower_computed(l, inst, at);
-}
-
-const tn_expr *tn_lower_computed(tn_lowering *l, tn_inst *inst, tn_position at) {
+/* An operation's element, computed here. */
+static const tn_expr *lower_computed(tn_lowering *l, tn_inst *inst, tn_position at) {
   const tn_expr *known = tn_lower_recall(l, inst, 0, at);
   if (!known) known = load_cached(l, inst, at);
   if (known) return known;
@@ -234,6 +222,19 @@ const tn_expr *tn_lower_computed(tn_lowering *l, tn_inst *inst, tn_position at) 
     tn_lower_remember(l, inst, 0, at, expr);
   }
   return expr;
+}
+
+const tn_expr *tn_lower_element(tn_lowering *l, tn_inst *inst, tn_position at) {
+  if (l->failed) return NULL;
+  if (++l->elements > MAX_ELEMENTS && l->group->whole) return tn_lower_fail(l, inst, true);
+  if (tn_shape_is_array(inst->shape) && !tn_type_lowers(inst->shape->type))
+    return tn_lower_fail(l, inst, false);
+  if (is_leaf(l, inst)) return lower_leaf(l, inst, at);
+  /* It has none: this is under a guard that never holds, or in a loop without iterations. */
+  if (tn_shape_is_array(inst->shape) && !tn_shape_elements(inst->shape))
+    return tn_expr_number(l->arena, inst->shape->type, 0);
+  if (tn_is_staged(l, inst)) return tn_lower_stage(l, inst, at);
+  return lower_computed(l, inst, at);
 }
 
 /* ---- reduces ---- */

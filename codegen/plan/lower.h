@@ -122,8 +122,6 @@ const tn_expr *tn_lower_dot_operand(tn_lowering *l, tn_inst *dot, int side, tn_p
 /* A named value for an expression that is used more than once. */
 const tn_expr *tn_lower_share(tn_lowering *l, const tn_expr *expr);
 
-/* An elementwise instruction on the values of its operands; fails where it has no native form. */
-const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands);
 /* A scalar computation's results for the given parameters. */
 bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters,
                       const tn_expr **results);

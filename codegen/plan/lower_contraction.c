@@ -59,7 +59,8 @@ static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_
 }
 
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
-  if (inst->operands[1]->op == TN_OP_DECODE && tn_lower_is_inside(l, inst->operands[1])) return tn_lower_sparse_dot(l, inst, at);
+  if (inst->operands[1]->op == TN_OP_DECODE && tn_lower_is_inside(l, inst->operands[1]))
+    return tn_lower_sparse_dot(l, inst, at);
   const tn_dot_side *lhs = &inst->attr.dot.side[0];
   int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, lhs->contracting.count);
   for (int i = 0; i < lhs->contracting.count; i++)

@@ -129,8 +129,6 @@ typedef struct {
 tn_stmt *tn_lower_nest(tn_lowering *l, const tn_nest_form *form, tn_nest *nest);
 /* Those of its dims that an index depends on, from the first on. */
 uint64_t tn_nest_dims_of(const tn_nest *nest, const tn_index *index);
-/* An operation's element, computed here. */
-const tn_expr *tn_lower_computed(tn_lowering *l, tn_inst *inst, tn_position at);
 
 /* ---- values of a group that are materialised (lower_stages.c) ---- */
 /* NULL: none. */

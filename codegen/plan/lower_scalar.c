@@ -8,7 +8,8 @@
 
 #include <assert.h>
 
-const tn_expr *tn_lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands) {
+/* An elementwise instruction on the values of its operands; fails where it has no native form. */
+static const tn_expr *lower_operation(tn_lowering *l, tn_inst *inst, const tn_expr *const *operands) {
   bool second = inst->op == TN_OP_SELECT || inst->op == TN_OP_CLAMP;
   if (inst->n_operands > 3 || !inst->n_operands ||
       !tn_op_lowers(inst->op, inst->shape->type, operands[second]->type))
@@ -34,7 +35,7 @@ const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position a
     operands[i] = tn_lower_element(l, inst->operands[i], at);
     if (!operands[i]) return NULL;
   }
-  return tn_lower_operation(l, inst, operands);
+  return lower_operation(l, inst, operands);
 }
 
 /* ---- computations ---- */
@@ -95,7 +96,7 @@ static bool lower_one(scalars *s, tn_inst *inst, const tn_expr *const *parameter
   for (int i = 0; i < inst->n_operands; i++) operands[i] = parts_of(s, inst->operands[i])[0];
   if (renames(inst->op)) return out[0] = operands[0], true;
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) && inst->op != TN_OP_BITCAST_CONVERT) return fail(s, inst);
-  return (out[0] = tn_lower_operation(s->l, inst, operands)) != NULL;
+  return (out[0] = lower_operation(s->l, inst, operands)) != NULL;
 }
 
 bool tn_lower_scalars(tn_lowering *l, tn_comp *comp, const tn_expr *const *parameters,

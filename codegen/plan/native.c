@@ -74,7 +74,8 @@ static bool is_byte(tn_type a, tn_type b) {
 
 bool tn_op_is_native(tn_op op, tn_type result, tn_type operand) {
   if (!tn_type_is_native(result) || !tn_type_is_native(operand)) return false;
-  if (op == TN_OP_BITCAST_CONVERT) return tn_type_bits(result) == tn_type_bits(operand) || is_byte(result, operand);
+  if (op == TN_OP_BITCAST_CONVERT)
+    return tn_type_bits(result) == tn_type_bits(operand) || is_byte(result, operand);
   if (op == TN_OP_STOCHASTIC_CONVERT) return tn_type_is_float(operand) && tn_type_is_integer(result);
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
     if (rules[i].op == op && rules[i].types & set_of(operand)) return true;
@@ -119,7 +120,7 @@ static const struct {
     {TN_OP_COPY, TN_NATIVE_KERNEL},
     {TN_OP_COPY_START, TN_NATIVE_SCHEDULE},
     {TN_OP_CUSTOM_CALL, TN_NATIVE_SCHEDULE}, /* of known targets: the value itself, or topk */
-    {TN_OP_DECODE, TN_NATIVE_KERNEL}, /* of a dot; alone the matrix, as a constant */
+    {TN_OP_DECODE, TN_NATIVE_KERNEL},        /* of a dot; alone the matrix, as a constant */
     {TN_OP_DOT, TN_NATIVE_KERNEL},
     {TN_OP_DYNAMIC_SLICE, TN_NATIVE_KERNEL},
     {TN_OP_DYNAMIC_UPDATE_SLICE, TN_NATIVE_KERNEL},

@@ -278,7 +278,8 @@ static bool find_op(tn_str name, tn_op *op) {
   if (name.length >= sizeof text) return false;
   for (size_t i = 0; i < name.length; i++) text[i] = name.at[i] == '_' ? '-' : name.at[i];
   return tn_op_from_name((tn_str){text, name.length}, op) &&
-         (tn_op_is(*op, TN_OP_ELEMENTWISE) || *op == TN_OP_BITCAST_CONVERT) && tn_ops[*op].arity >= 1 && tn_ops[*op].arity <= 3;
+         (tn_op_is(*op, TN_OP_ELEMENTWISE) || *op == TN_OP_BITCAST_CONVERT) && tn_ops[*op].arity >= 1 &&
+         tn_ops[*op].arity <= 3;
 }
 
 static bool read_operation(tn_kernel_reader *k, tn_type expected, const tn_expr **out) {
@@ -335,7 +336,8 @@ static bool is_called(const tn_kernel_reader *k, tn_str word) {
 
 static bool read_word(tn_kernel_reader *k, tn_str word, tn_type expected, const tn_expr **expr) {
   tn_type type = tn_type_from_name(word);
-  if (type != TN_TYPE_NONE && tn_type_is_array(type) && is_called(k, word)) return read_typed(k, word, type, expr);
+  if (type != TN_TYPE_NONE && tn_type_is_array(type) && is_called(k, word))
+    return read_typed(k, word, type, expr);
   const tn_kernel_name *known = tn_kernel_lookup(k, word);
   if (known && known->kind == TN_NAME_BUFFER) return read_load(k, expr);
   if (known && known->kind == TN_NAME_VALUE) {

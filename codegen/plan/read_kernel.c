@@ -72,7 +72,8 @@ static bool read_dims(tn_kernel_reader *k, tn_stmt *stmt, tn_dim_kind kind) {
   }
   stmt->dims = dims.at;
   stmt->n_dims = dims.count;
-  if (kind == TN_DIM_REDUCED && tn_read_accept_word(k->r, "to") && !tn_read_expr(k, TN_TYPE_NONE, &stmt->expr))
+  if (kind == TN_DIM_REDUCED && tn_read_accept_word(k->r, "to") &&
+      !tn_read_expr(k, TN_TYPE_NONE, &stmt->expr))
     return false;
   return tn_read_expect(k->r, '{', "after the dims");
 }

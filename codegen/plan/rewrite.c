@@ -107,6 +107,10 @@ void tn_rewrite_apply(tn_rewrite *r) {
 }
 
 tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel) {
-  return (tn_rewrite){arena, kernel, TN_NEW_ARRAY(arena, const tn_index *, kernel->n_dims),
-                      TN_NEW_ARRAY(arena, bool *, kernel->n_buffers), NULL, NULL};
+  return (tn_rewrite){arena,
+                      kernel,
+                      TN_NEW_ARRAY(arena, const tn_index *, kernel->n_dims),
+                      TN_NEW_ARRAY(arena, bool *, kernel->n_buffers),
+                      NULL,
+                      NULL};
 }

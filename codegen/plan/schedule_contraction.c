@@ -17,8 +17,9 @@
 
 /* ---- recognition ---- */
 
-enum { MOST_READS = 16 }; /* of a product's operands, parts of complex numbers and packed bits among them;
-                             what reads more computes them, and its code must not be multiplied by tiles */
+/* Of a product's operands, parts of complex numbers and packed bits among them; what reads more
+ * computes them, and its code must not be multiplied by tiles.                                */
+enum { MOST_READS = 16 };
 
 static bool depends(const tn_kernel *kernel, const tn_index *index, int dim) {
   int64_t stride;
@@ -59,7 +60,8 @@ static int result_dim(tn_arena *arena, const tn_kernel *kernel, const tn_stmt *l
 }
 
 /* Under guards, or where groups of features end inside a vector, lanes are read one by one. */
-static bool reads_lane_by_lane(const tn_kernel *kernel, const tn_contraction *c, const tn_accesses *accesses) {
+static bool reads_lane_by_lane(const tn_kernel *kernel, const tn_contraction *c,
+                               const tn_accesses *accesses) {
   for (int i = 0; i < accesses->count; i++) {
     const tn_access_info *access = &accesses->at[i];
     int64_t stride;
@@ -260,7 +262,8 @@ int tn_schedule_contraction(tn_scheduling *p, const tn_contraction *c) {
     for (int r = n_rows - 1; r > 0; r--) tn_schedule_loop(p, rows[r], 0);
   tn_schedule_loop(p, c->n, 0);
   if (blocked) tn_schedule_loop(p, rows[0], 1);
-  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows && !blocked; r--) tn_schedule_loop(p, rows[r], 0);
+  for (int r = rows_outside ? 0 : n_rows - 1; r >= 0 && n_rows && !blocked; r--)
+    tn_schedule_loop(p, rows[r], 0);
   int outside = p->order.count - before;
   for (int i = 0; i < c->reduce->n_dims; i++) tn_schedule_loop(p, c->reduce->dims[i], 0);
   return outside;
@@ -298,17 +301,20 @@ static const tn_expr *byte_load(const tn_expr *expr) {
 
 /* How many steps of the innermost reduced dim code generation adds at once where their weights
  * lie side by side: what emit_bytes.c looks for. The dim is the weights' fastest but for n.  */
-int tn_byte_group(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int at, int n_outer) {
+int tn_byte_group(const tn_kernel *kernel, const tn_contraction *c, const tn_cpu *target, int at,
+                  int n_outer) {
   const tn_expr *update = c->reduce->accumulators[0].update;
   if (c->parts != 1 || update->kind != TN_EXPR_OP || c->reduce->body || !c->reduce->n_dims) return 0;
   const tn_expr *product = update->op.operands[1];
   const tn_expr *x = byte_load(product->op.operands[0]), *w = byte_load(product->op.operands[1]);
   int k = c->reduce->dims[c->reduce->n_dims - 1], rank = kernel->buffers[c->weights].shape->rank;
   int fastest = at == rank - 1 ? rank - 2 : rank - 1;
-  if (!x || !w || w->load.fill || w->load.buffer != c->weights || fastest < n_outer || c->lanes * 4 != target->vector_bytes) return 0;
+  if (!x || !w || w->load.fill || w->load.buffer != c->weights || fastest < n_outer ||
+      c->lanes * 4 != target->vector_bytes)
+    return 0;
   const tn_index *index = w->load.at[fastest];
-  bool plain = index->constant == 0 && index->n_terms == 1 && index->terms[0].kind == TN_TERM_DIM && index->terms[0].dim == k &&
-               index->terms[0].scale == 1;
+  bool plain = index->constant == 0 && index->n_terms == 1 && index->terms[0].kind == TN_TERM_DIM &&
+               index->terms[0].dim == k && index->terms[0].scale == 1;
   if (!plain || kernel->schedule.dims[k].unroll != 4 || kernel->dims[k].size % 4) return 0;
   return target->byte_products && x->type == TN_U8 && w->type == TN_S8 ? 4 : 2;
 }

@@ -131,7 +131,8 @@ static void check_vectors(tn_kernel_check *c, const tn_stmt *stmt, int outer) {
                       dim_name(c, outer));
     outer = dim;
     if (stmt->kind != TN_STMT_REDUCE) continue;
-    if (!tn_reduce_splits(c->kernel, stmt)) tn_kernel_fault(c, "vector %s: the reduce runs in order", dim_name(c, dim));
+    if (!tn_reduce_splits(c->kernel, stmt))
+      tn_kernel_fault(c, "vector %s: the reduce runs in order", dim_name(c, dim));
     if (!is_power_of_two((int64_t)s->lanes * s->vectors))
       tn_kernel_fault(c, "vector %s: %d*%d partial results do not fold by halves", dim_name(c, dim), s->lanes,
                       s->vectors);

@@ -4,14 +4,12 @@
  */
 #include "test/random/random.h"
 
-#include "base/number.h"
 #include "driver/check_private.h"
 #include "frontend/hlo/hlo.h"
 #include "passes/pass.h"
 #include "tenon/pool.h"
 
 #include <ffi.h>
-#include <math.h>
 #include <stdio.h>
 
 const char *verdict_name(verdict_kind kind) {
@@ -34,8 +32,6 @@ const char *verdict_name(verdict_kind kind) {
 
 enum { MAX_ARRAYS = 64 };
 
-typedef TN_VEC(const tn_literal *) leaf_list;
-
 typedef struct {
   const program *program;
   verdict *v;
@@ -46,12 +42,12 @@ typedef struct {
   tn_plan *plan;
   tn_object object;
   tn_image *image;
-  bool written_out;    /* see is_written_out */
+  bool written_out;    /* see tn_is_written_out */
   tn_checker *checker; /* of the passes, and the module before the one that runs */
   tn_module *before;
-  tn_literal *expected; /* of the evaluator, with bounds */
-  leaf_list results;    /* its leaves, as `module` has them */
-  leaf_list inputs;     /* the arguments, as the entry of `module` takes them */
+  tn_literal *expected;    /* of the evaluator, with bounds */
+  tn_literal_list results; /* its leaves, as `module` has them */
+  tn_literal_list inputs;  /* the arguments, as the entry of `module` takes them */
   tn_literal **interpreted;
   const tn_literal **arguments; /* leaves */
 } work;
@@ -83,143 +79,34 @@ static bool failed(work *w) {
 
 /* ---- comparing ---- */
 
-static bool real_agrees(tn_type type, const char *got, const char *expected, double bound) {
-  if (!memcmp(got, expected, tn_type_bytes(type))) return true;
-  if (!tn_type_is_float(type)) return false;
-  double x = tn_load_float(type, got), y = tn_load_float(type, expected);
-  return isnan(y) ? isnan(x) : bound > 0 && fabs(x - y) <= 4 * bound;
-}
-
-/* The bound of a complex number is of its modulus, so of each part. */
-static bool element_agrees(tn_type type, const char *got, const char *expected, double bound) {
-  tn_type part = tn_type_part(type);
-  size_t bytes = tn_type_bytes(part);
-  if (isinf(bound)) return true;
-  return real_agrees(part, got, expected, bound) &&
-         (part == type || real_agrees(part, got + bytes, expected + bytes, bound));
-}
-
-static size_t print_real(char out[40], tn_type type, const char *element) {
-  if (tn_type_is_float(type)) return tn_print_float(type, element, out);
-  return (size_t)snprintf(out, 40, "%lld", (long long)tn_load_integer(type, element));
-}
-
-static void print_element(char out[96], tn_type type, const char *element) {
-  tn_type part = tn_type_part(type);
-  size_t length = print_real(out, part, element);
-  if (part != type) {
-    out[length++] = ',';
-    length += print_real(out + length, part, element + tn_type_bytes(part));
-  }
-  out[length] = 0;
-}
-
-/* Whether element i is beyond a size at run time: its value is anything. */
-static bool is_beyond(const tn_literal *literal, int64_t i) {
-  const tn_shape *shape = literal->shape;
-  for (int d = shape->rank - 1; literal->sizes && d >= 0; d--) {
-    if (i % shape->dims[d] >= literal->sizes[d]) return true;
-    i /= shape->dims[d];
-  }
-  return false;
-}
-
-static bool sizes_agree(const tn_literal *a, const tn_literal *b) {
-  for (int d = 0; d < a->shape->rank; d++)
-    if ((a->sizes ? a->sizes : a->shape->dims)[d] != (b->sizes ? b->sizes : b->shape->dims)[d]) return false;
-  return true;
-}
-
 /* Leaf `number` of the result; bounds of `expected` count if `inexact`. */
 static bool agree(work *w, verdict_kind kind, const char *where, int number, const tn_literal *got,
                   const tn_literal *expected, bool inexact) {
-  tn_type type = expected->shape->type;
-  size_t bytes = tn_type_bytes(type);
-  if (!tn_shape_equal(got->shape, expected->shape))
-    return judge(w, kind, "%s: result %d has another shape", where, number);
-  if (tn_shape_is_dynamic(got->shape) && !sizes_agree(got, expected))
-    return judge(w, kind, "%s: result %d has other sizes", where, number);
-  for (int64_t i = 0, n = tn_shape_elements(expected->shape); i < n; i++) {
-    const char *a = (const char *)got->data + (size_t)i * bytes,
-               *b = (const char *)expected->data + (size_t)i * bytes;
-    double bound = inexact && expected->bound ? expected->bound[i] : 0;
-    if (inexact && w->written_out && bound == 0) bound = 0x1p-1074; /* zeros of either sign */
-    if (element_agrees(type, a, b, bound) || is_beyond(expected, i)) continue;
-    char x[96], y[96];
-    print_element(x, type, a);
-    print_element(y, type, b);
-    return judge(w, kind, "%s: result %d (%s) element %lld: %s, expected %s, bound %g", where, number,
-                 tn_shape_text(w->arena, expected->shape), (long long)i, x, y, bound);
-  }
-  return true;
-}
-
-/* Has it an instruction that a pass writes out as others, which round elsewhere? */
-static bool is_written_out(const tn_module *module) {
-  static const tn_op ops[] = {
-      TN_OP_BATCH_NORM_TRAINING, TN_OP_BATCH_NORM_INFERENCE, TN_OP_BATCH_NORM_GRAD, TN_OP_FFT,
-      TN_OP_RAGGED_DOT,          TN_OP_SCALED_DOT,           TN_OP_CHOLESKY,        TN_OP_TRIANGULAR_SOLVE};
-  TN_FOR_EACH_COMP(module, comp)
-  TN_FOR_EACH_IN_COMP(comp, inst)
-  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-    if (inst->op == ops[i]) return true;
-  return false;
+  tn_difference d;
+  double least = inexact && w->written_out ? 0x1p-1074 : 0; /* zeros of either sign */
+  if (tn_leaf_agrees(got, expected, inexact, least, &d)) return true;
+  if (d.element < 0) return judge(w, kind, "%s: result %d has %s", where, number, d.got);
+  return judge(w, kind, "%s: result %d (%s) element %lld: %s, expected %s, bound %g", where, number,
+               tn_shape_text(w->arena, d.shape), (long long)d.element, d.got, d.expected, d.bound);
 }
 
 /* ---- passes, plan, interpreter ---- */
 
 static bool evaluate(work *w) {
   w->step = "evaluator";
-  w->written_out = is_written_out(w->program->module);
+  w->written_out = tn_is_written_out(w->program->module);
   const tn_literal *const *arguments = (const tn_literal *const *)w->program->arguments;
   w->expected = tn_evaluate(w->arena, w->program->module, arguments,
                             &(tn_eval_options){.bounds = true, .max_iterations = 1000}, &w->sink);
   return w->expected || failed(w);
 }
 
-/* An array with bounded dims as the entry has it after passes: as long as the bounds, its
- * sizes behind it.                                                                      */
-static void add_sized(work *w, leaf_list *out, const tn_literal *array, bool keep_sizes) {
-  const tn_shape *shape = array->shape;
-  tn_literal *whole = tn_literal_clone(w->arena, array);
-  whole->shape = tn_shape_array(w->arena, shape->type, shape->rank, shape->dims);
-  if (!keep_sizes) whole->sizes = NULL;
-  TN_PUSH(w->arena, out, whole);
-  for (int d = 0; d < shape->rank; d++) {
-    if (!shape->dynamic[d]) continue;
-    int64_t size = array->sizes ? array->sizes[d] : shape->dims[d];
-    TN_PUSH(w->arena, out, tn_literal_scalar_integer(w->arena, TN_S32, size));
-  }
-}
-
-static void add_leaves(work *w, leaf_list *out, const tn_literal *value, bool sized) {
-  if (tn_shape_is_tuple(value->shape)) {
-    for (int i = 0; i < value->shape->rank; i++) add_leaves(w, out, value->elements[i], sized);
-  } else if (sized && tn_shape_is_dynamic(value->shape)) {
-    add_sized(w, out, value, true);
-  } else if (tn_shape_is_array(value->shape)) {
-    TN_PUSH(w->arena, out, value);
-  }
-}
-
-static bool is_bounded(const tn_module *module) {
-  bool bounded = tn_shape_is_dynamic(module->entry->root->shape);
-  for (int i = 0; i < module->entry->parameters.count; i++)
-    bounded = bounded || tn_shape_is_dynamic(module->entry->parameters.at[i]->shape);
-  return bounded;
-}
-
 /* What goes in and comes out of the module that passes made. */
 static void list_leaves(work *w) {
-  bool sized = is_bounded(w->program->module) && !is_bounded(w->module);
-  add_leaves(w, &w->results, w->expected, sized);
-  for (int i = 0; i < w->program->n_arguments; i++) {
-    const tn_literal *argument = w->program->arguments[i];
-    if (sized && tn_shape_is_array(argument->shape) && tn_shape_is_dynamic(argument->shape))
-      add_sized(w, &w->inputs, argument, false);
-    else
-      TN_PUSH(w->arena, &w->inputs, argument);
-  }
+  const tn_module *before = w->program->module;
+  bool sized = tn_entry_is_bounded(before) && !tn_entry_is_bounded(w->module);
+  tn_add_leaves(w->arena, &w->results, w->expected, sized);
+  w->inputs = tn_list_arguments(w->arena, before, (const tn_literal *const *)w->program->arguments, sized);
 }
 
 /* Sizes of the entry's bounded dims become parameters and results, as the driver has it for everything. */
@@ -229,7 +116,7 @@ static bool settle_entry(work *w) {
   tn_pipeline_options options = {.passes = &pass, .n_passes = 1};
   tn_pass_record *records;
   int n_records;
-  if (!is_bounded(w->module)) return true;
+  if (!tn_entry_is_bounded(w->module)) return true;
   return tn_pipeline_run(w->module, &options, w->arena, &records, &n_records, &w->sink) || failed(w);
 }
 
@@ -316,8 +203,8 @@ static bool build_plan(work *w) {
   w->plan = tn_plan_build(w->module, &options, &w->sink);
   if (!w->plan) return failed(w);
   if (!plan_is_sound(w)) return false;
-  leaf_list leaves = {0};
-  for (int i = 0; i < w->inputs.count; i++) add_leaves(w, &leaves, w->inputs.at[i], false);
+  tn_literal_list leaves = {0};
+  for (int i = 0; i < w->inputs.count; i++) tn_add_leaves(w->arena, &leaves, w->inputs.at[i], false);
   w->arguments = leaves.at;
   return leaves.count == w->plan->n_parameters ||
          judge(w, FAILED, "plan: %d parameters, %d arguments", w->plan->n_parameters, leaves.count);

@@ -114,33 +114,26 @@ static int64_t work_of(const remaker *r, const tn_step *step) {
   return iterations > 1e15 ? INT64_MAX / 4 : work + (int64_t)iterations;
 }
 
-static bool writes_within(const tn_plan *plan, const tn_step *step, int buffer) {
-  if (tn_step_writes(plan, step, buffer)) return true;
-  for (const tn_step *s = step->test; s; s = s->next)
-    if (writes_within(plan, s, buffer)) return true;
-  for (int i = 0; i < step->n_branches; i++)
-    for (const tn_step *s = step->branches[i]; s; s = s->next)
-      if (writes_within(plan, s, buffer)) return true;
-  return false;
-}
+typedef bool touches(const tn_plan *plan, const tn_step *step, int buffer);
 
-static bool reads_within(const tn_plan *plan, const tn_step *step, int buffer) {
-  if (tn_step_reads(plan, step, buffer)) return true;
+/* Does the step, or one inside it? */
+static bool any_within(touches *test, const tn_plan *plan, const tn_step *step, int buffer) {
+  if (test(plan, step, buffer)) return true;
   for (const tn_step *s = step->test; s; s = s->next)
-    if (reads_within(plan, s, buffer)) return true;
+    if (any_within(test, plan, s, buffer)) return true;
   for (int i = 0; i < step->n_branches; i++)
     for (const tn_step *s = step->branches[i]; s; s = s->next)
-      if (reads_within(plan, s, buffer)) return true;
+      if (any_within(test, plan, s, buffer)) return true;
   return false;
 }
 
 /* Nothing writes the buffer, nor a result that may be its memory, from a step to another. */
 static bool stays(const remaker *r, int buffer, const tn_step *from, const tn_step *to) {
   for (const tn_step *s = from->next; s && s != to; s = s->next) {
-    if (writes_within(r->plan, s, buffer)) return false;
+    if (any_within(tn_step_writes, r->plan, s, buffer)) return false;
     for (int i = 0; i < r->plan->n_results; i++)
       if (r->plan->buffers[r->plan->results[i]].alias == buffer &&
-          writes_within(r->plan, s, r->plan->results[i]))
+          any_within(tn_step_writes, r->plan, s, r->plan->results[i]))
         return false;
   }
   return true;
@@ -150,7 +143,7 @@ static bool stays(const remaker *r, int buffer, const tn_step *from, const tn_st
 static tn_step *maker_of(const remaker *r, int buffer) {
   tn_step *maker = NULL;
   for (tn_step *s = r->plan->steps; s; s = s->next) {
-    if (!writes_within(r->plan, s, buffer)) continue;
+    if (!any_within(tn_step_writes, r->plan, s, buffer)) continue;
     if (maker || s->kind != TN_STEP_RUN) return NULL;
     maker = s;
   }
@@ -215,7 +208,7 @@ static chance best_chance(remaker *r) {
   for (int b = 0; b < r->plan->n_buffers; b++) {
     const tn_step *maker = r->line.lives[b].size ? maker_of(r, b) : NULL, *before = maker;
     for (const tn_step *s = maker ? maker->next : NULL; s; s = s->next) {
-      if (!reads_within(r->plan, s, b)) continue;
+      if (!any_within(tn_step_reads, r->plan, s, b)) continue;
       try_gap(r, maker, b, before, s, &best);
       before = s;
     }
