@@ -18,6 +18,8 @@ static tn_module *run_alone(const tn_suspect *suspect, const tn_module *module, 
   tn_fuel limit = {suspect->pass->name, fuel};
   tn_pipeline_options options = {.level = suspect->pipeline->level,
                                  .reassociate = suspect->pipeline->reassociate,
+                                 .sparsity = suspect->pipeline->sparsity,
+                                 .target = suspect->pipeline->target,
                                  .max_fold_work = suspect->pipeline->max_fold_work,
                                  .passes = &suspect->pass,
                                  .n_passes = 1,

@@ -13,7 +13,7 @@ typedef struct {
   const tn_module *before;
   const tn_pass *pass;
   int64_t rewrites;
-  const tn_pipeline_options *pipeline; /* level, reassociate, max_fold_work count */
+  const tn_pipeline_options *pipeline; /* what passes see of it counts */
   tn_checker *checker;
   tn_check_result found;
 } tn_suspect;

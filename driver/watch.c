@@ -112,9 +112,11 @@ static void write_minimal(tn_watch *watch, const tn_suspect *suspect) {
     return;
   }
   tn_text text = {0};
-  tn_text_printf(&text, "// tenon opt %s --passes=%s -O%d%s --check-passes\n", watch->file,
-                 suspect->pass->name, suspect->pipeline->level,
-                 suspect->pipeline->reassociate ? " --reassociate" : "");
+  tn_text_printf(&text, "// tenon opt %s --passes=%s -O%d%s", watch->file, suspect->pass->name,
+                 suspect->pipeline->level, suspect->pipeline->reassociate ? " --reassociate" : "");
+  if (suspect->pipeline->sparsity > 0)
+    tn_text_printf(&text, " --sparsity=4x1:%.10g", suspect->pipeline->sparsity);
+  tn_text_put(&text, " --check-passes\n");
   tn_print_module(&text, minimal, NULL);
   if (tn_file_write(watch->sink, watch->file, &(tn_str){text.bytes, text.length}, 1, false))
     tn_note(watch->sink, TN_NOWHERE, "%d instructions that show it: %s", tn_module_instructions(minimal),
