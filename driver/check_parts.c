@@ -164,8 +164,17 @@ bool tn_check_hands_on(const tn_inst *inst) {
          inst->op == TN_OP_SCAN;
 }
 
-tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const tn_inst_list *roots,
-                               tn_inst *const *instead, const tn_frontier_options *options) {
+typedef struct {
+  int levels;
+  int64_t most_work; /* of an instruction that is computed rather than drawn */
+  bool through;      /* also what may give back what it was given, however much work that is */
+  bool with_data;    /* large constants keep their values, and what depends on constants alone its */
+} frontier_options;
+
+/* The inputs of what computes `roots` from values some levels up: parameters, and values further
+ * away. instead: as of tn_cut, or NULL.                                                         */
+static tn_inst_list find_frontier(tn_arena *arena, const tn_numbers *numbers, const tn_inst_list *roots,
+                                  tn_inst *const *instead, const frontier_options *options) {
   const tn_module *module = numbers->module;
   int *level = TN_NEW_ARRAY(arena, int, module->next_id); /* 0: not met, else 1 more */
   tn_inst_list queue = {0}, frontier = {0};
@@ -192,11 +201,11 @@ tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const
 }
 
 /* loose: see tn_part_pair. */
-static tn_module *cut_surroundings(comparison *x, const meeting *m, const tn_frontier_options *options,
+static tn_module *cut_surroundings(comparison *x, const meeting *m, const frontier_options *options,
                                    bool *loose) {
   *loose = false;
   if (!m->before.count) return NULL;
-  tn_inst_list frontier = tn_check_frontier(x->arena, &x->b, &m->before, x->first_b, options);
+  tn_inst_list frontier = find_frontier(x->arena, &x->b, &m->before, x->first_b, options);
   for (int i = 0; i < frontier.count; i++)
     *loose =
         *loose || (tn_check_hands_on(frontier.at[i]) && tn_inst_work(frontier.at[i]) > options->most_work);
@@ -232,10 +241,10 @@ static tn_part_pair cut_pair(comparison *x, tn_inst *before, tn_inst *after, int
                              bool with_data) {
   meeting m = {0};
   bool is_far = levels > LEVELS;
-  tn_frontier_options options = {.levels = levels,
-                                 .most_work = x->checker->part_work / (is_far ? 4 : 16),
-                                 .through = is_far && full,
-                                 .with_data = with_data};
+  frontier_options options = {.levels = levels,
+                              .most_work = x->checker->part_work / (is_far ? 4 : 16),
+                              .through = is_far && full,
+                              .with_data = with_data};
   go_up(x, &m, before, true, with_data);
   go_up(x, &m, after, false, with_data);
   tn_part_pair pair = {.before = cut_one(x, x->before, before, &m.before, x->first_b),
@@ -442,8 +451,8 @@ tn_module *tn_check_surroundings(const tn_module *module, const tn_inst *inst, i
   tn_inst_list roots = {0};
   TN_PUSH(arena, &roots, (tn_inst *)inst);
   tn_number_comp(&numbers, inst->parent);
-  tn_frontier_options options = {.levels = levels, .most_work = INT64_MAX, .with_data = true};
-  tn_inst_list frontier = tn_check_frontier(arena, &numbers, &roots, NULL, &options);
+  frontier_options options = {.levels = levels, .most_work = INT64_MAX, .with_data = true};
+  tn_inst_list frontier = find_frontier(arena, &numbers, &roots, NULL, &options);
   tn_module *part = tn_cut(module, &roots, &frontier, NULL);
   tn_arena_destroy(arena);
   return part;

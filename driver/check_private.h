@@ -1,4 +1,4 @@
-/* What check.c and check_parts.c share.
+/* What check.c, check_parts.c and check_pair.c share.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -54,16 +54,6 @@ void tn_part_pair_destroy(tn_part_pair *pair);
 /* full: at their own sizes whatever it costs (up to a limit). Remembers the answer. */
 const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pair, bool full);
 
-typedef struct {
-  int levels;
-  int64_t most_work; /* of an instruction that is computed rather than drawn */
-  bool through;      /* also what may give back what it was given, however much work that is */
-  bool with_data;    /* large constants keep their values, and what depends on constants alone its */
-} tn_frontier_options;
-/* The inputs of what computes `roots` from values some levels up: parameters, and values further
- * away. instead: as of tn_cut, or NULL.                                                         */
-tn_inst_list tn_check_frontier(tn_arena *arena, const tn_numbers *numbers, const tn_inst_list *roots,
-                               tn_inst *const *instead, const tn_frontier_options *options);
 /* A loop, a branch, a call: elements of its result may be operands. */
 bool tn_check_hands_on(const tn_inst *inst);
 /* Has it a constant with a dim of this size (0: any) that was not small enough to be compared by
