@@ -15,16 +15,12 @@
 
 #include "base/number.h"
 #include "ir/eval.h"
+#include "ir/work.h"
 
 #include <math.h>
 #include <stdio.h>
 
 /* ---- work ---- */
-
-static int64_t times(int64_t a, int64_t b) {
-  int64_t product;
-  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX / 4 : product;
-}
 
 static int64_t plus(int64_t a, int64_t b) {
   int64_t sum;
@@ -44,28 +40,6 @@ static int64_t elements_of(const tn_shape *shape) {
   return count;
 }
 
-/* Elements of the operand that one of the result's sums. */
-static int64_t dot_terms(const tn_inst *dot) {
-  int64_t terms = 1;
-  tn_dims contracting = dot->attr.dot.side[0].contracting;
-  for (int i = 0; i < contracting.count; i++)
-    terms = times(terms, dot->operands[0]->shape->dims[contracting.at[i]]);
-  return terms;
-}
-
-static int64_t convolution_terms(const tn_inst *inst) {
-  const tn_shape *kernel = inst->operands[1]->shape;
-  int64_t features = kernel->dims[inst->attr.convolution.dims.kernel_output];
-  return tn_shape_elements(kernel) / (features ? features : 1);
-}
-
-static int64_t window_terms(const tn_inst *inst) {
-  int64_t terms = 1;
-  for (int i = 0; i < inst->attr.window.window.count; i++)
-    terms = times(terms, inst->attr.window.window.at[i].size);
-  return terms;
-}
-
 int64_t tn_inst_work(const tn_inst *inst) {
   int64_t elements = elements_of(inst->shape), called = 0;
   for (int i = 0; i < inst->n_called; i++) called = plus(called, comp_work(inst->called[i]));
@@ -75,18 +49,18 @@ int64_t tn_inst_work(const tn_inst *inst) {
     if (count > largest) largest = count;
   }
   if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || tn_op_is(inst->op, TN_OP_FREE)) return 0;
-  if (inst->op == TN_OP_DOT) return times(elements, dot_terms(inst));
-  if (inst->op == TN_OP_CONVOLUTION) return times(elements, convolution_terms(inst));
+  if (inst->op == TN_OP_DOT || inst->op == TN_OP_CONVOLUTION)
+    return tn_work_times(elements, tn_inst_terms(inst));
   if (inst->op == TN_OP_CALL || inst->op == TN_OP_FUSION || inst->op == TN_OP_CONDITIONAL ||
       inst->op == TN_OP_ASYNC_START)
     return called;
-  if (inst->op == TN_OP_WHILE) return times(called, TN_WORK_OF_LOOP);
+  if (inst->op == TN_OP_WHILE) return tn_work_times(called, TN_WORK_OF_LOOP);
   if (inst->op == TN_OP_REDUCE_WINDOW || inst->op == TN_OP_SELECT_AND_SCATTER)
-    largest = times(largest, window_terms(inst));
+    largest = tn_work_times(largest, tn_inst_terms(inst));
   if (inst->op == TN_OP_CHOLESKY || inst->op == TN_OP_TRIANGULAR_SOLVE || inst->op == TN_OP_SORT ||
       inst->op == TN_OP_RAGGED_DOT || inst->op == TN_OP_SCALED_DOT)
-    largest = times(largest, inst->shape->rank && elements ? 64 : 1);
-  return times(largest, TN_WORK_OF_ELEMENT);
+    largest = tn_work_times(largest, inst->shape->rank && elements ? 64 : 1);
+  return tn_work_times(largest, TN_WORK_OF_ELEMENT);
 }
 
 int64_t tn_module_work(const tn_module *module) { return comp_work(module->entry); }

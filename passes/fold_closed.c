@@ -27,6 +27,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "ir/eval.h"
+#include "ir/work.h"
 #include "passes/control.h"
 #include "passes/dims.h"
 #include "passes/same.h"
@@ -62,37 +63,11 @@ typedef struct {
 
 static int64_t plus(int64_t a, int64_t b) { return a + b > NEVER ? NEVER : a + b; }
 
-static int64_t times(int64_t a, int64_t b) {
-  int64_t product;
-  return __builtin_mul_overflow(a, b, &product) || product > NEVER ? NEVER : product;
-}
-
 static int64_t elements_of(const tn_shape *shape) {
   int64_t count = 0;
   if (!tn_shape_is_tuple(shape)) return tn_shape_is_array(shape) ? tn_shape_elements(shape) : 0;
   for (int i = 0; i < shape->rank; i++) count = plus(count, elements_of(shape->elements[i]));
   return count;
-}
-
-static int64_t terms_of_dot(const tn_inst *inst) {
-  int64_t terms = elements_of(inst->shape);
-  tn_dims contracting = inst->attr.dot.side[0].contracting;
-  for (int i = 0; i < contracting.count; i++)
-    terms = times(terms, inst->operands[0]->shape->dims[contracting.at[i]]);
-  return terms;
-}
-
-static int64_t terms_of_convolution(const tn_inst *inst) {
-  const tn_shape *kernel = inst->operands[1]->shape;
-  int64_t outputs = kernel->dims[inst->attr.convolution.dims.kernel_output];
-  return outputs ? times(elements_of(inst->shape), elements_of(kernel) / outputs) : 0;
-}
-
-static int64_t terms_of_window(const tn_inst *inst) {
-  int64_t terms = elements_of(inst->shape);
-  for (int i = 0; i < inst->attr.window.window.count; i++)
-    terms = times(terms, inst->attr.window.window.at[i].size);
-  return terms;
 }
 
 static int64_t work_of_comp(folder *f, const tn_comp *comp);
@@ -107,13 +82,13 @@ static int64_t turns_of(const tn_inst *inst) {
 static int64_t work_of_called(folder *f, const tn_inst *inst, int64_t data) {
   int64_t called = OVERHEAD;
   for (int i = 0; i < inst->n_called; i++) called = plus(called, work_of_comp(f, inst->called[i]));
-  if (inst->op == TN_OP_WHILE) return times(turns_of(inst), called);
+  if (inst->op == TN_OP_WHILE) return tn_work_times(turns_of(inst), called);
   if (inst->op == TN_OP_CALL || inst->op == TN_OP_FUSION || inst->op == TN_OP_CONDITIONAL) return called;
   tn_op op;
   if (inst->op == TN_OP_REDUCE && tn_comp_is_binary(inst->called[0], &op)) return data / FAST;
-  if (inst->op == TN_OP_REDUCE_WINDOW) data = terms_of_window(inst);
-  if (inst->op == TN_OP_SORT) data = times(data, 64);
-  return times(data, called);
+  if (inst->op == TN_OP_REDUCE_WINDOW) data = tn_work_times(elements_of(inst->shape), tn_inst_terms(inst));
+  if (inst->op == TN_OP_SORT) data = tn_work_times(data, 64);
+  return tn_work_times(data, called);
 }
 
 static int64_t work_of(folder *f, const tn_inst *inst) {
@@ -121,11 +96,11 @@ static int64_t work_of(folder *f, const tn_inst *inst) {
   for (int i = 0; i < inst->n_operands; i++) data = plus(data, elements_of(inst->operands[i]->shape));
   if (inst->op == TN_OP_PARAMETER || inst->op == TN_OP_CONSTANT || tn_op_is(inst->op, TN_OP_FREE)) return 1;
   if (inst->n_called) return plus(OVERHEAD, work_of_called(f, inst, data));
-  if (inst->op == TN_OP_DOT) data = plus(data, terms_of_dot(inst) / FAST);
-  if (inst->op == TN_OP_CONVOLUTION) data = plus(data, terms_of_convolution(inst) / FAST);
+  if (inst->op == TN_OP_DOT || inst->op == TN_OP_CONVOLUTION)
+    data = plus(data, tn_work_times(elements_of(inst->shape), tn_inst_terms(inst)) / FAST);
   if (inst->op == TN_OP_CHOLESKY || inst->op == TN_OP_TRIANGULAR_SOLVE || inst->op == TN_OP_FFT ||
       inst->op == TN_OP_TOPK || inst->op == TN_OP_RAGGED_DOT || inst->op == TN_OP_SCALED_DOT)
-    data = times(data, data);
+    data = tn_work_times(data, data);
   return plus(OVERHEAD, data);
 }
 

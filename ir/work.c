@@ -1,0 +1,38 @@
+/* Terms of contractions and windows; see work.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "ir/work.h"
+
+int64_t tn_work_times(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) || product > INT64_MAX / 4 ? INT64_MAX / 4 : product;
+}
+
+static int64_t dot_terms(const tn_inst *dot) {
+  int64_t terms = 1;
+  tn_dims contracting = dot->attr.dot.side[0].contracting;
+  for (int i = 0; i < contracting.count; i++)
+    terms = tn_work_times(terms, dot->operands[0]->shape->dims[contracting.at[i]]);
+  return terms;
+}
+
+static int64_t convolution_terms(const tn_inst *convolution) {
+  const tn_shape *kernel = convolution->operands[1]->shape;
+  int64_t features = kernel->dims[convolution->attr.convolution.dims.kernel_output];
+  return features ? tn_shape_elements(kernel) / features : 0;
+}
+
+static int64_t window_terms(const tn_inst *inst) {
+  int64_t terms = 1;
+  for (int i = 0; i < inst->attr.window.window.count; i++)
+    terms = tn_work_times(terms, inst->attr.window.window.at[i].size);
+  return terms;
+}
+
+int64_t tn_inst_terms(const tn_inst *inst) {
+  if (inst->op == TN_OP_DOT) return dot_terms(inst);
+  if (inst->op == TN_OP_CONVOLUTION) return convolution_terms(inst);
+  if (inst->op == TN_OP_REDUCE_WINDOW || inst->op == TN_OP_SELECT_AND_SCATTER) return window_terms(inst);
+  return 1;
+}
