@@ -237,3 +237,12 @@ void tn_loop_extend(tn_loop *loop, int count, tn_inst *const *values, tn_inst **
   loop->initial = initial;
   loop->count = old + count;
 }
+
+bool tn_visit_loops(tn_module *module, tn_pass_context *context, tn_loop_visit *visit) {
+  if (!tn_pass_finds(context, TN_OP_WHILE)) return false;
+  tn_effects effects = tn_find_effects(module, context->scratch);
+  bool changed = false;
+  TN_FOR_EACH_COMP(module, comp)
+  TN_FOR_EACH_IN_COMP(comp, inst) changed |= visit(inst, context, &effects);
+  return changed;
+}

@@ -65,6 +65,10 @@ typedef struct {
   int count;                   /* elements */
 } tn_loop;
 
+/* Shows every instruction of a module with whiles to `visit`, inner loops before those around
+ * them; true if some visit says that it changed something.                                  */
+typedef bool tn_loop_visit(tn_inst *inst, tn_pass_context *context, const tn_effects *effects);
+bool tn_visit_loops(tn_module *module, tn_pass_context *context, tn_loop_visit *visit);
 /* False where `inst` is something else, or has control edges. */
 bool tn_loop_open(tn_inst *inst, tn_loop *loop);
 /* Test and body become the loop's own: before anything inside is changed. */

@@ -56,10 +56,5 @@ static bool visit(tn_inst *inst, tn_pass_context *context, const tn_effects *eff
 
 /* Inner loops come first: what an outer one copies of them is done. */
 bool tn_pass_while_trip_count(tn_module *module, tn_pass_context *context) {
-  if (!tn_pass_finds(context, TN_OP_WHILE)) return false;
-  tn_effects effects = tn_find_effects(module, context->scratch);
-  bool changed = false;
-  TN_FOR_EACH_COMP(module, comp)
-  TN_FOR_EACH_IN_COMP(comp, inst) changed |= visit(inst, context, &effects);
-  return changed;
+  return tn_visit_loops(module, context, visit);
 }
