@@ -30,6 +30,11 @@ tn_layout_group *tn_layout_group_of(const tn_layouts *layouts, const tn_inst *in
 bool tn_layout_keeps_order(const tn_layout_group *group);
 /* The operand is read in the order of inst's own group. */
 bool tn_layout_is_tied(const tn_layouts *layouts, const tn_inst *inst, int operand);
+/* With the dims of what it reads in `order`, a reduction or a reduction of windows meets the elements of each
+ * result in the order that it had, or joins them by what gives the same bits in any.                  */
+bool tn_layout_keeps_joins(const tn_inst *inst, const int64_t *order);
+/* `user` takes `value` with its dims in `order` as it is: it says where each dim is, or which go. */
+bool tn_layout_reads_as_is(const tn_inst *user, const tn_inst *value, const int64_t *order);
 /* Where dim `dim` of the old value is in the new one. */
 int64_t tn_layout_place_of(const tn_layout_group *group, int64_t dim);
 

@@ -23,8 +23,9 @@
  * a kernel of its own in `bench --kernels` and reports.
  *
  * Ends: a group is moved only where that costs less, and moved groups are as they like.
- * Keeps: every value, bit for bit; the order of sums is the window's and the features' and
- * does not change. Cost: O(instructions × orders).
+ * Keeps: every value, bit for bit. A convolution's order of sums is the window's and the
+ * features'; a reduction that would add floats in another order reads the old value, and a
+ * group with such windows stays. Cost: O(instructions × orders).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -82,19 +83,20 @@ static double cost_of_inputs(const tn_layouts *l, const tn_inst *member, const i
   return OPERATIONS_A_BYTE * bytes;
 }
 
-/* Convolutions read any order, reductions too: what they give is small, and counted where it moves. */
+/* What a reduction gives is small, and not counted where it moves. */
 static double cost_of_uses(const tn_layouts *l, tn_inst *member, const int64_t *order) {
   double operand = 0;
   bool leaves = member->parent->root == member;
   for (int i = 0; i < member->users.count; i++) {
     const tn_inst *user = member->users.at[i];
-    if (user->op == TN_OP_CONVOLUTION && user->operands[0] == member && user->operands[1] != member) {
-      bool last = order[member->shape->rank - 1] == user->attr.convolution.dims.input_feature;
+    if (tn_layout_reads_as_is(user, member, order)) {
+      bool last = user->op != TN_OP_CONVOLUTION ||
+                  order[member->shape->rank - 1] == user->attr.convolution.dims.input_feature;
       operand += last ? 0 : OPERAND_ELSEWHERE * operations(user);
       continue;
     }
     bool tied = tn_layout_group_of(l, user) && tn_layout_group_of(l, user) == tn_layout_group_of(l, member);
-    if (!tied && user->op != TN_OP_REDUCE && !wants(user, order, member->shape->rank)) leaves = true;
+    if (!tied && !wants(user, order, member->shape->rank)) leaves = true;
   }
   return operand + (leaves && moves(member->shape, order) ? OPERATIONS_A_BYTE * bytes_of(member) : 0);
 }
@@ -121,9 +123,19 @@ static bool channels_last(const tn_layout_group *group, int64_t batch, int64_t f
   return true;
 }
 
+/* The group's sums over windows stay what they are. */
+static bool keeps_sums(const tn_layout_group *group, const int64_t *order) {
+  for (int i = 0; i < group->members.count; i++) {
+    const tn_inst *member = group->members.at[i];
+    if (member->op == TN_OP_REDUCE_WINDOW && !tn_layout_keeps_joins(member, order)) return false;
+  }
+  return true;
+}
+
 /* Compares the group's order with one more; keeps the cheaper. */
 static void consider(const tn_layouts *l, tn_layout_group *group, const int64_t *order, double *least) {
   if (memcmp(order, group->order, sizeof *order * (size_t)group->rank) == 0) return;
+  if (!keeps_sums(group, order)) return;
   double cost = cost_of(l, group, order);
   if (cost >= *least) return;
   *least = cost;

@@ -6,6 +6,8 @@
  */
 #include "passes/layout.h"
 
+#include "passes/values.h"
+
 /* Opcodes whose result and operands have the same dims, in some sense, and whose attributes can be
  * said in any order.                                                                      */
 static bool keeps_dims(const tn_inst *inst) {
@@ -28,6 +30,30 @@ static bool may_be_member(const tn_inst *inst) {
 bool tn_layout_is_tied(const tn_layouts *layouts, const tn_inst *inst, int operand) {
   (void)layouts;
   return keeps_dims(inst) && inst->operands[operand]->shape->rank == inst->shape->rank;
+}
+
+/* Elements of one result differ in their positions along this dim. */
+static bool is_joined(const tn_inst *inst, int64_t dim) {
+  if (inst->op == TN_OP_REDUCE_WINDOW) return inst->attr.window.window.at[dim].size != 1;
+  return tn_dims_contain(inst->attr.reduce.dims, dim) && inst->operands[0]->shape->dims[dim] != 1;
+}
+
+bool tn_layout_keeps_joins(const tn_inst *inst, const int64_t *order) {
+  tn_op op;
+  int64_t last = -1;
+  if (tn_comp_is_binary(inst->called[0], &op) && tn_joins_in_any_order(op, inst->shape->type)) return true;
+  for (int i = 0; i < inst->operands[0]->shape->rank; i++) {
+    if (!is_joined(inst, order[i])) continue;
+    if (order[i] < last) return false;
+    last = order[i];
+  }
+  return true;
+}
+
+bool tn_layout_reads_as_is(const tn_inst *user, const tn_inst *value, const int64_t *order) {
+  if (user->op == TN_OP_CONVOLUTION) return user->operands[0] == value && user->operands[1] != value;
+  return user->op == TN_OP_REDUCE && user->n_operands == 2 && tn_shape_is_plain(user->shape) &&
+         user->operands[0] == value && tn_rewrite_is_free_to_move(user) && tn_layout_keeps_joins(user, order);
 }
 
 static int find(int *parent, int id) {

@@ -131,18 +131,12 @@ static void reduce_in(rewriter *r, const tn_layout_group *group, tn_inst *inst) 
   tn_rewrite_replace(inst, tn_make_transpose(tn_site_of(inst), by, order));
 }
 
-static bool reads_in_any_order(const tn_inst *user, const tn_inst *value) {
-  if (user->op == TN_OP_CONVOLUTION) return user->operands[0] == value && user->operands[1] != value;
-  return user->op == TN_OP_REDUCE && user->n_operands == 2 && tn_shape_is_plain(user->shape) &&
-         user->operands[0] == value && tn_rewrite_is_free_to_move(user);
-}
-
 /* Users that take the new value as it is; others get it turned back. Old members have gone. */
 static void hand_over(rewriter *r, const tn_layout_group *group, tn_inst *inst) {
   tn_inst *by = r->made[inst->id];
   for (int i = inst->users.count - 1; i >= 0 && i < inst->users.count; i--) {
     tn_inst *user = inst->users.at[i];
-    if (!reads_in_any_order(user, inst)) continue;
+    if (!tn_layout_reads_as_is(user, inst, group->order)) continue;
     if (user->op == TN_OP_REDUCE) {
       reduce_in(r, group, user);
     } else {

@@ -31,12 +31,6 @@ static bool is_idempotent(tn_op op) {
   return op == TN_OP_MAXIMUM || op == TN_OP_MINIMUM || op == TN_OP_AND || op == TN_OP_OR;
 }
 
-/* Order and grouping do not matter. */
-static bool is_exact(tn_op op, tn_type type) {
-  return is_idempotent(op) ||
-         (tn_type_is_integer(type) && (op == TN_OP_ADD || op == TN_OP_MULTIPLY || op == TN_OP_XOR));
-}
-
 /* initial op x is x. */
 static bool leaves_alone(tn_op op, const tn_inst *initial) {
   tn_type type = initial->shape->type;
@@ -128,7 +122,8 @@ static tn_inst *reduce_of_reduce(tn_pass_context *context, tn_inst *inst) {
   tn_inst *inner = tn_operand_of(inst, 0, TN_OP_REDUCE);
   if (!inner || !is_plain(inst) || !is_plain(inner) || inner->users.count != 1) return NULL;
   tn_op op = applied(inst);
-  if (op != applied(inner) || !is_exact(op, inst->shape->type) || !leaves_alone(op, inner->operands[1]))
+  if (op != applied(inner) || !tn_joins_in_any_order(op, inst->shape->type) ||
+      !leaves_alone(op, inner->operands[1]))
     return NULL;
   if (!tn_pass_spend(context)) return NULL;
   int64_t dims[TN_MOST_DIMS];

@@ -38,6 +38,11 @@ bool tn_type_is_ieee(tn_type type) {
   return type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64;
 }
 
+bool tn_joins_in_any_order(tn_op op, tn_type type) {
+  bool wraps = tn_type_is_integer(type) && (op == TN_OP_ADD || op == TN_OP_MULTIPLY || op == TN_OP_XOR);
+  return wraps || op == TN_OP_MAXIMUM || op == TN_OP_MINIMUM || op == TN_OP_AND || op == TN_OP_OR;
+}
+
 tn_inst *tn_operand_of(const tn_inst *inst, int number, tn_op op) {
   tn_inst *operand = inst->operands[number];
   return operand->op == op ? operand : NULL;

@@ -20,6 +20,9 @@ bool tn_same_value(const tn_inst *a, const tn_inst *b);
 /* f16, bf16, f32, f64: what has infinities, and rounds as IEEE 754 says. */
 bool tn_type_is_ieee(tn_type type);
 
+/* However values of the type are ordered and grouped, joining them by `op` gives the same bits. */
+bool tn_joins_in_any_order(tn_op op, tn_type type);
+
 /* inst's operand is an instruction of this opcode; or NULL. */
 tn_inst *tn_operand_of(const tn_inst *inst, int number, tn_op op);
 
