@@ -224,7 +224,7 @@ tn_value *tn_eval_convolution(tn_eval *eval, const tn_inst *inst, tn_value *cons
   c.kernel = pack(&c, type, complex, operands[1], roles->kernel_output, roles->kernel_input,
                   roles->kernel_spatial, true);
   c.result = tn_planes_zero(eval, type, complex, tn_shape_elements(inst->shape));
-  if (c.result.fractional) *c.result.fractional = *c.input.fractional || *c.kernel.fractional;
+  tn_planes_note_factors(&c.result, &c.input, &c.kernel);
   if (tn_shape_elements(inst->shape)) convolve(&c, complex);
   return place_result(&c, inst);
 }

@@ -6,7 +6,8 @@
  *
  * Bounds: with |a|, |b| and their errors ea, eb the error of a sum is at most
  *     sum (|a| eb + ea (|b| + eb)) + terms * u * sum |a||b|
- * in any order, which two more products in double give.
+ * in any order, which two more products in double give; and a step of subnormal numbers a
+ * term where some product may be one, which a fused multiply-add does not round.
  *
  * Cost: m*n*k multiply-adds at 1 G/s or so; for narrow results (n < 8) b is transposed.
  *
@@ -16,7 +17,7 @@
 
 #include <math.h>
 
-enum { BLOCK_K = 128, BLOCK_N = 512, NARROW = 8 };
+enum { BLOCK_K = 128, BLOCK_N = 512, NARROW = 8, NO_LEAST = 1 << 20 };
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
@@ -103,7 +104,8 @@ tn_planes tn_planes_zero(tn_eval *eval, tn_type type, bool complex, int64_t coun
   if (eval->options.bounds) {
     planes.size = zeros(eval, count);
     planes.error = zeros(eval, count);
-    planes.fractional = memset(TN_SCRATCH(eval, bool, 1), 0, sizeof(bool));
+    planes.kind = TN_SCRATCH(eval, tn_planes_kind, 1);
+    *planes.kind = (tn_planes_kind){.least = NO_LEAST};
   }
   return planes;
 }
@@ -129,6 +131,22 @@ static void *gather_part(tn_eval *eval, tn_type type, const tn_value *from, int 
   return widened;
 }
 
+static void note_element(tn_planes_kind *kind, double x) {
+  int exponent;
+  kind->fractional = kind->fractional || !isfinite(x) || trunc(x) != x;
+  if (!isfinite(x) || x == 0) return;
+  frexp(x, &exponent);
+  if (exponent - 1 < kind->least) kind->least = exponent - 1;
+}
+
+void tn_planes_note_factors(const tn_planes *sums, const tn_planes *a, const tn_planes *b) {
+  if (!sums->kind) return;
+  sums->kind->fractional |= a->kind->fractional || b->kind->fractional;
+  if (!tn_type_is_float(sums->type)) return;
+  int normal = tn_float_least_exponent(sums->type) + tn_float_precision(sums->type) - 1;
+  sums->kind->subnormal |= a->kind->least + b->kind->least < normal;
+}
+
 static void pack_bounds(tn_eval *eval, tn_planes *planes, const tn_value *from, int64_t first, int rank,
                         const int64_t *dims, const int64_t *strides, const int64_t *packed, int64_t count) {
   planes->size = zeros(eval, count);
@@ -136,9 +154,12 @@ static void pack_bounds(tn_eval *eval, tn_planes *planes, const tn_value *from, 
   tn_convert_elements(TN_F64, planes->size, planes->type, planes->re, (size_t)count);
   double *im = planes->im ? zeros(eval, count) : NULL;
   if (im) tn_convert_elements(TN_F64, im, planes->type, planes->im, (size_t)count);
-  planes->fractional = memset(TN_SCRATCH(eval, bool, 1), im != NULL, sizeof(bool));
-  for (int64_t i = 0; i < count; i++)
-    *planes->fractional |= !isfinite(planes->size[i]) || trunc(planes->size[i]) != planes->size[i];
+  planes->kind = TN_SCRATCH(eval, tn_planes_kind, 1);
+  *planes->kind = (tn_planes_kind){.fractional = im != NULL, .least = NO_LEAST};
+  for (int64_t i = 0; i < count; i++) {
+    note_element(planes->kind, planes->size[i]);
+    if (im) note_element(planes->kind, im[i]);
+  }
   for (int64_t i = 0; i < count; i++)
     planes->size[i] = im ? hypot(planes->size[i], im[i]) : fabs(planes->size[i]);
   if (from->literal.bound)
@@ -170,7 +191,7 @@ tn_planes tn_planes_at(const tn_planes *planes, int64_t first) {
   if (planes->size) {
     at.size = planes->size + first;
     at.error = planes->error + first;
-    at.fractional = planes->fractional;
+    at.kind = planes->kind;
   }
   return at;
 }
@@ -195,12 +216,13 @@ void tn_planes_multiply(tn_eval *eval, int64_t m, int64_t n, int64_t k, const tn
   }
   if (!c->size) return;
   multiply_bounds(eval, m, n, k, a, b, c);
-  *c->fractional |= *a->fractional || *b->fractional;
+  tn_planes_note_factors(c, a, b);
 }
 
 /* Sums of integers that stay in the type's precision have no error, in any order. */
 static bool sum_is_exact(const tn_planes *sums, int64_t i) {
-  return !*sums->fractional && sums->error[i] == 0 && sums->size[i] * tn_unit_roundoff(sums->type) <= 0.5;
+  return !sums->kind->fractional && sums->error[i] == 0 &&
+         sums->size[i] * tn_unit_roundoff(sums->type) <= 0.5;
 }
 
 static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms) {
@@ -209,6 +231,9 @@ static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms
   tn_type part = complex ? tn_type_part(shape->type) : shape->type;
   bool exact = !tn_type_is_float(part);
   double u = exact ? 0 : tn_unit_roundoff(sums->type) * (double)terms * (complex ? 4 : 1);
+  /* A step of subnormal products; half of f64's would be 0. */
+  bool steps = !exact && sums->kind->subnormal;
+  double lost = steps ? ldexp((double)terms * (complex ? 4 : 1), tn_float_least_exponent(sums->type)) : 0;
   double most = exact ? INFINITY : tn_float_from_bits(sums->type, tn_float_to_bits(sums->type, INFINITY) - 1);
   for (int64_t i = 0; i < tn_shape_elements(shape); i++) {
     double error = sums->error[i];
@@ -217,7 +242,7 @@ static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms
     else if (sums->size[i] > most) /* some order may overflow */
       error = INFINITY;
     else if (!sum_is_exact(sums, i))
-      error += u * sums->size[i] + (part == sums->type ? 0 : tn_half_ulp(part, sums->size[i]));
+      error += u * sums->size[i] + lost + (part == sums->type ? 0 : tn_half_ulp(part, sums->size[i]));
     tn_value_bound(result)[i] = error;
   }
 }

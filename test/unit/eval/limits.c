@@ -97,3 +97,14 @@ Test(eval, sums_in_any_order_are_within_their_bound) {
                           0);
   cr_expect(bound >= 3 * ldexp(2e8, -24) && bound < 100, "%g", bound);
 }
+
+/* A fused multiply-add does not round a product that is subnormal: a zero of it has the product's sign. */
+Test(eval, sums_of_subnormal_products_are_off_by_a_step) {
+#define PRODUCT(TYPE, A, B)                                                                                  \
+  "ENTRY e { a = " TYPE "[] constant(" A ")\n b = " TYPE "[] constant(" B ")\n ROOT r = " TYPE               \
+  "[] dot(a, b) }"
+  cr_expect_eq(bound_of(PRODUCT("f64", "4.4e-323", "-0.03"), 0), 0x1p-1074);
+  cr_expect_geq(bound_of(PRODUCT("f32", "1e-30", "-1e-30"), 0), 0x1p-149);
+  cr_expect_lt(bound_of(PRODUCT("f32", "1e-30", "0.3"), 0), 1e-37);
+  cr_expect_eq(bound_of(PRODUCT("f64", "0", "-0.03"), 0), 0);
+}
