@@ -125,13 +125,13 @@ static double decode(const tn_float_format *format, uint64_t bits) {
   return negative ? -magnitude : magnitude;
 }
 
-/* A NaN becomes the format's; f4e2m1fn has none and takes a zero, of the other sign
- * as ml_dtypes does.                                                                */
+/* A NaN becomes the format's. f4e2m1fn has none and takes +0, whatever the NaN's sign: which
+ * one a computed NaN has is nowhere said.                                                 */
 static uint64_t encode(const tn_float_format *format, double value) {
   uint64_t bits = tn_bits_of_double(value), fraction = bits & ((UINT64_C(1) << 52) - 1);
   bool negative = bits >> 63;
   int biased = (int)(bits >> 52 & 0x7ff);
-  if (biased == 0x7ff && fraction && format->kind == TN_FLOAT_FINITE) return negative ? 0 : sign_bit(format);
+  if (biased == 0x7ff && fraction && format->kind == TN_FLOAT_FINITE) return 0;
   if (biased == 0x7ff) return fraction ? tn_float_nan(format, negative) : tn_float_infinity(format, negative);
   if (biased == 0 && fraction == 0)
     return format->kind == TN_FLOAT_POWER ? format->nan : tn_float_finish(format, negative, 0);

@@ -22,17 +22,13 @@ int64_t tn_integer_wrap(tn_type type, int64_t value) {
   return (int64_t)((uint64_t)value << unused >> unused);
 }
 
-/* f4e2m1fn makes a NaN the zero of the other sign. Which sign a NaN has that was computed is
- * not said: it becomes +0.                                                                 */
 void tn_lanes_round(tn_type type, tn_cell *cells, int count) {
   if (type == TN_F64) return;
   if (type == TN_F32) {
     for (int i = 0; i < count; i++) cells[i].f = (float)cells[i].f;
     return;
   }
-  bool no_nan = type == TN_F4E2M1FN;
-  for (int i = 0; i < count; i++)
-    cells[i].f = no_nan && isnan(cells[i].f) ? 0 : tn_round_float(type, cells[i].f);
+  for (int i = 0; i < count; i++) cells[i].f = tn_round_float(type, cells[i].f);
 }
 
 tn_lanes tn_lanes_new(tn_eval *eval, tn_type type, int64_t width) {

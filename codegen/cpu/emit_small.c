@@ -140,10 +140,7 @@ LLVMValueRef tn_small_round(tn_emitter *e, tn_type type, LLVMValueRef value) {
   LLVMValueRef result = choose(e, over, overflow, tn_as(e, rounded, e->u->i32));
   if (f->kind == TN_FLOAT_IEEE) result = choose(e, nan, QUIET, result);
   result = LLVMBuildOr(e->b, result, sign, "");
-  if (f->kind == TN_FLOAT_FINITE) { /* NaN becomes a zero of the other sign */
-    LLVMValueRef zero = LLVMBuildXor(e->b, sign, tn_int_like(LLVMTypeOf(sign), SIGN), "");
-    result = tn_select(e, nan, zero, result);
-  }
+  if (f->kind == TN_FLOAT_FINITE) result = choose(e, nan, 0, result);
   return tn_as(e, result, e->u->f32);
 }
 

@@ -182,15 +182,8 @@ static LLVMValueRef narrowed(tn_emitter *e, tn_type type, LLVMValueRef value) {
   return is_small_float(type) ? tn_small_round(e, type, value) : value;
 }
 
-/* f4e2m1fn turns NaN into a zero of the other sign; which sign a computed NaN has is not
- * said, so that it becomes +0 then.                                                    */
 LLVMValueRef tn_round_to_type(tn_emitter *e, tn_type type, LLVMValueRef value) {
-  if (!tn_type_is_float(type)) return tn_small_wrap(e, type, value);
-  if (type == TN_F4E2M1FN) {
-    LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, value, value, "");
-    value = tn_select(e, nan, tn_float_like(LLVMTypeOf(value), 0), value);
-  }
-  return narrowed(e, type, value);
+  return tn_type_is_float(type) ? narrowed(e, type, value) : tn_small_wrap(e, type, value);
 }
 
 LLVMValueRef tn_round_result(tn_emitter *e, tn_op op, tn_type type, LLVMValueRef value) {

@@ -97,9 +97,7 @@ static int64_t wrap(tn_type type, int64_t value) {
   return tn_type_class_of(type) == TN_CLASS_SIGNED ? (int64_t)high >> shift : (int64_t)(high >> shift);
 }
 
-/* f4e2m1fn: of a NaN that was computed nobody knows the sign, so it becomes +0. */
 static float to_small(tn_type type, float value) {
-  if (type == TN_F4E2M1FN && isnan(value)) return 0;
   return (float)tn_float_from_bits(type, tn_float_to_bits(type, (double)value));
 }
 

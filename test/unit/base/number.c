@@ -90,6 +90,8 @@ Test(number, special_values) {
   cr_assert_eq(tn_float_to_bits(TN_F8E8M0FNU, -1), 0xff);
   cr_assert_eq(tn_float_to_bits(TN_F8E8M0FNU, 0x1p-140), 0);
   cr_assert_eq(tn_float_to_bits(TN_F4E2M1FN, INFINITY), 7);
+  cr_assert_eq(tn_float_to_bits(TN_F4E2M1FN, NAN), 0);
+  cr_assert_eq(tn_float_to_bits(TN_F4E2M1FN, -NAN), 0);
   cr_assert_eq(tn_f32_to_f16(65519.996f), 0x7bff);
   cr_assert_eq(tn_f32_to_f16(65520), 0x7c00);
   cr_assert_eq(tn_f64_to_f16(1 + 0x1p-11 + 0x1p-40), 0x3c01);
