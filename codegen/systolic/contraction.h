@@ -1,0 +1,76 @@
+/* What a plan's kernel is to the array: a contraction, a vector operation, or neither.
+ *
+ * A contraction is a loop nest whose one reduce adds products of two loads:
+ *
+ *   loop b oh ow oc { reduce kh kw ic { acc: s32 from 0 = x[b, 2*oh+kh-3, 2*ow+kw-3, ic] * w[kh,kw,ic,oc] + acc }
+ *                     y[b,oh,ow,oc] = f(acc, …) }
+ *
+ * Dims fall into four kinds by who reads them. Dots, convolutions with strides, dilation, padding and
+ * groups, depthwise convolutions and batched products are all this one form; padding is the guard and
+ * the fill of the load. The epilogue f is matched against the vector unit's pipeline (isa.def).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_SYSTOLIC_CONTRACTION_H
+#define TN_SYSTOLIC_CONTRACTION_H
+
+#include "codegen/plan/plan.h"
+#include "target/stream.h"
+
+typedef enum {
+  TN_ROLE_BATCH,  /* x, w and y: a product of its own for each */
+  TN_ROLE_ROW,    /* x and y: M */
+  TN_ROLE_COLUMN, /* w and y: N */
+  TN_ROLE_SUM     /* x and w: K */
+} tn_role;
+
+/* How a load or store walks its buffer's row-major elements: offset + sum over dims of stride * dim;
+ * up to two bounds on positions, outside of which a load gives `fill`.                            */
+typedef struct {
+  int64_t offset, limit;
+  const int64_t *steps; /* one a dim of the kernel */
+} tn_walk_bound;
+typedef struct {
+  int buffer;             /* the kernel's */
+  tn_type type;           /* of its elements */
+  int64_t offset;
+  const int64_t *strides; /* elements, one a dim of the kernel */
+  int n_bounds;
+  tn_walk_bound bounds[2];
+  uint64_t fill;          /* bits */
+} tn_walk;
+
+/* The vector unit's work on one element, in the order of isa.def's PIPELINE. */
+typedef struct {
+  tn_type source, result;
+  tn_isa_join join;
+  const float *scale;   /* by index of the channel dim; NULL: none */
+  const float *bias;
+  const int32_t *integer_bias;
+  tn_isa_operand operand;
+  tn_walk second;
+  float second_scale;
+  bool has_clamp, rounds;
+  float low, high;
+  tn_isa_function function;
+  const uint8_t *table; /* 256 */
+} tn_vector_work;
+
+typedef struct {
+  const tn_kernel *kernel;
+  const tn_step *step;
+  tn_role *roles;  /* by dim of the kernel */
+  tn_walk x, w, y; /* vector operations: no w; a window's dims are sums */
+  bool is_contraction;
+  tn_type sum;     /* s32 or f32 */
+  int channel;     /* the dim that scale and bias go along; -1: they are one number */
+  tn_vector_work work;
+  int64_t macs;    /* that the model asks for, without those of padding */
+} tn_array_work;
+
+/* What the step is to the array, in `arena`, or NULL with the reason in *why ("sums of f64", "two
+ * reductions", "the epilogue divides"): the table of what ran where prints it.                    */
+tn_array_work *tn_array_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step, const tn_array *array,
+                                const char **why);
+
+#endif

@@ -1,0 +1,87 @@
+/* Systolic arrays as data: what a .target file says.
+ *
+ *   # Jouppi et al., ISCA 2017
+ *   name = tpu-v1
+ *   rows = 256
+ *   columns = 256
+ *   clock_mhz = 700
+ *   operand = s8
+ *   unified_buffer_kib = 24576
+ *   dram_gb_s = 34
+ *
+ * One `key = value` a line, `#` to the end of the line is a comment, keys in any order, each at
+ * most once; target/array_keys.def lists them. docs/targets.md is for those who write them.
+ *
+ * The machine, which docs/isa.md describes to the bit:
+ *
+ *   host memory --DMA--> unified buffer --rows of activations--> array (R x C) --> accumulators
+ *        |                  ^   ^                                  ^                   |
+ *        +----DMA---> DRAM -+   +------- vector unit <-------------|-------------------+
+ *                       +-------- weight FIFO (tiles of R x C) ----+
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_TARGET_ARRAY_H
+#define TN_TARGET_ARRAY_H
+
+#include "base/diagnostics.h"
+#include "base/type.h"
+
+/* Which operand stays in the array while the others pass. x: activations [M,K]; w: weights [K,N]. */
+typedef enum {
+  TN_DATAFLOW_WEIGHT, /* a tile of w: K on rows, N on columns; rows of x stream */
+  TN_DATAFLOW_OUTPUT, /* a tile of sums: M on rows, N on columns; K streams */
+  TN_DATAFLOW_INPUT   /* a tile of x: K on rows, M on columns; columns of w stream */
+} tn_dataflow;
+enum { TN_DATAFLOWS = 3, TN_ARRAY_TYPES = 8, TN_DMA_CHANNELS = 4 };
+const char *tn_dataflow_name(tn_dataflow dataflow); /* "weight" */
+
+#define TN_ARRAY_UNBOUNDED INT64_MAX /* of sizes: `inf` */
+
+/* A pair of operand types that the array multiplies. Sums are s32 of integers, f32 of floats. */
+typedef struct {
+  tn_type x, w;
+  int64_t cycles; /* that one row of x takes: 1 at full rate */
+} tn_array_type;
+
+typedef struct {
+  const char *name;
+  int64_t rows, columns;
+  double clock_mhz;
+  unsigned dataflows; /* 1 << tn_dataflow, of those it has */
+  int n_types;        /* the first is the one that quantisation aims at, and the width of FIFO tiles */
+  tn_array_type types[TN_ARRAY_TYPES];
+  bool weight_double_buffer; /* what is stationary has a shadow: it shifts in (of sums: out) behind the work */
+  int64_t weight_fifo_tiles;
+  bool whole_weight_tiles; /* DRAM is read in tiles of rows * columns, used or not */
+  bool packing;            /* several small operations in one pass of the array */
+  int64_t unified_buffer_bytes, accumulator_bytes, dram_bytes; /* or TN_ARRAY_UNBOUNDED */
+  double dram_gb_s, host_gb_s; /* 1e9 bytes a second; HUGE_VAL: no limit */
+  double dram_latency_ns, host_latency_ns;
+  int64_t dma_channels;                 /* 1 … TN_DMA_CHANNELS */
+  int64_t vector_lanes, vector_latency; /* elements a cycle; cycles from the first in to the first out */
+  unsigned vector_functions;            /* 1 << tn_isa_function, isa.h */
+  double mac_pj;                        /* at the first type */
+  double unified_buffer_pj, accumulator_pj, dram_pj, host_pj; /* a byte read or written */
+} tn_array;
+
+/* A target file's text. `name` is the file's, for messages. NULL after TN_INVALID: every line
+ * that is wrong is reported. In `arena`.                                                     */
+tn_array *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text);
+/* `KEY=VALUE` over what the file says (--set). False after TN_USAGE; the nearest key is named. */
+bool tn_array_set(tn_array *array, tn_diagnostics *sink, tn_str assignment);
+/* Do the keys fit each other? Part of parse; after the last tn_array_set. */
+bool tn_array_check(const tn_array *array, tn_diagnostics *sink);
+/* As a target file: every key, in the table's order; parse(print(a)) is a. */
+void tn_array_print(tn_text *out, const tn_array *array);
+
+/* The row of `types` for a pair, or NULL: the array does not multiply it. */
+const tn_array_type *tn_array_find_type(const tn_array *array, tn_type x, tn_type w);
+tn_type tn_array_sum_type(tn_type x); /* s32 or f32 */
+int64_t tn_array_accumulator_rows(const tn_array *array);
+/* Bytes of one full weight tile at the pair's width. */
+int64_t tn_array_tile_bytes(const tn_array *array, tn_type w);
+/* What a port moves in a cycle of the array's clock; HUGE_VAL: no limit. */
+double tn_array_bytes_per_cycle(const tn_array *array, double gb_s);
+
+#endif
