@@ -526,9 +526,16 @@ static void add_part_dim(splitter *s) {
   s->alike = tn_index_dim(s->arena, part);
 }
 
+/* A parameter may be complex although nothing looks at it: a computation need not use all it is given. */
+static bool kernel_has_complex(const tn_kernel *kernel) {
+  for (int i = 0; i < kernel->n_buffers; i++)
+    if (tn_type_is_complex(kernel->buffers[i].shape->type)) return true;
+  return body_has_complex(kernel, kernel->body);
+}
+
 void tn_kernel_split_complex(tn_arena *arena, tn_kernel *kernel, const tn_cpu *target) {
   splitter s = {.arena = arena, .kernel = kernel, .fma = target->fma};
-  if (!body_has_complex(kernel, kernel->body)) return;
+  if (!kernel_has_complex(kernel)) return;
   s.is_pair = TN_NEW_ARRAY(arena, bool, kernel->n_buffers);
   for (int i = 0; i < kernel->n_buffers; i++)
     s.is_pair[i] = tn_type_is_complex(kernel->buffers[i].shape->type);
