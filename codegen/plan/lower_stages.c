@@ -422,6 +422,7 @@ static bool stride_of(const tn_lowering *l, const tn_expr *load, int dim, int64_
 /* Is this the operand that is read along the nest's fast dim, and not well? */
 static bool lies_badly(tn_lowering *l, const tn_inst *operand, tn_position from, const tn_expr *expr) {
   int fast = l->nest.fast, rank = operand->shape->rank;
+  if (!tn_shape_elements(operand->shape)) return false; /* nothing can be turned: it has no first element */
   if (fast < 0 || !(dims_of(l, from, 0, rank) >> (fast - l->nest.first) & 1)) return false;
   expr = behind_conversion(l, expr);
   if (expr->kind != TN_EXPR_LOAD || expr->load.fill) return true;
