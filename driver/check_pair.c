@@ -90,11 +90,17 @@ static const tn_literal **inputs_of(tn_arena *arena, const tn_part_pair *pair, t
   return result ? inputs : NULL;
 }
 
-/* Special values are for what is near: further up they become NaN everywhere. */
+/* Special values are for what is near: further up they become NaN everywhere. But what parameters
+ * alone show is proven.                                                                        */
+static bool is_for(const tn_checker *checker, const tn_part_pair *pair, tn_draw draw) {
+  if (draw != TN_DRAW_SPECIAL) return true;
+  return !checker->loose && (pair->levels <= 2 || pair->levels == TN_ALL_LEVELS);
+}
+
 static tn_equality run(tn_checker *checker, const tn_part_pair *pair, tn_check_result *result) {
   tn_equality all = TN_INCOMPARABLE;
   for (int draw = 0; draw < TN_DRAWS; draw++) {
-    if (draw == TN_DRAW_SPECIAL && (pair->levels > 2 || checker->loose)) continue;
+    if (!is_for(checker, pair, (tn_draw)draw)) continue;
     tn_arena *arena = tn_arena_create();
     tn_literal *got;
     const tn_literal **inputs = inputs_of(arena, pair, (tn_draw)draw);
@@ -205,7 +211,6 @@ const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pa
   verdict->equality = TN_INCOMPARABLE;
   checker->counts.distinct++;
   int64_t work = work_of(pair);
-  if (!fits(pair)) return verdict;
   if (!fits(pair)) return verdict;
   if (!full && work > checker->part_work / 16) verdict->equality = run_smaller(checker, pair, verdict);
   if (verdict->equality != TN_INCOMPARABLE) return checker->counts.smaller++, verdict;

@@ -15,18 +15,21 @@
  * A pair that does not agree proves nothing: the pass may have given an instruction another
  * meaning, and its users, too. It stays unknown, so that parts further down contain it. When a
  * part with CHAIN such pairs below each other, or the root, still differs it is
- * run again, at its own sizes and with more of what comes before it; if it differs there, the
- * pass is guilty.
+ * run again, at its own sizes and with all that comes before it; if it differs there, the pass
+ * is guilty.
  *
  * Inputs of a part come from its surroundings: values two levels up are drawn, what depends on
- * constants alone is computed. What is too much work is drawn as well. If that is a loop, which
- * may hand on what it was given,
+ * constants alone is computed. What is too much work is drawn as well. What is drawn may be what
+ * the value never is: a pass may know its range, the contents of a weight, or that a loop hands on
+ * what it was given,
  *
  *     before:  s = while(tuple(i, p)); q = get-tuple-element(s), index=1; y = add(q, z)
  *     after:                                                             y = add(p, z)
  *
- * a difference may come from p and s, drawn apart: then only one that is found with the loop
- * computed counts.
+ * and p and s, drawn apart, show a difference that no input makes. So a difference counts if it is
+ * found with the parameters of the computation alone drawn, which may be anything, and all else
+ * computed. Only where that cannot be run do eight levels have to do; there one that comes of a
+ * loop, branch or call that was drawn does not count.
  *
  * Cost: linear in instructions that did not change; a cut, three hashes and, once for each
  * kind of part, some evaluations for those that did.
@@ -240,9 +243,9 @@ static bool has_own_constant(const comparison *x, const tn_part_pair *pair) {
 static tn_part_pair cut_pair(comparison *x, tn_inst *before, tn_inst *after, int levels, bool full,
                              bool with_data) {
   meeting m = {0};
-  bool is_far = levels > LEVELS;
+  bool is_far = levels > LEVELS, all = levels == TN_ALL_LEVELS;
   frontier_options options = {.levels = levels,
-                              .most_work = x->checker->part_work / (is_far ? 4 : 16),
+                              .most_work = all ? INT64_MAX : x->checker->part_work / (is_far ? 4 : 16),
                               .through = is_far && full,
                               .with_data = with_data};
   go_up(x, &m, before, true, with_data);
@@ -254,21 +257,24 @@ static tn_part_pair cut_pair(comparison *x, tn_inst *before, tn_inst *after, int
   return pair;
 }
 
+static const tn_part_verdict *compare_cut(comparison *x, tn_inst *before, tn_inst *after, int levels,
+                                          bool full, bool with_data) {
+  tn_part_pair pair = cut_pair(x, before, after, levels, full, with_data);
+  const tn_part_verdict *verdict = tn_check_pair(x->checker, &pair, full);
+  x->loose = pair.loose;
+  tn_part_pair_destroy(&pair);
+  return verdict;
+}
+
 /* Weights are drawn as any other input, but where something may have been folded from them. */
-static const tn_part_verdict *compare_pair(comparison *x, tn_inst *before, tn_inst *after, int levels,
-                                           bool full) {
-  tn_part_pair pair = cut_pair(x, before, after, levels, full, false);
+static const tn_part_verdict *compare_pair(comparison *x, tn_inst *before, tn_inst *after, bool full) {
+  tn_part_pair pair = cut_pair(x, before, after, LEVELS, full, false);
   bool folded = tn_part_has_data(pair.before, 0) || tn_part_has_data(pair.after, 0);
   const tn_part_verdict *verdict = folded ? NULL : tn_check_pair(x->checker, &pair, full);
   if (verdict && verdict->equality == TN_DIFFERENT) folded = has_own_constant(x, &pair);
   x->loose = pair.loose;
   tn_part_pair_destroy(&pair);
-  if (!folded) return verdict;
-  pair = cut_pair(x, before, after, levels, full, true);
-  verdict = tn_check_pair(x->checker, &pair, full);
-  x->loose = pair.loose;
-  tn_part_pair_destroy(&pair);
-  return verdict;
+  return folded ? compare_cut(x, before, after, LEVELS, full, true) : verdict;
 }
 
 /* ---- verdicts ---- */
@@ -283,18 +289,21 @@ static void inherit_chain(comparison *x, const tn_inst *after) {
   }
 }
 
-/* With more surroundings, at its own sizes. */
+/* At its own sizes, with more surroundings, with all of them at last. */
 static bool still_differs(comparison *x, tn_inst *before, tn_inst *after) {
-  const tn_part_verdict *near = compare_pair(x, before, after, LEVELS, true);
+  const tn_part_verdict *near = compare_pair(x, before, after, true);
   if (near->equality == TN_SAME) return false;
-  if (x->loose) {
-    const tn_part_verdict *far = compare_pair(x, before, after, 4 * LEVELS, true);
-    x->checker->counts.left_out += far->equality == TN_INCOMPARABLE;
-    return far->equality == TN_DIFFERENT;
-  }
-  if (near->equality == TN_INCOMPARABLE || !strcmp(near->result.inputs, tn_draw_name(TN_DRAW_SPECIAL)))
-    return true;
-  return compare_pair(x, before, after, 4 * LEVELS, false)->equality != TN_SAME;
+  bool special =
+      near->equality == TN_DIFFERENT && !strcmp(near->result.inputs, tn_draw_name(TN_DRAW_SPECIAL));
+  bool loose = x->loose;
+  tn_equality far = TN_INCOMPARABLE;
+  if (!special || loose) far = compare_cut(x, before, after, 4 * LEVELS, true, true)->equality;
+  if (far == TN_SAME) return false;
+  tn_equality all = compare_cut(x, before, after, TN_ALL_LEVELS, true, true)->equality;
+  if (all != TN_INCOMPARABLE) return all == TN_DIFFERENT;
+  bool doubt = loose && far != TN_DIFFERENT;
+  x->checker->counts.left_out += doubt;
+  return !doubt;
 }
 
 static void accept(comparison *x, const tn_inst *before, const tn_inst *after) {
@@ -304,7 +313,7 @@ static void accept(comparison *x, const tn_inst *before, const tn_inst *after) {
 
 /* At its own sizes, if it differs there. */
 static void tell(comparison *x, const first_difference *first) {
-  const tn_part_verdict *full = compare_pair(x, first->before, first->after, LEVELS, true);
+  const tn_part_verdict *full = compare_pair(x, first->before, first->after, true);
   *x->result = full->equality == TN_DIFFERENT ? full->result : first->result;
   x->result->inst = first->before;
 }
@@ -313,7 +322,7 @@ static void tell(comparison *x, const first_difference *first) {
  * place (their ids differ) may well be others.                                              */
 static bool judge(comparison *x, tn_inst *before, tn_inst *after, bool last) {
   bool pair = last || strcmp(before->name, after->name) == 0;
-  const tn_part_verdict *verdict = compare_pair(x, before, after, LEVELS, false);
+  const tn_part_verdict *verdict = compare_pair(x, before, after, false);
   x->checker->counts.places++;
   if (verdict->equality == TN_INCOMPARABLE) x->checker->counts.left_out++;
   if (verdict->equality == TN_SAME || (pair && verdict->equality == TN_INCOMPARABLE))

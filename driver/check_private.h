@@ -43,11 +43,13 @@ struct tn_checker {
 bool tn_check_parts(tn_checker *checker, const tn_module *before, const tn_module *after,
                     tn_check_result *result);
 
+enum { TN_ALL_LEVELS = INT32_MAX };
+
 /* A pair of parts: the same inputs, one result each. All three are of the same source module's
  * ids or another's; `surroundings` computes the inputs (in their order), NULL: they are drawn. */
 typedef struct {
   tn_module *before, *after, *surroundings;
-  int levels;
+  int levels; /* of surroundings; TN_ALL_LEVELS: up to the parameters */
   bool loose; /* something drawn may be equal to something else that is drawn */
 } tn_part_pair;
 void tn_part_pair_destroy(tn_part_pair *pair);
