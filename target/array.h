@@ -63,25 +63,25 @@ typedef struct {
   unsigned vector_functions;            /* 1 << tn_isa_function, isa.h */
   double mac_pj;                        /* at the first type */
   double unified_buffer_pj, accumulator_pj, dram_pj, host_pj; /* a byte read or written */
-} tn_array;
+} tn_array_target;
 
 /* A target file's text. `name` is the file's, for messages. NULL after TN_INVALID: every line
  * that is wrong is reported. In `arena`.                                                     */
-tn_array *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text);
+tn_array_target *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text);
 /* `KEY=VALUE` over what the file says (--set). False after TN_USAGE; the nearest key is named. */
-bool tn_array_set(tn_array *array, tn_diagnostics *sink, tn_str assignment);
+bool tn_array_set(tn_array_target *array, tn_diagnostics *sink, tn_str assignment);
 /* Do the keys fit each other? Part of parse; after the last tn_array_set. */
-bool tn_array_check(const tn_array *array, tn_diagnostics *sink);
+bool tn_array_check(const tn_array_target *array, tn_diagnostics *sink);
 /* As a target file: every key, in the table's order; parse(print(a)) is a. */
-void tn_array_print(tn_text *out, const tn_array *array);
+void tn_array_print(tn_text *out, const tn_array_target *array);
 
 /* The row of `types` for a pair, or NULL: the array does not multiply it. */
-const tn_array_type *tn_array_find_type(const tn_array *array, tn_type x, tn_type w);
+const tn_array_type *tn_array_find_type(const tn_array_target *array, tn_type x, tn_type w);
 tn_type tn_array_sum_type(tn_type x); /* s32 or f32 */
-int64_t tn_array_accumulator_rows(const tn_array *array);
+int64_t tn_array_accumulator_rows(const tn_array_target *array);
 /* Bytes of one full weight tile at the pair's width. */
-int64_t tn_array_tile_bytes(const tn_array *array, tn_type w);
+int64_t tn_array_tile_bytes(const tn_array_target *array, tn_type w);
 /* What a port moves in a cycle of the array's clock; HUGE_VAL: no limit. */
-double tn_array_bytes_per_cycle(const tn_array *array, double gb_s);
+double tn_array_bytes_per_cycle(const tn_array_target *array, double gb_s);
 
 #endif

@@ -30,6 +30,6 @@ typedef struct {
   int64_t cycles;        /* of all, overlapping as the stream lets them */
 } tn_array_cost;
 
-tn_array_cost tn_array_product_cost(const tn_array *array, const tn_array_product *product);
+tn_array_cost tn_array_product_cost(const tn_array_target *array, const tn_array_product *product);
 
 #endif

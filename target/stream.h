@@ -39,7 +39,7 @@ typedef struct {
 } tn_stream_layer;
 
 typedef struct {
-  tn_array *target;
+  tn_array_target *target;
   const char *name;
   tn_instruction *instructions;
   int64_t count;

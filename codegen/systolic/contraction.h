@@ -70,7 +70,7 @@ typedef struct {
 
 /* What the step is to the array, in `arena`, or NULL with the reason in *why ("sums of f64", "two
  * reductions", "the epilogue divides"): the table of what ran where prints it.                    */
-tn_array_work *tn_array_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step, const tn_array *array,
-                                const char **why);
+tn_array_work *tn_array_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step,
+                                const tn_array_target *array, const char **why);
 
 #endif

@@ -13,7 +13,7 @@
 #include "codegen/systolic/contraction.h"
 
 typedef struct {
-  const tn_array *array;
+  const tn_array_target *array;
   const char *name;      /* of the stream, prefix of the host's symbols */
   const tn_cpu *host;    /* that the host's plans are for */
   bool dataflow_is_set;  /* else every one that the array has is weighed */
