@@ -33,7 +33,7 @@ typedef enum {
   TN_DATAFLOW_OUTPUT, /* a tile of sums: M on rows, N on columns; K streams */
   TN_DATAFLOW_INPUT   /* a tile of x: K on rows, M on columns; columns of w stream */
 } tn_dataflow;
-enum { TN_DATAFLOWS = 3, TN_ARRAY_TYPES = 8, TN_DMA_CHANNELS = 4 };
+enum { TN_DATAFLOWS = 3, TN_ARRAY_TYPES = 8, TN_DMA_CHANNELS = 4, TN_ARRAY_NAME = 64 };
 const char *tn_dataflow_name(tn_dataflow dataflow); /* "weight" */
 
 #define TN_ARRAY_UNBOUNDED INT64_MAX /* of sizes: `inf` */
@@ -45,7 +45,7 @@ typedef struct {
 } tn_array_type;
 
 typedef struct {
-  const char *name;
+  char name[TN_ARRAY_NAME]; /* no pointers in here: arrays are copied as they are */
   int64_t rows, columns;
   double clock_mhz;
   unsigned dataflows; /* 1 << tn_dataflow, of those it has */

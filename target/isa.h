@@ -73,6 +73,7 @@ typedef struct {
   union {
 #define INSTRUCTION(ID, text, code, unit, help) struct {
 #define FIELD(ID, type, name, kind, help) tn_isa_##type name;
+#define FIELDS(ID, type, name, dims, kind, help) tn_isa_##type name dims;
 #define END(ID) char end_; } ID;
 #include "target/isa.def"
   };
