@@ -43,20 +43,23 @@ tn_value *tn_eval_transpose(tn_eval *eval, const tn_inst *inst, tn_value *const 
   return result;
 }
 
+/* One element of a dynamic dim has a static one: where it is beyond the size, it is 0. */
 tn_value *tn_eval_slice(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   const tn_shape *shape = inst->shape;
-  tn_value *result = tn_value_new(eval, shape);
   int64_t *strides = tn_strides(eval, operands[0]->literal.shape), first = 0;
   int64_t *sizes = TN_SCRATCH(eval, int64_t, shape->rank);
+  bool there = true;
   for (int d = 0; d < shape->rank; d++) {
     int64_t start = inst->attr.slice.starts.at[d];
     int64_t step = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
     int64_t left = clamp(tn_value_size(operands[0], d), 0, inst->attr.slice.limits.at[d]) - start;
     sizes[d] = left > 0 ? (left + step - 1) / step : 0;
+    there = there && ((shape->dynamic && shape->dynamic[d]) || sizes[d] == shape->dims[d]);
     first += start * strides[d];
     strides[d] *= step;
   }
-  if (tn_shape_elements(shape))
+  tn_value *result = there ? tn_value_new(eval, shape) : tn_value_zero(eval, shape);
+  if (there && tn_shape_elements(shape))
     tn_value_copy(result, 0, tn_strides(eval, shape), operands[0], first, strides, shape->rank, shape->dims);
   tn_value_set_sizes(result, sizes);
   return result;

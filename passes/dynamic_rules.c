@@ -96,15 +96,24 @@ static tn_inst *make_reshape(work *w) {
   return plain(w);
 }
 
+/* One element of a dynamic dim is no dynamic dim: where it is beyond the size, it is 0. */
 static tn_inst *make_slice(work *w) {
-  const tn_inst *inst = w->inst;
+  tn_inst *inst = w->inst, *x = inst->operands[0];
+  int64_t single[TN_MADE_RANK];
+  int n_single = 0;
   for (int d = 0; d < w->shape->rank; d++) {
-    if (!is_dynamic(w, d) || !was_dynamic(w, 0, d)) continue;
+    if (!was_dynamic(w, 0, d)) continue;
+    if (!is_dynamic(w, d)) {
+      single[n_single++] = d;
+      continue;
+    }
     int64_t stride = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
     tn_inst *left = op(w->site, TN_OP_MINIMUM, size_in(w, 0, d), inst->attr.slice.limits.at[d]);
     left = op(w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice.starts.at[d]);
     w->size[d] = op(w->site, TN_OP_MAXIMUM, op(w->site, TN_OP_DIVIDE, left, stride), 0);
   }
+  tn_inst *zero = n_single ? tn_make_zero(w->site, x->shape->type) : NULL;
+  if (zero) tn_inst_set_operand(inst, 0, tn_masked(w->all, w->site, x, x, (tn_dims){single, n_single}, zero));
   return plain(w);
 }
 
