@@ -59,6 +59,12 @@ json_t *json_passes(const tn_pass_run *runs, int count) {
   return list;
 }
 
+json_t *json_kept_passes(const tn_pass_options *passes) {
+  int count;
+  const tn_pass_run *runs = kept_passes(passes, &count);
+  return json_passes(runs, count);
+}
+
 static json_int_t peak_rss_bytes(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;

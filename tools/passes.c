@@ -23,6 +23,7 @@ typedef enum { CHANGED_SILENT, CHANGED_WHOLE, CHANGED_DIFF } changed_form;
 typedef struct {
   tn_arena *arena;
   const option_values *before, *after; /* names to print */
+  bool *printed_before, *printed_after; /* one a name: has its run come? */
   changed_form changed;
   const char *folder; /* NULL: no dumps */
   bool formats[FORMATS];
@@ -30,7 +31,7 @@ typedef struct {
   int dumps;
   char *text; /* of the module as it was last, where diffs are wanted; malloc's */
   size_t length;
-  bool times, stats;
+  bool times, stats, json;
   TN_VEC(tn_pass_run) runs;
 } watch;
 
@@ -83,15 +84,27 @@ static bool check_prints(tn_arena *arena, const command_line *line, option_id id
 }
 
 /* "all", "dce", "dce:2" */
-static bool is_wanted(const option_values *wanted, const tn_pass_run *run) {
+static bool names_run(const char *text, const tn_pass_run *run) {
   size_t length = strlen(run->name);
+  if (strcmp(text, "all") == 0) return true;
+  return strncmp(text, run->name, length) == 0 &&
+         (!text[length] || (text[length] == ':' && atoi(text + length + 1) == run->occurrence));
+}
+
+static bool is_wanted(const option_values *wanted, bool *printed, const tn_pass_run *run) {
+  bool is = false;
   for (int i = 0; i < wanted->count; i++) {
-    const char *text = wanted->at[i];
-    if (strcmp(text, "all") == 0) return true;
-    if (strncmp(text, run->name, length) != 0) continue;
-    if (!text[length] || (text[length] == ':' && atoi(text + length + 1) == run->occurrence)) return true;
+    if (!names_run(wanted->at[i], run)) continue;
+    is = printed[i] = true;
   }
-  return false;
+  return is;
+}
+
+/* The pass is there, but not in this pipeline, or not so often. */
+static void note_silent(option_id id, const option_values *wanted, const bool *printed) {
+  for (int i = 0; i < wanted->count; i++)
+    if (!printed[i])
+      fprintf(stderr, "note: option '--%s': '%s' has not run\n", option_table[id].long_name, wanted->at[i]);
 }
 
 /* ---- printing ---- */
@@ -168,7 +181,7 @@ static tn_status before_pass(void *user, tn_model *model, const tn_pass_run *run
   if (w->changed == CHANGED_DIFF && !w->text)
     status = tn_model_text(model, TN_FORM_ELIDE, &w->text, &w->length);
   if (status == TN_OK && w->folder && !w->dumps) status = dump(w, model, "input", 0);
-  if (status == TN_OK && is_wanted(w->before, run)) status = print_model(model, "before", run);
+  if (status == TN_OK && is_wanted(w->before, w->printed_before, run)) status = print_model(model, "before", run);
   return status;
 }
 
@@ -183,8 +196,8 @@ static void keep_run(watch *w, const tn_pass_run *run) {
 
 static tn_status after_pass(void *user, tn_model *model, const tn_pass_run *run) {
   watch *w = user;
-  if (w->times || w->stats) keep_run(w, run);
-  tn_status status = is_wanted(w->after, run) ? print_model(model, "after", run) : TN_OK;
+  if (w->times || w->stats || w->json) keep_run(w, run);
+  tn_status status = is_wanted(w->after, w->printed_after, run) ? print_model(model, "after", run) : TN_OK;
   if (status == TN_OK) status = print_changed(w, model, run);
   if (status == TN_OK && w->folder && run->changed) status = dump(w, model, run->name, run->occurrence);
   return status;
@@ -249,24 +262,33 @@ static void print_stats(const watch *w) {
   }
 }
 
+const tn_pass_run *kept_passes(const tn_pass_options *passes, int *count) {
+  const watch *w = passes->user;
+  *count = w ? w->runs.count : 0;
+  return w ? w->runs.at : NULL;
+}
+
 void finish_passes(tn_pass_options *passes) {
   watch *w = passes->user;
   if (!w) return;
   if (w->times) print_times(w);
   if (w->stats) print_stats(w);
+  note_silent(OPT_PRINT_BEFORE, w->before, w->printed_before);
+  note_silent(OPT_PRINT_AFTER, w->after, w->printed_after);
   passes->before_pass = passes->after_pass = NULL;
   passes->user = NULL;
 }
 
 /* ---- options ---- */
 
-/* "a,b" -> {"a", "b", NULL} */
+/* "a,b" -> {"a", "b", NULL}; "" -> {NULL}; an empty name stays, for a complaint. */
 static const char *const *split_list(tn_arena *arena, const char *text) {
   TN_VEC(const char *) list = {0};
-  while (*text) {
+  for (bool more = *text; more; text++) {
     size_t length = strcspn(text, ",");
     TN_PUSH(arena, &list, tn_arena_string_n(arena, text, length));
-    text += length + (text[length] == ',');
+    text += length;
+    more = *text;
   }
   TN_PUSH(arena, &list, NULL);
   return list.at;
@@ -316,14 +338,17 @@ static tn_status start_watch(tn_arena *arena, const command_line *line, tn_pass_
                .before = &line->options[OPT_PRINT_BEFORE],
                .after = &line->options[OPT_PRINT_AFTER],
                .times = has_option(line, OPT_TIME_PASSES),
-               .stats = has_option(line, OPT_STATS)};
+               .stats = has_option(line, OPT_STATS),
+               .json = has_option(line, OPT_JSON)};
+  w->printed_before = TN_NEW_ARRAY(arena, bool, w->before->count);
+  w->printed_after = TN_NEW_ARRAY(arena, bool, w->after->count);
   if (!check_prints(arena, line, OPT_PRINT_BEFORE) || !check_prints(arena, line, OPT_PRINT_AFTER))
     return TN_USAGE;
   tn_status status = choose_changed(w, line);
   if (status == TN_OK) status = choose_dumps(w, line);
   if (status != TN_OK) return status;
   bool looks = w->before->count || w->after->count || w->changed || w->folder;
-  if (!looks && !w->times && !w->stats) return TN_OK;
+  if (!looks && !w->times && !w->stats && !w->json) return TN_OK;
   tn_arena_on_release(arena, forget_text, w);
   passes->before_pass = looks ? before_pass : NULL;
   passes->after_pass = after_pass;

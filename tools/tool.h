@@ -113,6 +113,8 @@ tn_status with_model(const command_line *line, model_work *work);
 /* The options of the group "Passes"; what is to be printed, dumped and counted hangs on the
  * hooks. Lists are in `arena`.                                                            */
 tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes);
+/* The runs so far, where times, counts or --json want them; they live in the options' arena. */
+const tn_pass_run *kept_passes(const tn_pass_options *passes, int *count);
 /* After the first time that these options were used: prints times and counts, and takes the
  * hooks away, so that a verb that compiles again does not tell everything twice.          */
 void finish_passes(tn_pass_options *passes);

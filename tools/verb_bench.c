@@ -22,6 +22,7 @@ typedef struct {
   tn_program *program;
   inputs in;
   int64_t threads, runs;
+  json_t *passes; /* a list; empty for artefacts */
 } bench_state;
 
 static tn_status prepare(bench_state *bench, const char *path) {
@@ -37,7 +38,10 @@ static tn_status prepare(bench_state *bench, const char *path) {
     tn_compile_report report;
     if (status == TN_OK)
       status = tn_compile_program(bench->model.model, &bench->options, &bench->program, &report);
-    if (status == TN_OK) finish_passes(&bench->options.passes);
+    if (status == TN_OK) {
+      bench->passes = json_kept_passes(&bench->options.passes);
+      finish_passes(&bench->options.passes);
+    }
   }
   if (status != TN_OK) return status;
   return read_inputs(bench->context, bench->line, tn_program_signature(bench->program), true, &bench->in);
@@ -96,8 +100,8 @@ static tn_status report(bench_state *bench, const tn_timing *time) {
   int64_t threads = bench->threads,
           arena = signature->arena_bytes + threads * signature->arena_bytes_per_thread;
   json_t *object =
-      json_pack("{s:f, s:f, s:I, s:I, s:I}", "min_ms", time->least_ms, "median_ms", time->median_ms, "runs",
-                (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes", (json_int_t)arena);
+      json_pack("{s:f, s:f, s:I, s:I, s:I, s:O*}", "min_ms", time->least_ms, "median_ms", time->median_ms, "runs",
+                (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes", (json_int_t)arena, "passes", bench->passes);
   tn_text out = {0};
   tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %lld bytes)\n",
                  time->least_ms, time->median_ms, (long long)time->runs, (long long)threads,
@@ -130,6 +134,7 @@ tn_status verb_bench(const command_line *line) {
   release_inputs(&bench.in);
   tn_program_destroy(bench.program);
   unload_model(&bench.model);
+  json_decref(bench.passes);
   tn_arena_destroy(bench.arena);
   tn_context_destroy(context);
   return status;

@@ -25,7 +25,7 @@ typedef struct {
   backend backends[BACKEND_COUNT];
   int n_backends;
   tn_arrays *expected; /* of all --expect files; NULL: none */
-  json_t *compared;
+  json_t *compared, *passes; /* lists; passes: NULL until they have run */
   bool holds;
 } run_state;
 
@@ -99,12 +99,18 @@ static tn_status compare_backends(run_state *run, backend one, const tn_arrays *
 
 /* ---- running ---- */
 
+/* What the passes did is told once, though each backend runs them. */
+static void end_passes(run_state *run) {
+  if (!run->passes) run->passes = json_kept_passes(&run->options.passes);
+  finish_passes(&run->options.passes);
+}
+
 static tn_status run_native(run_state *run, tn_arrays **results) {
   if (run->program) return tn_program_run(run->program, run->in.arguments, (int32_t)run->threads, results);
   tn_program *program;
   tn_compile_report report;
   tn_status status = tn_compile_program(run->model.model, &run->options, &program, &report);
-  if (status == TN_OK) finish_passes(&run->options.passes);
+  if (status == TN_OK) end_passes(run);
   if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
   tn_program_destroy(program);
   return status;
@@ -112,7 +118,7 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
 
 static tn_status run_oracle(run_state *run, tn_oracle oracle, tn_arrays **results) {
   tn_status status = tn_model_evaluate(run->model.model, oracle, &run->options, run->in.arguments, results);
-  if (status == TN_OK && oracle == TN_ORACLE_PLAN) finish_passes(&run->options.passes);
+  if (status == TN_OK && oracle == TN_ORACLE_PLAN) end_passes(run);
   return status;
 }
 
@@ -198,7 +204,8 @@ static tn_status deliver(run_state *run, const tn_arrays *results) {
   tn_status status = out ? tn_arrays_write(results, out) : TN_OK;
   if (status != TN_OK) return status;
   if (has_option(run->line, OPT_JSON))
-    return print_json(json_pack("{s:o, s:O}", "outputs", json_arrays(results), "compared", run->compared));
+    return print_json(json_pack("{s:o, s:O, s:O*}", "outputs", json_arrays(results), "compared", run->compared,
+                                "passes", run->passes));
   if (out || run->expected) return TN_OK;
   tn_text text = {0};
   for (int32_t i = 0; i < tn_arrays_count(results); i++) print_array(tn_arrays_at(results, i), &text);
@@ -222,6 +229,7 @@ tn_status verb_run(const command_line *line) {
   tn_program_destroy(run.program);
   unload_model(&run.model);
   json_decref(run.compared);
+  json_decref(run.passes);
   tn_arena_destroy(run.arena);
   tn_context_destroy(context);
   return status;
