@@ -28,13 +28,13 @@ typedef enum {
  * up to two bounds on positions, outside of which a load gives `fill`.                            */
 typedef struct {
   int64_t offset, limit;
-  const int64_t *steps; /* one a dim of the kernel */
+  const int64_t *steps; /* one a dim of the work */
 } tn_walk_bound;
 typedef struct {
   int buffer;             /* the kernel's */
   tn_type type;           /* of its elements */
   int64_t offset;
-  const int64_t *strides; /* elements, one a dim of the kernel */
+  const int64_t *strides; /* elements, one a dim */
   int n_bounds;
   tn_walk_bound bounds[2];
   uint64_t fill;          /* bits */
@@ -59,7 +59,9 @@ typedef struct {
 typedef struct {
   const tn_kernel *kernel;
   const tn_step *step;
-  tn_role *roles;  /* by dim of the kernel */
+  int n_dims;      /* the kernel's loops, or more: oc of a grouped convolution is group and oc' */
+  const int64_t *sizes;
+  tn_role *roles;  /* by dim */
   tn_walk x, w, y; /* vector operations: no w; a window's dims are sums */
   bool is_contraction;
   tn_type sum;     /* s32 or f32 */
