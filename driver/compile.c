@@ -221,6 +221,7 @@ static bool emit(compile_work *work) {
   case TN_EMIT_LLVM: return emit_code_text(work, false);
   case TN_EMIT_HLO: return emit_hlo(work);
   case TN_EMIT_PLAN: return emit_plan(work);
+  case TN_EMIT_STREAM:
   case TN_EMIT_DEFAULT: break;
   }
   return tn_error(&work->all.model->context->sink, TN_USAGE, TN_NOWHERE, "unknown kind of artefact %d",

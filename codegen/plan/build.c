@@ -415,7 +415,7 @@ bool tn_plan_build_comp(builder *b, tn_comp *comp, tn_plan_value *const *argumen
 
 /* ---- the plan ---- */
 
-static tn_plan *finish_plan(builder *b) {
+static tn_plan *fill_plan(builder *b) {
   tn_plan *plan = b->plan;
   plan->n_buffers = b->buffers.count;
   plan->buffers = b->buffers.at;
@@ -445,6 +445,27 @@ static bool keep_limit(tn_plan *plan, int64_t limit, tn_diagnostics *sink) {
                   (long long)plan->arena_bytes, (long long)limit);
 }
 
+bool tn_plan_finish(tn_plan *plan, const tn_plan_options *options, tn_diagnostics *sink) {
+  tn_plan_coalesce(plan);
+  if (!tn_plan_schedule(plan, options, sink)) return false;
+  tn_plan_order(plan);
+  tn_plan_lower_peak(plan);
+  tn_plan_alternate(plan); /* behind them, so that both turns run the same kernels */
+  tn_plan_share_kernels(plan);
+  tn_plan_drop_unused_temps(plan);
+  tn_plan_place_buffers(plan);
+  return keep_limit(plan, options->arena_limit, sink);
+}
+
+static void settle_kernels(tn_plan *plan) {
+  for (int i = 0; i < plan->n_kernels; i++) {
+    tn_kernel_split_complex(plan->arena, plan->kernels[i], plan->target);
+    tn_kernel_merge_dims(plan->arena, plan->kernels[i]);
+    tn_kernel_number(plan->arena, plan->kernels[i]);
+    tn_sort_keep_what_is_read(plan->arena, plan->kernels[i]);
+  }
+}
+
 tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_diagnostics *sink) {
   if (!tn_plan_expansion_fits(module, options, sink)) return NULL;
   tn_arena *arena = tn_arena_create();
@@ -457,28 +478,10 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
   b.claims = TN_NEW_ARRAY(arena, int *, module->next_id);
   b.tail = &plan->steps;
   bool built = tn_plan_build_entry(&b);
-  finish_plan(&b);
-  if (built) {
-    for (int i = 0; i < plan->n_kernels; i++) {
-      tn_kernel_split_complex(arena, plan->kernels[i], plan->target);
-      tn_kernel_merge_dims(arena, plan->kernels[i]);
-      tn_kernel_number(arena, plan->kernels[i]);
-      tn_sort_keep_what_is_read(arena, plan->kernels[i]);
-    }
-    tn_plan_coalesce(plan);
-    built = tn_plan_schedule(plan, options, sink);
-  }
-  if (!built) {
-    tn_plan_destroy(plan);
-    return NULL;
-  }
-  tn_plan_order(plan);
-  tn_plan_lower_peak(plan);
-  tn_plan_alternate(plan); /* behind them, so that both turns run the same kernels */
-  tn_plan_share_kernels(plan);
-  tn_plan_drop_unused_temps(plan);
-  tn_plan_place_buffers(plan);
-  if (keep_limit(plan, options->arena_limit, sink)) return plan;
+  fill_plan(&b);
+  if (built) settle_kernels(plan);
+  if (built && !options->unscheduled) built = tn_plan_finish(plan, options, sink);
+  if (built) return plan;
   tn_plan_destroy(plan);
   return NULL;
 }

@@ -85,6 +85,8 @@ typedef struct {
   uint64_t schedule_seed;   /* not 0: draw legal schedules at random, for tests */
   int64_t arena_limit;      /* bytes of temps; results are made again until they fit. 0: any number */
   int64_t max_instructions; /* of the module with its calls flattened; 0: the default */
+  bool unscheduled;         /* kernels as they are computed, one a step, each value in memory of its own:
+                               no schedules, packing, joined buffers, places. tn_plan_finish does that later */
 } tn_plan_options;
 enum { TN_PLAN_MAX_INSTRUCTIONS = 1000000 };
 
@@ -93,12 +95,15 @@ enum { TN_PLAN_MAX_INSTRUCTIONS = 1000000 };
  * something has no kernel yet. Calls are flattened, tuples dissolved.                */
 tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_diagnostics *sink);
 void tn_plan_destroy(tn_plan *plan);
+/* An unscheduled plan becomes one that can be compiled. Part of tn_plan_build. False after
+ * reporting TN_LIMIT.                                                                 */
+bool tn_plan_finish(tn_plan *plan, const tn_plan_options *options, tn_diagnostics *sink);
 
 /* Chooses schedules for the kernels, packs operands (layouts of constants; copies of
- * others into temps), from target's cost model. Part of tn_plan_build.              */
+ * others into temps), from target's cost model. Part of tn_plan_finish.             */
 bool tn_plan_schedule(tn_plan *plan, const tn_plan_options *options, tn_diagnostics *sink);
 
-/* Offsets of temps by liveness. Part of tn_plan_build. */
+/* Offsets of temps by liveness. Part of tn_plan_finish. */
 void tn_plan_place_buffers(tn_plan *plan);
 /* arena_bytes, live_bytes, arena_proven, from the offsets that the temps have. */
 void tn_plan_measure(tn_plan *plan);

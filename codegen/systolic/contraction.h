@@ -44,7 +44,7 @@ typedef struct {
 typedef struct {
   tn_type source, result;
   tn_isa_join join;
-  const float *scale;   /* by index of the channel dim; NULL: none */
+  const float *scale;   /* by channel; NULL: none */
   const float *bias;
   const int32_t *integer_bias;
   tn_isa_operand operand;
@@ -65,7 +65,9 @@ typedef struct {
   tn_walk x, w, y; /* vector operations: no w; a window's dims are sums */
   bool is_contraction;
   tn_type sum;     /* s32 or f32 */
-  int channel;     /* the dim that scale and bias go along; -1: they are one number */
+  int64_t channels;       /* how many numbers scale and bias have; 1: the same for all elements */
+  const int64_t *channel; /* by dim: an element's channel is the sum of channel[d] * d; one dim has
+                             step 1, or, with groups, a batch dim and a column dim together */
   tn_vector_work work;
   int64_t macs;    /* that the model asks for, without those of padding */
 } tn_array_work;

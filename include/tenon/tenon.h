@@ -290,12 +290,15 @@ typedef enum tn_emit {
   TN_EMIT_ASSEMBLY,
   TN_EMIT_LLVM,
   TN_EMIT_HLO,     /* the module after the passes */
-  TN_EMIT_PLAN
+  TN_EMIT_PLAN,
+  TN_EMIT_STREAM   /* .tns: instructions for a systolic array, and beside them NAME.host.so if a part of
+                      the model runs on the host; the target is a .target file */
 } tn_emit;
 
 typedef struct tn_compile_options {
   const char *name;     /* prefix of every symbol; NULL: the output's stem */
-  const char *target;   /* "host" (NULL), "x86-64-v3", … */
+  const char *target;   /* "host" (NULL), "x86-64-v3", …; "tpu-v1.target": a systolic array's file */
+  const char *const *settings; /* "KEY=VALUE" over what the .target file says, NULL at the end; or NULL */
   const char *cpu;      /* LLVM's names, for tuning; NULL: the target's */
   const char *features;
   tn_emit emit;
@@ -306,6 +309,15 @@ typedef struct tn_compile_options {
                            until they fit, TN_LIMIT if they cannot. 0: none */
   tn_pass_options passes; /* .level also chooses the effort of code generation */
 } tn_compile_options;
+
+/* Where a kernel runs when the target is an array. */
+typedef struct tn_placed {
+  const char *kernel, *source; /* source: the operation it comes from, "" if that is unknown */
+  bool on_array;
+  const char *why;             /* what the array cannot do, or why it need not; "" on the array */
+  const char *dataflow;        /* "weight", …; "" where nothing is multiplied on the array */
+  int64_t macs, model_cycles;  /* model_cycles: the cost model's forecast */
+} tn_placed;
 
 typedef struct tn_compile_report {
   int64_t arena_bytes;             /* for one thread */
@@ -318,6 +330,9 @@ typedef struct tn_compile_report {
   const tn_pass_run *passes;
   int pass_count;
   double seconds;
+  const tn_placed *placed;         /* of streams, in the order of their steps */
+  int placed_count;
+  int64_t instructions;            /* of the stream */
 } tn_compile_report;
 
 /* Writes the artefact; every file is complete or absent, and the same model and options
