@@ -303,9 +303,10 @@ static bool is_renaming(const builder *b, const tn_inst *inst) {
   const tn_buffer *buffer = &b->buffers.at[value->buffer];
   if (buffer->shape->layout) return false;
   if (inst->op == TN_OP_BITCAST_CONVERT) return is_view(buffer, operand->shape->type, inst->shape->type);
-  if (tn_type_bytes(inst->shape->type) != tn_type_bytes(operand->shape->type)) return false;
   if (inst->op == TN_OP_RESHAPE) return true;
-  return tn_layout_is_row_major(inst->shape) && tn_layout_is_row_major(operand->shape);
+  if (!tn_layout_is_row_major(inst->shape) || !tn_layout_is_row_major(operand->shape)) return false;
+  return tn_type_bytes(inst->shape->type) == tn_type_bytes(operand->shape->type) ||
+         is_view(buffer, operand->shape->type, inst->shape->type);
 }
 
 static bool build_free(builder *b, tn_inst *inst) {

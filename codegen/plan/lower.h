@@ -51,7 +51,7 @@ typedef struct {
   int **dim_of;         /* of each root's dims: which of those it is; -1 of size 1 */
   bool *is_narrow;      /* roots that lack some of them, … */
   int n_narrow;
-  uint64_t outer;       /* … and have all of these */
+  uint64_t outer; /* … and have all of these */
 } tn_root_places;
 /* False where no loops hold all of them. */
 bool tn_place_roots(tn_arena *arena, tn_inst *const *roots, int n_roots, tn_root_places *out);
@@ -163,7 +163,8 @@ int64_t tn_piece_size(const tn_piece *piece, int dim);
 bool tn_lower_open_loop(tn_lowering *l, tn_inst *inst, tn_dim_kind kind, int n, const int64_t *sizes,
                         const char *const *names, int *dims);
 const tn_expr *tn_lower_load(tn_lowering *l, int buffer, tn_position at);
-void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value, const tn_expr *condition);
+void tn_lower_store(tn_lowering *l, int buffer, tn_position at, const tn_expr *value,
+                    const tn_expr *condition);
 /* The whole kernel but for the closing of its first loop. */
 bool tn_lower_cholesky(tn_lowering *l, tn_inst *inst);
 bool tn_lower_triangular_solve(tn_lowering *l, tn_inst *inst);
@@ -174,7 +175,14 @@ bool tn_lower_scatter(tn_lowering *l, tn_inst *inst); /* in place */
 const tn_expr *tn_lower_elementwise(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_map(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_reshape(tn_lowering *l, tn_inst *inst, tn_position at);
+const tn_expr *tn_lower_bitcast(tn_lowering *l, tn_inst *inst, tn_position at);
 const tn_expr *tn_lower_bitcast_convert(tn_lowering *l, tn_inst *inst, tn_position at);
+/* A position as the number of the element in memory, and back; `order`: of the dims, minor to major,
+ * NULL: row-major.                                                                          */
+const tn_index *tn_lower_ravel(tn_lowering *l, tn_position at, const tn_shape *shape, const int64_t *order);
+const tn_index **tn_lower_unravel(tn_lowering *l, const tn_index *linear, const tn_shape *shape,
+                                  const int64_t *order);
 const tn_expr *tn_lower_reduce(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 const tn_expr *tn_lower_reduce_window(tn_lowering *l, tn_inst *inst, tn_position at, int output);
 /* topk too, and the custom call of the same meaning. */

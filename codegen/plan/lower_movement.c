@@ -28,9 +28,8 @@ static const tn_expr *lower_transpose(tn_lowering *l, tn_inst *inst, tn_position
   return tn_lower_element(l, inst->operands[0], from);
 }
 
-/* Splits a row-major position into indices of `shape`, dims in the given order. */
-static const tn_index **unravel(tn_lowering *l, const tn_index *linear, const tn_shape *shape,
-                                const int64_t *order) {
+const tn_index **tn_lower_unravel(tn_lowering *l, const tn_index *linear, const tn_shape *shape,
+                                  const int64_t *order) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_index **at = new_position(l, shape->rank);
   int64_t stride = 1;
@@ -48,7 +47,7 @@ static const tn_index **unravel(tn_lowering *l, const tn_index *linear, const tn
   return at;
 }
 
-static const tn_index *ravel(tn_lowering *l, tn_position at, const tn_shape *shape, const int64_t *order) {
+const tn_index *tn_lower_ravel(tn_lowering *l, tn_position at, const tn_shape *shape, const int64_t *order) {
   tn_arena *arena = tn_lower_arena(l);
   const tn_index *linear = tn_index_constant(arena, 0);
   for (int i = 0; i < shape->rank; i++) {
@@ -60,7 +59,7 @@ static const tn_index *ravel(tn_lowering *l, tn_position at, const tn_shape *sha
 
 /* Dims of one side whose sizes multiply to the same as some of the other side's keep
  * their indices apart: each group of dims is ravelled and unravelled alone.         */
-static const tn_expr *lower_reshape(tn_lowering *l, tn_inst *inst, tn_position at) {
+const tn_expr *tn_lower_reshape(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_inst *operand = inst->operands[0];
   const tn_shape *to = inst->shape, *from = operand->shape;
   const tn_index **result = new_position(l, from->rank);
@@ -81,29 +80,11 @@ static const tn_expr *lower_reshape(tn_lowering *l, tn_inst *inst, tn_position a
     tn_shape part_from = {
         .type = to->type, .rank = j - first_j, .dims = j > first_j ? from->dims + first_j : NULL};
     tn_position from_here = at ? at + first_i : NULL; /* a scalar's position is none */
-    const tn_index **part = unravel(l, ravel(l, from_here, &part_to, NULL), &part_from, NULL);
+    const tn_index **part =
+        tn_lower_unravel(l, tn_lower_ravel(l, from_here, &part_to, NULL), &part_from, NULL);
     for (int k = 0; k < part_from.rank; k++) result[first_j + k] = part[k];
   }
   return tn_lower_element(l, operand, result);
-}
-
-/* The same bytes seen with another shape; both layouts untiled. */
-static const tn_expr *lower_bitcast(tn_lowering *l, tn_inst *inst, tn_position at) {
-  tn_inst *operand = inst->operands[0];
-  const tn_shape *to = inst->shape, *from = operand->shape;
-  if (tn_layout_is_row_major(to) && tn_layout_is_row_major(from)) return lower_reshape(l, inst, at);
-  bool tiled = (to->layout && to->layout->n_tiles) || (from->layout && from->layout->n_tiles);
-  if (tiled) return tn_lower_fail(l, inst, false);
-  const int64_t *to_order = to->layout ? to->layout->minor_to_major.at : NULL;
-  const int64_t *from_order = from->layout ? from->layout->minor_to_major.at : NULL;
-  return tn_lower_element(l, operand, unravel(l, ravel(l, at, to, to_order), from, from_order));
-}
-
-/* … and as another type of the same width. */
-static const tn_expr *lower_retyped(tn_lowering *l, tn_inst *inst, tn_position at) {
-  const tn_expr *x = lower_bitcast(l, inst, at);
-  if (!x || x->type == inst->shape->type) return x;
-  return tn_expr_op(tn_lower_arena(l), TN_OP_BITCAST_CONVERT, inst->shape->type, 1, &x);
 }
 
 static const tn_expr *lower_slice(tn_lowering *l, tn_inst *inst, tn_position at) {
@@ -290,8 +271,8 @@ static const tn_expr *lower_gather(tn_lowering *l, tn_inst *inst, tn_position at
 const tn_expr *tn_lower_movement(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (inst->op == TN_OP_BROADCAST) return lower_broadcast(l, inst, at);
   if (inst->op == TN_OP_TRANSPOSE) return lower_transpose(l, inst, at);
-  if (inst->op == TN_OP_RESHAPE) return lower_reshape(l, inst, at);
-  if (inst->op == TN_OP_BITCAST) return lower_retyped(l, inst, at);
+  if (inst->op == TN_OP_RESHAPE) return tn_lower_reshape(l, inst, at);
+  if (inst->op == TN_OP_BITCAST) return tn_lower_bitcast(l, inst, at);
   if (inst->op == TN_OP_BITCAST_CONVERT) return tn_lower_bitcast_convert(l, inst, at);
   if (inst->op == TN_OP_COPY) return tn_lower_element(l, inst->operands[0], at);
   if (inst->op == TN_OP_SLICE) return lower_slice(l, inst, at);
