@@ -2,7 +2,7 @@
  *
  * Every feature has its own mean and (biased) variance over all other dims. Values are
  * computed in double and rounded once; each number carries the error that steps in the
- * type of sums (f32, f64 for f64) would leave.
+ * type of sums (f32, f64 for f64) would leave, and gives up where they may overflow.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -19,6 +19,7 @@ typedef struct {
   int64_t outer, features, inner;
   double epsilon, u;
   double tiny; /* what rounding a product to a subnormal number may lose */
+  double most; /* the largest number that sums have */
   tn_type type;
 } norm;
 
@@ -28,7 +29,9 @@ static norm describe(const tn_inst *inst, const tn_shape *shape) {
   for (int d = 0; d < feature; d++) n.outer *= shape->dims[d];
   for (int d = feature + 1; d < shape->rank; d++) n.inner *= shape->dims[d];
   n.epsilon = (float)inst->attr.batch_norm.epsilon;
-  n.u = tn_unit_roundoff(shape->type == TN_F64 ? TN_F64 : TN_F32);
+  tn_type kept = shape->type == TN_F64 ? TN_F64 : TN_F32;
+  n.u = tn_unit_roundoff(kept);
+  n.most = tn_float_from_bits(kept, tn_float_to_bits(kept, INFINITY) - 1);
   n.tiny = shape->type == TN_F64 ? 0x1p-1074 : 0x1p-150;
   return n;
 }
@@ -37,19 +40,23 @@ static int64_t position(const norm *n, int64_t feature, int64_t k) {
   return (k / n->inner * n->features + feature) * n->inner + k % n->inner;
 }
 
+/* A step's result. */
+static number made(const norm *n, double value, double error) {
+  return (number){value, fabs(value) + error > n->most ? INFINITY : error};
+}
+
 static number plus(const norm *n, number a, number b) {
   double value = a.value + b.value;
-  return (number){value, a.error + b.error + n->u * fabs(value)};
+  return made(n, value, a.error + b.error + n->u * fabs(value));
 }
 static number minus(const norm *n, number a, number b) { return plus(n, a, (number){-b.value, b.error}); }
 static number times(const norm *n, number a, number b) {
   double value = a.value * b.value;
-  return (number){value,
-                  fabs(a.value) * b.error + fabs(b.value) * a.error + a.error * b.error +
-                      n->u * fabs(value) + n->tiny};
+  double error = fabs(a.value) * b.error + fabs(b.value) * a.error + a.error * b.error;
+  return made(n, value, error + n->u * fabs(value) + n->tiny);
 }
 static number over(const norm *n, number a, double b) {
-  return (number){a.value / b, a.error / b + n->u * fabs(a.value / b) + n->tiny};
+  return made(n, a.value / b, a.error / b + n->u * fabs(a.value / b) + n->tiny);
 }
 /* 1/sqrt(variance + epsilon). */
 static number inverse_deviation(const norm *n, number variance) {
@@ -71,7 +78,8 @@ static void join(sum *s, number x) {
   s->terms++;
 }
 static number finish(const norm *n, const sum *s) {
-  return (number){s->value, s->error + (double)s->terms * n->u * s->size};
+  double error = s->error + (double)s->terms * n->u * s->size;
+  return (number){s->value, s->size + error > n->most ? INFINITY : error};
 }
 
 static number load(const tn_value *from, int64_t at) {

@@ -108,3 +108,14 @@ Test(eval, sums_of_subnormal_products_are_off_by_a_step) {
   cr_expect_lt(bound_of(PRODUCT("f32", "1e-30", "0.3"), 0), 1e-37);
   cr_expect_eq(bound_of(PRODUCT("f64", "0", "-0.03"), 0), 0);
 }
+
+/* The evaluator's longer range has the result, the type of sums may not. */
+Test(eval, normalisation_may_overflow_on_the_way) {
+#define NORM(X)                                                                                              \
+  "ENTRY e { x = f32[1,1] constant({{" X                                                                     \
+  "}})\n m = f32[1] constant({-3e38})\n s = f32[1] constant({1e-9})\n"                                       \
+  " z = f32[1] constant({0})\n"                                                                              \
+  " ROOT r = f32[1,1] batch-norm-inference(x, s, z, m, z), epsilon=1, feature_index=1 }"
+  cr_expect(isinf(bound_of(NORM("3e38"), 0)));
+  cr_expect_lt(bound_of(NORM("0.3e38"), 0), 1e24);
+}
