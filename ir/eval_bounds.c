@@ -22,6 +22,7 @@ double tn_half_ulp(tn_type type, double value) {
   frexp(value, &exponent);
   double half = ldexp(1, exponent - tn_float_precision(type) - 1),
          least = ldexp(1, tn_float_least_exponent(type) - 1);
+  if (least == 0) least = 0x1p-1074; /* half of f64's last step is no number */
   return value != 0 && half > least ? half : least;
 }
 

@@ -119,3 +119,13 @@ Test(eval, normalisation_may_overflow_on_the_way) {
   cr_expect(isinf(bound_of(NORM("3e38"), 0)));
   cr_expect_lt(bound_of(NORM("0.3e38"), 0), 1e24);
 }
+
+/* Half of f64's last step is no number, but no reason to expect the same bits either. */
+Test(eval, subnormal_results_are_not_exact) {
+  cr_expect_geq(bound_of("ENTRY e { a = c128[] constant((1e-308, 0))\n b = c128[] constant((2.9, 0.3))\n"
+                         " ROOT r = c128[] divide(a, b) }",
+                         0),
+                0x1p-1074);
+  cr_expect_geq(bound_of("ENTRY e { a = f64[] constant(-720)\n ROOT r = f64[] exponential(a) }", 0),
+                0x1p-1072);
+}
