@@ -173,8 +173,8 @@ typedef struct {
 /* The opcode that joins accumulator and element k of `count`; TN_OP_COUNT: none alone. */
 tn_op tn_joined_by(const tn_comp *comp, int count, int k);
 void tn_join_size_start(tn_join_size *size, tn_op op);
-void tn_join_size_add(tn_join_size *size, double x);
-/* How far two orders of the joins in type `kept` can be apart. */
+void tn_join_size_add(tn_join_size *size, double re, double im);
+/* How far two orders of the joins in type `kept` can be apart; of a complex one the modulus of the result. */
 double tn_join_slack(const tn_join_size *size, tn_type kept, double result);
 /* Half the distance between numbers of `type` next to `value`. */
 double tn_half_ulp(tn_type type, double value);

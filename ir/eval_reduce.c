@@ -146,19 +146,35 @@ static void fold_all(walk *w, fold *f, size_t item, void *accumulators, const vo
   } while (tn_index_next(w->rank - 1, w->dims, w->index));
 }
 
-static double number_at(const tn_value *value, int64_t i) {
-  tn_type type = tn_value_type(value);
-  return tn_load_float(type, (const char *)value->literal.data + (size_t)i * tn_type_bytes(type));
+/* The parts of element i, a real or complex number. */
+static void load_parts(const tn_value *value, int64_t i, double *re, double *im) {
+  tn_type type = tn_value_type(value), part = tn_type_part(type);
+  const char *at = (const char *)value->literal.data + (size_t)i * tn_type_bytes(type);
+  *re = tn_load_float(part, at);
+  *im = part == type ? 0 : tn_load_float(part, at + tn_type_bytes(part));
+}
+
+static double size_at(const tn_value *value, int64_t i) {
+  double re, im;
+  load_parts(value, i, &re, &im);
+  return im == 0 ? fabs(re) : hypot(re, im);
+}
+
+static void add_term(tn_join_size *size, const tn_value *value, int64_t i) {
+  double re, im;
+  load_parts(value, i, &re, &im);
+  tn_join_size_add(size, re, im);
 }
 
 /* What the order of joins, kept in `kept`, adds to each result's bound. */
 static void add_slack(tn_eval *eval, walk *w, tn_op op, tn_type kept, const tn_value *x, const tn_value *init,
                       tn_value *result) {
-  if ((op != TN_OP_ADD && op != TN_OP_MULTIPLY) || !tn_type_is_float(kept)) return;
+  if (op != TN_OP_ADD && op != TN_OP_MULTIPLY) return;
+  if (!tn_type_is_float(kept) && !tn_type_is_complex(kept)) return;
   tn_join_size *sizes = TN_SCRATCH(eval, tn_join_size, w->outputs);
   for (int64_t i = 0; i < w->outputs; i++) {
     tn_join_size_start(&sizes[i], op);
-    tn_join_size_add(&sizes[i], number_at(init, 0));
+    add_term(&sizes[i], init, 0);
   }
   bool empty = false, line = w->out_strides[w->rank - 1] == 0;
   for (int d = 0; d < w->rank; d++) {
@@ -168,12 +184,12 @@ static void add_slack(tn_eval *eval, walk *w, tn_op op, tn_type kept, const tn_v
   int64_t run = w->dims[w->rank - 1], at = 0;
   if (!empty) do {
       int64_t out = walk_output(w);
-      for (int64_t i = 0; i < run; i++) tn_join_size_add(&sizes[out + (line ? 0 : i)], number_at(x, at + i));
+      for (int64_t i = 0; i < run; i++) add_term(&sizes[out + (line ? 0 : i)], x, at + i);
       at += run;
     } while (tn_index_next(w->rank - 1, w->dims, w->index));
   tn_type type = tn_value_type(result);
   for (int64_t i = 0; i < w->outputs; i++) {
-    double *bound = &tn_value_bound(result)[i], slack = tn_join_slack(&sizes[i], kept, number_at(result, i));
+    double *bound = &tn_value_bound(result)[i], slack = tn_join_slack(&sizes[i], kept, size_at(result, i));
     *bound += slack;
     if (*bound > 0 && type != kept) *bound += tn_half_ulp(type, sizes[i].size);
   }

@@ -54,8 +54,14 @@ static void join_sums(windows *w, const int *lanes, const int64_t *elements, int
     acc->re[lanes[q]].f = wide ? sum : (double)(float)sum;
     if (!acc->bound) continue;
     acc->bound[lanes[q]] += x->bound[0];
-    tn_join_size_add(&w->joins[lanes[q]], x->re[0].f);
+    tn_join_size_add(&w->joins[lanes[q]], x->re[0].f, 0);
   }
+}
+
+static bool has_parts(tn_type type) { return tn_type_is_float(type) || tn_type_is_complex(type); }
+
+static void add_lane(tn_join_size *join, const tn_lanes *x, int lane) {
+  if (has_parts(x->type)) tn_join_size_add(join, x->re[lane].f, x->im ? x->im[lane] : 0);
 }
 
 static void join_any(windows *w, const int *lanes, const int64_t *elements, int count) {
@@ -63,8 +69,7 @@ static void join_any(windows *w, const int *lanes, const int64_t *elements, int 
     for (int k = 0; k < w->n; k++) {
       move_lane(&w->f.parameters[k], q, &w->accumulators[k], lanes[q]);
       tn_lanes_load(&w->f.parameters[w->n + k], q, w->operands[k], elements[q], 1, 1);
-      if (w->joins && tn_type_is_float(w->accumulators[k].type))
-        tn_join_size_add(&w->joins[k * TN_LANES + lanes[q]], w->f.parameters[w->n + k].re[q].f);
+      if (w->joins) add_lane(&w->joins[k * TN_LANES + lanes[q]], &w->f.parameters[w->n + k], q);
     }
   if (count) tn_caller_run(&w->f, count);
   for (int q = 0; q < count; q++)
@@ -76,7 +81,7 @@ static void start_joins(windows *w, int count) {
     for (int l = 0; l < count; l++) {
       tn_join_size *join = &w->joins[k * TN_LANES + l];
       tn_join_size_start(join, tn_joined_by(w->inst->called[0], w->n, k));
-      if (tn_type_is_float(w->accumulators[k].type)) tn_join_size_add(join, w->accumulators[k].re[l].f);
+      add_lane(join, &w->accumulators[k], l);
     }
 }
 
@@ -85,9 +90,9 @@ static void add_slack(windows *w, int count) {
   for (int k = 0; k < w->n; k++) {
     tn_lanes *acc = &w->accumulators[k];
     tn_type kept = w->sums && acc->type != TN_F64 ? TN_F32 : acc->type;
-    for (int l = 0; tn_type_is_float(acc->type) && l < count; l++) {
+    for (int l = 0; has_parts(acc->type) && l < count; l++) {
       const tn_join_size *join = &w->joins[k * TN_LANES + l];
-      acc->bound[l] += tn_join_slack(join, kept, acc->re[l].f);
+      acc->bound[l] += tn_join_slack(join, kept, acc->im ? hypot(acc->re[l].f, acc->im[l]) : acc->re[l].f);
       if (kept != acc->type && acc->bound[l] > 0) acc->bound[l] += tn_half_ulp(acc->type, join->size);
     }
   }

@@ -98,6 +98,18 @@ Test(eval, sums_in_any_order_are_within_their_bound) {
   cr_expect(bound >= 3 * ldexp(2e8, -24) && bound < 100, "%g", bound);
 }
 
+/* One order may meet infinity times 0; a complex sum's parts are sums. */
+Test(eval, joins_in_any_order_are_within_their_bound) {
+#define JOIN(TYPE, OP, INIT, X)                                                                              \
+  "f { a = " TYPE "[] parameter(0)\n b = " TYPE "[] parameter(1)\n ROOT r = " TYPE "[] " OP                  \
+  "(a, b) } ENTRY e { x = " TYPE "[3] constant({" X "})\n i = " TYPE "[] constant(" INIT ")\n"               \
+  " ROOT r = " TYPE "[] reduce(x, i), dimensions={0}, to_apply=f }"
+  cr_expect_eq(bound_of(JOIN("f32", "multiply", "1", "inf, 1e-30, 1e-30"), 0), INFINITY);
+  cr_expect_eq(bound_of(JOIN("f32", "multiply", "1", "inf, 1e-3, -2"), 0), 0);
+  cr_expect_eq(bound_of(JOIN("c64", "multiply", "(1, 0)", "(1, 2), (inf, 0), (2, 3)"), 0), INFINITY);
+  cr_expect_geq(bound_of(JOIN("c64", "add", "(0, 0)", "(1, 1e8), (inf, 1), (0, -1e8)"), 0), 4);
+}
+
 /* A fused multiply-add does not round a product that is subnormal: a zero of it has the product's sign. */
 Test(eval, sums_of_subnormal_products_are_off_by_a_step) {
 #define PRODUCT(TYPE, A, B)                                                                                  \
