@@ -1,0 +1,57 @@
+/* What the files about arrays share.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_TARGET_ARRAY_PRIVATE_H
+#define TN_TARGET_ARRAY_PRIVATE_H
+
+#include "target/array.h"
+
+typedef enum {
+  TN_KEY_NAME,
+  TN_KEY_COUNT,
+  TN_KEY_REAL,
+  TN_KEY_RATE,
+  TN_KEY_KIB,
+  TN_KEY_MIB,
+  TN_KEY_SWITCH,
+  TN_KEY_DATAFLOWS,
+  TN_KEY_OPERANDS,
+  TN_KEY_FUNCTIONS
+} tn_key_kind;
+
+/* One row of array_keys.def. */
+typedef struct {
+  const char *name, *otherwise, *help;
+  tn_key_kind kind;
+  size_t offset; /* in tn_array_target */
+  double least, most;
+} tn_array_key;
+
+enum {
+#define KEY(...) +1
+  TN_ARRAY_KEYS = 0
+#include "target/array_keys.def"
+#undef KEY
+};
+extern const tn_array_key tn_array_keys[TN_ARRAY_KEYS];
+
+/* Where a value stands, for messages: in a file's line, or nowhere. */
+typedef struct {
+  tn_diagnostics *sink;
+  tn_status status;
+  const char *file; /* NULL: an assignment of the command line */
+  uint32_t line;
+  const char *line_at;
+} tn_key_place;
+tn_location tn_key_location(const tn_key_place *place, const char *at);
+
+/* Reads `value` into the key's member. False after reporting. */
+bool tn_array_read_value(tn_array_target *array, const tn_array_key *key, tn_str value,
+                         const tn_key_place *place);
+void tn_array_print_value(tn_text *out, const tn_array_target *array, const tn_array_key *key);
+
+/* Without what is white around it. */
+tn_str tn_str_trim(tn_str piece);
+
+#endif
