@@ -153,6 +153,7 @@ typedef union {
   struct { int64_t delta; } rng_state;
   struct { tn_fft_type type; tn_dims length; } fft;
   struct { tn_encoding encoding; } decode;
+  struct { int64_t dim; bool zero_point_first; } quantize; /* and dequantize; dim -1: one scale */
   struct { int64_t exponent_bits, mantissa_bits; } reduce_precision;
   struct { bool lower; } cholesky;
   struct { bool left_side, lower, unit_diagonal; tn_transpose_a transpose_a; } triangular_solve;

@@ -17,6 +17,8 @@ static const struct {
     {TN_OP_BATCH_NORM_INFERENCE, "batch-norm-expansion"},
     {TN_OP_BATCH_NORM_TRAINING, "batch-norm-expansion"},
     {TN_OP_BATCH_NORM_GRAD, "batch-norm-expansion"},
+    {TN_OP_QUANTIZE, "quantize-expansion"},
+    {TN_OP_DEQUANTIZE, "quantize-expansion"},
     {TN_OP_SCALED_DOT, "scaled-dot-expansion"},
     {TN_OP_RAGGED_DOT, "ragged-dot-expansion"},
     {TN_OP_RNG, "rng-expansion"},

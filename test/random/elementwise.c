@@ -4,6 +4,8 @@
  */
 #include "test/random/generate.h"
 
+#include <math.h>
+
 #define COUNT(a)         ((int)(sizeof(a) / sizeof *(a)))
 #define ANY_OF(g, table) ((table)[roll((g)->dice, COUNT(table))])
 
@@ -170,6 +172,55 @@ static tn_inst *stochastic_convert(generator *g) {
                        (node[]){x, random}));
 }
 
+/* ---- quantize, dequantize ---- */
+
+static tn_type quantised_type(generator *g) {
+  static const tn_type types[] = {TN_S8,  TN_S8,  TN_U8,  TN_U8,  TN_S4, TN_U4,
+                                  TN_S16, TN_U16, TN_S32, TN_U32, TN_S2, TN_U2};
+  return ANY_OF(g, types);
+}
+
+/* Powers of two where everything is to be exact; rarely anything. */
+static node scale_input(generator *g, const tn_shape *shape) {
+  if (chance(g->dice, 8)) return new_input(g, shape);
+  void *data;
+  tn_literal *scales = tn_literal_uninitialised(g->arena, shape, &data);
+  for (int64_t i = 0; i < tn_shape_elements(shape); i++) {
+    double power = ldexp(1, between(g->dice, -5, 4));
+    ((float *)data)[i] = (float)(g->integers ? power : power * (double)between(g->dice, 3, 99) / 50);
+  }
+  return input_of(g, scales);
+}
+
+/* Scale and, for half of all, zero point: of everything, or of each index of a dim. */
+static tn_inst *scaled(generator *g, tn_op op, node x, tn_type quantised, tn_type result) {
+  const tn_shape *of = x.inst->shape;
+  int64_t dim = of->rank && chance(g->dice, 40) ? roll(g->dice, of->rank) : -1;
+  const int64_t *size = dim >= 0 ? &of->dims[dim] : NULL;
+  node operands[3] = {x, scale_input(g, make_shape(g, TN_F32, dim >= 0, size))};
+  int count = chance(g->dice, 50) ? 2 : 3;
+  if (count == 3) operands[2] = new_input(g, make_shape(g, quantised, dim >= 0, size));
+  tn_inst *inst = begin(g, op, tn_shape_with_type(g->module->arena, of, result), count, operands);
+  inst->attr.quantize.dim = dim;
+  inst->attr.quantize.zero_point_first = op == TN_OP_QUANTIZE && chance(g->dice, 25);
+  return keep(g, inst);
+}
+
+static bool is_expressed(tn_type type) { return type == TN_F32 || type == TN_F16 || type == TN_BF16; }
+
+static tn_inst *quantize(generator *g) {
+  node x = pick(g, FLOATS, 0);
+  tn_type type = quantised_type(g);
+  return is_expressed(x.inst->shape->type) ? scaled(g, TN_OP_QUANTIZE, x, type, type) : NULL;
+}
+
+static tn_inst *dequantize(generator *g) {
+  static const tn_type results[] = {TN_F32, TN_F32, TN_F32, TN_F16, TN_BF16};
+  node x = pick(g, INTEGERS, 0);
+  tn_type type = x.inst->shape->type;
+  return tn_type_bits(type) <= 32 ? scaled(g, TN_OP_DEQUANTIZE, x, type, ANY_OF(g, results)) : NULL;
+}
+
 /* Rarely what the common types have none of. */
 static tn_inst *special(generator *g) {
   bool complex = false;
@@ -179,8 +230,8 @@ static tn_inst *special(generator *g) {
 }
 
 tn_inst *make_elementwise(generator *g) {
-  static const weighted_rule rules[] = {{unary, 26}, {binary, 36},  {compare, 8},   {select_one, 8},
-                                        {clamp, 4},  {convert, 14}, {is_finite, 2}, {reduce_precision, 2},
-                                        {special, 4}};
+  static const weighted_rule rules[] = {{unary, 26},  {binary, 36},  {compare, 8},   {select_one, 8},
+                                        {clamp, 4},   {convert, 14}, {is_finite, 2}, {reduce_precision, 2},
+                                        {special, 4}, {quantize, 4}, {dequantize, 4}};
   return apply_rule(g, rules, COUNT(rules));
 }

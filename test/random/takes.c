@@ -28,6 +28,7 @@ static unsigned classes_of(tn_op op) {
               {TN_OP_CLAMP, P | I | F},
               {TN_OP_COMPLEX, C},
               {TN_OP_COUNT_LEADING_ZEROS, I},
+              {TN_OP_DEQUANTIZE, F},
               {TN_OP_DIVIDE, I | F | C},
               {TN_OP_ERF, F},
               {TN_OP_FFT, F | C},
@@ -43,6 +44,7 @@ static unsigned classes_of(tn_op op) {
               {TN_OP_OR, P | I},
               {TN_OP_POPCNT, I},
               {TN_OP_POWER, I | F | C},
+              {TN_OP_QUANTIZE, I},
               {TN_OP_REAL, F | C},
               {TN_OP_REDUCE_PRECISION, F},
               {TN_OP_REMAINDER, I | F},
@@ -77,7 +79,8 @@ bool opcode_takes(tn_op op, tn_type type) {
   if (!(classes_of(op) >> tn_type_class_of(type) & 1)) return false;
   if (op == TN_OP_FFT) return tn_type_is_complex(type) || wide;
   if (op == TN_OP_CHOLESKY || op == TN_OP_TRIANGULAR_SOLVE) return !small;
-  if (op == TN_OP_SCALED_DOT) return type == TN_F32 || type == TN_BF16 || type == TN_F16;
+  if (op == TN_OP_QUANTIZE) return tn_type_bits(type) <= 32;
+  if (op == TN_OP_SCALED_DOT || op == TN_OP_DEQUANTIZE) return type == TN_F32 || type == TN_BF16 || type == TN_F16;
   return true;
 }
 

@@ -27,6 +27,37 @@ Test(eval, small_integers_wrap_and_shift) {
                 "s4[3] constant({-1, -1, 0})");
 }
 
+#define QUANTIZED(x, result, parameters)                                                                     \
+  "ENTRY e { x = f32[6] constant({" x "})\n s = f32[] constant(0.5)\n z = u8[] constant(3)\n"                \
+  " ROOT r = " result "[6] quantize(x, s" parameters " }"
+
+Test(eval, quantize_rounds_to_even_and_saturates) {
+  expect_result(QUANTIZED("0.25, 0.75, -0.25, 1000, -1000, nan", "s8", ")"),
+                "s8[6] constant({0, 2, 0, 127, -128, 0})");
+  expect_result(QUANTIZED("0.25, 0.75, -0.25, inf, -inf, 5", "s4", ")"),
+                "s4[6] constant({0, 2, 0, 7, -8, 7})");
+  expect_result(QUANTIZED("1e9, -1e9, 3e38, 7, -7, nan", "s32", ")"),
+                "s32[6] constant({2000000000, -2000000000, 2147483647, 14, -14, 0})");
+}
+
+/* With an odd zero point ties go elsewhere. */
+Test(eval, a_zero_point_counts_after_or_before_rounding) {
+  expect_result(QUANTIZED("0.25, 0.75, -0.25, 1000, -1000, nan", "u8", ", z)"),
+                "u8[6] constant({3, 5, 3, 255, 0, 0})");
+  expect_result(QUANTIZED("0.25, 0.75, -0.25, 1000, -1000, nan", "u8", ", z), zero_point_first=true"),
+                "u8[6] constant({4, 4, 2, 255, 0, 0})");
+}
+
+Test(eval, dequantize_takes_the_zero_point_of_each_index) {
+  expect_result("ENTRY e { q = s8[2,3] constant({{1, 2, 3}, {-128, 0, 127}})\n"
+                " s = f32[3] constant({1, 0.5, 2})\n z = s8[3] constant({0, 1, -1})\n"
+                " ROOT r = f32[2,3] dequantize(q, s, z), dimension=1 }",
+                "f32[2,3] constant({{1, 0.5, 8}, {-128, -0.5, 256}})");
+  expect_result("ENTRY e { q = s32[1] constant({16777217})\n s = f32[] constant(1)\n"
+                " ROOT r = f32[1] dequantize(q, s) }",
+                "f32[1] constant({16777216})");
+}
+
 Test(eval, integer_powers) {
   expect_result(BINARY("s8", 5, "power", "0, 2, -1, -1, 1", "-1, -1, -3, -2, -7"),
                 "s8[5] constant({0, 0, -1, 1, 1})");

@@ -140,6 +140,13 @@ Test(attributes, words_numbers_and_computations) {
   inst->attr.domain.kind = "sharding", inst->attr.domain.entry = "{}",
   inst->attr.domain.exit = "{replicated}";
   expect(inst, ", domain={kind=\"sharding\", entry={}, exit={replicated}}");
+  inst = make(TN_OP_QUANTIZE, 0);
+  inst->attr.quantize.dim = 2;
+  inst->attr.quantize.zero_point_first = true;
+  expect(inst, ", dimension=2, zero_point_first=true");
+  inst = make(TN_OP_DEQUANTIZE, 0);
+  inst->attr.quantize.dim = 0;
+  expect(inst, ", dimension=0");
   inst = make(TN_OP_TOPK, 0);
   inst->attr.topk.k = 4;
   expect(inst, ", k=4");
