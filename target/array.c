@@ -188,19 +188,25 @@ static void check_all(tn_array_target *array, const tn_key_place *place, const t
     check_memories(array, &(check){.sink = place->sink, .status = place->status, .keys = seen});
 }
 
-tn_array_target *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text) {
+tn_array_target *tn_array_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text,
+                                     uint32_t lines) {
   tn_array_target *array = TN_NEW(arena, tn_array_target);
-  tn_key_place place = {.sink = sink, .status = TN_INVALID, .file = file};
-  tn_source source = {.name = file, .text = text.at, .length = text.length};
+  tn_key_place place = {.sink = sink, .status = TN_INVALID, .file = file, .line = lines};
   tn_location seen[TN_ARRAY_KEYS];
   for (int k = 0; k < TN_ARRAY_KEYS; k++) seen[k] = (tn_location){.file = file};
   int errors = sink->errors;
-  tn_diagnostics_add_source(sink, &source);
   set_defaults(array);
   read_lines(array, text, &place, seen);
   check_all(array, &place, seen, errors);
-  tn_diagnostics_remove_source(sink, &source);
   return sink->errors == errors ? array : NULL;
+}
+
+tn_array_target *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text) {
+  tn_source source = {.name = file, .text = text.at, .length = text.length};
+  tn_diagnostics_add_source(sink, &source);
+  tn_array_target *array = tn_array_parse_part(arena, sink, file, text, 0);
+  tn_diagnostics_remove_source(sink, &source);
+  return array;
 }
 
 void tn_array_print(tn_text *out, const tn_array_target *array) {

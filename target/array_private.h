@@ -51,6 +51,10 @@ bool tn_array_read_value(tn_array_target *array, const tn_array_key *key, tn_str
                          const tn_key_place *place);
 void tn_array_print_value(tn_text *out, const tn_array_target *array, const tn_array_key *key);
 
+/* tn_array_parse of a part of a file, behind `lines` lines of it; the file is a source already. */
+tn_array_target *tn_array_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text,
+                                     uint32_t lines);
+
 /* Without what is white around it. */
 tn_str tn_str_trim(tn_str piece);
 
