@@ -59,6 +59,21 @@ static tn_inst *through_parts(generator *g) {
   return keep(g, begin(g, TN_OP_BITCAST_CONVERT, make_shape(g, shape->type, shape->rank, dims), 1, &p));
 }
 
+/* The same bytes as elements of another width, complex ones among them. */
+static tn_inst *bytes_as(generator *g) {
+  node x = pick(g, NUMBERS, 1);
+  const tn_shape *from = tn_shape_without_layout(g->module->arena, x.inst->shape);
+  if (!shows_its_bits(x) || tn_shape_is_dynamic(from) || tn_type_bits(from->type) < 8) return NULL;
+  int64_t bytes = tn_shape_bytes(from);
+  for (int tries = 0; tries < 8; tries++) {
+    tn_type to = random_type(g, NUMBERS);
+    if (tn_type_bits(to) < 8 || to == from->type || bytes % (int64_t)tn_type_bytes(to)) continue;
+    int64_t dims[2] = {bytes / (int64_t)tn_type_bytes(to), 1};
+    return keep(g, begin(g, TN_OP_BITCAST, make_shape(g, to, 1 + roll(g->dice, 2), dims), 1, &x));
+  }
+  return NULL;
+}
+
 /* The same elements under other dims, or as another type of their width. */
 static tn_inst *bitcast(generator *g) {
   node x = pick(g, ANY_CLASS, 0);
@@ -103,7 +118,7 @@ static tn_inst *rng(generator *g) {
 }
 
 tn_inst *make_bits(generator *g) {
-  static const weighted_rule rules[] = {
-      {bitcast_convert, 12}, {through_parts, 4}, {bitcast, 4}, {rng_bit_generator, 8}, {rng, 3}};
+  static const weighted_rule rules[] = {{bitcast_convert, 12}, {through_parts, 4},     {bitcast, 4},
+                                        {bytes_as, 3},         {rng_bit_generator, 8}, {rng, 3}};
   return apply_rule(g, rules, COUNT(rules));
 }
