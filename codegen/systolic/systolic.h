@@ -25,6 +25,7 @@ typedef struct {
   const char *kernel, *source;
   bool on_array;
   const char *why;     /* of the host: what the array cannot do */
+  bool is_product;     /* else the vector unit alone has work, and no dataflow */
   tn_dataflow dataflow;
   int64_t macs, model_cycles;
 } tn_placement;

@@ -1,0 +1,216 @@
+/* Array or host: where each step of a plan runs, and in what order.
+ *
+ *   conv  relu-s8  softmax  gather  conv  conv          what each can be
+ *   [ array      ] [ host         ] [ array     ]       sections
+ *
+ * What a step is to the array is asked once (contraction.c, then tiling); the cost model then decides
+ * for those that may be either (partition_cost.c). Steps are put in an order with few changes of side:
+ * on one side as long as anything there is ready. Steps that write the same memory, as loops' states
+ * and updates in place do, stay together with all that stands between them, on the host: so every
+ * buffer has one section that writes it.
+ *
+ * Control flow runs on the host as a whole; loops of a few turns have been written out by passes.
+ *
+ * Cost: steps squared / 64 for what stands between; else linear in steps and their buffers.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/partition.h"
+
+#include "codegen/plan/flow.h"
+
+/* ---- work ---- */
+
+static bool adds_products(const tn_expr *update) {
+  if (update->kind == TN_EXPR_FMA) return true;
+  if (update->kind != TN_EXPR_OP || update->op.op != TN_OP_ADD) return false;
+  for (int i = 0; i < 2; i++) {
+    const tn_expr *part = update->op.operands[i];
+    if (part->kind == TN_EXPR_OP && part->op.op == TN_OP_MULTIPLY) return true;
+  }
+  return false;
+}
+
+static int64_t body_macs(const tn_kernel *kernel, const tn_stmt *body, int64_t turns) {
+  int64_t total = 0;
+  for (const tn_stmt *s = body; s; s = s->next) {
+    int64_t inner = turns;
+    for (int i = 0; i < s->n_dims; i++) inner *= kernel->dims[s->dims[i]].size;
+    for (int i = 0; i < s->n_accumulators; i++)
+      if (adds_products(s->accumulators[i].update)) total += inner;
+    total += body_macs(kernel, s->body, inner);
+  }
+  return total;
+}
+
+int64_t tn_kernel_macs(const tn_kernel *kernel) { return body_macs(kernel, kernel->body, 1); }
+
+static int64_t step_macs(const tn_plan *plan, const tn_step *step) {
+  int64_t total = 0;
+  if (step->kind == TN_STEP_RUN) return tn_kernel_macs(plan->kernels[step->kernel]);
+  for (const tn_step *s = step->test; s; s = s->next) total += step_macs(plan, s);
+  for (int i = 0; i < step->n_branches; i++)
+    for (const tn_step *s = step->branches[i]; s; s = s->next) total += step_macs(plan, s);
+  return total;
+}
+
+/* ---- steps ---- */
+
+static void list_effects(tn_partition *p, tn_placed_step *s) {
+  int n = p->plan->n_buffers;
+  bool *reads = TN_NEW_ARRAY(p->arena, bool, n), *writes = TN_NEW_ARRAY(p->arena, bool, n);
+  tn_step_effects(p->plan, s->step, reads, writes);
+  for (int b = 0; b < n; b++) {
+    if (reads[b] && p->plan->buffers[b].memory != TN_MEMORY_CONSTANT) TN_PUSH(p->arena, &s->reads, b);
+    if (writes[b]) TN_PUSH(p->arena, &s->writes, b);
+  }
+}
+
+static void look_at(tn_partition *p, tn_placed_step *s, tn_step *step) {
+  s->step = step;
+  s->work = tn_array_work_of(p->arena, p->plan, step, p->options->array, &s->why);
+  if (s->work) s->tiling = tn_tile_choose(p->arena, p->plan, s->work, p->options, &s->why);
+  if (!s->tiling) s->work = NULL;
+  s->macs = s->work && s->work->is_contraction ? s->work->macs : step_macs(p->plan, step);
+  list_effects(p, s);
+}
+
+static void list_steps(tn_partition *p) {
+  int count = 0;
+  for (tn_step *s = p->plan->steps; s; s = s->next) count++;
+  p->steps = TN_NEW_ARRAY(p->arena, tn_placed_step, count);
+  for (tn_step *s = p->plan->steps; s; s = s->next) look_at(p, &p->steps[p->count++], s);
+}
+
+/* ---- steps that stay together ---- */
+
+static int root_of(const tn_partition *p, int step) {
+  while (p->steps[step].group != step) step = p->steps[step].group;
+  return step;
+}
+
+static void unite(tn_partition *p, int a, int b) {
+  int x = root_of(p, a), y = root_of(p, b);
+  p->steps[x < y ? y : x].group = x < y ? x : y;
+}
+
+/* depends[i]: bits of the steps that stand before step i in every order. */
+static uint64_t **find_dependences(const tn_partition *p) {
+  int words = (p->count + 63) / 64, n = p->plan->n_buffers;
+  uint64_t **depends = TN_NEW_ARRAY(p->arena, uint64_t *, p->count);
+  int *writer = TN_NEW_ARRAY(p->arena, int, n);
+  tn_buffer_list *readers = TN_NEW_ARRAY(p->arena, tn_buffer_list, n);
+  for (int b = 0; b < n; b++) writer[b] = -1;
+  for (int i = 0; i < p->count; i++) {
+    const tn_placed_step *s = &p->steps[i];
+    depends[i] = TN_NEW_ARRAY(p->arena, uint64_t, words);
+    tn_buffer_list on = {0};
+    for (int k = 0; k < s->reads.count; k++)
+      if (writer[s->reads.at[k]] >= 0) TN_PUSH(p->arena, &on, writer[s->reads.at[k]]);
+    for (int k = 0; k < s->writes.count; k++) {
+      int b = s->writes.at[k];
+      if (writer[b] >= 0) TN_PUSH(p->arena, &on, writer[b]);
+      for (int r = 0; r < readers[b].count; r++) TN_PUSH(p->arena, &on, readers[b].at[r]);
+      readers[b].count = 0;
+      writer[b] = i;
+    }
+    for (int k = 0; k < s->reads.count; k++) TN_PUSH(p->arena, &readers[s->reads.at[k]], i);
+    for (int k = 0; k < on.count; k++) {
+      if (on.at[k] == i) continue;
+      depends[i][on.at[k] / 64] |= UINT64_C(1) << (on.at[k] % 64);
+      for (int w = 0; w < words; w++) depends[i][w] |= depends[on.at[k]][w];
+    }
+  }
+  return depends;
+}
+
+static bool stands_before(uint64_t *const *depends, int a, int b) { return depends[b][a / 64] >> (a % 64) & 1; }
+
+/* Whoever writes the same buffer is one group, with what must stand between; all of it is the host's. */
+static void group_steps(tn_partition *p, uint64_t *const *depends) {
+  int *writer = TN_NEW_ARRAY(p->arena, int, p->plan->n_buffers);
+  bool changed = true;
+  for (int b = 0; b < p->plan->n_buffers; b++) writer[b] = -1;
+  for (int i = 0; i < p->count; i++) p->steps[i].group = i;
+  for (int i = 0; i < p->count; i++)
+    for (int k = 0; k < p->steps[i].writes.count; k++) {
+      int b = p->steps[i].writes.at[k];
+      if (writer[b] >= 0) unite(p, writer[b], i);
+      writer[b] = i;
+    }
+  while (changed) {
+    changed = false;
+    for (int i = 0; i < p->count; i++)
+      for (int k = i + 1; k < p->count; k++) {
+        if (root_of(p, i) != root_of(p, k)) continue;
+        for (int between = i + 1; between < k; between++) {
+          if (root_of(p, between) == root_of(p, i)) continue;
+          if (!stands_before(depends, i, between) || !stands_before(depends, between, k)) continue;
+          unite(p, between, i);
+          changed = true;
+        }
+      }
+  }
+  for (int i = 0; i < p->count; i++) p->steps[i].group = root_of(p, i);
+  for (int i = 0; i < p->count; i++) {
+    tn_placed_step *first = &p->steps[p->steps[i].group];
+    if (p->steps[i].group == i || !p->steps[i].work) continue;
+    p->steps[i].work = first->work = NULL;
+    p->steps[i].why = first->why = "it stands among steps that write the same memory";
+  }
+  for (int i = 0; i < p->count; i++)
+    if (p->steps[i].group != i) p->steps[p->steps[i].group].work = NULL;
+}
+
+/* ---- the order ---- */
+
+/* May all of the group's steps run now? */
+static bool is_ready(const tn_partition *p, uint64_t *const *depends, const bool *done, int group) {
+  for (int i = group; i < p->count; i++) {
+    if (p->steps[i].group != group) continue;
+    for (int k = 0; k < i; k++)
+      if (!done[k] && p->steps[k].group != group && stands_before(depends, k, i)) return false;
+  }
+  return true;
+}
+
+static int next_group(const tn_partition *p, uint64_t *const *depends, const bool *done, bool on_array) {
+  for (int i = 0; i < p->count; i++)
+    if (!done[i] && p->steps[i].group == i && p->steps[i].on_array == on_array && is_ready(p, depends, done, i))
+      return i;
+  return -1;
+}
+
+static void order_steps(tn_partition *p, uint64_t *const *depends) {
+  tn_placed_step *order = TN_NEW_ARRAY(p->arena, tn_placed_step, p->count);
+  bool *done = TN_NEW_ARRAY(p->arena, bool, p->count), side = true;
+  int count = 0;
+  p->section_ends = TN_NEW_ARRAY(p->arena, int, p->count + 1);
+  while (count < p->count) {
+    int group = next_group(p, depends, done, side), before = count;
+    if (group < 0) {
+      side = !side;
+      if (p->n_sections ? count > p->section_ends[p->n_sections - 1] : count > 0)
+        p->section_ends[p->n_sections++] = count;
+      continue;
+    }
+    for (int i = group; i < p->count; i++)
+      if (p->steps[i].group == group) done[i] = true, order[count++] = p->steps[i];
+    if (count == before) break;
+  }
+  if (p->count) p->section_ends[p->n_sections++] = p->count;
+  p->steps = order;
+}
+
+tn_partition *tn_partition_of(tn_arena *arena, const tn_plan *plan, const tn_systolic_options *options) {
+  tn_partition *p = TN_NEW(arena, tn_partition);
+  p->arena = arena;
+  p->plan = plan;
+  p->options = options;
+  list_steps(p);
+  uint64_t **depends = find_dependences(p);
+  group_steps(p, depends);
+  tn_partition_choose(p);
+  order_steps(p, depends);
+  return p;
+}
