@@ -91,13 +91,15 @@ static void add_signature(builder *b, const bool *reads, const bool *writes, con
   TN_VEC(const char *) in_names = {0}, out_names = {0};
   for (int i = 0; i < b->from->n_buffers; i++) {
     if (!reads[i] || writes[i] || b->from->buffers[i].memory == TN_MEMORY_CONSTANT) continue;
-    TN_PUSH(b->arena, &in, add_value(b, i, TN_MEMORY_PARAMETER, in.count));
+    int value = add_value(b, i, TN_MEMORY_PARAMETER, in.count);
+    TN_PUSH(b->arena, &in, value);
     TN_PUSH(b->arena, &in_names, b->from->buffers[i].name);
     TN_PUSH(b->arena, &all, i);
   }
   for (int i = 0; i < b->from->n_buffers; i++) {
     if (!writes[i] || !is_needed[i]) continue;
-    TN_PUSH(b->arena, &out, add_value(b, i, TN_MEMORY_RESULT, out.count));
+    int value = add_value(b, i, TN_MEMORY_RESULT, out.count);
+    TN_PUSH(b->arena, &out, value);
     TN_PUSH(b->arena, &out_names, b->from->buffers[i].name);
     TN_PUSH(b->arena, &all, i);
   }
