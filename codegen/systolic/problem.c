@@ -1,0 +1,359 @@
+/* From dims with roles to matrices; problem.h.
+ *
+ * Cost: O(dims^2) once a piece of work, O(dims) a question.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/problem.h"
+
+#include <stdlib.h>
+
+/* ---- dims into their order ---- */
+
+static bool set_operand(const tn_plan *plan, const tn_array_work *work, const tn_walk *walk, tn_operand *out) {
+  out->exists = true;
+  out->buffer = work->step->arguments[walk->buffer];
+  out->type = walk->type;
+  out->width = (int64_t)tn_type_bytes(walk->type);
+  out->offset = walk->offset * out->width;
+  out->bytes = plan->buffers[out->buffer].bytes;
+  out->n_bounds = walk->n_bounds;
+  for (int b = 0; b < walk->n_bounds; b++) {
+    out->bound[b].offset = walk->bounds[b].offset;
+    out->bound[b].limit = walk->bounds[b].limit;
+  }
+  out->fill = walk->fill;
+  return out->width > 0;
+}
+
+/* Dim `from` of the walk is dim `to` of the operand. */
+static void copy_dim(const tn_walk *walk, int from, tn_operand *out, int to) {
+  out->stride[to] = walk->strides[from] * out->width;
+  for (int b = 0; b < walk->n_bounds; b++) out->bound[b].step[to] = walk->bounds[b].steps[from];
+}
+
+/* Vector work has rows and one column dim: the channel's, else the one along which y's elements are
+ * neighbours. Windows are sums in both kinds.                                                     */
+static tn_role role_of(const tn_array_work *work, int dim, int column) {
+  if (work->is_contraction || work->roles[dim] == TN_ROLE_SUM) return work->roles[dim];
+  return dim == column ? TN_ROLE_COLUMN : TN_ROLE_ROW;
+}
+
+static int column_of(const tn_array_work *work) {
+  if (work->is_contraction) return -1;
+  if (work->channel >= 0) return work->channel;
+  int best = -1;
+  for (int d = 0; d < work->n_dims; d++)
+    if (work->roles[d] != TN_ROLE_SUM && work->sizes[d] > 1 &&
+        (best < 0 || llabs(work->y.strides[d]) <= llabs(work->y.strides[best])))
+      best = d;
+  return best;
+}
+
+static void add_dim(const tn_array_work *work, tn_problem *p, int dim) {
+  int to = p->n_dims++;
+  p->size[to] = work->sizes[dim];
+  copy_dim(&work->x, dim, &p->operand[TN_OPERAND_X], to);
+  if (work->is_contraction) copy_dim(&work->w, dim, &p->operand[TN_OPERAND_W], to);
+  if (p->operand[TN_OPERAND_SECOND].exists) copy_dim(&work->work.second, dim, &p->operand[TN_OPERAND_SECOND], to);
+  copy_dim(&work->y, dim, &p->operand[TN_OPERAND_Y], to);
+  p->operand[TN_OPERAND_CHANNEL].stride[to] = dim == work->channel;
+}
+
+static void remove_dim(tn_problem *p, int dim) {
+  for (int d = dim; d + 1 < p->n_dims; d++) p->size[d] = p->size[d + 1];
+  for (int k = 0; k < TN_OPERANDS; k++)
+    for (int d = dim; d + 1 < p->n_dims; d++) {
+      tn_operand *o = &p->operand[k];
+      o->stride[d] = o->stride[d + 1];
+      for (int b = 0; b < o->n_bounds; b++) o->bound[b].step[d] = o->bound[b].step[d + 1];
+    }
+  for (int r = 0; r < 5; r++)
+    if (p->first[r] > dim) p->first[r]--;
+  p->n_dims--;
+}
+
+/* Is dim d, the outer one of two neighbours, a continuation of d + 1? */
+static bool continues(const tn_problem *p, int d) {
+  for (int k = 0; k < TN_OPERANDS; k++) {
+    const tn_operand *o = &p->operand[k];
+    if (o->stride[d] != o->stride[d + 1] * p->size[d + 1]) return false;
+    for (int b = 0; b < o->n_bounds; b++)
+      if (o->bound[b].step[d] != o->bound[b].step[d + 1] * p->size[d + 1]) return false;
+  }
+  return true;
+}
+
+static void join_dims(tn_problem *p) {
+  for (int role = 0; role < 4; role++)
+    for (int d = p->first[role]; d + 1 < p->first[role + 1];)
+      if (continues(p, d)) {
+        p->size[d + 1] *= p->size[d];
+        remove_dim(p, d);
+      } else {
+        d++;
+      }
+}
+
+/* The order of sums is free where they are exact or bounded: weights that are not constant are read
+ * with one stride a tile, so that their outer dims come first.                                      */
+static void order_sums(const tn_array_work *work, int *dims, int count) {
+  for (int i = 1; i < count; i++)
+    for (int j = i; j > 0 && llabs(work->w.strides[dims[j - 1]]) < llabs(work->w.strides[dims[j]]); j--) {
+      int swap = dims[j];
+      dims[j] = dims[j - 1];
+      dims[j - 1] = swap;
+    }
+}
+
+static bool order_dims(const tn_plan *plan, const tn_array_work *work, tn_problem *p) {
+  int column = column_of(work);
+  for (int role = 0; role < 4; role++) {
+    int dims[TN_PROBLEM_DIMS], count = 0;
+    p->first[role] = p->n_dims;
+    for (int d = 0; d < work->n_dims; d++)
+      if (work->sizes[d] != 1 && role_of(work, d, column) == (tn_role)role) {
+        if (p->n_dims + count == TN_PROBLEM_DIMS - 4) return false;
+        dims[count++] = d;
+      }
+    bool constant = work->is_contraction &&
+                    plan->buffers[work->step->arguments[work->w.buffer]].memory == TN_MEMORY_CONSTANT;
+    if (role == TN_ROLE_SUM && work->is_contraction && !constant) order_sums(work, dims, count);
+    for (int i = 0; i < count; i++) add_dim(work, p, dims[i]);
+  }
+  p->first[4] = p->n_dims;
+  return true;
+}
+
+/* ---- block-diagonal weights ---- */
+
+static void insert_dim(tn_problem *p, int dim, int64_t size) {
+  p->n_dims++;
+  for (int d = p->n_dims - 1; d > dim; d--) p->size[d] = p->size[d - 1];
+  p->size[dim] = size;
+  for (int k = 0; k < TN_OPERANDS; k++) {
+    tn_operand *o = &p->operand[k];
+    for (int d = p->n_dims - 1; d > dim; d--) {
+      o->stride[d] = o->stride[d - 1];
+      for (int b = 0; b < o->n_bounds; b++) o->bound[b].step[d] = o->bound[b].step[d - 1];
+    }
+    o->stride[dim] = 0;
+    for (int b = 0; b < o->n_bounds; b++) o->bound[b].step[dim] = 0;
+  }
+}
+
+/* The innermost batch dim of G*q groups becomes q batches; its G are a column dim (of w, second, y and
+ * channel) and a sum dim (of x).                                                                     */
+static void split_groups(tn_problem *p, int groups) {
+  int d = p->first[TN_ROLE_ROW] - 1;
+  int column = p->first[TN_ROLE_COLUMN], sum;
+  p->size[d] /= groups;
+  insert_dim(p, column, groups);
+  p->first[TN_ROLE_SUM]++, p->first[4]++;
+  sum = p->first[TN_ROLE_SUM];
+  insert_dim(p, sum, groups);
+  p->first[4]++;
+  for (int k = 0; k < TN_OPERANDS; k++) {
+    tn_operand *o = &p->operand[k];
+    int to = k == TN_OPERAND_X ? sum : column;
+    o->stride[to] = o->stride[d];
+    o->stride[d] *= groups;
+    for (int b = 0; b < o->n_bounds; b++) {
+      o->bound[b].step[to] = o->bound[b].step[d];
+      o->bound[b].step[d] *= groups;
+    }
+  }
+  p->diagonal = groups;
+}
+
+/* ---- the whole ---- */
+
+static int64_t product_of(const tn_problem *p, tn_role role) {
+  int64_t product = 1;
+  for (int d = p->first[role]; d < p->first[role + 1]; d++) product *= p->size[d];
+  return product;
+}
+
+/* More row dims than a view has: the outer ones repeat the whole as batches do. */
+static void rows_to_batches(tn_problem *p) {
+  while (p->first[TN_ROLE_COLUMN] - p->first[TN_ROLE_ROW] > 4) p->first[TN_ROLE_ROW]++;
+}
+
+static bool fits_instructions(const tn_problem *p, const char **why) {
+  int sums = p->first[4] - p->first[TN_ROLE_SUM];
+  if (sums + !p->is_product > 4) return *why = "more summed dims than a view has", false;
+  for (int k = 0; k < TN_OPERAND_CHANNEL; k++)
+    for (int d = 0; d < p->n_dims; d++)
+      if (llabs(p->operand[k].stride[d]) > INT32_MAX) return *why = "strides beyond 32 bits", false;
+  if (p->operand[TN_OPERAND_W].n_bounds || p->operand[TN_OPERAND_SECOND].n_bounds ||
+      p->operand[TN_OPERAND_Y].n_bounds)
+    return *why = "padding of what is not the first operand", false;
+  if (p->m > UINT32_MAX || p->n > UINT32_MAX || p->k > UINT32_MAX) return *why = "sizes beyond 32 bits", false;
+  if (p->batch < 1 || p->m < 1 || p->n < 1 || p->k < 1) return *why = "no elements", false;
+  return true;
+}
+
+bool tn_problem_of(const tn_plan *plan, const tn_array_work *work, int diagonal, tn_problem *p, const char **why) {
+  memset(p, 0, sizeof *p);
+  p->work = work;
+  p->is_product = work->is_contraction;
+  p->diagonal = 1;
+  bool sized = set_operand(plan, work, &work->x, &p->operand[TN_OPERAND_X]) &&
+               set_operand(plan, work, &work->y, &p->operand[TN_OPERAND_Y]) &&
+               (!work->is_contraction || set_operand(plan, work, &work->w, &p->operand[TN_OPERAND_W])) &&
+               (work->work.operand == TN_ISA_OPERAND_NONE ||
+                set_operand(plan, work, &work->work.second, &p->operand[TN_OPERAND_SECOND]));
+  p->operand[TN_OPERAND_CHANNEL].exists = work->channel >= 0;
+  if (!sized || !order_dims(plan, work, p)) return *why = "more dims than are looked at", false;
+  join_dims(p);
+  if (diagonal > 1) split_groups(p, diagonal);
+  rows_to_batches(p);
+  p->batch = product_of(p, TN_ROLE_BATCH);
+  p->m = product_of(p, TN_ROLE_ROW);
+  p->n = product_of(p, TN_ROLE_COLUMN);
+  p->k = product_of(p, TN_ROLE_SUM);
+  return fits_instructions(p, why);
+}
+
+static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
+
+int tn_problem_best_diagonal(const tn_plan *plan, const tn_array_work *work, const tn_array_target *array) {
+  tn_problem p;
+  const char *why;
+  int best = 1;
+  if (!array->packing || !work->is_contraction || !tn_problem_of(plan, work, 1, &p, &why)) return 1;
+  int d = p.first[TN_ROLE_ROW] - 1;
+  bool constant = plan->buffers[p.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
+  if (tn_type_is_float(work->sum)) return 1; /* 0 * infinity */
+  if (d < 0 || !constant || !p.operand[TN_OPERAND_W].stride[d] || p.first[4] - p.first[TN_ROLE_SUM] > 3) return 1;
+  double least = (double)(tiles_of(p.k, array->rows) * tiles_of(p.n, array->columns));
+  for (int g = 2; g * p.n <= array->columns && g <= p.size[d]; g++) {
+    double tiles = (double)(tiles_of(g * p.k, array->rows) * tiles_of(g * p.n, array->columns)) / g;
+    if (p.size[d] % g == 0 && tiles < least) least = tiles, best = g;
+  }
+  return best;
+}
+
+/* ---- questions ---- */
+
+int64_t tn_problem_offset(const tn_problem *p, tn_operand_kind kind, tn_role role, int64_t at) {
+  int64_t offset = 0;
+  for (int d = p->first[role + 1] - 1; d >= p->first[role]; d--) {
+    offset += at % p->size[d] * p->operand[kind].stride[d];
+    at /= p->size[d];
+  }
+  return offset;
+}
+
+int64_t tn_problem_run(const tn_problem *p, tn_operand_kind kind, tn_role role, int64_t at) {
+  const int64_t *stride = p->operand[kind].stride;
+  int d = p->first[role + 1] - 1;
+  if (d < p->first[role]) return 1;
+  int64_t run = p->size[d];
+  for (; d > p->first[role] && stride[d - 1] == stride[d] * p->size[d]; d--) run *= p->size[d - 1];
+  return run - at % run;
+}
+
+int64_t tn_problem_stride(const tn_problem *p, tn_operand_kind kind, tn_role role) {
+  int d = p->first[role + 1] - 1;
+  return d < p->first[role] ? 0 : p->operand[kind].stride[d];
+}
+
+/* ---- what a block of rows touches ---- */
+
+typedef struct {
+  int64_t low[TN_PROBLEM_DIMS], high[TN_PROBLEM_DIMS]; /* both inside */
+} tn_box;
+
+static void add_range(int64_t scale, int64_t a, int64_t b, tn_span *span) {
+  span->low += scale * (scale < 0 ? b : a);
+  span->high += scale * (scale < 0 ? a : b);
+}
+
+/* The smallest box of the row dims that holds rows m … m + rows, in batch `batch`. */
+static tn_box box_of(const tn_problem *p, int64_t batch, int64_t m, int64_t rows) {
+  tn_box box = {0};
+  for (int d = 0; d < p->n_dims; d++) box.high[d] = p->size[d] - 1;
+  for (int d = p->first[TN_ROLE_ROW] - 1; d >= 0; d--) {
+    box.low[d] = box.high[d] = batch % p->size[d];
+    batch /= p->size[d];
+  }
+  int64_t a = m, b = m + rows - 1, below = p->m;
+  for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) {
+    below /= p->size[d];
+    int64_t first = a / below, last = b / below;
+    box.low[d] = first;
+    box.high[d] = last;
+    if (first != last) break; /* inner dims: all of them */
+    a -= first * below, b -= last * below;
+  }
+  return box;
+}
+
+/* Positions of bounds are addresses, too: address = constant + sum of factor * position + rest. The
+ * factor of each bound from a dim that is in it alone; 0: none found, then it cuts nothing.         */
+static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
+  for (int d = 0; d < p->n_dims; d++) {
+    int64_t step = o->bound[bound].step[d];
+    if (!step || o->stride[d] % step) continue;
+    if (o->n_bounds == 2 && o->bound[!bound].step[d]) continue;
+    return o->stride[d] / step;
+  }
+  return 0;
+}
+
+tn_span tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows) {
+  const tn_operand *o = &p->operand[kind];
+  tn_box box = box_of(p, batch, m, rows);
+  int64_t factor[2] = {0, 0};
+  tn_span span = {o->offset, o->offset};
+  for (int b = 0; b < o->n_bounds; b++) {
+    factor[b] = factor_of(p, o, b);
+    tn_span at = {o->bound[b].offset, o->bound[b].offset};
+    for (int d = 0; d < p->n_dims; d++) add_range(o->bound[b].step[d], box.low[d], box.high[d], &at);
+    at.low = at.low < 0 ? 0 : at.low;
+    at.high = at.high >= o->bound[b].limit ? o->bound[b].limit - 1 : at.high;
+    if (at.low > at.high) return (tn_span){0, 0};
+    add_range(factor[b], at.low - o->bound[b].offset, at.high - o->bound[b].offset, &span);
+  }
+  for (int d = 0; d < p->n_dims; d++) {
+    int64_t rest = o->stride[d];
+    for (int b = 0; b < o->n_bounds; b++) rest -= factor[b] * o->bound[b].step[d];
+    add_range(rest, box.low[d], box.high[d], &span);
+  }
+  span.high += o->width;
+  span.low = span.low < 0 ? 0 : span.low;
+  span.high = span.high > o->bytes ? o->bytes : span.high;
+  return span.low < span.high ? span : (tn_span){0, 0};
+}
+
+/* ---- blocks of rows: some of one dim, all of the inner ones ---- */
+
+/* A block of so many rows cuts a dim: `below` rows are one index of it, `around` are all. */
+static void find_level(const tn_problem *p, int64_t rows, int64_t *below, int64_t *around) {
+  *around = *below = p->m;
+  for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) {
+    *around = *below;
+    *below /= p->size[d];
+    if (rows > *below) return;
+  }
+}
+
+int64_t tn_problem_smaller_block(const tn_problem *p, int64_t rows) {
+  if (rows <= 1) return 0;
+  int64_t below, around;
+  find_level(p, rows, &below, &around);
+  int64_t of = around / below, count = tiles_of(rows, below);
+  if (count <= 1) return below;
+  /* Nearly equal parts: 56 rows are 28 + 28, 19 + 19 + 18, 14 * 4, … */
+  int64_t parts = tiles_of(of, count), smaller = count;
+  while (smaller >= count) smaller = tiles_of(of, ++parts);
+  return smaller * below;
+}
+
+int64_t tn_problem_block_at(const tn_problem *p, int64_t block, int64_t m) {
+  int64_t below, around;
+  find_level(p, block, &below, &around);
+  int64_t left = around - m % around;
+  return block < left ? block : left;
+}
