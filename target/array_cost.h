@@ -13,19 +13,22 @@
 
 #include "target/array.h"
 
-/* One product and what moves around it. */
+/* One product, or vector work alone (k is 0), and what moves around it. */
 typedef struct {
   int64_t m, n, k, batch;
   tn_type x, w;
   tn_dataflow dataflow;
-  int64_t weight_bytes;    /* read from DRAM in all */
-  int64_t load_bytes, store_bytes, host_bytes;
-  int64_t weight_passes;   /* how often each tile of weights is read */
-  int64_t vector_elements;
+  int64_t sums_block;      /* accumulator rows of one tile: of m (weight stationary) or n (input stationary) */
+  int64_t weight_bytes;    /* of one batch, once */
+  int64_t load_bytes, store_bytes; /* between DRAM and the unified buffer */
+  int64_t read_bytes, write_bytes; /* the host's */
+  int64_t blocks;          /* that the transfers come in: the first and the last overlap with nothing */
+  int64_t vector_elements; /* results times windows */
 } tn_array_product;
 
 typedef struct {
   int64_t array_cycles;  /* of the matrix unit alone */
+  int64_t weight_passes; /* how often each tile of weights is read */
   int64_t weight_cycles, dma_cycles, vector_cycles;
   int64_t cycles;        /* of all, overlapping as the stream lets them */
 } tn_array_cost;

@@ -41,7 +41,8 @@ static tn_role role_of(const tn_array_work *work, int dim, int column) {
 
 static int column_of(const tn_array_work *work) {
   if (work->is_contraction) return -1;
-  if (work->channel >= 0) return work->channel;
+  for (int d = 0; d < work->n_dims && work->channels > 1; d++)
+    if (work->channel[d] && work->roles[d] != TN_ROLE_SUM) return d;
   int best = -1;
   for (int d = 0; d < work->n_dims; d++)
     if (work->roles[d] != TN_ROLE_SUM && work->sizes[d] > 1 &&
@@ -57,7 +58,7 @@ static void add_dim(const tn_array_work *work, tn_problem *p, int dim) {
   if (work->is_contraction) copy_dim(&work->w, dim, &p->operand[TN_OPERAND_W], to);
   if (p->operand[TN_OPERAND_SECOND].exists) copy_dim(&work->work.second, dim, &p->operand[TN_OPERAND_SECOND], to);
   copy_dim(&work->y, dim, &p->operand[TN_OPERAND_Y], to);
-  p->operand[TN_OPERAND_CHANNEL].stride[to] = dim == work->channel;
+  if (work->channels > 1) p->operand[TN_OPERAND_CHANNEL].stride[to] = work->channel[dim];
 }
 
 static void remove_dim(tn_problem *p, int dim) {
@@ -203,7 +204,7 @@ bool tn_problem_of(const tn_plan *plan, const tn_array_work *work, int diagonal,
                (!work->is_contraction || set_operand(plan, work, &work->w, &p->operand[TN_OPERAND_W])) &&
                (work->work.operand == TN_ISA_OPERAND_NONE ||
                 set_operand(plan, work, &work->work.second, &p->operand[TN_OPERAND_SECOND]));
-  p->operand[TN_OPERAND_CHANNEL].exists = work->channel >= 0;
+  p->operand[TN_OPERAND_CHANNEL].exists = work->channels > 1;
   if (!sized || !order_dims(plan, work, p)) return *why = "more dims than are looked at", false;
   join_dims(p);
   if (diagonal > 1) split_groups(p, diagonal);

@@ -47,6 +47,7 @@ typedef struct {
   int64_t rows_block;    /* rows of x (and y) that are in the unified buffer together */
   int64_t sums_block;    /* accumulator rows of one slot */
   int64_t slots;         /* of accumulators: one is activated while others are summed */
+  int copies;            /* of blocks in the unified buffer: 2 to load one while another is worked on */
   tn_home x, second, y;
   int64_t cycles;        /* forecast of the whole item */
 } tn_tiling;

@@ -1,0 +1,160 @@
+/* How a piece of work is cut: blocks of rows for the unified buffer, of sums for the accumulators.
+ *
+ * Blocks of rows are tried from all rows downwards. Smaller ones let transfers overlap with work and
+ * cost passes over the weights; the forecast of target/array_cost.h decides, and of equal ones the
+ * largest is taken. Cost: at most TRIES blocks that fit, O(blocks * dims) each.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/tiler.h"
+#include "target/array_cost.h"
+
+enum { TRIES = 12 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
+
+bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind) {
+  switch (kind) {
+  case TN_OPERAND_X: return tiling->x != TN_HOME_BUFFER;
+  case TN_OPERAND_SECOND: return tiling->second != TN_HOME_BUFFER;
+  case TN_OPERAND_Y: return tiling->y != TN_HOME_BUFFER;
+  case TN_OPERAND_W:
+  case TN_OPERAND_CHANNEL:
+  case TN_OPERANDS: return false;
+  }
+  return false;
+}
+
+bool tn_next_block(const tn_problem *p, int64_t rows_block, tn_block *block) {
+  block->m += block->rows;
+  if (block->m >= p->m) {
+    block->m = 0;
+    block->batch++;
+  }
+  block->rows = tn_problem_block_at(p, rows_block, block->m);
+  return block->batch < p->batch;
+}
+
+int64_t tn_slot_bytes(const tn_problem *p, tn_operand_kind kind, int64_t rows_block) {
+  int64_t most = 0;
+  for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
+    tn_span span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+    if (span.high - span.low > most) most = span.high - span.low;
+  }
+  return most;
+}
+
+/* Bytes of all blocks together: what overlaps counts as often as it is moved. */
+static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, int64_t rows_block) {
+  int64_t bytes = 0;
+  if (kind == TN_OPERAND_Y) return p->batch * p->m * p->n * p->operand[kind].width;
+  for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
+    tn_span span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+    bytes += span.high - span.low;
+  }
+  return bytes;
+}
+
+static bool several_blocks(const tn_problem *p, int64_t rows_block) {
+  return p->batch > 1 || rows_block < p->m;
+}
+
+/* ---- do they fit? ---- */
+
+static bool slots_fit(const tn_problem *p, const tn_room *room, const tn_tiling *t, int copies) {
+  tn_arena *scratch = tn_arena_create();
+  tn_room copy = tn_room_copy(scratch, room);
+  bool fits = true;
+  for (int kind = 0; kind < TN_OPERANDS && fits; kind++) {
+    if (!p->operand[kind].exists || !tn_is_streamed(t, (tn_operand_kind)kind)) continue;
+    int64_t bytes = tn_slot_bytes(p, (tn_operand_kind)kind, t->rows_block);
+    for (int i = 0; i < copies && fits; i++) fits = tn_room_take(&copy, bytes) >= 0;
+  }
+  tn_arena_destroy(scratch);
+  return fits;
+}
+
+/* ---- accumulators ---- */
+
+/* More than functional simulation wants to hold is never needed, if `inf` is what there is. */
+int64_t tn_sums_capacity(const tn_array_target *array) {
+  int64_t rows = tn_array_accumulator_rows(array), most = INT64_C(1) << 30;
+  return rows < most ? rows : most;
+}
+
+/* Two slots, so that one is activated while the other is summed; one if there is one tile only, or
+ * no room. */
+static void cut_sums(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
+  int64_t capacity = tn_sums_capacity(array), half = capacity > 1 ? capacity / 2 : 1, rows = t->rows_block;
+  bool one_column = p->n <= array->columns && !several_blocks(p, rows);
+  switch (t->dataflow) {
+  case TN_DATAFLOW_WEIGHT:
+    if (rows > (one_column ? capacity : half)) rows = tiles_of(rows, tiles_of(rows, half));
+    t->sums_block = rows;
+    break;
+  case TN_DATAFLOW_OUTPUT: t->sums_block = least(least(rows, array->rows), half); break;
+  case TN_DATAFLOW_INPUT: {
+    int64_t whole = half / array->columns * array->columns;
+    t->sums_block = p->n <= half ? p->n : whole ? whole : half;
+    break;
+  }
+  }
+  t->slots = capacity / t->sums_block;
+}
+
+/* ---- forecast ---- */
+
+static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t, tn_home home,
+                        tn_array_product *product) {
+  if (!p->operand[kind].exists || home == TN_HOME_BUFFER) return;
+  int64_t bytes = moved_bytes(p, kind, t->rows_block);
+  if (kind == TN_OPERAND_Y) *(home == TN_HOME_DRAM ? &product->store_bytes : &product->write_bytes) += bytes;
+  else *(home == TN_HOME_DRAM ? &product->load_bytes : &product->read_bytes) += bytes;
+}
+
+static void forecast(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
+  const tn_operand *w = &p->operand[TN_OPERAND_W];
+  tn_array_product product = {.m = p->m, .n = p->n, .batch = p->batch, .dataflow = t->dataflow,
+                              .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
+  if (p->is_product) {
+    product.k = p->k;
+    product.weight_bytes = array->whole_weight_tiles
+                               ? tiles_of(p->k, array->rows) * tiles_of(p->n, array->columns) *
+                                     tn_array_tile_bytes(array, w->type)
+                               : p->k * p->n * w->width;
+  }
+  product.vector_elements = p->batch * p->m * p->n * (p->is_product ? 1 : p->k);
+  product.blocks = p->batch * tiles_of(p->m, t->rows_block);
+  add_traffic(p, TN_OPERAND_X, t, t->x, &product);
+  add_traffic(p, TN_OPERAND_SECOND, t, t->second, &product);
+  add_traffic(p, TN_OPERAND_Y, t, t->y, &product);
+  t->cycles = tn_array_product_cost(array, &product).cycles;
+}
+
+bool tn_choose_blocks(const tn_problem *p, const tn_array_target *array, const tn_room *room, tn_tiling *t) {
+  bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
+                 (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
+  tn_tiling best = {0};
+  int tried = 0;
+  for (int64_t rows = p->m; rows > 0 && tried < TRIES; rows = tn_problem_smaller_block(p, rows)) {
+    t->rows_block = rows;
+    t->copies = several_blocks(p, rows) && streams ? 2 : 1;
+    if (!slots_fit(p, room, t, t->copies)) {
+      if (rows > 1 || t->copies == 1) continue;
+      t->copies = 1; /* the last resort */
+      if (!slots_fit(p, room, t, 1)) continue;
+    }
+    if (p->is_product) cut_sums(p, array, t);
+    forecast(p, array, t);
+    if (!tried++ || t->cycles < best.cycles) best = *t;
+    if (!streams) break;
+  }
+  *t = best;
+  return tried > 0;
+}
+
+bool tn_dataflow_allowed(const tn_systolic_options *options, tn_dataflow dataflow) {
+  if (options->dataflow_is_set) return options->dataflow == dataflow;
+  return options->array->dataflows >> dataflow & 1;
+}

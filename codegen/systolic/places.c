@@ -1,0 +1,236 @@
+/* Where values are while the program runs: the unified buffer as long as they fit there.
+ *
+ * Items are placed in order. Of the operands that are not in the buffer the ways to bring them there
+ * whole or in blocks are weighed by their forecasts and by the transfers that later items would have to
+ * make; when nothing fits, the value whose next reader is furthest gives way (Belady).
+ *
+ * Cost: O(ways * tiling) an item.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/tiler.h"
+
+/* ---- before the first item ---- */
+
+static void add_use(tn_tiler *t, int *counts, int buffer, int item) {
+  tn_value_place *place = &t->places[buffer];
+  if (!counts) {
+    place->n_uses++;
+    return;
+  }
+  if (counts[buffer] && place->uses[counts[buffer] - 1] == item) {
+    place->n_uses--;
+    return;
+  }
+  place->uses[counts[buffer]++] = item;
+}
+
+static void find_uses(tn_tiler *t, int *counts) {
+  for (int i = 0; i < t->program->n_items; i++) {
+    const tn_array_work *work = t->program->items[i].work;
+    if (!work) continue;
+    add_use(t, counts, work->step->arguments[work->x.buffer], i);
+    if (work->is_contraction) add_use(t, counts, work->step->arguments[work->w.buffer], i);
+    if (work->work.operand) add_use(t, counts, work->step->arguments[work->work.second.buffer], i);
+  }
+}
+
+void tn_tiler_open_places(tn_tiler *t) {
+  const tn_plan *plan = t->program->plan;
+  t->places = TN_NEW_ARRAY(t->arena, tn_value_place, plan->n_buffers);
+  for (int b = 0; b < plan->n_buffers; b++) {
+    int array = t->program->host_arrays[b];
+    bool parameter = plan->buffers[b].memory == TN_MEMORY_PARAMETER;
+    t->places[b] = (tn_value_place){.bytes = plan->buffers[b].bytes, .buffer = -1, .dram = -1, .host = -1};
+    if (array >= 0) t->places[b].host = (int64_t)t->program->stream->arrays[array].at;
+    t->places[b].in_host = array >= 0 && parameter;
+  }
+  find_uses(t, NULL);
+  for (int b = 0; b < plan->n_buffers; b++) t->places[b].uses = TN_NEW_ARRAY(t->arena, int, t->places[b].n_uses);
+  find_uses(t, TN_NEW_ARRAY(t->arena, int, plan->n_buffers));
+}
+
+/* ---- one item ---- */
+
+static int next_use(const tn_value_place *place, int after) {
+  for (int i = place->next_use; i < place->n_uses; i++)
+    if (place->uses[i] > after) return place->uses[i];
+  return INT32_MAX;
+}
+
+static int later_uses(const tn_value_place *place, int after) {
+  int count = 0;
+  for (int i = place->next_use; i < place->n_uses; i++) count += place->uses[i] > after;
+  return count;
+}
+
+static tn_value_place *place_of(tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind) {
+  return &t->places[item->problem.operand[kind].buffer];
+}
+
+static tn_home home_outside(const tn_value_place *place, bool is_result) {
+  if (is_result) return place->host >= 0 ? TN_HOME_HOST : TN_HOME_DRAM;
+  return place->in_dram || !place->in_host ? TN_HOME_DRAM : TN_HOME_HOST;
+}
+
+/* Constants that are activations lie in DRAM from the start. */
+static void place_constant(tn_tiler *t, int buffer) {
+  const tn_buffer *b = &t->program->plan->buffers[buffer];
+  tn_value_place *place = &t->places[buffer];
+  if (b->memory != TN_MEMORY_CONSTANT || place->in_dram) return;
+  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
+  place->dram = (int64_t)t->constants.length;
+  place->in_dram = true;
+  tn_text_put_n(&t->constants, b->literal->data, (size_t)place->bytes);
+}
+
+static const tn_operand_kind held[3] = {TN_OPERAND_Y, TN_OPERAND_X, TN_OPERAND_SECOND};
+
+static tn_home *home_of(tn_tiling *tiling, tn_operand_kind kind) {
+  return kind == TN_OPERAND_Y ? &tiling->y : kind == TN_OPERAND_X ? &tiling->x : &tiling->second;
+}
+
+/* A way: bit i says that held[i] is whole in the buffer. False if that does not fit. */
+static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow dataflow, tn_tiling *tiling,
+                    double *cost) {
+  tn_arena *scratch = tn_arena_create();
+  tn_room room = tn_room_copy(scratch, &t->buffer);
+  bool fits = !item->constants_bytes || tn_room_take(&room, item->constants_bytes) >= 0;
+  double later = 0;
+  *tiling = (tn_tiling){.dataflow = dataflow};
+  for (int i = 0; i < 3 && fits; i++) {
+    if (!item->problem.operand[held[i]].exists) continue;
+    const tn_value_place *place = place_of(t, item, held[i]);
+    bool whole = way >> i & 1;
+    *home_of(tiling, held[i]) = whole ? TN_HOME_BUFFER : home_outside(place, held[i] == TN_OPERAND_Y);
+    if (whole && !place->in_buffer) {
+      fits = tn_room_take(&room, place->bytes) >= 0;
+      if (held[i] != TN_OPERAND_Y) later += (double)place->bytes; /* comes in now */
+    }
+    if (!whole) later += (double)place->bytes * later_uses(place, t->item);
+  }
+  fits = fits && tn_choose_blocks(&item->problem, t->array, &room, tiling);
+  double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
+  *cost = (double)tiling->cycles + later / rate;
+  tn_arena_destroy(scratch);
+  return fits;
+}
+
+/* The cheapest way; more of it in the buffer where that is equal. */
+static bool choose_way(tn_tiler *t, tn_item_plan *item) {
+  unsigned fixed = 0, free = 0;
+  double best = 0;
+  bool found = false;
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists)
+      *(place_of(t, item, held[i])->in_buffer ? &fixed : &free) |= 1u << i;
+  for (int d = 0; d < (item->problem.is_product ? TN_DATAFLOWS : 1); d++) {
+    if (item->problem.is_product && !tn_dataflow_allowed(t->options, (tn_dataflow)d)) continue;
+    for (unsigned way = free;; way = (way - 1) & free) {
+      tn_tiling tiling;
+      double cost;
+      if (try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
+        item->tiling = tiling;
+        best = cost;
+        found = true;
+      }
+      if (!way) break;
+    }
+  }
+  return found;
+}
+
+/* ---- giving way ---- */
+
+static void drop(tn_tiler *t, tn_value_place *place) {
+  tn_room_give(&t->buffer, place->buffer, place->bytes);
+  place->buffer = -1;
+  place->in_buffer = false;
+}
+
+static void put_aside(tn_tiler *t, int buffer) {
+  tn_value_place *place = &t->places[buffer];
+  if (!place->in_dram && !place->in_host) {
+    if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
+    tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
+    place->in_dram = true;
+  }
+  drop(t, place);
+}
+
+static bool is_operand(const tn_item_plan *item, int buffer) {
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer) return true;
+  return false;
+}
+
+/* Others than the item's own operands first. */
+static bool make_way(tn_tiler *t, const tn_item_plan *item) {
+  int furthest = -1, when = -1;
+  for (int own = 0; own < 2 && furthest < 0; own++)
+    for (int b = 0; b < t->program->plan->n_buffers; b++)
+      if (t->places[b].in_buffer && is_operand(item, b) == own) {
+        int use = own ? (int)(t->places[b].bytes >> 12 > INT32_MAX ? INT32_MAX : t->places[b].bytes >> 12)
+                      : next_use(&t->places[b], t->item);
+        if (use > when) when = use, furthest = b;
+      }
+  if (furthest < 0) return false;
+  put_aside(t, furthest);
+  return true;
+}
+
+/* ---- the whole ---- */
+
+static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind) {
+  int buffer = item->problem.operand[kind].buffer;
+  tn_value_place *place = &t->places[buffer];
+  if (place->in_buffer) return;
+  place->buffer = tn_room_take(&t->buffer, place->bytes);
+  place->in_buffer = true;
+  if (kind != TN_OPERAND_Y) tn_tiler_load(t, buffer, (tn_span){0, place->bytes}, place->buffer);
+}
+
+static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
+  item->slot_bytes[kind] = tn_slot_bytes(&item->problem, kind, item->tiling.rows_block);
+  for (int i = 0; i < item->tiling.copies; i++)
+    item->slot_at[i][kind] = tn_room_take(&t->buffer, item->slot_bytes[kind]);
+}
+
+/* The same order as try_way's, so that what fitted there fits here. */
+static void take_places(tn_tiler *t, tn_item_plan *item) {
+  item->constants_at = item->constants_bytes ? tn_room_take(&t->buffer, item->constants_bytes) : -1;
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists && !tn_is_streamed(&item->tiling, held[i]))
+      bring_whole(t, item, held[i]);
+  for (int kind = 0; kind < TN_OPERANDS; kind++)
+    if (item->problem.operand[kind].exists && tn_is_streamed(&item->tiling, (tn_operand_kind)kind))
+      take_slots(t, item, (tn_operand_kind)kind);
+  tn_value_place *y = place_of(t, item, TN_OPERAND_Y);
+  if (item->tiling.y == TN_HOME_DRAM && y->dram < 0) y->dram = TN_SCRATCH + tn_room_take(&t->dram, y->bytes);
+}
+
+bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
+  const tn_problem *p = &item->problem;
+  tn_constants_bytes(t, item);
+  for (int i = 1; i < 3; i++)
+    if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
+  while (!choose_way(t, item))
+    if (!make_way(t, item))
+      return tn_error(t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
+                      p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
+  take_places(t, item);
+  return true;
+}
+
+void tn_tiler_release_item(tn_tiler *t, tn_item_plan *item) {
+  if (item->constants_bytes) tn_room_give(&t->buffer, item->constants_at, item->constants_bytes);
+  for (int kind = 0; kind < TN_OPERANDS; kind++)
+    if (item->problem.operand[kind].exists && tn_is_streamed(&item->tiling, (tn_operand_kind)kind))
+      for (int i = 0; i < item->tiling.copies; i++)
+        tn_room_give(&t->buffer, item->slot_at[i][kind], item->slot_bytes[kind]);
+  for (int b = 0; b < t->program->plan->n_buffers; b++) {
+    tn_value_place *place = &t->places[b];
+    while (place->next_use < place->n_uses && place->uses[place->next_use] <= t->item) place->next_use++;
+    if (place->in_buffer && place->next_use == place->n_uses) drop(t, place);
+  }
+}

@@ -1,0 +1,223 @@
+/* One block of rows of a product: tiles, sums, activation.
+ *
+ *   weight   for blocks of sums: for n: matmul over all k (repeat), activate
+ *   output   for R rows: for n: matmul over all k (repeat), activate
+ *   input    for C rows: for blocks of n: for k: matmul over the block's n (repeat); activate
+ *
+ * Accumulators are a ring: a tile's sums take the next rows, so that activation of the last ones goes on
+ * beside the next product.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/tiler.h"
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t take_sums(tn_tiler *t, int64_t rows) {
+  if (t->sums_next + rows > t->sums_rows) t->sums_next = 0;
+  int64_t at = t->sums_next;
+  t->sums_next += rows;
+  return at;
+}
+
+tn_reach tn_reach_of(const tn_problem *p, tn_operand_kind kind, bool writes, int64_t address,
+                     int64_t rows, int64_t row_stride, int64_t columns, int64_t column_stride) {
+  tn_reach reach = {TN_SPACE_BUFFER, writes, address, address + p->operand[kind].width};
+  int64_t ends[2] = {(rows - 1) * row_stride, (columns - 1) * column_stride};
+  for (int i = 0; i < 2; i++)
+    if (ends[i] < 0) reach.low += ends[i];
+    else reach.high += ends[i];
+  return reach;
+}
+
+int64_t tn_batch_address(const tn_block *block, const tn_problem *p, tn_operand_kind kind) {
+  return block->base[kind] + p->operand[kind].offset + tn_problem_offset(p, kind, TN_ROLE_BATCH, block->batch);
+}
+
+/* ---- matmul ---- */
+
+static void flush_matmul(tn_tiler *t) {
+  tn_tiler_flush_weights(t);
+  if (t->matmul.MATMUL.repeat) tn_builder_add(t->builder, &t->matmul, t->n_matmul_reaches, t->matmul_reaches);
+  t->matmul.MATMUL.repeat = 0;
+}
+
+typedef struct {
+  int64_t row, rows, column, sums, n_sums; /* accumulator rows from `sums` on */
+  bool accumulate;
+} tn_pass;
+
+static void widen(tn_reach *reach, tn_reach by) {
+  if (by.low < reach->low) reach->low = by.low;
+  if (by.high > reach->high) reach->high = by.high;
+}
+
+/* One tile more for the instruction that waits to be added, if it goes on in even steps. */
+static bool joins(tn_instruction *m, const tn_pass *pass) {
+  int64_t count = m->MATMUL.repeat, rows = pass->row - m->MATMUL.row, columns = pass->column - m->MATMUL.column,
+          sums = pass->sums - m->MATMUL.accumulator;
+  if (!count || m->MATMUL.rows != pass->rows) return false;
+  if (count == 1) {
+    m->MATMUL.row_step = (int32_t)rows, m->MATMUL.column_step = (int32_t)columns;
+    m->MATMUL.accumulator_step = (int32_t)sums, m->MATMUL.then_accumulate = pass->accumulate;
+  }
+  if (rows != m->MATMUL.row_step * count || columns != m->MATMUL.column_step * count ||
+      sums != m->MATMUL.accumulator_step * count || pass->accumulate != m->MATMUL.then_accumulate)
+    return false;
+  m->MATMUL.repeat++;
+  return true;
+}
+
+static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_pass *pass) {
+  const tn_problem *p = &item->problem;
+  const tn_operand *x = &p->operand[TN_OPERAND_X];
+  int64_t base = block->base[TN_OPERAND_X];
+  tn_span span = tn_problem_span(p, TN_OPERAND_X, block->batch, pass->row, pass->rows);
+  tn_reach reaches[2] = {{TN_SPACE_BUFFER, false, base + span.low, base + span.high},
+                         {TN_SPACE_SUMS, true, pass->sums, pass->sums + pass->n_sums}};
+  if (joins(&t->matmul, pass)) {
+    for (int i = 0; i < 2; i++) widen(&t->matmul_reaches[i], reaches[i]);
+    return;
+  }
+  flush_matmul(t);
+  tn_instruction *m = &t->matmul;
+  *m = tn_instruction_of(TN_ISA_MATMUL);
+  m->MATMUL.dataflow = (uint8_t)item->tiling.dataflow;
+  m->MATMUL.type = (uint8_t)x->type;
+  m->MATMUL.accumulate = pass->accumulate;
+  m->MATMUL.base = (uint32_t)tn_batch_address(block, p, TN_OPERAND_X);
+  m->MATMUL.row = (uint32_t)pass->row, m->MATMUL.rows = (uint32_t)pass->rows;
+  m->MATMUL.column = (uint32_t)pass->column;
+  m->MATMUL.accumulator = (uint32_t)pass->sums;
+  m->MATMUL.repeat = 1;
+  memcpy(t->matmul_reaches, reaches, sizeof reaches);
+  t->n_matmul_reaches = 2;
+}
+
+/* ---- activate ---- */
+
+/* Sums of rows and columns of the array, which are rows and columns of y or, input stationary, its
+ * columns and rows. */
+typedef struct {
+  tn_role row_role, column_role;
+  int64_t sums, row, rows, column, columns;
+} tn_sums;
+
+static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, const tn_sums *s,
+                          int64_t row) {
+  return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) + tn_problem_offset(p, kind, s->column_role, s->column);
+}
+
+/* Rows whose results (and second operands) lie in even steps. */
+static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_sums *s,
+                          int64_t row, int64_t rows) {
+  const tn_problem *p = &item->problem;
+  tn_reach reaches[8];
+  int n = tn_tiler_set_pipeline(t, item, s->row_role, row, rows, s->column_role, s->column, s->columns,
+                                block->batch, reaches);
+  tn_instruction a = {.op = TN_ISA_ACTIVATE};
+  int64_t sums = s->sums + row - s->row;
+  a.ACTIVATE.accumulator = (uint32_t)sums;
+  a.ACTIVATE.rows = (uint32_t)rows, a.ACTIVATE.columns = (uint32_t)s->columns;
+  int64_t to = address_of(block, p, TN_OPERAND_Y, s, row);
+  int64_t row_stride = tn_problem_stride(p, TN_OPERAND_Y, s->row_role);
+  int64_t column_stride = tn_problem_stride(p, TN_OPERAND_Y, s->column_role);
+  a.ACTIVATE.to = (uint32_t)to;
+  a.ACTIVATE.row_stride = (int32_t)row_stride, a.ACTIVATE.column_stride = (int32_t)column_stride;
+  reaches[n++] = (tn_reach){TN_SPACE_SUMS, false, sums, sums + rows};
+  reaches[n++] = tn_reach_of(p, TN_OPERAND_Y, true, to, rows, row_stride, s->columns, column_stride);
+  if (p->operand[TN_OPERAND_SECOND].exists) {
+    int64_t second = address_of(block, p, TN_OPERAND_SECOND, s, row);
+    row_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->row_role);
+    column_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->column_role);
+    a.ACTIVATE.second = (uint32_t)second;
+    a.ACTIVATE.second_row_stride = (int32_t)row_stride, a.ACTIVATE.second_column_stride = (int32_t)column_stride;
+    reaches[n++] = tn_reach_of(p, TN_OPERAND_SECOND, false, second, rows, row_stride, s->columns, column_stride);
+  }
+  tn_builder_add(t->builder, &a, n, reaches);
+}
+
+static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_sums *s) {
+  const tn_problem *p = &item->problem;
+  flush_matmul(t);
+  for (int64_t row = s->row, rows; row < s->row + s->rows; row += rows) {
+    rows = least(s->row + s->rows - row, tn_problem_run(p, TN_OPERAND_Y, s->row_role, row));
+    if (p->operand[TN_OPERAND_SECOND].exists)
+      rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, s->row_role, row));
+    activate_rows(t, item, block, s, row, rows);
+  }
+}
+
+/* ---- the three orders ---- */
+
+/* All of K for some rows and some columns. Weight and output stationary. */
+static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows, int64_t n,
+                     int64_t columns) {
+  int64_t sums = take_sums(t, rows);
+  for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
+    depth = tn_tile_rows(t, item, k);
+    tn_pass pass = {m, rows, k, sums, rows, k > 0};
+    multiply(t, item, block, &pass);
+    tn_tiler_read_tile(t, item, block->batch, k, depth, n, columns);
+  }
+  tn_sums s = {TN_ROLE_ROW, TN_ROLE_COLUMN, sums, m, rows, n, columns};
+  activate(t, item, block, &s);
+}
+
+static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t most) {
+  int64_t parts = (block->rows + most - 1) / most;
+  bool even = item->tiling.dataflow == TN_DATAFLOW_WEIGHT; /* output stationary: full tiles, then the rest */
+  for (int64_t i = 0, m = block->m; m < block->m + block->rows; i++) {
+    int64_t left = block->m + block->rows - m, rows = even ? (left + parts - i - 1) / (parts - i) : least(most, left);
+    for (int64_t n = 0, columns; n < item->problem.n; n += columns) {
+      columns = tn_tile_columns(t, item, n);
+      sum_tile(t, item, block, m, rows, n, columns);
+    }
+    m += rows;
+  }
+}
+
+/* Columns of weights n … n + count pass C rows of x. */
+static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows, int64_t n,
+                       int64_t count) {
+  int64_t sums = take_sums(t, count);
+  for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
+    depth = tn_tile_rows(t, item, k);
+    flush_matmul(t); /* another tile of x: another instruction */
+    for (int64_t j = 0, columns; j < count; j += columns) {
+      columns = least(tn_tile_columns(t, item, n + j), count - j);
+      tn_pass pass = {m, rows, k, sums + j, columns, k > 0};
+      multiply(t, item, block, &pass);
+      tn_tiler_read_tile(t, item, block->batch, k, depth, n + j, columns);
+    }
+  }
+  tn_sums s = {TN_ROLE_COLUMN, TN_ROLE_ROW, sums, n, count, m, rows};
+  activate(t, item, block, &s);
+}
+
+static int64_t stationary_rows(const tn_tiler *t, const tn_problem *p, int64_t m, int64_t left) {
+  int64_t rows = least(least(t->array->columns, left), tn_problem_run(p, TN_OPERAND_Y, TN_ROLE_ROW, m));
+  if (p->operand[TN_OPERAND_SECOND].exists) rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, TN_ROLE_ROW, m));
+  return rows;
+}
+
+static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
+  const tn_problem *p = &item->problem;
+  int64_t end = block->m + block->rows;
+  for (int64_t m = block->m, rows; m < end; m += rows) {
+    rows = stationary_rows(t, p, m, end - m);
+    for (int64_t n = 0, count; n < p->n; n += count) {
+      count = least(item->tiling.sums_block, p->n - n);
+      by_columns(t, item, block, m, rows, n, count);
+    }
+  }
+}
+
+void tn_tiler_product_block(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
+  tn_tiler_set_view(t, &item->problem, block->batch);
+  switch (item->tiling.dataflow) {
+  case TN_DATAFLOW_WEIGHT:
+  case TN_DATAFLOW_OUTPUT: by_rows(t, item, block, item->tiling.sums_block); break;
+  case TN_DATAFLOW_INPUT: input_stationary(t, item, block); break;
+  }
+}

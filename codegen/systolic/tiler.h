@@ -1,0 +1,127 @@
+/* What the makers of streams share: the machine's memories as they are while a program is laid out.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_SYSTOLIC_TILER_H
+#define TN_SYSTOLIC_TILER_H
+
+#include "codegen/systolic/builder.h"
+#include "codegen/systolic/problem.h"
+#include "codegen/systolic/room.h"
+
+/* Scratch in DRAM lies behind the constants, whose size is known when all are packed: until then its
+ * addresses start here.                                                                             */
+#define TN_SCRATCH ((int64_t)1 << 48)
+
+/* Where copies of a buffer of the plan are, -1: nowhere. */
+typedef struct {
+  int64_t bytes;
+  int64_t buffer, dram, host;       /* addresses */
+  bool in_buffer, in_dram, in_host; /* it is all there (or being written there) */
+  int n_uses, next_use;
+  int *uses; /* items that read it on the array, in order */
+} tn_value_place;
+
+/* A packed matrix of weights, or one that lies in DRAM as it was computed. */
+typedef struct {
+  int64_t offset; /* of the batch in w */
+  int64_t at;     /* in DRAM */
+} tn_packed;
+
+typedef struct {
+  tn_arena *arena;
+  const tn_tile_program *program;
+  const tn_systolic_options *options;
+  const tn_array_target *array;
+  tn_diagnostics *sink;
+  tn_builder *builder;
+  tn_room buffer, dram;
+  tn_value_place *places; /* by buffer of the plan */
+  tn_text constants;      /* DRAM's first bytes */
+  int item;
+  int64_t sums_rows, sums_next; /* accumulators: a ring */
+  tn_instruction pipeline, view; /* as last set */
+  tn_instruction weights, matmul; /* not yet added: repetitions still join them */
+  int n_matmul_reaches;
+  tn_reach matmul_reaches[2];
+  int64_t matmul_tiles;
+} tn_tiler;
+
+/* One item while it is laid out. */
+typedef struct {
+  tn_problem problem;
+  tn_tiling tiling;
+  TN_VEC(tn_packed) packed;
+  bool constant_weights;
+  /* constants of the pipeline in the unified buffer; -1: none */
+  int64_t constants_at, constants_bytes, scale_at, bias_at, table_at;
+  int64_t channel_batches; /* rows of scale and bias, one a batch, or 1 */
+  int64_t channel_count;   /* of each */
+  tn_role channel_role;    /* along which they go; TN_ROLE_BATCH: along nothing, all are the same */
+  int64_t slot_at[2][TN_OPERANDS], slot_bytes[TN_OPERANDS]; /* of streamed operands */
+  int n_slots;
+} tn_item_plan;
+
+/* Where the operands of one block are: address of the buffer's first byte, were all of it there. */
+typedef struct {
+  int64_t batch, m, rows;
+  int64_t base[TN_OPERANDS];
+} tn_block;
+
+/* ---- moves.c ---- */
+typedef enum { TN_MOVE_IN, TN_MOVE_OUT, TN_MOVE_ASIDE } tn_move_kind; /* ASIDE: host to DRAM */
+int tn_tiler_channel(const tn_tiler *tiler, tn_move_kind kind);
+/* low … high of a value between its home and the unified buffer, at address `at` there. */
+void tn_tiler_load(tn_tiler *tiler, int buffer, tn_span span, int64_t at);
+void tn_tiler_store(tn_tiler *tiler, int buffer, bool to_host, int64_t from, int64_t rows, int64_t bytes, int64_t at,
+                    int64_t stride);
+/* The weights of a buffer lie in DRAM when this returns; its address. */
+int64_t tn_tiler_weights_home(tn_tiler *tiler, int buffer);
+
+/* ---- places.c ---- */
+void tn_tiler_open_places(tn_tiler *tiler);
+/* Homes, tiling and slots of an item; loads what is to be there as a whole. False after reporting. */
+bool tn_tiler_place_item(tn_tiler *tiler, tn_item_plan *item);
+/* Gives back what no later item reads, and slots. */
+void tn_tiler_release_item(tn_tiler *tiler, tn_item_plan *item);
+
+/* ---- choose.c ---- */
+/* The best tiling with x, second and y where `tiling` says and so many bytes for blocks of what is not
+ * in the unified buffer; a room that shows what fits. False: none.                                   */
+bool tn_choose_blocks(const tn_problem *problem, const tn_array_target *array, const tn_room *room,
+                      tn_tiling *tiling);
+/* The bytes that a slot of the operand needs. */
+int64_t tn_slot_bytes(const tn_problem *problem, tn_operand_kind kind, int64_t rows_block);
+bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind);
+/* Blocks in order: the one behind (batch, m), or false. Start with rows = 0. */
+bool tn_next_block(const tn_problem *problem, int64_t rows_block, tn_block *block);
+bool tn_dataflow_allowed(const tn_systolic_options *options, tn_dataflow dataflow);
+int64_t tn_sums_capacity(const tn_array_target *array);
+
+/* ---- weights.c ---- */
+/* One tile, columns n … and rows k … of the problem, into the FIFO. */
+void tn_tiler_read_tile(tn_tiler *tiler, tn_item_plan *item, int64_t batch, int64_t k, int64_t rows, int64_t n,
+                        int64_t columns);
+void tn_tiler_flush_weights(tn_tiler *tiler);
+/* From k on so many rows can be one tile, from n on so many columns. */
+int64_t tn_tile_rows(const tn_tiler *tiler, const tn_item_plan *item, int64_t k);
+int64_t tn_tile_columns(const tn_tiler *tiler, const tn_item_plan *item, int64_t n);
+
+/* ---- pipeline.c ---- */
+void tn_tiler_load_constants(tn_tiler *tiler, tn_item_plan *item);
+int64_t tn_constants_bytes(const tn_tiler *tiler, tn_item_plan *item);
+/* Sets the pipeline for elements whose row and column start there; touches are appended. */
+int tn_tiler_set_pipeline(tn_tiler *tiler, const tn_item_plan *item, tn_role row_role, int64_t row, int64_t rows,
+                          tn_role column_role, int64_t column, int64_t columns, int64_t batch, tn_reach *reaches);
+void tn_tiler_set_view(tn_tiler *tiler, const tn_problem *problem, int64_t batch);
+
+/* ---- product.c, vector.c ---- */
+void tn_tiler_product_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
+void tn_tiler_vector_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
+/* Of the element of the first row, column and sum of a block's batch; may lie outside of all memory. */
+int64_t tn_batch_address(const tn_block *block, const tn_problem *problem, tn_operand_kind kind);
+/* What a box of elements from `address` on touches. */
+tn_reach tn_reach_of(const tn_problem *problem, tn_operand_kind kind, bool writes, int64_t address, int64_t rows,
+                     int64_t row_stride, int64_t columns, int64_t column_stride);
+
+#endif

@@ -1,0 +1,76 @@
+/* The closed forms; array_cost.h. Cost: O(1).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "target/array_cost.h"
+
+#include <math.h>
+
+static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* `tiles` stationary tiles while `stream` rows (or columns) pass each, in `blocks` nearly equal parts. */
+static int64_t stationary_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream,
+                                 int64_t rate) {
+  int64_t ramp = a->rows + a->columns - 2;
+  if (!a->weight_double_buffer) return tiles * (blocks * (a->rows + ramp) + stream * rate);
+  int64_t large = stream % blocks, part = stream / blocks;
+  return tiles * (large * larger((part + 1) * rate, a->rows) + (blocks - large) * larger(part * rate, a->rows));
+}
+
+/* What the array does between its first and its last cycle, less what a first tile takes to get in and
+ * the last wave to get out when tiles follow each other closely.                                    */
+static void array_cycles(const tn_array_target *a, const tn_array_product *p, int64_t rate, tn_array_cost *cost) {
+  int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns), blocks;
+  switch (p->dataflow) {
+  case TN_DATAFLOW_WEIGHT:
+    cost->weight_passes = blocks = tiles_of(p->m, p->sums_block);
+    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * n_tiles, blocks, p->m, rate);
+    break;
+  case TN_DATAFLOW_INPUT:
+    blocks = tiles_of(p->n, p->sums_block);
+    cost->weight_passes = tiles_of(p->m, a->columns);
+    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * cost->weight_passes, blocks, p->n, rate);
+    break;
+  case TN_DATAFLOW_OUTPUT: {
+    int64_t ramp = a->weight_double_buffer ? 0 : a->rows + a->columns - 2;
+    cost->weight_passes = tiles_of(p->m, p->sums_block < a->rows ? p->sums_block : a->rows);
+    cost->array_cycles = p->batch * cost->weight_passes * n_tiles * (p->k * rate + ramp);
+    break;
+  }
+  }
+}
+
+static int64_t ramp_cycles(const tn_array_target *a, tn_dataflow dataflow) {
+  if (!a->weight_double_buffer) return 0;
+  return a->rows + a->columns - 2 + (dataflow == TN_DATAFLOW_OUTPUT ? 0 : a->rows);
+}
+
+static int64_t port_cycles(const tn_array_target *a, double gb_s, double bytes) {
+  double rate = tn_array_bytes_per_cycle(a, gb_s);
+  return isinf(rate) ? 0 : (int64_t)ceil(bytes / rate);
+}
+
+static int64_t latency_cycles(const tn_array_target *a, double gb_s, double ns) {
+  return isinf(gb_s) ? 0 : (int64_t)ceil(ns * a->clock_mhz / 1000);
+}
+
+tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_product *p) {
+  tn_array_cost cost = {0};
+  const tn_array_type *type = p->k ? tn_array_find_type(a, p->x, p->w) : NULL;
+  if (p->k) array_cycles(a, p, type ? type->cycles : 1, &cost);
+  double weights = (double)p->weight_bytes * (double)p->batch * (double)cost.weight_passes;
+  cost.weight_cycles = port_cycles(a, a->dram_gb_s, weights);
+  int64_t dram = port_cycles(a, a->dram_gb_s, weights + (double)p->load_bytes + (double)p->store_bytes);
+  int64_t host = port_cycles(a, a->host_gb_s, (double)p->read_bytes + (double)p->write_bytes);
+  cost.dma_cycles = dram - cost.weight_cycles + host;
+  cost.vector_cycles = tiles_of(p->vector_elements, a->vector_lanes);
+  cost.cycles = larger(larger(cost.array_cycles, cost.vector_cycles), larger(dram, host));
+  int64_t blocks = larger(p->blocks, 1);
+  cost.cycles += cost.dma_cycles / blocks;
+  if (p->load_bytes + p->store_bytes) cost.cycles += latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
+  if (p->read_bytes + p->write_bytes) cost.cycles += latency_cycles(a, a->host_gb_s, a->host_latency_ns);
+  if (p->k) cost.cycles += ramp_cycles(a, p->dataflow);
+  cost.cycles += a->vector_latency;
+  return cost;
+}
