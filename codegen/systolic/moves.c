@@ -27,7 +27,7 @@ void tn_tiler_load(tn_tiler *t, int buffer, tn_span span, int64_t at) {
   if (bytes <= 0) return;
   bool from_dram = place->in_dram;
   int64_t from = (from_dram ? place->dram : place->host) + span.low;
-  tn_instruction i = {.op = from_dram ? TN_ISA_LOAD : TN_ISA_READ_HOST};
+  tn_instruction i = tn_instruction_of(from_dram ? TN_ISA_LOAD : TN_ISA_READ_HOST);
   int channel = tn_tiler_channel(t, TN_MOVE_IN);
   for (int64_t done = 0, piece; done < bytes; done += piece) {
     piece = bytes - done > UINT32_MAX ? UINT32_MAX : bytes - done;
@@ -49,7 +49,7 @@ void tn_tiler_store(tn_tiler *t, int buffer, bool to_host, int64_t from, int64_t
                     int64_t stride) {
   const tn_value_place *place = &t->places[buffer];
   int64_t to = (to_host ? place->host : place->dram) + at;
-  tn_instruction i = {.op = to_host ? TN_ISA_WRITE_HOST : TN_ISA_STORE};
+  tn_instruction i = tn_instruction_of(to_host ? TN_ISA_WRITE_HOST : TN_ISA_STORE);
   int channel = tn_tiler_channel(t, TN_MOVE_OUT);
   if (to_host) {
     i.WRITE_HOST.channel = (uint8_t)channel, i.WRITE_HOST.from = (uint32_t)from, i.WRITE_HOST.to = (uint64_t)to;
@@ -74,7 +74,7 @@ int64_t tn_tiler_weights_home(tn_tiler *t, int buffer) {
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
     return place->dram;
   }
-  tn_instruction i = {.op = TN_ISA_HOST_TO_DRAM};
+  tn_instruction i = tn_instruction_of(TN_ISA_HOST_TO_DRAM);
   i.HOST_TO_DRAM.channel = (uint8_t)tn_tiler_channel(t, TN_MOVE_ASIDE);
   for (int64_t done = 0, piece; done < place->bytes; done += piece) {
     piece = place->bytes - done > UINT32_MAX ? UINT32_MAX : place->bytes - done;

@@ -54,7 +54,7 @@ void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
   if (work->scale) put_channels(t, item, work->scale);
   if (has_bias(work)) put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
   if (work->table) tn_text_put_n(&t->constants, work->table, 256);
-  tn_instruction load = {.op = TN_ISA_LOAD};
+  tn_instruction load = tn_instruction_of(TN_ISA_LOAD);
   load.LOAD.channel = (uint8_t)tn_tiler_channel(t, TN_MOVE_IN);
   load.LOAD.from = (uint64_t)from;
   load.LOAD.to = (uint32_t)item->constants_at;
@@ -76,7 +76,7 @@ int tn_tiler_set_pipeline(tn_tiler *t, const tn_item_plan *item, tn_role row_rol
   bool by_row = item->channel_role == row_role, by_column = item->channel_role == column_role;
   int64_t first = by_row ? row : by_column ? column : 0, count = by_row ? rows : columns;
   if (item->channel_batches > 1) first += batch * item->channel_count;
-  tn_instruction i = {.op = TN_ISA_PIPELINE};
+  tn_instruction i = tn_instruction_of(TN_ISA_PIPELINE);
   int n = 0;
   i.PIPELINE.source = (uint8_t)work->source, i.PIPELINE.result = (uint8_t)work->result;
   i.PIPELINE.join = (uint8_t)work->join;
@@ -121,7 +121,7 @@ static void set_dim(const tn_operand *x, const tn_problem *p, int dim, tn_instru
 /* Rows are the problem's; columns its sums, of vector work windows and then columns. */
 void tn_tiler_set_view(tn_tiler *t, const tn_problem *p, int64_t batch) {
   const tn_operand *x = &p->operand[TN_OPERAND_X];
-  tn_instruction view = {.op = TN_ISA_VIEW};
+  tn_instruction view = tn_instruction_of(TN_ISA_VIEW);
   for (int d = 0; d < TN_VIEW_DIMS; d++) view.VIEW.size[d] = 1;
   int rows = 0, columns = 0;
   for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) set_dim(x, p, d, &view, rows++);

@@ -115,7 +115,7 @@ static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block 
   tn_reach reaches[8];
   int n = tn_tiler_set_pipeline(t, item, s->row_role, row, rows, s->column_role, s->column, s->columns,
                                 block->batch, reaches);
-  tn_instruction a = {.op = TN_ISA_ACTIVATE};
+  tn_instruction a = tn_instruction_of(TN_ISA_ACTIVATE);
   int64_t sums = s->sums + row - s->row;
   a.ACTIVATE.accumulator = (uint32_t)sums;
   a.ACTIVATE.rows = (uint32_t)rows, a.ACTIVATE.columns = (uint32_t)s->columns;

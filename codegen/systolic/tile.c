@@ -113,7 +113,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
       item->problem.is_product &&
       plan->buffers[item->problem.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
   if (!tn_tiler_place_item(t, item)) return false;
-  tn_instruction layer = {.op = TN_ISA_LAYER};
+  tn_instruction layer = tn_instruction_of(TN_ISA_LAYER);
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);
   tn_tiler_load_constants(t, item);
@@ -138,7 +138,7 @@ static void emit_host(tn_tiler *t, const tn_tile_item *from) {
     if (writes) place->in_host = true;
     reaches[count++] = (tn_reach){TN_SPACE_HOST, writes, place->host, place->host + place->bytes};
   }
-  tn_instruction call = {.op = TN_ISA_HOST_CALL};
+  tn_instruction call = tn_instruction_of(TN_ISA_HOST_CALL);
   call.HOST_CALL.function = (uint32_t)from->function;
   tn_builder_add(t->builder, &call, count, reaches);
 }
@@ -156,7 +156,7 @@ static void settle_scratch(tn_instruction *i, int64_t constants) {
 
 static bool finish(tn_tiler *t) {
   tn_stream *stream = t->program->stream;
-  tn_instruction halt = {.op = TN_ISA_HALT};
+  tn_instruction halt = tn_instruction_of(TN_ISA_HALT);
   tn_builder_add(t->builder, &halt, 0, NULL);
   while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
   int64_t constants = (int64_t)t->constants.length;

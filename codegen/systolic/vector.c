@@ -17,7 +17,7 @@ static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *
   const tn_problem *p = &item->problem;
   tn_reach reaches[8];
   int n = tn_tiler_set_pipeline(t, item, TN_ROLE_ROW, row, rows, TN_ROLE_COLUMN, 0, p->n, block->batch, reaches);
-  tn_instruction v = {.op = TN_ISA_VECTOR};
+  tn_instruction v = tn_instruction_of(TN_ISA_VECTOR);
   v.VECTOR.base = (uint32_t)tn_batch_address(block, p, TN_OPERAND_X);
   v.VECTOR.row = (uint32_t)row, v.VECTOR.rows = (uint32_t)rows;
   v.VECTOR.columns = (uint32_t)p->n, v.VECTOR.windows = (uint32_t)p->k;

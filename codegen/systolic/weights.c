@@ -123,7 +123,7 @@ void tn_tiler_read_tile(tn_tiler *t, tn_item_plan *item, int64_t batch, int64_t 
   const tn_problem *p = &item->problem;
   const tn_operand *w = &p->operand[TN_OPERAND_W];
   int64_t at = weights_of(t, item, batch);
-  tn_instruction next = {.op = TN_ISA_READ_WEIGHTS};
+  tn_instruction next = tn_instruction_of(TN_ISA_READ_WEIGHTS);
   next.READ_WEIGHTS.type = (uint8_t)w->type;
   next.READ_WEIGHTS.rows = (uint16_t)rows;
   next.READ_WEIGHTS.columns = (uint16_t)columns;
