@@ -10,11 +10,14 @@ static tn_entry format_entry(int32_t index) {
   return index < (int32_t)(sizeof formats / sizeof *formats) ? formats[index] : (tn_entry){0};
 }
 
+/* CPUs by name, then what is given by a file. */
 static tn_entry target_entry(int32_t index) {
+  static const tn_entry array = {"FILE.target", "a systolic array that the file describes"};
   const char *const *names = tn_cpu_names();
-  for (int32_t i = 0; i < index; i++)
-    if (!names[i]) return (tn_entry){0};
-  return (tn_entry){names[index], names[index] && strcmp(names[index], "host") == 0 ? "this machine" : ""};
+  int32_t count = 0;
+  while (names[count]) count++;
+  if (index >= count) return index == count ? array : (tn_entry){0};
+  return (tn_entry){names[index], strcmp(names[index], "host") == 0 ? "this machine" : "a processor"};
 }
 
 tn_entry tn_list_entry(tn_listing listing, int32_t index) {

@@ -104,8 +104,8 @@ static int take_escape(assembler *a) {
 
 /* "…", not empty. */
 static bool take_string(assembler *a, const char *what, const char **string) {
-  size_t start = a->at;
   if (!more(a) || a->line.at[a->at] != '"') return wrong(a, a->at, "%s: expected a name in quotes", what);
+  size_t start = a->at;
   char *to = TN_NEW_ARRAY(a->arena, char, a->line.length - a->at);
   size_t length = 0;
   for (a->at++; a->at < a->line.length && a->line.at[a->at] != '"';) {

@@ -131,6 +131,10 @@ tn_status read_inputs(tn_context *context, const command_line *line, const tn_si
                       bool random_default, inputs *result);
 void release_inputs(inputs *result);
 
+/* Files that describe systolic arrays, by their suffix. */
+bool is_target_file(const char *path);
+tn_status check_target_file(const command_line *line, const char *path);
+
 /* ---- output ---- */
 /* "r0: f32[2,3] {{1, 2, 3}, {4, 5, 6}}", cut after many elements. */
 void print_array(const tn_array *array, tn_text *out);
@@ -145,5 +149,7 @@ tn_status verb_bench(const command_line *line);
 tn_status verb_check(const command_line *line);
 tn_status verb_report(const command_line *line);
 tn_status verb_list(const command_line *line);
+tn_status verb_dis(const command_line *line);
+tn_status verb_asm(const command_line *line);
 
 #endif

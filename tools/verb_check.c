@@ -9,6 +9,7 @@
 
 tn_status verb_check(const command_line *line) {
   const char *path = only_operand(line);
+  if (path && is_target_file(path)) return check_target_file(line, path);
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
   loaded model;
