@@ -1,0 +1,94 @@
+/* Verifier of streams: its passes in order, and how it reports. See stream_verify.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "target/stream_verify.h"
+
+enum { REPORTED_MOST = 20 };
+
+/* Where the instruction's bytes begin behind those of all before it. */
+static uint64_t offset_of(const tn_verifier *v, int64_t of) {
+  tn_text bytes = {0};
+  uint64_t offset = 0;
+  for (int64_t i = 0; i < of; i++) {
+    bytes.length = 0;
+    tn_isa_encode(&bytes, &v->stream->instructions[i]);
+    offset += bytes.length;
+  }
+  tn_text_free(&bytes);
+  return offset;
+}
+
+bool tn_verify_fault(tn_verifier *v, int64_t of, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const char *what = tn_arena_vprintf(v->arena, format, arguments);
+  va_end(arguments);
+  v->faults++;
+  tn_location location = {.file = v->file};
+  if (of < 0) return tn_error(v->sink, TN_INVALID, location, "%s", what);
+  tn_text text = {0};
+  tn_isa_print(&text, &v->stream->instructions[of]);
+  tn_error(v->sink, TN_INVALID, location, "%s; instruction %lld at byte %llu: %s", what, (long long)of,
+           (unsigned long long)offset_of(v, of), text.bytes ? text.bytes : "");
+  tn_text_free(&text);
+  return false;
+}
+
+void tn_bind(tn_bound *bound, const tn_instruction *instruction) {
+  if (instruction->op == TN_ISA_VIEW) bound->views[instruction->VIEW.view] = instruction;
+  if (instruction->op == TN_ISA_PIPELINE) bound->pipeline = instruction;
+}
+
+const tn_instruction *tn_fifo_peek(const tn_verifier *v, tn_fifo_place place, uint32_t want,
+                                   uint32_t *count) {
+  const tn_tiles *tiles = &v->tiles.at[place.entry];
+  uint32_t left = tiles->tiles - place.taken;
+  *count = left < want ? left : want;
+  return &v->stream->instructions[tiles->instruction];
+}
+
+void tn_fifo_take(const tn_verifier *v, tn_fifo_place *place, uint32_t count) {
+  place->taken += count;
+  if (place->taken < v->tiles.at[place->entry].tiles) return;
+  place->taken = 0;
+  place->entry++;
+}
+
+int64_t tn_memory_size(const tn_verifier *v, tn_memory memory) {
+  const int64_t named = (int64_t)1 << 32;
+  int64_t size = 0;
+  switch (memory) {
+  case TN_MEMORY_HOST: return (int64_t)v->stream->host_bytes;
+  case TN_MEMORY_DRAM: return (int64_t)v->stream->dram_bytes;
+  case TN_MEMORY_BUFFER: size = v->target->unified_buffer_bytes; break;
+  case TN_MEMORY_ACCUMULATORS: size = tn_array_accumulator_rows(v->target); break;
+  case TN_MEMORIES: return 0;
+  }
+  return size < named ? size : named;
+}
+
+static void run_passes(tn_verifier *v) {
+  static void (*const passes[])(tn_verifier *) = {tn_verify_tables, tn_verify_instructions, tn_verify_order,
+                                                  tn_verify_memory};
+  for (size_t i = 0; i < sizeof passes / sizeof *passes && !v->faults; i++) passes[i](v);
+}
+
+bool tn_stream_verify(const tn_stream *stream, const char *file, tn_diagnostics *sink) {
+  tn_arena *arena = tn_arena_create();
+  tn_guard guard;
+  if (setjmp(*tn_guard_enter(&guard))) {
+    tn_arena_destroy(arena);
+    tn_out_of_memory();
+  }
+  tn_verifier v = {.stream = stream,
+                   .target = stream->target,
+                   .file = file,
+                   .sink = sink,
+                   .arena = arena,
+                   .limit = REPORTED_MOST};
+  run_passes(&v);
+  tn_guard_leave(&guard);
+  tn_arena_destroy(arena);
+  return v.faults == 0;
+}

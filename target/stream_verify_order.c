@@ -1,0 +1,148 @@
+/* Verifier of streams, third pass: when what runs.
+ *
+ * A wait names instructions that stand before it. So without the FIFO every stream runs to its end, in
+ * the order in which it stands; with it, reading tiles waits for places and places for the matrix unit.
+ * Whether that ends is found by letting all units go as far as they can: nothing that runs takes away
+ * from others what they wait for, so one such run speaks for all.
+ *
+ * Clocks: starts[i].at[u] is how many instructions of unit u have surely ended when i starts, ends[i] when
+ * i has ended. Units start and end their instructions in order, but a successor may start before its
+ * predecessor has ended:
+ *
+ *   starts[i] = starts of the one before in the unit, and ends of all that i waits for
+ *   ends[i]   = starts[i], ends of the one before in the unit, i itself
+ *
+ * and a matmul that has ended has taken its tiles, which were read. Cost: O(n) times the number of units.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <inttypes.h>
+
+#include "target/stream_verify.h"
+
+/* Numbers in units, and that waits look back. */
+static void number(tn_verifier *v) {
+  const tn_stream *stream = v->stream;
+  v->numbers = TN_NEW_ARRAY(v->arena, uint32_t, stream->count);
+  int tiles = 0;
+  for (int64_t i = 0; i < stream->count && !tn_verify_enough(v); i++) {
+    const tn_instruction *is = &stream->instructions[i];
+    for (int u = 0; u < TN_UNITS; u++)
+      if ((is->waits >> u & 1) && is->wait[u] > v->unit_count[u])
+        tn_verify_fault(v, i, "wait: for %s=%" PRIu32 ", %" PRIu32 " of its instructions stand before it",
+                        tn_unit_name((tn_unit)u), is->wait[u], v->unit_count[u]);
+    v->numbers[i] = ++v->unit_count[tn_instruction_unit(is)];
+    if (is->op == TN_ISA_READ_WEIGHTS) v->tiles.at[tiles++].number = v->numbers[i];
+  }
+}
+
+static void list_units(tn_verifier *v) {
+  uint32_t filled[TN_UNITS] = {0};
+  for (int u = 0; u < TN_UNITS; u++) v->of_unit[u] = TN_NEW_ARRAY(v->arena, int64_t, v->unit_count[u]);
+  for (int64_t i = 0; i < v->stream->count; i++) {
+    tn_unit u = tn_instruction_unit(&v->stream->instructions[i]);
+    v->of_unit[u][filled[u]++] = i;
+  }
+}
+
+/* ---- does it end? ---- */
+
+typedef struct {
+  const tn_verifier *v;
+  uint32_t done[TN_UNITS];
+  uint32_t read, multiplied; /* repetitions of the instruction that weights, matrix are at */
+  int64_t in_fifo;
+} run_state;
+
+static const tn_instruction *head_of(const run_state *s, int unit) {
+  if (s->done[unit] == s->v->unit_count[unit]) return NULL;
+  return &s->v->stream->instructions[s->v->of_unit[unit][s->done[unit]]];
+}
+
+static bool may_start(const run_state *s, const tn_instruction *is) {
+  for (int u = 0; u < TN_UNITS; u++)
+    if ((is->waits >> u & 1) && is->wait[u] > s->done[u]) return false;
+  return true;
+}
+
+/* Tiles pass from one unit to the other, as many as both can without anybody else. */
+static bool pass_tiles(run_state *s) {
+  const tn_instruction *w = head_of(s, TN_UNIT_WEIGHTS), *m = head_of(s, TN_UNIT_MATRIX);
+  int64_t to_read = w && may_start(s, w) ? (int64_t)w->READ_WEIGHTS.repeat - s->read : 0;
+  int64_t to_take = m && may_start(s, m) ? (int64_t)m->MATMUL.repeat - s->multiplied : 0;
+  if (to_take > s->in_fifo + to_read) to_take = s->in_fifo + to_read;
+  int64_t places = s->v->target->weight_fifo_tiles - s->in_fifo + to_take;
+  if (to_read > places) to_read = places;
+  s->in_fifo += to_read - to_take;
+  s->read += (uint32_t)to_read;
+  s->multiplied += (uint32_t)to_take;
+  if (w && s->read == w->READ_WEIGHTS.repeat) s->done[TN_UNIT_WEIGHTS]++, s->read = 0;
+  if (m && s->multiplied == m->MATMUL.repeat) s->done[TN_UNIT_MATRIX]++, s->multiplied = 0;
+  return to_read || to_take;
+}
+
+static bool advance(run_state *s) {
+  bool moved = false;
+  for (int u = 0; u < TN_UNITS; u++) {
+    if (u == TN_UNIT_WEIGHTS || u == TN_UNIT_MATRIX) continue;
+    for (const tn_instruction *is; (is = head_of(s, u)) && may_start(s, is); moved = true) s->done[u]++;
+  }
+  while (pass_tiles(s)) moved = true;
+  return moved;
+}
+
+/* Only the FIFO can hold up a stream whose waits look back: a read_weights has no place to go. */
+static void check_ends(tn_verifier *v) {
+  run_state s = {.v = v};
+  while (advance(&s)) {}
+  if (!head_of(&s, TN_UNIT_WEIGHTS)) return;
+  int64_t stuck = v->of_unit[TN_UNIT_WEIGHTS][s.done[TN_UNIT_WEIGHTS]];
+  tn_verify_fault(v, stuck,
+                  "read_weights: waits for ever; the FIFO's %" PRId64 " tiles are taken by what waits for it",
+                  v->target->weight_fifo_tiles);
+}
+
+/* ---- clocks ---- */
+
+static void join(tn_clock *into, const tn_clock *other) {
+  for (int u = 0; u < TN_UNITS; u++)
+    if (other->at[u] > into->at[u]) into->at[u] = other->at[u];
+}
+
+/* All read_weights whose last tile the matmul takes, or one before it took. */
+static void join_tiles(tn_verifier *v, tn_fifo_place *fifo, const tn_instruction *matmul, tn_clock *end) {
+  for (uint32_t done = 0, count; done < matmul->MATMUL.repeat; done += count) {
+    tn_fifo_peek(v, *fifo, matmul->MATMUL.repeat - done, &count);
+    tn_fifo_take(v, fifo, count);
+  }
+  if (fifo->entry == 0) return;
+  join(end, &v->ends[v->tiles.at[fifo->entry - 1].instruction]);
+}
+
+static void tell_clocks(tn_verifier *v) {
+  const tn_stream *stream = v->stream;
+  v->starts = TN_NEW_ARRAY(v->arena, tn_clock, stream->count);
+  v->ends = TN_NEW_ARRAY(v->arena, tn_clock, stream->count);
+  tn_fifo_place fifo = {0};
+  for (int64_t i = 0; i < stream->count; i++) {
+    const tn_instruction *is = &stream->instructions[i];
+    tn_unit unit = tn_instruction_unit(is);
+    int64_t before = v->numbers[i] > 1 ? v->of_unit[unit][v->numbers[i] - 2] : -1;
+    if (before >= 0) v->starts[i] = v->starts[before];
+    for (int u = 0; u < TN_UNITS; u++)
+      if ((is->waits >> u & 1) && is->wait[u]) join(&v->starts[i], &v->ends[v->of_unit[u][is->wait[u] - 1]]);
+    v->ends[i] = v->starts[i];
+    if (before >= 0) join(&v->ends[i], &v->ends[before]);
+    v->ends[i].at[unit] = v->numbers[i];
+    if (is->op == TN_ISA_MATMUL) join_tiles(v, &fifo, is, &v->ends[i]);
+  }
+}
+
+void tn_verify_order(tn_verifier *v) {
+  number(v);
+  if (v->faults) return;
+  list_units(v);
+  check_ends(v);
+  if (v->faults) return;
+  tell_clocks(v);
+}

@@ -1,0 +1,135 @@
+/* Verifier of streams, first pass: the tables. Arrays lie in host memory, are as large as their shapes,
+ * and those that the caller binds lie apart from all others. Cost: O(arrays log arrays).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "target/stream_verify.h"
+
+enum { HOST_ALIGNMENT = 64 };
+static const uint64_t host_most = (uint64_t)1 << 62;
+
+static const char *name_of(const char *name) { return name && *name ? name : "without a name"; }
+
+/* Bytes of the array's shape; false if they do not fit. */
+static bool bytes_of(const tn_stream_array *array, uint64_t *bytes) {
+  *bytes = tn_type_bytes(array->type);
+  for (int i = 0; i < array->rank; i++)
+    if (array->dims[i] < 0 || __builtin_mul_overflow(*bytes, (uint64_t)array->dims[i], bytes)) return false;
+  return true;
+}
+
+static bool check_array(tn_verifier *v, const tn_stream_array *array) {
+  const char *name = name_of(array->name);
+  uint64_t bytes;
+  if (!array->name || !*array->name) return tn_verify_fault(v, -1, "array: one has no name");
+  if (!tn_type_is_array(array->type))
+    return tn_verify_fault(v, -1, "array '%s': its elements have no type", name);
+  if (!bytes_of(array, &bytes) || bytes != array->bytes)
+    return tn_verify_fault(v, -1, "array '%s': has %" PRIu64 " bytes, not those of its shape", name,
+                           array->bytes);
+  if (array->at % HOST_ALIGNMENT)
+    return tn_verify_fault(v, -1, "array '%s': lies at %" PRIu64 ", not a multiple of %d", name, array->at,
+                           HOST_ALIGNMENT);
+  if (array->at > v->stream->host_bytes || array->bytes > v->stream->host_bytes - array->at)
+    return tn_verify_fault(
+        v, -1, "array '%s': %" PRIu64 " bytes at %" PRIu64 " do not fit %" PRIu64 " of host memory", name,
+        array->bytes, array->at, v->stream->host_bytes);
+  return true;
+}
+
+static void check_indices(tn_verifier *v, const char *what, const uint32_t *indices, int count) {
+  for (int i = 0; i < count && !tn_verify_enough(v); i++)
+    if (indices[i] >= (uint32_t)v->stream->n_arrays)
+      tn_verify_fault(v, -1, "%s %d: is array %" PRIu32 " of %d", what, i, indices[i], v->stream->n_arrays);
+}
+
+static bool meet(const tn_stream_array *a, const tn_stream_array *b) {
+  return a->bytes && b->bytes && a->at < b->at + b->bytes && b->at < a->at + a->bytes;
+}
+
+/* What a function writes lies apart from all else that it is given. */
+static void check_function(tn_verifier *v, const tn_stream_function *function) {
+  const tn_stream *stream = v->stream;
+  const char *name = name_of(function->symbol);
+  if (!function->symbol || !*function->symbol) tn_verify_fault(v, -1, "function: one has no symbol");
+  int all = function->n_parameters + function->n_results;
+  for (int i = 0; i < all; i++)
+    if (function->arrays[i] >= (uint32_t)stream->n_arrays) {
+      tn_verify_fault(v, -1, "function '%s': takes array %" PRIu32 " of %d", name, function->arrays[i],
+                      stream->n_arrays);
+      return;
+    }
+  for (int r = function->n_parameters; r < all; r++)
+    for (int i = 0; i < r; i++) {
+      const tn_stream_array *result = &stream->arrays[function->arrays[r]],
+                            *other = &stream->arrays[function->arrays[i]];
+      if (!meet(result, other)) continue;
+      tn_verify_fault(v, -1, "function '%s': its result '%s' lies where its '%s' lies", name,
+                      name_of(result->name), name_of(other->name));
+      return;
+    }
+}
+
+typedef struct {
+  const tn_stream_array *array;
+  bool bound; /* parameter or result */
+} placed;
+
+static int by_place(const void *left, const void *right) {
+  const tn_stream_array *l = ((const placed *)left)->array, *r = ((const placed *)right)->array;
+  if (l->at != r->at) return l->at < r->at ? -1 : 1;
+  return l < r ? -1 : l > r;
+}
+
+/* The last end so far among all arrays, and among those that are bound, tells whether one meets another. */
+static void check_apart(tn_verifier *v) {
+  const tn_stream *stream = v->stream;
+  placed *all = TN_NEW_ARRAY(v->arena, placed, stream->n_arrays);
+  for (int i = 0; i < stream->n_arrays; i++) all[i].array = &stream->arrays[i];
+  for (int i = 0; i < stream->n_parameters; i++) {
+    if (all[stream->parameters[i]].bound)
+      tn_verify_fault(v, -1, "parameter %d: is '%s' again", i,
+                      name_of(all[stream->parameters[i]].array->name));
+    all[stream->parameters[i]].bound = true;
+  }
+  for (int i = 0; i < stream->n_results; i++) all[stream->results[i]].bound = true;
+  if (stream->n_arrays) qsort(all, (size_t)stream->n_arrays, sizeof *all, by_place);
+  const placed *last = NULL, *last_bound = NULL;
+  for (int i = 0; i < stream->n_arrays && !tn_verify_enough(v); i++) {
+    const placed *before = all[i].bound ? last : last_bound;
+    if (before && meet(before->array, all[i].array))
+      tn_verify_fault(v, -1, "array '%s': lies where '%s' lies, and one of them is a parameter or result",
+                      name_of(all[i].array->name), name_of(before->array->name));
+    uint64_t end = all[i].array->at + all[i].array->bytes;
+    if (!last || end > last->array->at + last->array->bytes) last = &all[i];
+    if (all[i].bound && (!last_bound || end > last_bound->array->at + last_bound->array->bytes))
+      last_bound = &all[i];
+  }
+}
+
+static void check_memories(tn_verifier *v) {
+  const tn_stream *stream = v->stream;
+  if (stream->host_bytes > host_most)
+    tn_verify_fault(v, -1, "host: %" PRIu64 " bytes are more than any host has", stream->host_bytes);
+  if (stream->dram_bytes > host_most || stream->dram_bytes > (uint64_t)v->target->dram_bytes)
+    tn_verify_fault(v, -1, "dram: %" PRIu64 " bytes are used, the target has %" PRId64, stream->dram_bytes,
+                    v->target->dram_bytes);
+  if (stream->dram.length > stream->dram_bytes)
+    tn_verify_fault(v, -1, "dram: %zu bytes are there at the start, %" PRIu64 " are used",
+                    stream->dram.length, stream->dram_bytes);
+}
+
+void tn_verify_tables(tn_verifier *v) {
+  const tn_stream *stream = v->stream;
+  check_memories(v);
+  for (int i = 0; i < stream->n_arrays && !tn_verify_enough(v); i++) check_array(v, &stream->arrays[i]);
+  check_indices(v, "parameter", stream->parameters, stream->n_parameters);
+  check_indices(v, "result", stream->results, stream->n_results);
+  if (v->faults) return;
+  check_apart(v);
+  for (int i = 0; i < stream->n_functions && !tn_verify_enough(v); i++)
+    check_function(v, &stream->functions[i]);
+}
