@@ -244,7 +244,10 @@ static void read_array(reader *r, tn_stream_array *array) {
     refuse(r, r->at, "section 'arrays' has no room for %d dims", array->rank);
   if (r->failed) return;
   int64_t *dims = TN_NEW_ARRAY(r->arena, int64_t, array->rank);
-  for (int d = 0; d < array->rank; d++) dims[d] = (int64_t)take(r, 8, "an array's dims");
+  for (int d = 0; d < array->rank; d++) {
+    dims[d] = (int64_t)take(r, 8, "an array's dims");
+    if (dims[d] < 0) refuse(r, r->at - 8, "section 'arrays': dim %d is %lld", d, (long long)dims[d]);
+  }
   array->dims = dims;
   array->at = take(r, 8, "an array's address");
   array->bytes = take(r, 8, "an array's size");
