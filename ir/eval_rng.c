@@ -112,6 +112,8 @@ tn_value *tn_eval_rng_bit_generator(tn_eval *eval, const tn_inst *inst, tn_value
   case TN_RNG_DEFAULT:
   case TN_RNG_PHILOX: fill_philox(bits, now, words, next); break;
   }
+  tn_bounds_unless_exact(state, operands[0]);
+  tn_bounds_unless_exact(bits, operands[0]);
   if (tuple) return tn_value_tuple(eval, inst->shape, (tn_value *[]){state, bits});
   tn_value_release(eval, state);
   return bits;
@@ -123,27 +125,35 @@ static double fraction(uint32_t high, uint32_t low) {
   return ldexp((double)(((uint64_t)high << 32 | low) >> 11), -53);
 }
 
-static double parameter_of(const tn_value *value) {
-  tn_lanes lanes = {.type = tn_value_type(value), .re = &(tn_cell){0}};
+typedef struct {
+  double value, error;
+} number;
+
+static number parameter_of(const tn_value *value) {
+  number n = {0};
+  tn_cell cell = {0};
+  tn_lanes lanes = {.type = tn_value_type(value), .re = &cell, .bound = &n.error};
   tn_lanes_load(&lanes, 0, value, 0, 0, 1);
-  return lanes.re[0].f;
+  n.value = cell.f;
+  return n;
 }
 
-/* Normal numbers go through functions that others may compute a few bits differently. */
-static void store_float_number(const tn_inst *inst, tn_value *to, int64_t i, double a, double b,
-                               const uint32_t bits[4]) {
-  tn_type type = tn_value_type(to);
-  double u = fraction(bits[0], bits[1]), number, own = 0;
-  if (inst->attr.rng.distribution == TN_RNG_NORMAL) {
-    double radius = sqrt(-2 * log1p(-u));
-    number = a + b * radius * cos(6.283185307179586 * fraction(bits[2], bits[3]));
-    own = ldexp(fabs(a) + fabs(b) * radius, -49) + tn_unit_roundoff(type) * fabs(number);
-  } else {
-    number = tn_round_float(type, a + u * (b - a));
-    if (number >= b) number = a; /* rounding may not reach the open end */
-  }
-  tn_store_float(type, (char *)tn_value_data(to) + (size_t)i * tn_type_bytes(type), number);
-  if (to->literal.bound) tn_value_bound(to)[i] = own;
+/* Goes through functions that others may compute a few bits differently. */
+static number normal(tn_type type, number mean, number deviation, const uint32_t bits[4]) {
+  double radius = sqrt(-2 * log1p(-fraction(bits[0], bits[1])));
+  double value = mean.value + deviation.value * radius * cos(6.283185307179586 * fraction(bits[2], bits[3]));
+  double own =
+      ldexp(fabs(mean.value) + fabs(deviation.value) * radius, -49) + tn_unit_roundoff(type) * fabs(value);
+  return (number){value, own + mean.error + deviation.error * radius};
+}
+
+/* Rounding may not reach the open end: what does becomes the other one. */
+static number uniform(tn_type type, number low, number high, const uint32_t bits[4]) {
+  double u = fraction(bits[0], bits[1]), span = high.value - low.value;
+  double value = tn_round_float(type, low.value + u * span), error = low.error + u * (low.error + high.error);
+  if (error > 0) error += tn_half_ulp(type, value);
+  if (error > 0 && value + error >= high.value - high.error) error += fabs(span);
+  return (number){value >= high.value ? low.value : value, error};
 }
 
 /* Uniform in [a, b), or normal with mean a and deviation b. */
@@ -154,7 +164,9 @@ tn_value *tn_eval_rng(tn_eval *eval, const tn_inst *inst, tn_value *const *opera
   if (tn_type_is_complex(type) || (!is_float && inst->attr.rng.distribution == TN_RNG_NORMAL))
     tn_eval_stop(eval, TN_UNSUPPORTED, "rng: this distribution of %s cannot be evaluated",
                  tn_type_name(type));
-  double a = is_float ? parameter_of(operands[0]) : 0, b = is_float ? parameter_of(operands[1]) : 0;
+  bool normally = inst->attr.rng.distribution == TN_RNG_NORMAL;
+  number a = {0}, b = {0};
+  if (is_float) a = parameter_of(operands[0]), b = parameter_of(operands[1]);
   uint64_t low = is_float ? 0 : (uint64_t)tn_value_integer(operands[0], 0);
   uint64_t range = is_float ? 0 : (uint64_t)tn_value_integer(operands[1], 0) - low;
   uint32_t key[2] = {tn_inst_stream(inst), (uint32_t)(eval->options.seed ^ eval->options.seed >> 32)};
@@ -162,11 +174,15 @@ tn_value *tn_eval_rng(tn_eval *eval, const tn_inst *inst, tn_value *const *opera
     uint32_t counter[4] = {(uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0}, bits[4];
     tn_philox(counter, key, bits);
     if (is_float) {
-      store_float_number(inst, result, i, a, b, bits);
+      number x = (normally ? normal : uniform)(type, a, b, bits);
+      tn_store_float(type, (char *)tn_value_data(result) + (size_t)i * tn_type_bytes(type), x.value);
+      if (result->literal.bound)
+        tn_value_bound(result)[i] = isfinite(x.value) || x.error == 0 ? x.error : INFINITY;
     } else {
-      uint64_t number = (uint64_t)bits[1] << 32 | bits[0];
-      store_bits(result, i, low + (range ? number % range : 0));
+      uint64_t random = (uint64_t)bits[1] << 32 | bits[0];
+      store_bits(result, i, low + (range ? random % range : 0));
     }
   }
+  for (int i = 0; i < 2 && !is_float; i++) tn_bounds_unless_exact(result, operands[i]);
   return result;
 }

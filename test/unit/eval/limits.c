@@ -141,3 +141,17 @@ Test(eval, subnormal_results_are_not_exact) {
   cr_expect_geq(bound_of("ENTRY e { a = f64[] constant(-720)\n ROOT r = f64[] exponential(a) }", 0),
                 0x1p-1072);
 }
+
+/* Random numbers are of an interval, or of a state, that others may have computed otherwise. */
+Test(eval, random_numbers_have_the_errors_of_their_interval) {
+#define THIRD "ENTRY e { a = f32[] constant(1)\n b = f32[] constant(3)\n d = f32[] divide(a, b)\n"
+  cr_expect_gt(bound_of(THIRD " ROOT r = f32[] rng(d, d), distribution=rng_uniform }", 0), 0);
+  cr_expect_lt(bound_of(THIRD " ROOT r = f32[] rng(d, b), distribution=rng_uniform }", 0), 1e-6);
+  cr_expect_eq(bound_of(THIRD " ROOT r = f32[] rng(a, b), distribution=rng_uniform }", 0), 0);
+  cr_expect_eq(bound_of(THIRD " s = f32[4] broadcast(d), dimensions={}\n t = f32[2,2] reshape(s)\n"
+                              " w = u64[2] bitcast-convert(t)\n"
+                              " g = (u64[2], u32[2]) rng-bit-generator(w), algorithm=rng_philox\n"
+                              " ROOT r = u32[2] get-tuple-element(g), index=1 }",
+                        0),
+               INFINITY);
+}
