@@ -47,6 +47,22 @@ static tn_status read_options(const command_line *line, tn_read_options *options
   return TN_OK;
 }
 
+static tn_status quantize_model(tn_context *context, const command_line *line, tn_model *model) {
+  const option_values *files = &line->options[OPT_CALIBRATE];
+  tn_quantize_options options = {.mode = option_value(line, OPT_QUANTIZE),
+                                 .method = option_value(line, OPT_CALIBRATION)};
+  if (!options.mode && (files->count || options.method))
+    return complain(TN_USAGE, "option '--%s' needs '--quantize'", files->count ? "calibrate" : "calibration");
+  if (!options.mode) return TN_OK;
+  tn_arrays *data = NULL;
+  tn_status status = files->count ? tn_arrays_create(context, &data) : TN_OK;
+  for (int i = 0; status == TN_OK && i < files->count; i++) status = tn_arrays_read(data, files->at[i], NULL);
+  options.data = data;
+  if (status == TN_OK) status = tn_model_quantize(model, &options);
+  tn_arrays_destroy(data);
+  return status;
+}
+
 tn_status load_model(tn_context *context, const command_line *line, const char *path, loaded *result) {
   tn_read_options options;
   *result = (loaded){0};
@@ -59,6 +75,7 @@ tn_status load_model(tn_context *context, const command_line *line, const char *
       status = tn_arrays_read(result->weights, files->at[i], NULL);
     if (status == TN_OK) status = tn_model_bind(result->model, result->weights);
   }
+  if (status == TN_OK) status = quantize_model(context, line, result->model);
   if (status != TN_OK) unload_model(result);
   return status;
 }

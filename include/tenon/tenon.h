@@ -159,6 +159,18 @@ TN_API const tn_signature *tn_model_signature(tn_model *model);
  * are TN_USAGE. The data must live as long as the model. Modules only.                */
 TN_API tn_status tn_model_bind(tn_model *model, const tn_arrays *weights);
 
+typedef struct tn_quantize_options {
+  const char *mode;      /* "int8"; "none" or NULL: leaves the model as it is */
+  const char *method;    /* of calibration: "minmax" (NULL) */
+  const tn_arrays *data; /* an array for each parameter, by name or "pN", whose leading dim counts samples */
+} tn_quantize_options;
+
+/* Products of floats become products of bytes where the data tells what the operands are between;
+ * docs/quantization.md. The model is then another, which every back end runs alike. In place, once, before
+ * anything else; after tn_model_bind. Modules only. TN_UNSUPPORTED: modes and methods that later
+ * versions know.                                                                                    */
+TN_API tn_status tn_model_quantize(tn_model *model, const tn_quantize_options *options);
+
 typedef enum tn_constants_form {
   TN_FORM_INLINE, /* every constant in the text */
   TN_FORM_FILE,   /* large ones in files beside it, named by their content */
