@@ -322,11 +322,14 @@ static tree_rule *tree_of(const tn_group *group) {
                                         : NULL;
 }
 
+/* It writes the results of one instruction. */
 static void lower_tree(tn_lowering *l, tree_rule *rule) {
   tn_inst *root = l->group->roots[0];
-  if (l->group->n_roots > 1 || (root->op == TN_OP_SCATTER && !l->group->in_place)) tn_lower_fail(l, root, true);
+  if (root->op == TN_OP_SCATTER && !l->group->in_place) tn_lower_fail(l, root, true);
+  for (int i = 1; i < l->group->n_roots; i++)
+    if (l->group->roots[i] != root) tn_lower_fail(l, root, true);
   if (l->failed) return;
-  if (!rule(l, l->group->roots[0]) || l->failed) return;
+  if (!rule(l, root) || l->failed) return;
   l->kernel->body = l->frames[0].owner;
   tn_frame_pop(l);
 }
