@@ -131,9 +131,10 @@ tn_status read_inputs(tn_context *context, const command_line *line, const tn_si
                       bool random_default, inputs *result);
 void release_inputs(inputs *result);
 
-/* Files that describe systolic arrays, by their suffix. */
+/* Files that describe systolic arrays, and instruction streams, by their suffixes. */
 bool is_target_file(const char *path);
-tn_status check_target_file(const command_line *line, const char *path);
+bool is_stream_file(const char *path);
+tn_status check_machine_file(const command_line *line, const char *path);
 
 /* ---- output ---- */
 /* "r0: f32[2,3] {{1, 2, 3}, {4, 5, 6}}", cut after many elements. */

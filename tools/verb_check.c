@@ -9,7 +9,7 @@
 
 tn_status verb_check(const command_line *line) {
   const char *path = only_operand(line);
-  if (path && is_target_file(path)) return check_target_file(line, path);
+  if (path && (is_target_file(path) || is_stream_file(path))) return check_machine_file(line, path);
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
   loaded model;

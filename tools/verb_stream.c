@@ -1,7 +1,8 @@
-/* tenon dis, tenon asm: instruction streams to text and back; tenon check of target files.
+/* tenon dis, tenon asm: instruction streams to text and back; tenon check of streams and target files.
  *
- * Neither asks what a stream means: what can be read is printed, what can be written is assembled, so
- * that broken streams can be looked at and made. `tenon sim` and devices verify.
+ * The first two do not ask what a stream means: what can be read is printed, what can be written is
+ * assembled, so that broken streams can be looked at and made. `tenon check`, `tenon sim` and devices
+ * verify.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -84,7 +85,7 @@ tn_status verb_asm(const command_line *line) {
   return convert(line, path, to, tn_stream_parse, tn_stream_write);
 }
 
-/* ---- tenon check FILE.target ---- */
+/* ---- tenon check FILE.target, FILE.tns ---- */
 
 bool is_target_file(const char *path) { return strcmp(tn_path_suffix(path), ".target") == 0; }
 
@@ -102,17 +103,32 @@ static json_t *keys_of(const tn_array_target *array) {
   return keys;
 }
 
-tn_status check_target_file(const command_line *line, const char *path) {
+bool is_stream_file(const char *path) { return strcmp(tn_path_suffix(path), ".tns") == 0; }
+
+static json_t *checked_target(tn_arena *arena, tn_diagnostics *sink, const char *path, tn_str bytes) {
+  tn_array_target *array = tn_array_parse(arena, sink, path, bytes);
+  return array ? keys_of(array) : NULL;
+}
+
+static json_t *checked_stream(tn_arena *arena, tn_diagnostics *sink, const char *path, tn_str bytes) {
+  tn_stream *stream = tn_stream_read(arena, sink, path, bytes);
+  return stream && tn_stream_verify(stream, path, sink) ? facts(stream, bytes.length) : NULL;
+}
+
+tn_status check_machine_file(const command_line *line, const char *path) {
   tn_diagnostics sink = {.callback = print_diagnostic};
   tn_arena *arena = tn_arena_create();
   int64_t most;
   tn_str bytes;
-  tn_array_target *array = NULL;
+  json_t *object = NULL;
   if (!option_number(line, OPT_MAX_FILE_SIZE, 1, LARGEST_FILE, &most))
     sink.status = TN_USAGE;
   else if (tn_file_map(arena, &sink, path, (uint64_t)most, &bytes))
-    array = tn_array_parse(arena, &sink, path, bytes);
-  if (array && has_option(line, OPT_JSON)) sink.status = print_json(keys_of(array));
+    object = (is_stream_file(path) ? checked_stream : checked_target)(arena, &sink, path, bytes);
+  if (object && has_option(line, OPT_JSON))
+    sink.status = print_json(object);
+  else
+    json_decref(object);
   tn_arena_destroy(arena);
   return sink.status;
 }
