@@ -21,7 +21,7 @@ ALLOWED = {
     "codegen/plan": COMMON + ["ir", "include/tenon/runtime.h"],
     "codegen/cpu": COMMON + ["ir", "codegen/plan", "include/tenon/runtime.h"],
     "codegen/systolic": COMMON + ["ir", "codegen/plan", "include/tenon/runtime.h"],
-    "runtime": COMMON + ["include/tenon/runtime.h", "include/tenon/pool.h"],
+    "runtime": COMMON + ["include/tenon/runtime.h", "include/tenon/pool.h", "include/tenon/device.h"],
     "driver": COMMON + ["ir", "frontend", "passes", "codegen", "runtime", "include/tenon"],
     "tools": ["base", "target", "driver", "include/tenon"],
     "include/tenon": [],

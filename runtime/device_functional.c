@@ -1,0 +1,484 @@
+/* Values: executes a verified stream at the host's speed.
+ *
+ * Which order the units take is free, as long as each is in order and waits hold. Of the instructions
+ * that may go, the first in the stream goes: mostly the stream's own order.
+ *
+ * The FIFO keeps reads, not tiles: a tile is taken from DRAM when the array takes it. What a later
+ * instruction would write over is copied first (rare: weights that are parameters of a loop).
+ *
+ *   DRAM --tile--> panel b   unified buffer --view--> panel a   a * b -> accumulators
+ *
+ * A panel of activations stays until something writes the buffer: the next tile of the same rows finds it.
+ *
+ * Cost: the multiply-adds, at 10 to 50 G a second for 8 bits on one core, and as many bytes as move.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "runtime/device_functional.h"
+
+/* A read whose tiles are not all taken. `copy`: the tiles from `taken_at_copy` on, [k][n] each. */
+typedef struct {
+  const tn_instruction *read;
+  uint32_t taken, copied_from;
+  uint8_t *copy;
+} queued_read;
+
+typedef struct {
+  const tn_device_program *program;
+  const tn_device_host_function *functions;
+  tn_diagnostics *sink;
+  uint8_t *host, *dram, *buffer;
+  uint32_t *accumulators; /* [rows][columns] */
+  int64_t done[TN_UNITS];
+  queued_read *queue; /* of the weights unit's instructions, by their number there */
+  int64_t front, tiles; /* the read that tiles come from; tiles that wait */
+  tn_scratch a, b, sums, index, row, source, arena;
+  tn_view_part held; /* what panel a holds; rows 0: nothing */
+  tn_numbers held_kind;
+} machine;
+
+/* ---- moving bytes ---- */
+
+static void move(uint8_t *to, int64_t to_stride, const uint8_t *from, int64_t from_stride, uint32_t bytes,
+                 uint32_t rows) {
+  for (int64_t r = 0; r < (int64_t)rows; r++) memmove(to + r * to_stride, from + r * from_stride, bytes);
+}
+
+static const uint8_t *tile_at(const tn_instruction *read, const uint8_t *dram, uint32_t number) {
+  return dram + read->READ_WEIGHTS.from + (int64_t)number * read->READ_WEIGHTS.repeat_stride;
+}
+
+/* The queue's tiles are in DRAM still: now they must be elsewhere. */
+static void keep_tiles(machine *m) {
+  int64_t reads = m->done[TN_UNIT_WEIGHTS];
+  for (int64_t q = m->front; m->tiles && q < reads; q++) {
+    queued_read *queued = &m->queue[q];
+    const tn_instruction *read = queued->read;
+    if (queued->copy || queued->taken == read->READ_WEIGHTS.repeat) continue;
+    size_t width = tn_type_bytes((tn_type)read->READ_WEIGHTS.type);
+    size_t row = width * read->READ_WEIGHTS.columns, tile = row * read->READ_WEIGHTS.rows;
+    queued->copy = tn_malloc(tile * (read->READ_WEIGHTS.repeat - queued->taken));
+    queued->copied_from = queued->taken;
+    uint8_t *to = queued->copy;
+    for (uint32_t t = queued->taken; t < read->READ_WEIGHTS.repeat; t++)
+      for (int64_t k = 0; k < read->READ_WEIGHTS.rows; k++)
+        for (int64_t n = 0; n < read->READ_WEIGHTS.columns; n++, to += width)
+          memcpy(to,
+                 tile_at(read, m->dram, t) + k * read->READ_WEIGHTS.row_stride +
+                     n * read->READ_WEIGHTS.column_stride,
+                 width);
+  }
+}
+
+static void transfer(machine *m, const tn_instruction *i) {
+#define MOVE(ID, to_memory, from_memory)                                                                     \
+  move(to_memory + i->ID.to, i->ID.to_stride, from_memory + i->ID.from, i->ID.from_stride, i->ID.bytes, i->ID.rows)
+  m->held.rows = 0;
+  if (i->op == TN_ISA_STORE || i->op == TN_ISA_HOST_TO_DRAM) keep_tiles(m);
+  if (i->op == TN_ISA_READ_HOST) MOVE(READ_HOST, m->buffer, m->host);
+  if (i->op == TN_ISA_WRITE_HOST) MOVE(WRITE_HOST, m->host, m->buffer);
+  if (i->op == TN_ISA_LOAD) MOVE(LOAD, m->buffer, m->dram);
+  if (i->op == TN_ISA_STORE) MOVE(STORE, m->dram, m->buffer);
+  if (i->op == TN_ISA_HOST_TO_DRAM) MOVE(HOST_TO_DRAM, m->dram, m->host);
+#undef MOVE
+}
+
+/* ---- the array ---- */
+
+/* A tile as it lies somewhere. */
+typedef struct {
+  const uint8_t *at;
+  tn_type type;
+  int64_t k, n, row_stride, column_stride;
+} tile;
+
+static tile take_tile(machine *m) {
+  queued_read *queued = &m->queue[m->front];
+  while (queued->taken == queued->read->READ_WEIGHTS.repeat) {
+    free(queued->copy);
+    queued->copy = NULL;
+    queued = &m->queue[++m->front];
+  }
+  const tn_instruction *read = queued->read;
+  tile t = {.type = (tn_type)read->READ_WEIGHTS.type,
+            .k = read->READ_WEIGHTS.rows,
+            .n = read->READ_WEIGHTS.columns,
+            .row_stride = read->READ_WEIGHTS.row_stride,
+            .column_stride = read->READ_WEIGHTS.column_stride};
+  int64_t width = (int64_t)tn_type_bytes(t.type);
+  if (queued->copy) {
+    t.at = queued->copy + (queued->taken - queued->copied_from) * t.k * t.n * width;
+    t.row_stride = t.n * width;
+    t.column_stride = width;
+  } else {
+    t.at = tile_at(read, m->dram, queued->taken);
+  }
+  queued->taken++;
+  m->tiles--;
+  return t;
+}
+
+/* How a pair of types is multiplied. */
+static tn_numbers numbers_for(tn_type x, tn_type w) {
+  return tn_type_is_float(x) || tn_product_exact(x, w) ? TN_NUMBERS_F32 : TN_NUMBERS_S32;
+}
+
+/* Columns j of an operand as panels of TN_PRODUCT_COLUMNS, [k] each; `at` to element [k=0][j=0]. */
+static void *pack_panels(machine *m, tn_numbers kind, const tile *t, int64_t columns, int64_t k_stride,
+                         int64_t j_stride, int64_t k) {
+  int64_t panels = (columns + TN_PRODUCT_COLUMNS - 1) / TN_PRODUCT_COLUMNS;
+  uint32_t *b = tn_scratch_reserve(&m->b, (size_t)(panels * k * TN_PRODUCT_COLUMNS) * 4);
+  for (int64_t p = 0; p < panels; p++) {
+    int64_t first = p * TN_PRODUCT_COLUMNS, here = columns - first;
+    if (here > TN_PRODUCT_COLUMNS) here = TN_PRODUCT_COLUMNS;
+    uint32_t *to = b + first * k;
+    for (int64_t i = 0; i < k; i++, to += TN_PRODUCT_COLUMNS) {
+      tn_numbers_of(kind, to, t->type, t->at + i * k_stride + first * j_stride, here, j_stride);
+      for (int64_t j = here; j < TN_PRODUCT_COLUMNS; j++) to[j] = 0;
+    }
+  }
+  return b;
+}
+
+static bool same_part(const tn_view_part *a, const tn_view_part *b) {
+  return a->view == b->view && a->base == b->base && a->row == b->row && a->column == b->column &&
+         a->rows == b->rows && a->columns == b->columns && a->type == b->type;
+}
+
+/* Rows of the view, [rows][k], kept for who asks for the same. */
+static void *gather_rows(machine *m, tn_numbers kind, const tn_view_part *part) {
+  if (m->held_kind == kind && same_part(&m->held, part)) return m->a.bytes;
+  int64_t rows = part->rows + TN_PRODUCT_ROWS;
+  void *a = tn_scratch_reserve(&m->a, (size_t)(rows * part->columns) * 4);
+  tn_view_gather(part, kind, a, part->columns, &m->index);
+  m->held = *part;
+  m->held_kind = kind;
+  return a;
+}
+
+enum { ROWS_AT_A_TIME = 2048 }; /* of a panel: its bytes stay within a cache */
+
+static tn_view_part part_of(const machine *m, int64_t at, int64_t repetition, const tile *t) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  bool input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT;
+  int64_t row_step = i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT ? i->MATMUL.row_step : 0;
+  int64_t column_step = input ? 0 : i->MATMUL.column_step;
+  return (tn_view_part){.view = tn_device_bound(m->program, m->program->bound, at),
+                        .buffer = m->buffer,
+                        .base = i->MATMUL.base,
+                        .row = (uint32_t)(i->MATMUL.row + repetition * row_step),
+                        .column = (uint32_t)(i->MATMUL.column + repetition * column_step),
+                        .rows = i->MATMUL.rows,
+                        .columns = t->k,
+                        .type = (tn_type)i->MATMUL.type};
+}
+
+/* c (op)= view part * tile, in blocks of rows. */
+static void multiply(machine *m, const tn_view_part *part, const tile *t, uint32_t *c, tn_product_mode mode) {
+  tn_numbers kind = numbers_for(part->type, t->type);
+  tn_product p = {.columns = t->n,
+                  .k = t->k,
+                  .lead = m->program->stream->target->columns,
+                  .mode = mode,
+                  .kind = kind,
+                  .sums_s32 = !tn_type_is_float(part->type)};
+  p.b = pack_panels(m, kind, t, t->n, t->row_stride, t->column_stride, t->k);
+  for (int64_t first = 0; first < part->rows; first += ROWS_AT_A_TIME) {
+    tn_view_part block = *part;
+    block.row += (uint32_t)first;
+    block.rows = part->rows - first < ROWS_AT_A_TIME ? part->rows - first : ROWS_AT_A_TIME;
+    p.a = gather_rows(m, kind, &block);
+    p.rows = block.rows;
+    p.c = c + first * p.lead;
+    tn_product_compute(&p);
+  }
+}
+
+/* Weight stationary: each repetition for itself. */
+static void multiply_weight(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  int64_t lead = m->program->stream->target->columns;
+  for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
+    tile t = take_tile(m);
+    tn_view_part part = part_of(m, at, r, &t);
+    bool adds = r ? i->MATMUL.then_accumulate : i->MATMUL.accumulate;
+    int64_t row = i->MATMUL.accumulator + (int64_t)r * i->MATMUL.accumulator_step;
+    multiply(m, &part, &t, m->accumulators + row * lead, adds ? TN_PRODUCT_ADD : TN_PRODUCT_SET);
+  }
+}
+
+/* Output stationary: one chain over all repetitions, in the array; then to the accumulators. */
+static void multiply_output(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  int64_t lead = m->program->stream->target->columns, rows = i->MATMUL.rows, columns = 0;
+  bool is_float = tn_type_is_float((tn_type)i->MATMUL.type);
+  uint32_t *sums = tn_scratch_reserve(&m->sums, (size_t)((rows + TN_PRODUCT_ROWS) * lead) * 4);
+  for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
+    tile t = take_tile(m);
+    tn_view_part part = part_of(m, at, r, &t);
+    multiply(m, &part, &t, sums, !r ? TN_PRODUCT_SET : is_float ? TN_PRODUCT_ON : TN_PRODUCT_ADD);
+    columns = t.n;
+  }
+  for (int64_t row = 0; row < rows; row++) {
+    uint32_t *c = m->accumulators + (i->MATMUL.accumulator + row) * lead, *s = sums + row * lead;
+    for (int64_t n = 0; n < columns; n++) {
+      float a, b;
+      memcpy(&a, &c[n], sizeof a);
+      memcpy(&b, &s[n], sizeof b);
+      b = a + b;
+      if (!i->MATMUL.accumulate)
+        c[n] = s[n];
+      else if (is_float)
+        memcpy(&c[n], &b, sizeof b);
+      else
+        c[n] += s[n];
+    }
+  }
+}
+
+/* Input stationary: rows of sums are columns of weights, so the operands change places:
+ * acc[n][m] = sum over k of tile[k][n] * view[m][k].                                     */
+static void multiply_input(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  int64_t lead = m->program->stream->target->columns;
+  for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
+    tile t = take_tile(m);
+    tn_view_part part = part_of(m, at, r, &t);
+    tn_numbers kind = numbers_for(part.type, t.type);
+    uint32_t *x = gather_rows(m, kind, &part); /* [m][k]; its columns are panel b's k */
+    tile stationary = {.at = (uint8_t *)x, .type = kind == TN_NUMBERS_F32 ? TN_F32 : TN_S32};
+    void *b = pack_panels(m, kind, &stationary, part.rows, 4, 4 * t.k, t.k);
+    uint32_t *a = tn_scratch_reserve(&m->sums, (size_t)((t.n + TN_PRODUCT_ROWS) * t.k) * 4);
+    for (int64_t n = 0; n < t.n; n++)
+      tn_numbers_of(kind, a + n * t.k, t.type, t.at + n * t.column_stride, t.k, t.row_stride);
+    bool adds = r ? i->MATMUL.then_accumulate : i->MATMUL.accumulate;
+    int64_t row = i->MATMUL.accumulator + (int64_t)r * i->MATMUL.accumulator_step;
+    tn_product p = {.a = a,
+                    .b = b,
+                    .rows = t.n,
+                    .columns = part.rows,
+                    .k = t.k,
+                    .lead = lead,
+                    .c = m->accumulators + row * lead,
+                    .mode = adds ? TN_PRODUCT_ADD : TN_PRODUCT_SET,
+                    .kind = kind,
+                    .sums_s32 = !tn_type_is_float(part.type)};
+    tn_product_compute(&p);
+  }
+}
+
+/* ---- the vector unit ---- */
+
+static void activate(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
+                         .buffer = m->buffer,
+                         .columns = i->ACTIVATE.columns,
+                         .second = i->ACTIVATE.second,
+                         .to = i->ACTIVATE.to,
+                         .second_row_stride = i->ACTIVATE.second_row_stride,
+                         .second_column_stride = i->ACTIVATE.second_column_stride,
+                         .row_stride = i->ACTIVATE.row_stride,
+                         .column_stride = i->ACTIVATE.column_stride};
+  const uint32_t *sums = m->accumulators + (int64_t)i->ACTIVATE.accumulator * m->program->stream->target->columns;
+  m->held.rows = 0;
+  for (int64_t row = 0; row < i->ACTIVATE.rows; row++)
+    tn_vector_row(&line, row, sums + row * m->program->stream->target->columns, 1, &m->row);
+}
+
+static void vector(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
+                         .buffer = m->buffer,
+                         .columns = i->VECTOR.columns,
+                         .second = i->VECTOR.second,
+                         .to = i->VECTOR.to,
+                         .second_row_stride = i->VECTOR.second_row_stride,
+                         .second_column_stride = i->VECTOR.second_column_stride,
+                         .row_stride = i->VECTOR.row_stride,
+                         .column_stride = i->VECTOR.column_stride};
+  tn_type source = (tn_type)line.pipeline->PIPELINE.source;
+  int64_t wide = (int64_t)i->VECTOR.windows * i->VECTOR.columns;
+  int64_t most = wide > 65536 ? 1 : 65536 / (wide ? wide : 1); /* rows at a time */
+  uint32_t *numbers = tn_scratch_reserve(&m->source, (size_t)(most * wide) * 4);
+  m->held.rows = 0;
+  for (int64_t first = 0; first < i->VECTOR.rows; first += most) {
+    tn_view_part part = {.view = tn_device_bound(m->program, m->program->bound, at),
+                         .buffer = m->buffer,
+                         .base = i->VECTOR.base,
+                         .row = i->VECTOR.row + (uint32_t)first,
+                         .rows = i->VECTOR.rows - first < most ? i->VECTOR.rows - first : most,
+                         .columns = wide,
+                         .type = source};
+    tn_view_gather(&part, tn_vector_numbers(source), numbers, wide, &m->index);
+    for (int64_t row = 0; row < part.rows; row++)
+      tn_vector_row(&line, first + row, numbers + row * wide, i->VECTOR.windows, &m->row);
+  }
+}
+
+/* ---- the host's functions ---- */
+
+static bool call_host(machine *m, const tn_instruction *i) {
+  const tn_stream *stream = m->program->stream;
+  const tn_stream_function *function = &stream->functions[i->HOST_CALL.function];
+  const tn_device_host_function *code = &m->functions[i->HOST_CALL.function];
+  int count = function->n_parameters + function->n_results;
+  void **arrays = tn_malloc((size_t)(count + 1) * sizeof *arrays);
+  for (int a = 0; a < count; a++) arrays[a] = m->host + stream->arrays[function->arrays[a]].at;
+  size_t size = (size_t)(code->signature->arena_bytes + code->signature->arena_bytes_per_thread);
+  void *arena = tn_scratch_reserve(&m->arena, size + 64);
+  int failure = code->call(arrays, arena, size, NULL);
+  free(arrays);
+  return !failure || tn_error(m->sink, TN_INVALID, TN_NOWHERE, "host function '%s' returned %d", function->symbol,
+                              failure);
+}
+
+/* ---- in which order ---- */
+
+static bool execute(machine *m, int64_t at) {
+  const tn_instruction *i = &m->program->stream->instructions[at];
+  switch (i->op) {
+  case TN_ISA_READ_HOST:
+  case TN_ISA_WRITE_HOST:
+  case TN_ISA_LOAD:
+  case TN_ISA_STORE:
+  case TN_ISA_HOST_TO_DRAM: transfer(m, i); break;
+  case TN_ISA_READ_WEIGHTS:
+    m->queue[m->done[TN_UNIT_WEIGHTS]] = (queued_read){.read = i};
+    m->tiles += i->READ_WEIGHTS.repeat;
+    break;
+  case TN_ISA_MATMUL:
+    if (i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT) multiply_weight(m, at);
+    if (i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT) multiply_output(m, at);
+    if (i->MATMUL.dataflow == TN_DATAFLOW_INPUT) multiply_input(m, at);
+    break;
+  case TN_ISA_ACTIVATE: activate(m, at); break;
+  case TN_ISA_VECTOR: vector(m, at); break;
+  case TN_ISA_HOST_CALL: return call_host(m, i);
+  case TN_ISA_NOP:
+  case TN_ISA_HALT:
+  case TN_ISA_SYNC:
+  case TN_ISA_LAYER:
+  case TN_ISA_VIEW:
+  case TN_ISA_PIPELINE:
+  case TN_ISA_COUNT: break;
+  }
+  return true;
+}
+
+static bool may_go(const machine *m, const tn_instruction *i) {
+  for (int u = 0; u < TN_UNITS; u++)
+    if (i->waits >> u & 1 && m->done[u] < (int64_t)i->wait[u]) return false;
+  return i->op != TN_ISA_MATMUL || m->tiles >= (int64_t)i->MATMUL.repeat;
+}
+
+/* The unit whose next instruction may go and is the first in the stream, or TN_UNITS. */
+static int next_unit(const machine *m) {
+  int best = TN_UNITS;
+  int64_t first = INT64_MAX;
+  for (int u = 0; u < TN_UNITS; u++) {
+    if (m->done[u] == m->program->unit_count[u]) continue;
+    int64_t at = m->program->unit[u][m->done[u]];
+    if (at >= first || !may_go(m, &m->program->stream->instructions[at])) continue;
+    first = at;
+    best = u;
+  }
+  return best;
+}
+
+static bool run_all(machine *m) {
+  for (int64_t left = m->program->stream->count; left > 0; left--) {
+    int unit = next_unit(m);
+    if (unit == TN_UNITS)
+      return tn_error(m->sink, TN_INVALID, TN_NOWHERE, "the units wait for each other: %lld instructions are left",
+                      (long long)left);
+    if (!execute(m, m->program->unit[unit][m->done[unit]])) return false;
+    m->done[unit]++;
+  }
+  return true;
+}
+
+/* ---- memories ---- */
+
+/* Large memories are pages that take no room until they are written: an unbounded buffer's addresses
+ * say little of how much of it is used.                                                           */
+enum { LARGE = 16 << 20 };
+
+typedef struct {
+  void *at;
+  size_t bytes;
+} memory;
+
+static void release_memory(void *object) {
+  memory *m = object;
+  if (m->bytes < LARGE)
+    free(m->at);
+  else
+    munmap(m->at, m->bytes);
+}
+
+static void *make_memory(tn_arena *arena, size_t bytes) {
+  memory *m = TN_NEW(arena, memory);
+  m->bytes = (bytes + 63 + !bytes) & ~(size_t)63;
+  m->at = m->bytes < LARGE ? aligned_alloc(64, m->bytes)
+                           : mmap(NULL, m->bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (!m->at || m->at == MAP_FAILED) tn_out_of_memory();
+  if (m->bytes < LARGE) memset(m->at, 0, m->bytes);
+  tn_arena_on_release(arena, release_memory, m);
+  return m->at;
+}
+
+static void free_machine(void *object) {
+  machine *m = object;
+  tn_scratch *scratch[] = {&m->a, &m->b, &m->sums, &m->index, &m->row, &m->source, &m->arena};
+  for (size_t s = 0; s < sizeof scratch / sizeof *scratch; s++) tn_scratch_free(scratch[s]);
+  for (int64_t q = 0; q < m->program->unit_count[TN_UNIT_WEIGHTS]; q++) free(m->queue[q].copy);
+}
+
+static machine *make_machine(tn_arena *arena, const tn_device_program *program) {
+  const tn_stream *stream = program->stream;
+  machine *m = TN_NEW(arena, machine);
+  m->program = program;
+  m->queue = TN_NEW_ARRAY(arena, queued_read, program->unit_count[TN_UNIT_WEIGHTS] + 1);
+  tn_arena_on_release(arena, free_machine, m);
+  m->host = make_memory(arena, stream->host_bytes);
+  m->buffer = make_memory(arena, program->buffer_bytes);
+  m->accumulators =
+      make_memory(arena, (size_t)((program->accumulator_rows + TN_PRODUCT_ROWS) * stream->target->columns) * 4);
+  m->dram = (uint8_t *)stream->dram.at;
+  if (program->writes_dram || stream->dram.length < stream->dram_bytes) {
+    m->dram = make_memory(arena, stream->dram_bytes);
+    if (stream->dram.length) memcpy(m->dram, stream->dram.at, stream->dram.length);
+  }
+  return m;
+}
+
+bool tn_device_compute(const tn_device_program *program, const tn_device_host_function *functions,
+                       const void *const *parameters, void *const *results, tn_diagnostics *sink) {
+  const tn_stream *stream = program->stream;
+  tn_arena *arena = tn_arena_create();
+  tn_guard guard;
+  if (setjmp(*tn_guard_enter(&guard))) {
+    tn_arena_destroy(arena);
+    tn_out_of_memory();
+  }
+  machine *m = make_machine(arena, program);
+  m->functions = functions;
+  m->sink = sink;
+  for (int p = 0; p < stream->n_parameters; p++) {
+    const tn_stream_array *array = &stream->arrays[stream->parameters[p]];
+    memcpy(m->host + array->at, parameters[p], array->bytes);
+  }
+  bool done = run_all(m);
+  for (int r = 0; done && r < stream->n_results; r++) {
+    const tn_stream_array *array = &stream->arrays[stream->results[r]];
+    memcpy(results[r], m->host + array->at, array->bytes);
+  }
+  tn_guard_leave(&guard);
+  tn_arena_destroy(arena);
+  return done;
+}

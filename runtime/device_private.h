@@ -1,0 +1,71 @@
+/* What the files of the device share.
+ *
+ *   bytes --read, verify--> stream --take apart--> program --functional--> values
+ *                                                         \--timed-------> cycles
+ *
+ * Values and time are computed apart: a verified stream says one thing in whatever order its units
+ * run, so values need no clock, and time depends on no value.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_RUNTIME_DEVICE_PRIVATE_H
+#define TN_RUNTIME_DEVICE_PRIVATE_H
+
+#include "target/stream.h"
+#include "tenon/device.h"
+
+/* A stream taken apart: what each unit does in its order, and what is bound when it is read. */
+typedef struct {
+  const tn_stream *stream;
+  int64_t unit_count[TN_UNITS];
+  int64_t *unit[TN_UNITS];    /* instructions of each, by their index in the stream */
+  int32_t *layer;             /* of every instruction; -1 before the first */
+  int64_t *bound;             /* the view of a matmul or vector, the pipeline of an activate; -1 */
+  int64_t *pipeline;          /* of a vector or activate; -1 */
+  uint64_t buffer_bytes;      /* up to where the unified buffer is written */
+  int64_t accumulator_rows;   /* up to where accumulators are */
+  bool writes_dram;
+} tn_device_program;
+
+tn_device_program *tn_device_take_apart(tn_arena *arena, const tn_stream *stream);
+
+/* A view, a pipeline, … of an instruction, or NULL. */
+static inline const tn_instruction *tn_device_bound(const tn_device_program *program, const int64_t *table,
+                                                    int64_t at) {
+  return table[at] < 0 ? NULL : &program->stream->instructions[table[at]];
+}
+
+/* Bytes and multiply-adds, which need no clock: added to `layers` (may be NULL) and `whole`. */
+void tn_device_count(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers);
+/* From what was counted. */
+void tn_device_energy(const tn_array_target *array, tn_device_counters *counters);
+
+/* ---- values ---- */
+
+/* Functions of the host library, in the stream's order. */
+typedef struct {
+  int (*call)(void *const *arrays, void *arena, size_t arena_size, const tn_exec *exec);
+  const tn_signature *signature;
+} tn_device_host_function;
+
+/* Executes the stream. Parameters are read, results written. False after reporting: a function of the
+ * host failed.                                                                                     */
+bool tn_device_compute(const tn_device_program *program, const tn_device_host_function *functions,
+                       const void *const *parameters, void *const *results, tn_diagnostics *sink);
+
+/* ---- time ---- */
+
+/* Fills cycles and what belongs to them in `whole` and `layers` (one a layer of the stream, may be NULL),
+ * which hold what tn_device_count found. False after reporting: the units wait for each other.      */
+bool tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,
+                    tn_device_listener *listener, void *user, tn_diagnostics *sink);
+
+/* ---- devices ---- */
+
+/* Of the error that the last call reported; TN_OK if there was none. */
+tn_status tn_device_status(const tn_device *device);
+
+/* The stream instead of its bytes: it has been verified, and outlives the device or the next load. */
+int tn_device_load_stream(tn_device *device, const tn_stream *stream, const char *host_library);
+
+#endif

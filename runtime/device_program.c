@@ -1,0 +1,271 @@
+/* Streams taken apart, and what can be counted without a clock.
+ *
+ * Views, pipelines and layers are bound when the stream is read, that is in its order: a pass over it
+ * notes for each instruction what is bound there. What units do then is independent of that order.
+ *
+ * Cost: O(instructions + repetitions).
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "runtime/device_private.h"
+
+/* ---- extents ---- */
+
+/* One past the last byte of `rows` pieces of `bytes` from `at`, a stride apart. */
+static uint64_t pieces_end(uint64_t at, int64_t rows, int64_t stride, int64_t bytes) {
+  int64_t last = rows > 1 && stride > 0 ? (rows - 1) * stride : 0;
+  return rows && bytes ? at + (uint64_t)last + (uint64_t)bytes : 0;
+}
+
+static uint64_t results_end(uint64_t to, int64_t rows, int64_t row_stride, int64_t columns,
+                            int64_t column_stride, tn_type type) {
+  int64_t last = (row_stride > 0 ? (rows - 1) * row_stride : 0) +
+                 (column_stride > 0 ? (columns - 1) * column_stride : 0);
+  return rows && columns ? to + (uint64_t)last + tn_type_bytes(type) : 0;
+}
+
+/* What is read has been written (the verifier sees to it), so writes alone bound the memory. */
+static uint64_t buffer_end(const tn_device_program *program, int64_t at) {
+  const tn_instruction *i = &program->stream->instructions[at];
+  const tn_instruction *pipeline = tn_device_bound(program, program->pipeline, at);
+  switch (i->op) {
+  case TN_ISA_READ_HOST:
+    return pieces_end(i->READ_HOST.to, i->READ_HOST.rows, i->READ_HOST.to_stride, i->READ_HOST.bytes);
+  case TN_ISA_LOAD: return pieces_end(i->LOAD.to, i->LOAD.rows, i->LOAD.to_stride, i->LOAD.bytes);
+  case TN_ISA_ACTIVATE:
+    return results_end(i->ACTIVATE.to, i->ACTIVATE.rows, i->ACTIVATE.row_stride, i->ACTIVATE.columns,
+                       i->ACTIVATE.column_stride, (tn_type)pipeline->PIPELINE.result);
+  case TN_ISA_VECTOR:
+    return results_end(i->VECTOR.to, i->VECTOR.rows, i->VECTOR.row_stride, i->VECTOR.columns,
+                       i->VECTOR.column_stride, (tn_type)pipeline->PIPELINE.result);
+  case TN_ISA_NOP:
+  case TN_ISA_HALT:
+  case TN_ISA_SYNC:
+  case TN_ISA_LAYER:
+  case TN_ISA_HOST_CALL:
+  case TN_ISA_VIEW:
+  case TN_ISA_PIPELINE:
+  case TN_ISA_WRITE_HOST:
+  case TN_ISA_STORE:
+  case TN_ISA_HOST_TO_DRAM:
+  case TN_ISA_READ_WEIGHTS:
+  case TN_ISA_MATMUL:
+  case TN_ISA_COUNT: break;
+  }
+  return 0;
+}
+
+static int64_t accumulators_end(const tn_instruction *i, int64_t columns) {
+  if (i->op != TN_ISA_MATMUL || !i->MATMUL.repeat) return 0;
+  int64_t rows = i->MATMUL.dataflow == TN_DATAFLOW_INPUT ? columns : i->MATMUL.rows;
+  int64_t step = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT ? 0 : i->MATMUL.accumulator_step;
+  int64_t last = step > 0 ? (int64_t)(i->MATMUL.repeat - 1) * step : 0;
+  return i->MATMUL.accumulator + last + rows;
+}
+
+static void find_extents(tn_device_program *program) {
+  const tn_stream *stream = program->stream;
+  for (int64_t at = 0; at < stream->count; at++) {
+    const tn_instruction *i = &stream->instructions[at];
+    uint64_t bytes = buffer_end(program, at);
+    int64_t rows = accumulators_end(i, stream->target->columns);
+    if (bytes > program->buffer_bytes) program->buffer_bytes = bytes;
+    if (rows > program->accumulator_rows) program->accumulator_rows = rows;
+    program->writes_dram |= i->op == TN_ISA_STORE || i->op == TN_ISA_HOST_TO_DRAM;
+  }
+}
+
+/* ---- binding ---- */
+
+/* What is bound as the stream is read. */
+typedef struct {
+  int64_t views[TN_VIEWS], pipeline;
+  int32_t layer;
+} binding;
+
+static void bind(tn_device_program *program, binding *now, int64_t at) {
+  const tn_instruction *i = &program->stream->instructions[at];
+  program->bound[at] = program->pipeline[at] = -1;
+  if (i->op == TN_ISA_VIEW) now->views[i->VIEW.view % TN_VIEWS] = at;
+  if (i->op == TN_ISA_PIPELINE) now->pipeline = at;
+  if (i->op == TN_ISA_LAYER) now->layer = (int32_t)i->LAYER.layer;
+  if (i->op == TN_ISA_MATMUL) program->bound[at] = now->views[i->MATMUL.view % TN_VIEWS];
+  if (i->op == TN_ISA_VECTOR) program->bound[at] = now->views[i->VECTOR.view % TN_VIEWS];
+  if (i->op == TN_ISA_VECTOR || i->op == TN_ISA_ACTIVATE) program->pipeline[at] = now->pipeline;
+  program->layer[at] = now->layer;
+}
+
+tn_device_program *tn_device_take_apart(tn_arena *arena, const tn_stream *stream) {
+  tn_device_program *program = TN_NEW(arena, tn_device_program);
+  program->stream = stream;
+  program->layer = TN_NEW_ARRAY(arena, int32_t, stream->count);
+  program->bound = TN_NEW_ARRAY(arena, int64_t, stream->count);
+  program->pipeline = TN_NEW_ARRAY(arena, int64_t, stream->count);
+  for (int64_t at = 0; at < stream->count; at++)
+    program->unit_count[tn_instruction_unit(&stream->instructions[at])]++;
+  for (int u = 0; u < TN_UNITS; u++) {
+    program->unit[u] = TN_NEW_ARRAY(arena, int64_t, program->unit_count[u]);
+    program->unit_count[u] = 0;
+  }
+  binding now = {.pipeline = -1, .layer = -1};
+  for (int v = 0; v < TN_VIEWS; v++) now.views[v] = -1;
+  for (int64_t at = 0; at < stream->count; at++) {
+    tn_unit unit = tn_instruction_unit(&stream->instructions[at]);
+    program->unit[unit][program->unit_count[unit]++] = at;
+    bind(program, &now, at);
+  }
+  find_extents(program);
+  return program;
+}
+
+/* ---- counting ---- */
+
+/* The FIFO's order is that of the weights unit: which tiles the next matmul takes. */
+typedef struct {
+  const tn_device_program *program;
+  int64_t read;   /* of the weights unit's instructions */
+  uint32_t taken; /* of its repetitions */
+} tile_cursor;
+
+static const tn_instruction *next_tile(tile_cursor *cursor) {
+  const tn_device_program *program = cursor->program;
+  while (cursor->read < program->unit_count[TN_UNIT_WEIGHTS]) {
+    const tn_instruction *read =
+        &program->stream->instructions[program->unit[TN_UNIT_WEIGHTS][cursor->read]];
+    if (cursor->taken < read->READ_WEIGHTS.repeat) {
+      cursor->taken++;
+      return read;
+    }
+    cursor->read++;
+    cursor->taken = 0;
+  }
+  return NULL;
+}
+
+/* Energy is counted in multiply-adds of the first type: slower types take as much more. */
+static void count_product(const tn_device_program *program, tn_device_counters *c, tile_cursor *tiles,
+                          const tn_instruction *i, bool useful) {
+  const tn_array_target *array = program->stream->target;
+  int64_t rows = i->MATMUL.rows, width = (int64_t)tn_type_bytes((tn_type)i->MATMUL.type);
+  for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
+    const tn_instruction *tile = next_tile(tiles);
+    if (!tile) return;
+    int64_t k = tile->READ_WEIGHTS.rows, n = tile->READ_WEIGHTS.columns, sums = 4 * rows * n;
+    const tn_array_type *type =
+        tn_array_find_type(array, (tn_type)i->MATMUL.type, (tn_type)tile->READ_WEIGHTS.type);
+    double cost = type ? (double)type->cycles / (double)array->types[0].cycles : 1;
+    if (useful) c->useful_macs += rows * k * n;
+    c->mac_pj += (double)(rows * k * n) * cost * array->mac_pj;
+    bool first = r == 0, input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT;
+    if (!input || first) c->buffer_read_bytes += rows * k * width;
+    if (i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT && r + 1 < i->MATMUL.repeat) continue;
+    bool adds = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT || first ? i->MATMUL.accumulate
+                                                                  : i->MATMUL.then_accumulate;
+    c->accumulator_write_bytes += sums;
+    if (adds) c->accumulator_read_bytes += sums;
+  }
+}
+
+static void count_pipeline(tn_device_counters *c, const tn_instruction *pipeline, int64_t rows, int64_t columns) {
+  if (!pipeline) return;
+  int64_t channels = pipeline->PIPELINE.by_row ? rows : columns;
+  c->buffer_write_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.result);
+  c->buffer_read_bytes += 4 * channels * (pipeline->PIPELINE.has_scale + pipeline->PIPELINE.has_bias);
+  if (pipeline->PIPELINE.operand != TN_ISA_OPERAND_NONE)
+    c->buffer_read_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.second);
+}
+
+static int64_t tile_bytes(const tn_array_target *array, const tn_instruction *read) {
+  int64_t width = (int64_t)tn_type_bytes((tn_type)read->READ_WEIGHTS.type);
+  return array->whole_weight_tiles ? array->rows * array->columns * width
+                                   : (int64_t)read->READ_WEIGHTS.rows * read->READ_WEIGHTS.columns * width;
+}
+
+/* Everything but products, whose tiles are found in the order of the matrix unit. */
+static void count_one(const tn_device_program *program, tn_device_counters *c, int64_t at) {
+  const tn_instruction *i = &program->stream->instructions[at];
+  const tn_instruction *pipeline = tn_device_bound(program, program->pipeline, at);
+  switch (i->op) {
+  case TN_ISA_READ_HOST:
+    c->host_read_bytes += (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
+    c->buffer_write_bytes += (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
+    break;
+  case TN_ISA_WRITE_HOST:
+    c->host_write_bytes += (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
+    c->buffer_read_bytes += (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
+    break;
+  case TN_ISA_LOAD:
+    c->dram_read_bytes += (int64_t)i->LOAD.bytes * i->LOAD.rows;
+    c->buffer_write_bytes += (int64_t)i->LOAD.bytes * i->LOAD.rows;
+    break;
+  case TN_ISA_STORE:
+    c->dram_write_bytes += (int64_t)i->STORE.bytes * i->STORE.rows;
+    c->buffer_read_bytes += (int64_t)i->STORE.bytes * i->STORE.rows;
+    break;
+  case TN_ISA_HOST_TO_DRAM:
+    c->host_read_bytes += (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
+    c->dram_write_bytes += (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
+    break;
+  case TN_ISA_READ_WEIGHTS:
+    c->dram_read_bytes += tile_bytes(program->stream->target, i) * i->READ_WEIGHTS.repeat;
+    break;
+  case TN_ISA_ACTIVATE:
+    c->accumulator_read_bytes += 4 * (int64_t)i->ACTIVATE.rows * i->ACTIVATE.columns;
+    count_pipeline(c, pipeline, i->ACTIVATE.rows, i->ACTIVATE.columns);
+    break;
+  case TN_ISA_VECTOR:
+    c->buffer_read_bytes += (int64_t)i->VECTOR.rows * i->VECTOR.columns * i->VECTOR.windows *
+                            (int64_t)(pipeline ? tn_type_bytes((tn_type)pipeline->PIPELINE.source) : 0);
+    count_pipeline(c, pipeline, i->VECTOR.rows, i->VECTOR.columns);
+    break;
+  case TN_ISA_NOP:
+  case TN_ISA_HALT:
+  case TN_ISA_SYNC:
+  case TN_ISA_LAYER:
+  case TN_ISA_HOST_CALL:
+  case TN_ISA_VIEW:
+  case TN_ISA_PIPELINE:
+  case TN_ISA_MATMUL:
+  case TN_ISA_COUNT: break;
+  }
+}
+
+static void add_counts(tn_device_counters *to, const tn_device_counters *from) {
+  to->useful_macs += from->useful_macs;
+  to->dram_read_bytes += from->dram_read_bytes;
+  to->dram_write_bytes += from->dram_write_bytes;
+  to->host_read_bytes += from->host_read_bytes;
+  to->host_write_bytes += from->host_write_bytes;
+  to->buffer_read_bytes += from->buffer_read_bytes;
+  to->buffer_write_bytes += from->buffer_write_bytes;
+  to->accumulator_read_bytes += from->accumulator_read_bytes;
+  to->accumulator_write_bytes += from->accumulator_write_bytes;
+  to->mac_pj += from->mac_pj;
+}
+
+void tn_device_count(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers) {
+  const tn_stream *stream = program->stream;
+  tile_cursor tiles = {.program = program};
+  bool own = stream->n_layers == 0; /* nobody says what the model asks for */
+  for (int64_t at = 0; at < stream->count; at++) {
+    const tn_instruction *i = &stream->instructions[at];
+    tn_device_counters c = {0};
+    if (i->op == TN_ISA_MATMUL)
+      count_product(program, &c, &tiles, i, own);
+    else
+      count_one(program, &c, at);
+    add_counts(whole, &c);
+    if (layers && program->layer[at] >= 0) add_counts(&layers[program->layer[at]], &c);
+  }
+  for (int l = 0; l < stream->n_layers; l++) {
+    whole->useful_macs += (int64_t)stream->layers[l].macs;
+    if (layers) layers[l].useful_macs = (int64_t)stream->layers[l].macs;
+  }
+}
+
+void tn_device_energy(const tn_array_target *array, tn_device_counters *c) {
+  c->buffer_pj = (double)(c->buffer_read_bytes + c->buffer_write_bytes) * array->unified_buffer_pj;
+  c->accumulator_pj = (double)(c->accumulator_read_bytes + c->accumulator_write_bytes) * array->accumulator_pj;
+  c->dram_pj = (double)(c->dram_read_bytes + c->dram_write_bytes) * array->dram_pj;
+  c->host_pj = (double)(c->host_read_bytes + c->host_write_bytes) * array->host_pj;
+}

@@ -1,0 +1,390 @@
+/* Time: when each unit does what, without a tick for every cycle.
+ *
+ * Each unit has a next piece of work: an instruction, or a repetition of one. When it may start is known
+ * once what it waits for has been dealt with. Of those known the earliest is dealt with next, so that
+ * ports serve who is ready first. The cycles it takes follow from closed forms (R rows, C columns, M rows
+ * that stream at p cycles each):
+ *
+ *   weight stationary   a tile shifts in:          b = max(unit, waits, tile in FIFO, shadow free)
+ *                       its first row enters:      s = max(b + R, rows before it have entered)
+ *                       its last wave has left:    e = s + M p + R + C - 2
+ *   output stationary   a chunk of K streams:      s = max(unit, waits, tile in FIFO, chunk before), M = k
+ *   input stationary    a tile of x shifts in:     b = max(unit, waits, shadow free)
+ *                       a tile of w streams:       s = max(b + R, w's tile in FIFO, tile before), M = n
+ *
+ * With a shadow it is free for the next from s on, without one from e on. A place of the FIFO is free from
+ * b on, of tiles that stream from s on. Ports keep fractions of cycles; everything else is whole cycles.
+ * An unlimited port takes no time at all, its latency included.
+ *
+ * Cost: O(instructions * units + repetitions); some tens of nanoseconds each.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <math.h>
+
+#include "runtime/device_timed.h"
+
+#define UNKNOWN INT64_MAX /* when a piece of work may start */
+
+typedef int64_t fixed; /* cycles << TN_CYCLE_FRACTION */
+
+/* DRAM's, the host's. */
+typedef struct {
+  double cycles_per_byte; /* 0: no limit */
+  int64_t latency;        /* cycles, from the end of a transfer until its bytes are there */
+  fixed free;
+} port;
+
+/* A tile in the FIFO, or on its way. */
+typedef struct {
+  int64_t there;       /* from which cycle on */
+  int64_t rows, columns;
+  tn_type type;
+  int64_t left;        /* the place is free from this cycle on */
+} place;
+
+typedef struct {
+  const tn_device_program *program;
+  const tn_array_target *array;
+  const tn_instruction *instructions;
+  /* units */
+  int64_t head[TN_UNITS];     /* number of the next instruction */
+  int64_t *done[TN_UNITS];    /* from which cycle on each before it is finished */
+  uint32_t repetition[TN_UNITS];
+  fixed free[TN_UNITS];       /* it can start its next work; whole but for what moves bytes */
+  fixed next[TN_UNITS];       /* when the next work may start; UNKNOWN */
+  int64_t began[TN_UNITS];    /* the instruction under way */
+  tn_wait_reason reason;      /* of the matrix unit's next work */
+  /* FIFO */
+  place *places;
+  int64_t n_places, read, taken;
+  /* array */
+  int64_t shadow_free, rows_in, waves_out;
+  port dram, host;
+  tn_ledger whole, *layers;
+  tn_device_listener *listener;
+  void *user;
+} timer;
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static fixed to_fixed(int64_t cycles) { return (fixed)((uint64_t)cycles << TN_CYCLE_FRACTION); }
+static int64_t round_up(fixed time) { return (time + to_fixed(1) - 1) >> TN_CYCLE_FRACTION; }
+
+/* ---- when may it start ---- */
+
+static const tn_instruction *head_of(const timer *t, int unit) {
+  if (t->head[unit] == t->program->unit_count[unit]) return NULL;
+  return &t->instructions[t->program->unit[unit][t->head[unit]]];
+}
+
+static tn_wait_reason reason_of(int unit) {
+  if (unit == TN_UNIT_VECTOR) return TN_WAIT_VECTOR;
+  return unit >= TN_UNIT_DMA0 && unit <= TN_UNIT_DMA3 ? TN_WAIT_DMA : TN_WAIT_OTHER;
+}
+
+/* From `at` on, or when all that it waits for has finished; UNKNOWN if that is not known. */
+static int64_t after_waits(timer *t, const tn_instruction *i, int64_t at, tn_wait_reason *reason) {
+  for (unsigned left = i->waits; left; left &= left - 1) {
+    int unit = __builtin_ctz(left);
+    if (!i->wait[unit]) continue;
+    if (t->head[unit] < (int64_t)i->wait[unit]) return UNKNOWN;
+    int64_t done = t->done[unit][i->wait[unit] - 1];
+    if (done > at) {
+      at = done;
+      *reason = reason_of(unit);
+    }
+  }
+  return at;
+}
+
+/* The end of all: every other unit is through. */
+static int64_t after_everything(const timer *t, int64_t at) {
+  for (int u = 0; u < TN_UNITS; u++) {
+    if (u == TN_UNIT_CONTROL) continue;
+    if (t->head[u] < t->program->unit_count[u]) return UNKNOWN;
+    if (t->head[u]) at = larger(at, t->done[u][t->head[u] - 1]);
+  }
+  return at;
+}
+
+/* The array itself, for the next repetition. */
+static int64_t array_free(const timer *t, const tn_instruction *i) {
+  bool shadow = t->array->weight_double_buffer, first = t->repetition[TN_UNIT_MATRIX] == 0;
+  switch ((tn_dataflow)i->MATMUL.dataflow) {
+  case TN_DATAFLOW_WEIGHT: return shadow ? t->shadow_free : t->waves_out;
+  case TN_DATAFLOW_OUTPUT: return shadow || !first ? t->rows_in : t->waves_out;
+  case TN_DATAFLOW_INPUT: return !first ? t->rows_in : shadow ? t->shadow_free : t->waves_out;
+  }
+  return 0;
+}
+
+static int64_t matrix_start(timer *t, const tn_instruction *i, int64_t at) {
+  if (t->taken == t->read) return UNKNOWN; /* the tile */
+  const place *tile = &t->places[t->taken % t->n_places];
+  bool streams = i->MATMUL.dataflow == TN_DATAFLOW_INPUT; /* then the shift does not need it */
+  if (!streams && tile->there > at) {
+    at = tile->there;
+    t->reason = TN_WAIT_FIFO;
+  }
+  return at;
+}
+
+static fixed start_of(timer *t, int unit) {
+  const tn_instruction *i = head_of(t, unit);
+  if (!i) return UNKNOWN;
+  tn_wait_reason reason = TN_WAIT_OTHER;
+  int64_t at = i->op == TN_ISA_MATMUL ? array_free(t, i) : 0;
+  if (!t->repetition[unit]) at = after_waits(t, i, at, &reason);
+  if (at == UNKNOWN) return UNKNOWN;
+  if (i->op == TN_ISA_HALT) at = after_everything(t, at);
+  if (i->op == TN_ISA_READ_WEIGHTS && t->read >= t->n_places) {
+    if (t->read - t->taken == t->n_places) return UNKNOWN; /* no place */
+    at = larger(at, t->places[t->read % t->n_places].left);
+  }
+  if (i->op == TN_ISA_MATMUL) {
+    t->reason = reason;
+    at = matrix_start(t, i, at);
+  }
+  return at == UNKNOWN ? UNKNOWN : larger(to_fixed(at), t->free[unit]);
+}
+
+/* ---- what was done ---- */
+
+static tn_ledger *layer_ledger(timer *t, int64_t at) {
+  int layer = t->program->layer[at];
+  return t->layers && layer >= 0 ? &t->layers[layer] : NULL;
+}
+
+static void note_time(tn_ledger *ledger, int64_t start, int64_t end) {
+  if (start < ledger->begun) ledger->begun = start;
+  if (end > ledger->finished) ledger->finished = end;
+}
+
+/* The instruction under way ends in cycle `end`; counts never go back. */
+static void finish(timer *t, int unit, int64_t end) {
+  int64_t number = t->head[unit]++, at = t->program->unit[unit][number];
+  if (number) end = larger(end, t->done[unit][number - 1]);
+  t->done[unit][number] = end;
+  t->repetition[unit] = 0;
+  bool control = unit == TN_UNIT_CONTROL; /* takes no time */
+  tn_ledger *layer = control ? NULL : layer_ledger(t, at);
+  if (!control || t->instructions[at].op == TN_ISA_HALT) note_time(&t->whole, t->began[unit], end);
+  if (layer) note_time(layer, t->began[unit], end);
+  if (!t->listener || (control && t->instructions[at].op != TN_ISA_HOST_CALL)) return;
+  tn_device_event event = {.unit = unit,
+                           .instruction = at,
+                           .layer = t->program->layer[at],
+                           .start = t->began[unit],
+                           .end = end};
+  t->listener(t->user, &event);
+}
+
+/* ---- ports ---- */
+
+static fixed transfer_time(const port *p, int64_t bytes) {
+  return (fixed)llround((double)bytes * p->cycles_per_byte * (double)to_fixed(1));
+}
+
+/* Both ports at once where there are two; `second` may be NULL. When the last byte is through. */
+static fixed transfer(port *first, port *second, fixed ready, int64_t bytes, fixed *begin) {
+  *begin = larger(ready, first->free);
+  if (second) *begin = larger(*begin, second->free);
+  fixed end = first->free = *begin + transfer_time(first, bytes);
+  if (!second) return end;
+  second->free = *begin + transfer_time(second, bytes);
+  return larger(end, second->free);
+}
+
+static void read_tile(timer *t, const tn_instruction *i, int64_t at) {
+  const tn_array_target *array = t->array;
+  tn_type type = (tn_type)i->READ_WEIGHTS.type;
+  int64_t rows = i->READ_WEIGHTS.rows, columns = i->READ_WEIGHTS.columns;
+  int64_t elements = array->whole_weight_tiles ? array->rows * array->columns : rows * columns;
+  fixed begin, end = transfer(&t->dram, NULL, t->next[TN_UNIT_WEIGHTS],
+                              elements * (int64_t)tn_type_bytes(type), &begin);
+  if (!t->repetition[TN_UNIT_WEIGHTS]) t->began[TN_UNIT_WEIGHTS] = begin >> TN_CYCLE_FRACTION;
+  t->free[TN_UNIT_WEIGHTS] = end;
+  t->whole.weights += end - begin;
+  tn_ledger *layer = layer_ledger(t, at);
+  if (layer) layer->weights += end - begin;
+  int64_t there = round_up(end) + t->dram.latency;
+  t->places[t->read++ % t->n_places] = (place){.there = there, .rows = rows, .columns = columns, .type = type};
+  if (++t->repetition[TN_UNIT_WEIGHTS] >= i->READ_WEIGHTS.repeat) finish(t, TN_UNIT_WEIGHTS, there);
+}
+
+static void move_bytes(timer *t, int unit, const tn_instruction *i, int64_t at) {
+  port *first = &t->dram, *second = NULL;
+  int64_t bytes = 0;
+  if (i->op == TN_ISA_READ_HOST) first = &t->host, bytes = (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
+  if (i->op == TN_ISA_WRITE_HOST) first = &t->host, bytes = (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
+  if (i->op == TN_ISA_LOAD) bytes = (int64_t)i->LOAD.bytes * i->LOAD.rows;
+  if (i->op == TN_ISA_STORE) bytes = (int64_t)i->STORE.bytes * i->STORE.rows;
+  if (i->op == TN_ISA_HOST_TO_DRAM)
+    second = &t->host, bytes = (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
+  fixed begin, end = transfer(first, second, t->next[unit], bytes, &begin);
+  t->began[unit] = begin >> TN_CYCLE_FRACTION;
+  t->free[unit] = end;
+  t->whole.dma += end - begin;
+  tn_ledger *layer = layer_ledger(t, at);
+  if (layer) layer->dma += end - begin;
+  finish(t, unit, round_up(end) + first->latency + (second ? second->latency : 0));
+}
+
+/* ---- the array ---- */
+
+static int type_index(const timer *t, tn_type x, tn_type w) {
+  for (int n = 0; n < t->array->n_types; n++)
+    if (t->array->types[n].x == x && t->array->types[n].w == w) return n;
+  return 0; /* not in a verified stream */
+}
+
+/* What the tile's way is, given when it may start. */
+static tn_array_stay stay_of(const timer *t, const tn_instruction *i, const place *tile) {
+  tn_array_stay stay = {.shift = t->next[TN_UNIT_MATRIX] >> TN_CYCLE_FRACTION, .reason = t->reason};
+  stay.type = type_index(t, (tn_type)i->MATMUL.type, tile->type);
+  int64_t p = t->array->types[stay.type].cycles;
+  bool first = t->repetition[TN_UNIT_MATRIX] == 0;
+  switch ((tn_dataflow)i->MATMUL.dataflow) {
+  case TN_DATAFLOW_WEIGHT:
+    stay.shift_end = stay.shift + t->array->rows;
+    stay.start = larger(stay.shift_end, t->rows_in);
+    stay.rows = (int64_t)i->MATMUL.rows * p;
+    break;
+  case TN_DATAFLOW_OUTPUT:
+    stay.shift_end = stay.start = stay.shift;
+    stay.rows = tile->rows * p;
+    break;
+  case TN_DATAFLOW_INPUT:
+    stay.shift_end = first ? stay.shift + t->array->rows : stay.shift;
+    stay.start = larger(larger(stay.shift_end, tile->there), t->rows_in);
+    stay.rows = tile->columns * p;
+    break;
+  }
+  stay.end = stay.start + stay.rows + t->array->rows + t->array->columns - 2;
+  return stay;
+}
+
+static void enter_tile(timer *t, const tn_instruction *i, int64_t at) {
+  place *tile = &t->places[t->taken++ % t->n_places];
+  tn_array_stay stay = stay_of(t, i, tile);
+  if (!t->repetition[TN_UNIT_MATRIX]) t->began[TN_UNIT_MATRIX] = stay.shift;
+  bool weight = i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT;
+  tile->left = weight ? stay.shift : stay.start;
+  if (weight || !t->repetition[TN_UNIT_MATRIX]) t->shadow_free = stay.start;
+  t->rows_in = stay.start + stay.rows;
+  t->waves_out = stay.end;
+  tn_ledger_enter(&t->whole, &stay);
+  tn_ledger *layer = layer_ledger(t, at);
+  if (layer) tn_ledger_enter(layer, &stay);
+  if (++t->repetition[TN_UNIT_MATRIX] >= i->MATMUL.repeat) finish(t, TN_UNIT_MATRIX, stay.end);
+}
+
+/* ---- the vector unit ---- */
+
+static void vector_work(timer *t, const tn_instruction *i, int64_t at) {
+  int64_t elements = i->op == TN_ISA_ACTIVATE
+                         ? (int64_t)i->ACTIVATE.rows * i->ACTIVATE.columns
+                         : (int64_t)i->VECTOR.rows * i->VECTOR.columns * i->VECTOR.windows;
+  int64_t lanes = t->array->vector_lanes, cycles = larger(1, (elements + lanes - 1) / lanes);
+  int64_t start = t->next[TN_UNIT_VECTOR] >> TN_CYCLE_FRACTION;
+  t->began[TN_UNIT_VECTOR] = start;
+  t->free[TN_UNIT_VECTOR] = to_fixed(start + cycles);
+  t->whole.vector += cycles;
+  tn_ledger *layer = layer_ledger(t, at);
+  if (layer) layer->vector += cycles;
+  finish(t, TN_UNIT_VECTOR, start + cycles + t->array->vector_latency);
+}
+
+/* ---- all of it ---- */
+
+static void work(timer *t, int unit) {
+  int64_t at = t->program->unit[unit][t->head[unit]];
+  const tn_instruction *i = &t->instructions[at];
+  switch ((tn_unit)unit) {
+  case TN_UNIT_CONTROL:
+    t->free[unit] = t->next[unit];
+    t->began[unit] = t->next[unit] >> TN_CYCLE_FRACTION;
+    finish(t, unit, t->began[unit]);
+    break;
+  case TN_UNIT_DMA0:
+  case TN_UNIT_DMA1:
+  case TN_UNIT_DMA2:
+  case TN_UNIT_DMA3: move_bytes(t, unit, i, at); break;
+  case TN_UNIT_WEIGHTS: read_tile(t, i, at); break;
+  case TN_UNIT_MATRIX: enter_tile(t, i, at); break;
+  case TN_UNIT_VECTOR: vector_work(t, i, at); break;
+  case TN_UNITS: break;
+  }
+}
+
+/* What was done may tell when others start. */
+static void look_again(timer *t, int unit) {
+  t->next[unit] = start_of(t, unit);
+  for (int u = 0; u < TN_UNITS; u++)
+    if (u != unit && t->next[u] == UNKNOWN && t->head[u] < t->program->unit_count[u]) t->next[u] = start_of(t, u);
+}
+
+static int earliest(const timer *t) {
+  int best = 0;
+  for (int u = 1; u < TN_UNITS; u++)
+    if (t->next[u] < t->next[best]) best = u;
+  return t->next[best] == UNKNOWN ? TN_UNITS : best;
+}
+
+static port port_of(const tn_array_target *array, double gb_s, double latency_ns) {
+  double bytes = tn_array_bytes_per_cycle(array, gb_s);
+  if (isinf(bytes)) return (port){0};
+  return (port){.cycles_per_byte = 1 / bytes, .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
+}
+
+static timer *make_timer(tn_arena *arena, const tn_device_program *program) {
+  const tn_stream *stream = program->stream;
+  const tn_array_target *array = stream->target;
+  timer *t = TN_NEW(arena, timer);
+  *t = (timer){.program = program, .array = array, .instructions = stream->instructions};
+  int64_t tiles = 1;
+  for (int64_t n = 0; n < program->unit_count[TN_UNIT_WEIGHTS]; n++)
+    tiles += stream->instructions[program->unit[TN_UNIT_WEIGHTS][n]].READ_WEIGHTS.repeat;
+  t->n_places = tiles < array->weight_fifo_tiles ? tiles : array->weight_fifo_tiles;
+  t->places = TN_NEW_ARRAY(arena, place, t->n_places);
+  for (int u = 0; u < TN_UNITS; u++) t->done[u] = TN_NEW_ARRAY(arena, int64_t, program->unit_count[u]);
+  t->dram = port_of(array, array->dram_gb_s, array->dram_latency_ns);
+  t->host = port_of(array, array->host_gb_s, array->host_latency_ns);
+  t->layers = TN_NEW_ARRAY(arena, tn_ledger, stream->n_layers);
+  t->whole.begun = INT64_MAX;
+  for (int l = 0; l < stream->n_layers; l++) t->layers[l].begun = INT64_MAX;
+  return t;
+}
+
+static bool run_all(timer *t, tn_diagnostics *sink) {
+  for (int u = 0; u < TN_UNITS; u++) t->next[u] = start_of(t, u);
+  for (int unit; (unit = earliest(t)) != TN_UNITS;) {
+    work(t, unit);
+    look_again(t, unit);
+  }
+  int64_t left = 0;
+  for (int u = 0; u < TN_UNITS; u++) left += t->program->unit_count[u] - t->head[u];
+  return !left || tn_error(sink, TN_INVALID, TN_NOWHERE, "the units wait for each other: %lld instructions are left",
+                           (long long)left);
+}
+
+bool tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,
+                    tn_device_listener *listener, void *user, tn_diagnostics *sink) {
+  tn_arena *arena = tn_arena_create();
+  tn_guard guard;
+  if (setjmp(*tn_guard_enter(&guard))) {
+    tn_arena_destroy(arena);
+    tn_out_of_memory();
+  }
+  timer *t = make_timer(arena, program);
+  t->listener = listener;
+  t->user = user;
+  bool done = run_all(t, sink);
+  t->whole.begun = 0; /* the stream begins before anything of it */
+  tn_ledger_close(&t->whole, t->array, whole);
+  for (int l = 0; layers && l < program->stream->n_layers; l++)
+    tn_ledger_close(&t->layers[l], t->array, &layers[l]);
+  tn_guard_leave(&guard);
+  tn_arena_destroy(arena);
+  return done;
+}
