@@ -324,6 +324,34 @@ static void look_again(timer *t, int unit) {
     if (u != unit && t->next[u] == UNKNOWN && t->head[u] < t->program->unit_count[u]) t->next[u] = start_of(t, u);
 }
 
+static bool is_inside(const timer *t, int unit, const tn_instruction **now) {
+  *now = t->next[unit] == UNKNOWN ? NULL : head_of(t, unit);
+  return *now && t->repetition[unit] + 1 < (unit == TN_UNIT_MATRIX ? (*now)->MATMUL.repeat : (*now)->READ_WEIGHTS.repeat);
+}
+
+/* Repetitions but the last of an instruction concern nobody but these two units: as long as no other is
+ * ready before the next read, they go on between themselves.                                        */
+static void repeat_inside(timer *t) {
+  const tn_instruction *i;
+  fixed others = UNKNOWN;
+  for (int u = 0; u < TN_UNITS; u++)
+    if (u != TN_UNIT_WEIGHTS && u != TN_UNIT_MATRIX && t->next[u] < others) others = t->next[u];
+  for (;;) {
+    if (is_inside(t, TN_UNIT_MATRIX, &i)) {
+      enter_tile(t, i, t->program->unit[TN_UNIT_MATRIX][t->head[TN_UNIT_MATRIX]]);
+      t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
+      if (t->next[TN_UNIT_WEIGHTS] == UNKNOWN) t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
+    } else if (is_inside(t, TN_UNIT_WEIGHTS, &i) && t->next[TN_UNIT_WEIGHTS] < others &&
+               t->next[TN_UNIT_WEIGHTS] <= t->next[TN_UNIT_MATRIX]) {
+      read_tile(t, i, t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]);
+      t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
+      if (t->next[TN_UNIT_MATRIX] == UNKNOWN) t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
+    } else {
+      return;
+    }
+  }
+}
+
 static int earliest(const timer *t) {
   int best = 0;
   for (int u = 1; u < TN_UNITS; u++)
@@ -361,6 +389,7 @@ static bool run_all(timer *t, tn_diagnostics *sink) {
   for (int unit; (unit = earliest(t)) != TN_UNITS;) {
     work(t, unit);
     look_again(t, unit);
+    if (unit == TN_UNIT_WEIGHTS || unit == TN_UNIT_MATRIX) repeat_inside(t);
   }
   int64_t left = 0;
   for (int u = 0; u < TN_UNITS; u++) left += t->program->unit_count[u] - t->head[u];
