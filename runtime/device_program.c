@@ -3,7 +3,7 @@
  * Views, pipelines and layers are bound when the stream is read, that is in its order: a pass over it
  * notes for each instruction what is bound there. What units do then is independent of that order.
  *
- * Cost: O(instructions + repetitions).
+ * Cost: O(instructions).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -127,42 +127,49 @@ typedef struct {
   uint32_t taken; /* of its repetitions */
 } tile_cursor;
 
-static const tn_instruction *next_tile(tile_cursor *cursor) {
+/* The read that the next tile comes from, and how many of up to `most` tiles it has; NULL: there is none. */
+static const tn_instruction *next_tiles(tile_cursor *cursor, uint32_t most, uint32_t *count) {
   const tn_device_program *program = cursor->program;
   while (cursor->read < program->unit_count[TN_UNIT_WEIGHTS]) {
     const tn_instruction *read =
         &program->stream->instructions[program->unit[TN_UNIT_WEIGHTS][cursor->read]];
-    if (cursor->taken < read->READ_WEIGHTS.repeat) {
-      cursor->taken++;
-      return read;
-    }
+    uint32_t left = read->READ_WEIGHTS.repeat - cursor->taken;
+    *count = left < most ? left : most;
+    cursor->taken += *count;
+    if (*count) return read;
     cursor->read++;
     cursor->taken = 0;
   }
   return NULL;
 }
 
+/* `count` repetitions from the one numbered `first` on, with tiles of one read. */
+static void count_tiles(const tn_array_target *array, tn_device_counters *c, const tn_instruction *i,
+                        const tn_instruction *read, uint32_t first, uint32_t count) {
+  int64_t rows = i->MATMUL.rows, width = (int64_t)tn_type_bytes((tn_type)i->MATMUL.type);
+  int64_t k = read->READ_WEIGHTS.rows, n = read->READ_WEIGHTS.columns, sums = 4 * rows * n;
+  bool input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT, output = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT;
+  const tn_array_type *type =
+      tn_array_find_type(array, (tn_type)i->MATMUL.type, (tn_type)read->READ_WEIGHTS.type);
+  double cost = type ? (double)type->cycles / (double)array->types[0].cycles : 1;
+  c->useful_macs += rows * k * n * count;
+  c->mac_pj += (double)(rows * k * n * count) * cost * array->mac_pj;
+  c->buffer_read_bytes += rows * k * width * (input ? first == 0 : count);
+  int64_t last = output ? first + count == i->MATMUL.repeat : 0; /* sums come out once */
+  int64_t starts = first == 0, writes = output ? last : count;
+  int64_t adds = output ? last * i->MATMUL.accumulate
+                        : starts * i->MATMUL.accumulate + (count - starts) * i->MATMUL.then_accumulate;
+  c->accumulator_write_bytes += sums * writes;
+  c->accumulator_read_bytes += sums * adds;
+}
+
 /* Energy is counted in multiply-adds of the first type: slower types take as much more. */
 static void count_product(const tn_device_program *program, tn_device_counters *c, tile_cursor *tiles,
-                          const tn_instruction *i, bool useful) {
-  const tn_array_target *array = program->stream->target;
-  int64_t rows = i->MATMUL.rows, width = (int64_t)tn_type_bytes((tn_type)i->MATMUL.type);
-  for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
-    const tn_instruction *tile = next_tile(tiles);
-    if (!tile) return;
-    int64_t k = tile->READ_WEIGHTS.rows, n = tile->READ_WEIGHTS.columns, sums = 4 * rows * n;
-    const tn_array_type *type =
-        tn_array_find_type(array, (tn_type)i->MATMUL.type, (tn_type)tile->READ_WEIGHTS.type);
-    double cost = type ? (double)type->cycles / (double)array->types[0].cycles : 1;
-    if (useful) c->useful_macs += rows * k * n;
-    c->mac_pj += (double)(rows * k * n) * cost * array->mac_pj;
-    bool first = r == 0, input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT;
-    if (!input || first) c->buffer_read_bytes += rows * k * width;
-    if (i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT && r + 1 < i->MATMUL.repeat) continue;
-    bool adds = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT || first ? i->MATMUL.accumulate
-                                                                  : i->MATMUL.then_accumulate;
-    c->accumulator_write_bytes += sums;
-    if (adds) c->accumulator_read_bytes += sums;
+                          const tn_instruction *i) {
+  for (uint32_t r = 0, count; r < i->MATMUL.repeat; r += count) {
+    const tn_instruction *read = next_tiles(tiles, i->MATMUL.repeat - r, &count);
+    if (!read) return;
+    count_tiles(program->stream->target, c, i, read, r, count);
   }
 }
 
@@ -251,9 +258,10 @@ void tn_device_count(const tn_device_program *program, tn_device_counters *whole
     const tn_instruction *i = &stream->instructions[at];
     tn_device_counters c = {0};
     if (i->op == TN_ISA_MATMUL)
-      count_product(program, &c, &tiles, i, own);
+      count_product(program, &c, &tiles, i);
     else
       count_one(program, &c, at);
+    if (!own) c.useful_macs = 0;
     add_counts(whole, &c);
     if (layers && program->layer[at] >= 0) add_counts(&layers[program->layer[at]], &c);
   }

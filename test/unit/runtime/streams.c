@@ -87,6 +87,8 @@ const tn_stream *builder_end(stream_builder *b) {
   b->stream.dram = (tn_str){tn_arena_copy(b->arena, b->dram.bytes ? b->dram.bytes : "", b->dram.length),
                             b->dram.length};
   tn_text_free(&b->dram);
+  tn_diagnostics sink = {.callback = print};
+  if (!tn_stream_verify(&b->stream, "test.tns", &sink)) abort();
   return tn_arena_copy(b->arena, &b->stream, sizeof b->stream);
 }
 
@@ -266,7 +268,8 @@ const tn_stream *products_stream(tn_arena *arena, const tn_array_target *target,
   product_state s;
   start_product(&s, arena, target, product);
   uint64_t bytes = (uint64_t)(product->k * product->n) * tn_type_bytes(product->w);
-  s.b.stream.dram_bytes = bytes * (uint64_t)layers;
+  memset(tn_text_reserve(&s.b.dram, bytes * (uint64_t)layers), 0, bytes * (uint64_t)layers);
+  s.b.dram.length = bytes * (uint64_t)layers;
   for (int l = 0; l < layers; l++) {
     s.w = bytes * (uint64_t)l;
     s.x_buffer = (uint32_t)(l % 2) << 24;

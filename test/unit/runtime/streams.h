@@ -30,7 +30,7 @@ void builder_wait(const stream_builder *b, tn_instruction *i, tn_unit unit);
 uint32_t builder_array(stream_builder *b, const char *name, tn_type type, int rank, const int64_t *dims);
 uint64_t builder_dram(stream_builder *b, const void *bytes, size_t count);
 void builder_layer(stream_builder *b, const char *name, uint64_t macs);
-/* halt; the stream lives as long as the arena. */
+/* halt; aborts if the verifier refuses it. The stream lives as long as the arena. */
 const tn_stream *builder_end(stream_builder *b);
 
 /* y[M,N] = x[M,K] * w[K,N]: parameter 0 is x, w lies in DRAM, result 0 is y, of the sums' type. */
