@@ -124,6 +124,32 @@ bool tn_cells_apart(const tn_cells *cells, const tn_cell_box *box) {
   return true;
 }
 
+tn_cell_pieces tn_cells_first_piece(const tn_cells *cells, const tn_cell_box *box) {
+  int dims[TN_CELL_DIMS];
+  int64_t strides[TN_CELL_DIMS];
+  int count = sorted_dims(cells, box, dims, strides);
+  tn_cell_pieces pieces = {.at = (int64_t)range_of(cells->stride, cells->base, box).least,
+                           .bytes = cells->bytes};
+  int i = 0;
+  for (; i < count && strides[i] <= pieces.bytes; i++)
+    pieces.bytes += strides[i] * (count_of(box, dims[i]) - 1);
+  for (; i < count; i++) {
+    pieces.stride[pieces.dims] = strides[i];
+    pieces.count[pieces.dims++] = count_of(box, dims[i]);
+  }
+  return pieces;
+}
+
+bool tn_cells_next_piece(tn_cell_pieces *pieces) {
+  for (int i = 0; i < pieces->dims; i++) {
+    pieces->at += pieces->stride[i];
+    if (++pieces->index[i] < pieces->count[i]) return true;
+    pieces->at -= pieces->stride[i] * pieces->count[i];
+    pieces->index[i] = 0;
+  }
+  return false;
+}
+
 tn_cell_hull tn_cells_hull(const tn_cells *cells, const tn_cell_box *box) {
   range positions[TN_CELL_GUARDS] = {{0, 0}};
   int64_t factors[TN_CELL_GUARDS][TN_CELL_DIMS + 1];

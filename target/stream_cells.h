@@ -44,6 +44,15 @@ bool tn_cells_split(const tn_cells *cells, const tn_cell_box *box, tn_cell_box h
 /* Is no byte in two cells of the box? True is certain; strides must nest. */
 bool tn_cells_apart(const tn_cells *cells, const tn_cell_box *box);
 
+/* Pieces without gaps of a box without guards, from the lowest on in each dim. */
+typedef struct {
+  int64_t at, bytes; /* the piece */
+  int dims;
+  int64_t stride[TN_CELL_DIMS], count[TN_CELL_DIMS], index[TN_CELL_DIMS]; /* innermost first */
+} tn_cell_pieces;
+tn_cell_pieces tn_cells_first_piece(const tn_cells *cells, const tn_cell_box *box);
+bool tn_cells_next_piece(tn_cell_pieces *pieces);
+
 /* Up to three dims of a transfer: `count[i]` pieces `stride[i]` apart. */
 tn_cells tn_cells_of_pieces(int64_t base, int64_t bytes, int dims, const int64_t *count,
                             const int64_t *stride, tn_cell_box *box);

@@ -27,6 +27,7 @@ struct tn_spans {
   chunk **chunks;
   int count, room_firsts, room_chunks;
   chunk *free;
+  int last; /* the chunk where something was found last: accesses come in rows */
 };
 
 static chunk *take_chunk(tn_spans *spans) {
@@ -65,8 +66,17 @@ tn_spans *tn_spans_create(tn_arena *arena, int64_t size) {
 
 int64_t tn_spans_size(const tn_spans *spans) { return spans->size; }
 
-tn_span_place tn_spans_find(const tn_spans *spans, int64_t at) {
+static bool is_in_chunk(const tn_spans *spans, int index, int64_t at) {
+  return index < spans->count && spans->firsts[index] <= at &&
+         (index + 1 == spans->count || at < spans->firsts[index + 1]);
+}
+
+tn_span_place tn_spans_find(tn_spans *spans, int64_t at) {
   int low = 0, high = spans->count;
+  if (is_in_chunk(spans, spans->last, at)) {
+    low = spans->last;
+    high = low + 1;
+  }
   while (high - low > 1) {
     int middle = low + (high - low) / 2;
     if (spans->firsts[middle] <= at)
@@ -74,6 +84,7 @@ tn_span_place tn_spans_find(const tn_spans *spans, int64_t at) {
     else
       high = middle;
   }
+  spans->last = low;
   const chunk *in = spans->chunks[low];
   int slot = 0, end = in->count;
   while (end - slot > 1) {

@@ -39,7 +39,7 @@ int64_t tn_spans_size(const tn_spans *spans);
 typedef struct {
   int chunk, slot;
 } tn_span_place;
-tn_span_place tn_spans_find(const tn_spans *spans, int64_t at); /* of the span that holds `at` */
+tn_span_place tn_spans_find(tn_spans *spans, int64_t at); /* of the span that holds `at` */
 tn_span *tn_spans_get(const tn_spans *spans, tn_span_place place);
 /* Of the next; false behind the last. */
 bool tn_spans_next(const tn_spans *spans, tn_span_place *place);

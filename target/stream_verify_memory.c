@@ -260,25 +260,22 @@ static void read_cells(walk *w, access a, const tn_cells *cells, const tn_cell_b
   if (!w->reported) tell(w, read_box(w, a, cells, box), a);
 }
 
-static void write_box(walk *w, access a, const tn_cells *cells, const tn_cell_box *box) {
+static void write_cells(walk *w, access a, const tn_cells *cells, const tn_cell_box *box) {
   tn_cell_hull hull = tn_cells_hull(cells, box);
-  tn_cell_box halves[2];
-  if (too_many(w)) {
-    tell(w, TOO_MANY, a);
-    hull.exact = true;
-  }
-  bool inside = hull.from >= 0 && hull.to <= tn_spans_size(w->spans[a.memory]);
-  if (hull.exact || !inside || !tn_cells_split(cells, box, halves)) {
+  bool apart = tn_cells_apart(cells, box);
+  if (!apart) tell(w, TWICE, a);
+  if (!apart || hull.from < 0 || hull.to > tn_spans_size(w->spans[a.memory])) {
     write_range(w, a, hull.from, hull.to);
     return;
   }
-  write_box(w, a, cells, &halves[0]);
-  write_box(w, a, cells, &halves[1]);
-}
-
-static void write_cells(walk *w, access a, const tn_cells *cells, const tn_cell_box *box) {
-  if (!tn_cells_apart(cells, box)) tell(w, TWICE, a);
-  write_box(w, a, cells, box);
+  tn_cell_pieces piece = tn_cells_first_piece(cells, box);
+  do {
+    if (too_many(w)) {
+      tell(w, TOO_MANY, a);
+      return;
+    }
+    write_range(w, a, piece.at, piece.at + piece.bytes);
+  } while (tn_cells_next_piece(&piece));
 }
 
 static void read_row(walk *w, tn_memory memory, int64_t from, int64_t bytes) {
@@ -600,7 +597,7 @@ static void write_at_start(walk *w, tn_memory memory, int64_t from, int64_t to) 
 
 static void check_results(walk *w) {
   const tn_stream *stream = w->v->stream;
-  const tn_spans *host = w->spans[TN_MEMORY_HOST];
+  tn_spans *host = w->spans[TN_MEMORY_HOST];
   for (int i = 0; i < stream->n_results && !tn_verify_enough(w->v); i++) {
     const tn_stream_array *array = &stream->arrays[stream->results[i]];
     int64_t from = (int64_t)array->at, to = from + (int64_t)array->bytes;
