@@ -26,10 +26,17 @@ double tn_half_ulp(tn_type type, double value) {
   return value != 0 && half > least ? half : least;
 }
 
+double tn_bound_of(tn_type type, double value, double bound) {
+  if (bound == 0) return 0;
+  /* As far as the comparisons go: four bounds. */
+  bool fits = isfinite(value) && isfinite(tn_round_float(type, fabs(value) + 4 * bound));
+  return fits ? bound : INFINITY;
+}
+
 bool tn_value_is_exact(const tn_value *value) {
   if (!value->literal.bound) return true;
   for (int64_t i = 0; i < tn_shape_elements(value->literal.shape); i++)
-    if (value->literal.bound[i] > 0) return false;
+    if (value->literal.bound[i] != 0) return false;
   return true;
 }
 
@@ -290,9 +297,16 @@ static double clamp_bound(const tn_lanes *in, int i) {
   return fmax(fmax(in[0].bound[i], in[1].bound[i]), in[2].bound[i]);
 }
 
+/* What has fewer bits of exponent flushes to 0, or overflows, where the interval reaches over its ends. */
 static double precision_bound(const tn_inst *inst, const tn_lanes *out, const tn_lanes *in, int i) {
-  double e = in[0].bound[i];
-  return e == 0 ? 0 : e + ldexp(fabs(out->re[i].f), -(int)inst->attr.reduce_precision.mantissa_bits);
+  double e = in[0].bound[i], x = fabs(in[0].re[i].f);
+  if (e == 0) return 0;
+  int bits = (int)inst->attr.reduce_precision.exponent_bits, bias = bits < 11 ? (1 << (bits - 1)) - 1 : 1023;
+  int normal = tn_float_least_exponent(out->type) + tn_float_precision(out->type) - 1;
+  double least = ldexp(1, 1 - bias), most = ldexp(1, bias);
+  if (1 - bias > normal && x - e < least && x + e >= least / 2) return INFINITY;
+  if (x - e < 2 * most && x + e >= most) return INFINITY;
+  return e + ldexp(fabs(out->re[i].f), -(int)inst->attr.reduce_precision.mantissa_bits);
 }
 
 /* The opcodes that the general rules do not fit; -1: they do. */
@@ -321,13 +335,21 @@ static void apply_two(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, in
   }
 }
 
-/* A value that overflowed or is no number says nothing about its neighbours. */
+/* The larger of the parts that are numbers; infinity where none is. */
+static double largest_part(const tn_lanes *out, int i) {
+  double re = fabs(out->re[i].f), im = out->im ? fabs(out->im[i]) : INFINITY;
+  return isfinite(re) && isfinite(im) ? fmax(re, im) : isfinite(re) ? re : isfinite(im) ? im : INFINITY;
+}
+
+/* A value that overflowed, may have, or is no number says nothing about its neighbours. */
 static void give_up_at_infinities(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   bool is_float = tn_type_is_float(out->type) || out->im;
+  tn_type part = out->im ? tn_type_part(out->type) : out->type;
   for (int i = 0; i < count; i++) {
-    bool finite = !is_float || isfinite(out->re[i].f) || (out->im && isfinite(out->im[i]));
-    if (isnan(out->bound[i]) || (!finite && out->bound[i] > 0)) out->bound[i] = INFINITY;
-    if (!finite && largest_error(inst, in, i) == 0) out->bound[i] = 0;
+    double size = is_float ? largest_part(out, i) : 0;
+    if (isnan(out->bound[i])) out->bound[i] = INFINITY;
+    if (is_float) out->bound[i] = tn_bound_of(part, size, out->bound[i]);
+    if (isinf(size) && largest_error(inst, in, i) == 0) out->bound[i] = 0;
   }
 }
 
@@ -351,7 +373,7 @@ static void give_up_at_overflows(tn_lanes *out, const tn_lanes *in, int count) {
 void tn_bounds_apply(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, int count) {
   memset(out->bound, 0, (size_t)count * sizeof *out->bound);
   bool floating = (tn_type_is_float(in[0].type) || in[0].im) && (tn_type_is_float(out->type) || out->im);
-  if (count && special_bound(inst, out, in, 0) >= 0) {
+  if (count && special_bound(inst, out, in, 0) != -1) {
     for (int i = 0; i < count; i++) out->bound[i] = special_bound(inst, out, in, i);
   } else if (!floating) {
     for (int i = 0; i < count; i++) out->bound[i] = largest_error(inst, in, i) > 0 ? INFINITY : 0;

@@ -178,7 +178,10 @@ void tn_join_size_add(tn_join_size *size, double re, double im);
 double tn_join_slack(const tn_join_size *size, tn_type kept, double result);
 /* Half the distance between numbers of `type` next to `value`. */
 double tn_half_ulp(tn_type type, double value);
-/* True where no bound is above 0, also where none are carried. */
+/* The bound of a number of `type` (one part of a complex one) that is `bound` off at most: infinite where
+ * that may overflow.                                                                            */
+double tn_bound_of(tn_type type, double value, double bound);
+/* True where all bounds are 0, also where none are carried. */
 bool tn_value_is_exact(const tn_value *value);
 /* `value`, or where a decision it rests on was not exact a copy of it with infinite bounds (deep);
  * takes over the reference.                                                                      */

@@ -140,9 +140,10 @@ static void store_other(const tn_lanes *from, int lane, char *data, int64_t firs
 void tn_lanes_load(tn_lanes *to, int lane, const tn_value *from, int64_t first, int64_t stride, int count) {
   if (!load_plain(to->type, to->re + lane, from->literal.data, first, stride, count))
     load_other(to, lane, from->literal.data, first, stride, count);
-  if (to->bound)
-    for (int i = 0; i < count; i++)
-      to->bound[lane + i] = from->literal.bound ? from->literal.bound[first + i * stride] : 0;
+  for (int i = 0; to->bound && i < count; i++) { /* infinity times 0, on the way to it, is no number */
+    double bound = from->literal.bound ? from->literal.bound[first + i * stride] : 0;
+    to->bound[lane + i] = isnan(bound) ? INFINITY : bound;
+  }
 }
 
 void tn_lanes_store(const tn_lanes *from, int lane, tn_value *to, int64_t first, int64_t stride, int count) {

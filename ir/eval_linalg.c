@@ -6,7 +6,9 @@
  * not belong to the result is 0.
  *
  * Bounds follow the same recurrences: each carries its operands' errors through, plus
- * n u times the sum of the terms' magnitudes.
+ * n u times the sum of the terms' magnitudes and n steps of subnormal numbers; they are
+ * infinite where the type of the result may overflow on the way, and beyond a pivot or under a
+ * root that may be 0.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -173,6 +175,12 @@ static void transform_box(tn_eval *eval, const tn_inst *inst, const fft_plan *p,
   }
 }
 
+static tn_type part_of(tn_type type) { return tn_type_is_complex(type) ? tn_type_part(type) : type; }
+
+static double largest_of(tn_type part) {
+  return tn_float_from_bits(part, tn_float_to_bits(part, INFINITY) - 1);
+}
+
 /* Every result is a sum of all elements times numbers of modulus 1. */
 static double fft_bound(const fft_plan *p, const tn_inst *inst, const number *in, const double *bound,
                         tn_type part) {
@@ -182,9 +190,11 @@ static double fft_bound(const fft_plan *p, const tn_inst *inst, const number *in
     size += modulus(in[i]);
   }
   bool inverse = inst->attr.fft.type == TN_IFFT || inst->attr.fft.type == TN_IRFFT;
-  double twice = inst->attr.fft.type == TN_IRFFT ? 2 : 1;
+  double twice = inst->attr.fft.type == TN_IRFFT ? 2 : 1, step = ldexp(1, tn_float_least_exponent(part));
+  if (twice * (size + error) > largest_of(part) / 4) return INFINITY; /* products of sums come on the way */
   double total = twice * (error + 8 * (log2((double)p->work) + 1) * tn_unit_roundoff(part) * size);
-  return inverse ? total / (double)p->work : total;
+  total += size > 0 ? (double)p->work * step : 0;
+  return inverse ? total / (double)p->work + (size > 0 ? step : 0) : total;
 }
 
 tn_value *tn_eval_fft(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
@@ -192,7 +202,7 @@ tn_value *tn_eval_fft(tn_eval *eval, const tn_inst *inst, tn_value *const *opera
   tn_value *result = tn_value_zero(eval, inst->shape);
   fft_plan p = plan_fft(inst, from);
   if (p.in_box == 0 || p.out_box == 0) return result;
-  tn_type part = tn_type_is_complex(inst->shape->type) ? tn_type_part(inst->shape->type) : inst->shape->type;
+  tn_type part = part_of(inst->shape->type);
   int64_t boxes = tn_shape_elements(from) / p.in_box;
   for (int64_t b = 0; b < boxes; b++) {
     struct tn_scratch *mark = eval->scratch;
@@ -217,9 +227,22 @@ typedef struct {
   number *at;    /* [n,n] */
   double *error; /* zeros where bounds are not carried */
   int64_t n;
-  double u;
+  double u, step, most; /* roundoff; the least and the largest number */
   bool complex;
 } matrix;
+
+/* What a sum of `terms` products of this size in all adds to its error. */
+static double rounding(const matrix *a, double terms, double size) {
+  return size > a->most ? INFINITY : terms * (a->u * size + (size > 0 ? a->step : 0));
+}
+
+/* sum / pivot, whose errors are these: the quotient's. */
+static double quotient_error(const matrix *a, double error, number x, number pivot, double pivot_error) {
+  double size = modulus(x), least = modulus(pivot);
+  if (pivot_error >= least) return pivot_error > 0 || error > 0 ? INFINITY : 0;
+  double e = (error + size * pivot_error) / (least - pivot_error) + a->u * size;
+  return e + (e > 0 ? a->step : 0);
+}
 
 /* A real number stays as it is: a negative zero beside it would turn signs of zeros. */
 static number adjoint(const matrix *a, number x) { return a->complex ? conjugate(x) : x; }
@@ -252,15 +275,16 @@ static void factor(matrix *a) {
         error += modulus(x) * a->error[j * n + k] + modulus(y) * a->error[i * n + k];
         size += modulus(x) * modulus(y);
       }
-      error += (double)(j + 2) * a->u * size;
+      error += rounding(a, (double)(j + 2), size);
       if (i == j) {
         long double root = sqrtl(sum.re);
         a->at[i * n + i] = (number){root, 0};
-        a->error[i * n + i] = error / (2 * (double)root) + a->u * (double)root;
+        bool certain = error < fabs((double)sum.re);
+        a->error[i * n + i] = certain ? error / (double)root + a->u * (double)root : INFINITY;
       } else {
         number pivot = a->at[j * n + j], x = quotient(a, sum, pivot);
         a->at[i * n + j] = x;
-        a->error[i * n + j] = (error + modulus(x) * a->error[j * n + j]) / modulus(pivot) + a->u * modulus(x);
+        a->error[i * n + j] = quotient_error(a, error, x, pivot, a->error[j * n + j]);
       }
     }
 }
@@ -278,8 +302,13 @@ static void mirror(matrix *a) {
     }
 }
 
-static double roundoff_of(tn_type type) {
-  return 4 * tn_unit_roundoff(tn_type_is_complex(type) ? tn_type_part(type) : type);
+static matrix matrix_of(tn_type type, int64_t n) {
+  tn_type part = part_of(type);
+  return (matrix){.n = n,
+                  .u = 4 * tn_unit_roundoff(part),
+                  .step = 4 * ldexp(1, tn_float_least_exponent(part)),
+                  .most = largest_of(part) / 4,
+                  .complex = tn_type_is_complex(type)};
 }
 
 tn_value *tn_eval_cholesky(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
@@ -290,7 +319,7 @@ tn_value *tn_eval_cholesky(tn_eval *eval, const tn_inst *inst, tn_value *const *
   for (int64_t at = 0; at < count; at += n * n) {
     struct tn_scratch *mark = eval->scratch;
     double *bound = NULL;
-    matrix a = {.n = n, .u = roundoff_of(shape->type), .complex = tn_type_is_complex(shape->type)};
+    matrix a = matrix_of(shape->type, n);
     a.at = load_numbers(eval, operands[0], at, n * n, &bound);
     a.error = errors_of(eval, bound, n * n);
     if (!lower) mirror(&a);
@@ -336,12 +365,11 @@ static void solve_column(const matrix *a, bool lower, bool unit, number *x, doub
       e += modulus(m) * error[j * stride] + a->error[i * n + j] * modulus(known);
       size += modulus(m) * modulus(known);
     }
-    e += (double)(step + 1) * a->u * size;
+    e += rounding(a, (double)(step + 1), size);
     number pivot = unit ? (number){1, 0} : a->at[i * n + i];
     x[i * stride] = quotient(a, sum, pivot);
     double pivot_error = unit ? 0 : a->error[i * n + i];
-    error[i * stride] =
-        (e + modulus(x[i * stride]) * pivot_error) / modulus(pivot) + a->u * modulus(x[i * stride]);
+    error[i * stride] = quotient_error(a, e, x[i * stride], pivot, pivot_error);
   }
 }
 
@@ -355,7 +383,7 @@ tn_value *tn_eval_triangular_solve(tn_eval *eval, const tn_inst *inst, tn_value 
   for (int64_t b = 0; b < boxes; b++) {
     struct tn_scratch *mark = eval->scratch;
     double *bound = NULL, *bound_b = NULL;
-    matrix a = {.n = n, .u = roundoff_of(shape->type), .complex = tn_type_is_complex(shape->type)};
+    matrix a = matrix_of(shape->type, n);
     a.at = load_numbers(eval, operands[0], b * n * n, n * n, &bound);
     a.error = errors_of(eval, bound, n * n);
     bool lower = orient(&a, inst);

@@ -93,7 +93,7 @@ static number load(const tn_value *from, int64_t at) {
 static void store(tn_value *to, int64_t at, number x) {
   tn_type type = tn_value_type(to);
   tn_cell cell = {.f = x.value};
-  double bound = x.error + (to->literal.bound ? tn_half_ulp(type, x.value) : 0);
+  double bound = tn_bound_of(type, x.value, x.error + (to->literal.bound ? tn_half_ulp(type, x.value) : 0));
   tn_lanes lanes = {.type = type, .re = &cell, .bound = &bound};
   tn_lanes_store(&lanes, 0, to, at, 1, 1);
 }

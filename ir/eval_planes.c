@@ -225,6 +225,14 @@ static bool sum_is_exact(const tn_planes *sums, int64_t i) {
          sums->size[i] * tn_unit_roundoff(sums->type) <= 0.5;
 }
 
+/* Of element i; the larger part's. */
+static double part_size(const tn_value *value, tn_type part, int64_t i) {
+  size_t item = tn_type_bytes(part), parts = tn_type_is_complex(tn_value_type(value)) ? 2 : 1;
+  const char *at = (const char *)value->literal.data + (size_t)i * parts * item;
+  double size = fabs(tn_load_float(part, at));
+  return parts == 1 ? size : fmax(size, fabs(tn_load_float(part, at + item)));
+}
+
 static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms) {
   const tn_shape *shape = result->literal.shape;
   bool complex = tn_type_is_complex(shape->type);
@@ -238,12 +246,12 @@ static void finish_bounds(tn_value *result, const tn_planes *sums, int64_t terms
   for (int64_t i = 0; i < tn_shape_elements(shape); i++) {
     double error = sums->error[i];
     if (exact)
-      error = error > 0 ? INFINITY : 0;
-    else if (sums->size[i] > most) /* some order may overflow */
+      error = error == 0 ? 0 : INFINITY; /* infinity times 0 is no number */
+    else if (sums->size[i] > most)       /* some order may overflow */
       error = INFINITY;
     else if (!sum_is_exact(sums, i))
       error += u * sums->size[i] + lost + (part == sums->type ? 0 : tn_half_ulp(part, sums->size[i]));
-    tn_value_bound(result)[i] = error;
+    tn_value_bound(result)[i] = exact ? error : tn_bound_of(part, part_size(result, part, i), error);
   }
 }
 

@@ -192,6 +192,7 @@ static void add_slack(tn_eval *eval, walk *w, tn_op op, tn_type kept, const tn_v
     double *bound = &tn_value_bound(result)[i], slack = tn_join_slack(&sizes[i], kept, size_at(result, i));
     *bound += slack;
     if (*bound > 0 && type != kept) *bound += tn_half_ulp(type, sizes[i].size);
+    *bound = tn_bound_of(tn_type_part(type), size_at(result, i), *bound);
   }
 }
 

@@ -92,8 +92,10 @@ static void add_slack(windows *w, int count) {
     tn_type kept = w->sums && acc->type != TN_F64 ? TN_F32 : acc->type;
     for (int l = 0; has_parts(acc->type) && l < count; l++) {
       const tn_join_size *join = &w->joins[k * TN_LANES + l];
-      acc->bound[l] += tn_join_slack(join, kept, acc->im ? hypot(acc->re[l].f, acc->im[l]) : acc->re[l].f);
+      double size = acc->im ? hypot(acc->re[l].f, acc->im[l]) : fabs(acc->re[l].f);
+      acc->bound[l] += tn_join_slack(join, kept, size);
       if (kept != acc->type && acc->bound[l] > 0) acc->bound[l] += tn_half_ulp(acc->type, join->size);
+      acc->bound[l] = tn_bound_of(tn_type_part(acc->type), size, acc->bound[l]);
     }
   }
 }

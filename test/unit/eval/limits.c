@@ -155,3 +155,35 @@ Test(eval, random_numbers_have_the_errors_of_their_interval) {
                         0),
                INFINITY);
 }
+
+/* What is near the largest number may be infinite elsewhere; what is near a pole, anything. */
+Test(eval, bounds_that_reach_an_end_are_infinite) {
+  cr_expect_eq(
+      bound_of("ENTRY e { a = f16[] constant(65504)\n b = f16[] constant(0.99)\n p = f16[] multiply(a, b)\n"
+               " c = f16[] constant(620)\n ROOT r = f16[] add(p, c) }",
+               0),
+      INFINITY);
+  cr_expect_eq(bound_of(THIRD " t = f32[] constant(98000)\n x = f32[] multiply(d, t)\n y = f32[] add(x, x)\n"
+                              " ROOT r = f16[] convert(y) }",
+                        0) < INFINITY,
+               true);
+  cr_expect_eq(bound_of(THIRD
+                        " t = f32[] constant(98279.9)\n x = f32[] multiply(d, t)\n y = f32[] add(x, x)\n"
+                        " ROOT r = f16[] convert(y) }",
+                        0),
+               INFINITY);
+  cr_expect_eq(bound_of("ENTRY e { a = f32[2,2] constant({{1, 1}, {1, 1}})\n"
+                        " ROOT r = f32[2,2] cholesky(a), lower=true }",
+                        3),
+               INFINITY);
+  cr_expect_eq(bound_of(THIRD
+                        " s = f32[2] broadcast(d), dimensions={}\n w = s32[2] bitcast-convert(s)\n"
+                        " z = s32[2] constant({0, 0})\n"
+                        " ROOT r = s32[] dot(w, z), lhs_contracting_dims={0}, rhs_contracting_dims={0} }",
+                        0),
+               INFINITY);
+  cr_expect_eq(bound_of(THIRD " t = f32[] constant(1.8310546875e-4)\n x = f32[] multiply(d, t)\n"
+                              " ROOT r = f32[] reduce-precision(x), exponent_bits=5, mantissa_bits=10 }",
+                        0),
+               INFINITY); /* next to 2^-14, under which it is 0 */
+}
