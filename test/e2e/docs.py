@@ -13,7 +13,7 @@ ROOT = os.environ.get("TENON_SOURCE") or os.path.dirname(os.path.dirname(os.path
 BUILD = os.environ["TENON_BUILD"]
 
 
-def opcodes():
+def tables():
     done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "update-docs"), BUILD, "--check"],
                           capture_output=True, text=True)
     return done.stderr if done.returncode else ""
@@ -37,7 +37,7 @@ def links():
 
 def main():
     failed = False
-    for name, test in (("the table of opcodes is up to date", opcodes), ("links and paths exist", links)):
+    for name, test in (("the tables are up to date", tables), ("links and paths exist", links)):
         problem = test()
         print(("not ok " if problem else "ok ") + name)
         if problem:
