@@ -119,5 +119,7 @@ tn_value *tn_eval_ragged_all_to_all(tn_eval *eval, const tn_inst *inst, tn_value
                     (source + (int64_t)offset) * from_strides[0], from_strides, to->rank, row);
     }
   }
-  return result;
+  bool exact = true;
+  for (int i = 2; i < 5; i++) exact = exact && tn_value_is_exact(operands[i]);
+  return tn_value_decided(eval, result, exact);
 }

@@ -169,11 +169,13 @@ tn_value *tn_eval_ragged_dot(tn_eval *eval, const tn_inst *inst, tn_value *const
                  inst->attr.dot.lhs_ragged.count, operands[2]->literal.shape->rank);
   int64_t ragged = inst->attr.dot.lhs_ragged.at[0];
   const tn_dot_side *roles = &inst->attr.dot.side[0];
-  for (int i = 0; i < roles->contracting.count; i++)
-    if (roles->contracting.at[i] == ragged) return ragged_contracting(eval, inst, operands, i);
   if (tn_dims_contain(roles->batch, ragged))
     return group_dot(eval, inst, operands[0], operands[1], inst->shape);
-  return ragged_free(eval, inst, operands, ragged);
+  tn_value *result = NULL;
+  for (int i = 0; i < roles->contracting.count; i++)
+    if (roles->contracting.at[i] == ragged) result = ragged_contracting(eval, inst, operands, i);
+  if (!result) result = ragged_free(eval, inst, operands, ragged);
+  return tn_value_decided(eval, result, tn_value_is_exact(operands[2]));
 }
 
 /* ---- scaled-dot ---- */

@@ -187,3 +187,15 @@ Test(eval, bounds_that_reach_an_end_are_infinite) {
                         0),
                INFINITY); /* next to 2^-14, under which it is 0 */
 }
+
+/* Groups that an inexact number decided. */
+Test(eval, ragged_rows_need_exact_sizes) {
+  cr_expect_eq(
+      bound_of(THIRD
+               " g = f32[1] broadcast(d), dimensions={}\n s = s32[1] bitcast-convert(g)\n"
+               " x = f32[2,3] constant({{1, 2, 3}, {4, 5, 6}})\n w = f32[1,3,1] constant({{{1}, {1}, {1}}})\n"
+               " ROOT r = f32[2,1] ragged-dot(x, w, s), lhs_contracting_dims={1}, rhs_contracting_dims={1},"
+               " lhs_ragged_dims={0}, rhs_group_dims={0} }",
+               0),
+      INFINITY);
+}
