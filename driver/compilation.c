@@ -4,7 +4,7 @@
  */
 #include <ctype.h>
 
-#include "driver/compile.h"
+#include "driver/stream.h"
 
 const char *tn_symbol_name(tn_arena *arena, const char *text) {
   bool prefixed =
@@ -56,10 +56,8 @@ static void keep_first(void *user, const tn_diagnostic *diagnostic) {
     first->message = tn_arena_string(first->arena, diagnostic->message);
 }
 
-/* No code is made of a plan of ours that breaks a rule: it would write outside of its
- * arrays. What a reader gave has been verified as input.                              */
-static bool plan_holds(const tn_plan *plan, tn_arena *arena, tn_diagnostics *sink) {
-  first_error first = {.arena = arena};
+bool tn_compilation_holds(const tn_plan *plan, tn_diagnostics *sink) {
+  first_error first = {.arena = plan->arena};
   tn_diagnostics own = {.callback = keep_first, .user = &first, .sources = sink->sources};
   if (tn_plan_verify(plan, &own)) return true;
   return tn_error(sink, TN_BUG, TN_NOWHERE, "the plan breaks a rule: %s",
@@ -91,6 +89,9 @@ bool tn_compilation_plan(tn_compilation *compilation) {
       return tn_error(sink, TN_USAGE, TN_NOWHERE, "passes: a plan has none left to run");
     compilation->plan = model->plan;
   } else {
+    if (tn_target_names_array(options->target))
+      return tn_error(sink, TN_USAGE, TN_NOWHERE,
+                      "target '%s': what is made for an array is a stream (.tns, --emit=stream)", options->target);
     const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host",
                                        options->cpu, options->features);
     if (!target || !tn_compilation_optimise(compilation)) return false;
@@ -100,7 +101,7 @@ bool tn_compilation_plan(tn_compilation *compilation) {
                             .arena_limit = options->arena_limit,
                             .max_instructions = model->context->limits.max_instructions};
     compilation->plan = tn_plan_build(compilation->module, &plan, sink);
-    if (!compilation->plan || !plan_holds(compilation->plan, model->derived, sink)) return false;
+    if (!compilation->plan || !tn_compilation_holds(compilation->plan, sink)) return false;
   }
   compilation->report.arena_bytes = compilation->plan->arena_bytes;
   compilation->report.arena_lower_bound_bytes = compilation->plan->live_bytes;

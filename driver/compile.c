@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "driver/exe_source.h"
 #include "driver/link.h"
+#include "driver/stream.h"
 #include "ir/print.h"
 
 typedef struct {
@@ -31,7 +32,7 @@ static tn_emit emit_by_suffix(const char *path) {
     tn_emit emit;
   } kinds[] = {{".o", TN_EMIT_OBJECT}, {".so", TN_EMIT_SHARED}, {".s", TN_EMIT_ASSEMBLY},
                {".ll", TN_EMIT_LLVM},  {".hlo", TN_EMIT_HLO},   {".plan", TN_EMIT_PLAN},
-               {"", TN_EMIT_EXE}};
+               {".tns", TN_EMIT_STREAM}, {"", TN_EMIT_EXE}};
   if (strcmp(path, "-") == 0) return TN_EMIT_DEFAULT;
   const char *suffix = tn_path_suffix(path);
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -48,9 +49,6 @@ static bool settle_options(compile_work *work) {
   tn_compile_options *options = &work->all.options;
   tn_context *context = work->all.model->context;
   if (options->emit == TN_EMIT_DEFAULT) options->emit = emit_by_suffix(work->path);
-  if (options->emit == TN_EMIT_DEFAULT && strcmp(tn_path_suffix(work->path), ".tns") == 0)
-    return tn_error(&context->sink, TN_UNSUPPORTED, TN_NOWHERE,
-                    "instruction streams are not supported by this version");
   if (options->emit == TN_EMIT_DEFAULT)
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
                     "output '%s': its suffix names no kind of artefact; --emit chooses one", work->path);
@@ -212,6 +210,26 @@ static bool emit_code_text(compile_work *work, bool assembly) {
   return made && write_text(work);
 }
 
+/* The library first: a stream that names one that is not there is of no use. */
+static bool emit_stream(compile_work *work) {
+  tn_context *context = work->all.model->context;
+  const char *library = beside(work, ".host.so");
+  tn_streaming streaming = {.all = work->all};
+  bool made = tn_stream_compile(&streaming);
+  work->all = streaming.all;
+  if (made && streaming.library && stands_alone(work))
+    made = tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
+                    "output '%s': the host's functions are a file beside it, so it needs a name", work->path);
+  bool has_library = made && streaming.library;
+  if (has_library) made = tn_file_write(&context->sink, library, &streaming.library_bytes, 1, true);
+  has_library = has_library && made;
+  tn_str bytes = {streaming.bytes.bytes, streaming.bytes.length};
+  if (made) made = tn_file_write(&context->sink, work->path, &bytes, 1, false);
+  if (has_library && !made) unlink(library);
+  tn_text_free(&streaming.bytes);
+  return made;
+}
+
 static bool emit(compile_work *work) {
   switch (work->all.options.emit) {
   case TN_EMIT_OBJECT: return emit_object(work);
@@ -221,7 +239,7 @@ static bool emit(compile_work *work) {
   case TN_EMIT_LLVM: return emit_code_text(work, false);
   case TN_EMIT_HLO: return emit_hlo(work);
   case TN_EMIT_PLAN: return emit_plan(work);
-  case TN_EMIT_STREAM:
+  case TN_EMIT_STREAM: return emit_stream(work);
   case TN_EMIT_DEFAULT: break;
   }
   return tn_error(&work->all.model->context->sink, TN_USAGE, TN_NOWHERE, "unknown kind of artefact %d",

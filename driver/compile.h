@@ -25,6 +25,10 @@ bool tn_compilation_plan(tn_compilation *compilation);
 bool tn_compilation_object(tn_compilation *compilation);
 void tn_compilation_end(tn_compilation *compilation);
 
+/* No code is made of a plan of ours that breaks a rule: it would write outside of its arrays.
+ * What a reader gave has been verified as input. False after reporting TN_BUG.              */
+bool tn_compilation_holds(const tn_plan *plan, tn_diagnostics *sink);
+
 /* `text` with what C identifiers cannot hold replaced by `_`. */
 const char *tn_symbol_name(tn_arena *arena, const char *text);
 

@@ -4,6 +4,7 @@
  */
 #include "driver/driver.h"
 #include "driver/equal.h"
+#include "driver/stream.h"
 #include "driver/watch.h"
 #include "passes/place.h"
 
@@ -174,6 +175,20 @@ static const tn_pass_run *copy_runs(tn_arena *arena, const tn_pass_record *recor
   return runs;
 }
 
+/* An array's passes leave the host what it does not do. */
+static bool find_target(tn_context *context, const tn_pass_options *options, tn_pipeline_options *pipeline) {
+  bool array = tn_target_names_array(options->target);
+  const char *cpu = array || !options->target ? "host" : options->target;
+  if (options->settings && !array)
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "settings: the target is no array, whose keys they are of");
+  if (array)
+    pipeline->array = tn_array_read(context->scratch, &context->sink, options->target, context->limits.max_file_size,
+                                    options->settings);
+  if (array && !pipeline->array) return false;
+  if (options->sparsity > 0) pipeline->target = tn_cpu_find(context->scratch, &context->sink, cpu, NULL, NULL);
+  return options->sparsity <= 0 || pipeline->target;
+}
+
 bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,
                         const tn_pass_run **runs, int *count) {
   tn_context *context = model->context;
@@ -182,9 +197,6 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
       .level = options->level,
       .reassociate = options->reassociate,
       .sparsity = options->sparsity,
-      .target = options->sparsity > 0 ? tn_cpu_find(context->scratch, &context->sink,
-                                                    options->target ? options->target : "host", NULL, NULL)
-                                      : NULL,
       .max_fold_work = context->limits.max_fold_work,
       .disabled = options->disabled,
       .stop_after = {.name = options->stop_after, .occurrence = options->stop_occurrence},
@@ -195,7 +207,7 @@ bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_aren
       .after_pass = after_pass,
       .user = &watching};
   tn_pass_record *records;
-  if (!check_names(context, options) || (options->sparsity > 0 && !pipeline.target)) return false;
+  if (!check_names(context, options) || !find_target(context, options, &pipeline)) return false;
   if (options->passes && !resolve(context, options->passes, &pipeline)) return false;
   watching.watch = tn_watch_begin(model, options, &pipeline);
   bool good = tn_pipeline_run(model->module, &pipeline, context->scratch, &records, count, &context->sink);

@@ -1,17 +1,19 @@
 /* Compiled models in this process: code in memory, shared libraries, objects (linked to
- * a library first), called through libffi from their signature.
+ * a library first), called through libffi from their signature; streams, on a device.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <dlfcn.h>
 #include <ffi.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "driver/compile.h"
 #include "driver/link.h"
 #include "driver/program.h"
+#include "driver/stream.h"
 #include "driver/symbols.h"
 #include "tenon/pool.h"
 
@@ -19,7 +21,8 @@ struct tn_program {
   tn_context *context;
   tn_arena *arena; /* holds the program itself */
   tn_image *image; /* code in memory, or */
-  void *library;   /* dlopen's */
+  void *library;   /* dlopen's, or */
+  tn_device *device;
   const tn_signature *signature;
   void (*run)(void);
   const void *constants;                              /* the side file; NULL: none */
@@ -39,6 +42,7 @@ void tn_program_destroy(tn_program *program) {
   if (!program) return;
   tn_image_unload(program->image);
   if (program->library) dlclose(program->library);
+  if (program->device) tn_device_close(program->device);
   tn_arena_destroy(program->arena);
 }
 
@@ -137,11 +141,32 @@ tn_program *tn_program_of_plan(tn_context *context, tn_plan *plan, int level) {
   return load(context, plan, &object);
 }
 
+/* The library stays mapped when its folder is gone. */
+static bool load_stream(tn_program *program, tn_str bytes, const char *library) {
+  bytes.at = tn_arena_copy(program->arena, bytes.at, bytes.length);
+  return tn_driver_load_stream(program->context, program->arena, bytes, library, &program->device,
+                               &program->signature) &&
+         find_shapes(program, NULL);
+}
+
+static bool compile_stream(compile_work *work) {
+  tn_streaming streaming = {.all = work->all};
+  bool made = tn_stream_compile(&streaming);
+  work->all = streaming.all;
+  if (made) {
+    work->program = new_program(work->all.model->context);
+    made = load_stream(work->program, (tn_str){streaming.bytes.bytes, streaming.bytes.length}, streaming.library);
+  }
+  tn_text_free(&streaming.bytes);
+  return made;
+}
+
 static bool do_compile(void *argument) {
   compile_work *work = argument;
   tn_context *context = work->all.model->context;
   work->all.options.name = image_name;
   work->all.options.side_file = false;
+  if (tn_target_names_array(work->all.options.target)) return compile_stream(work);
   if (!tn_compilation_plan(&work->all)) return false;
   if (!tn_cpu_runs_here(work->all.plan->target))
     return tn_error(&context->sink, TN_UNSUPPORTED, TN_NOWHERE, "this machine cannot run code for %s",
@@ -209,6 +234,14 @@ static bool map_constants(open_work *work) {
   return true;
 }
 
+/* NAME.tns, and NAME.host.so where it names one. */
+static bool open_stream(open_work *work, tn_str bytes) {
+  size_t stem = strlen(work->path) - strlen(tn_path_suffix(work->path));
+  const char *library = tn_arena_printf(work->context->scratch, "%.*s.host.so", (int)stem, work->path);
+  work->program = new_program(work->context);
+  return load_stream(work->program, bytes, access(library, F_OK) == 0 ? library : NULL);
+}
+
 static bool do_open(void *argument) {
   open_work *work = argument;
   tn_context *context = work->context;
@@ -216,8 +249,10 @@ static bool do_open(void *argument) {
   tn_str bytes;
   tn_elf_model elf;
   if (!tn_file_map(context->scratch, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
-                   &bytes) ||
-      !tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf))
+                   &bytes))
+    return false;
+  if (tn_driver_is_stream(bytes)) return open_stream(work, bytes);
+  if (!tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf))
     return false;
   const char *name = work->name ? work->name : elf.name;
   if (!name) return tn_error(&context->sink, TN_INVALID, file, "no compiled model is in it");
@@ -251,6 +286,7 @@ enum { MOST_ON_STACK = 256 };
 int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results,
                     void *arena, size_t arena_size, const tn_exec *exec) {
   const tn_signature *signature = program->signature;
+  if (program->device) return tn_driver_run_stream(program->device, parameters, results);
   int count = signature->parameter_count + signature->result_count + 4, used = 0;
   void *on_stack[MOST_ON_STACK], **values = on_stack;
   if (count > MOST_ON_STACK && !(values = malloc((size_t)count * sizeof *values))) return TN_E_NULL;
@@ -344,6 +380,8 @@ static bool do_run(void *argument) {
       (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
   void *arena = aligned(context->scratch, size);
   int code = tn_program_call(work->program, parameters, results, arena, size, exec);
+  if (code && work->program->device)
+    return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "device: %s", tn_device_message(work->program->device));
   if (code)
     return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "%s_run returned %s", signature->name,
                     code_name(code));

@@ -8,25 +8,21 @@
 #include "codegen/systolic/systolic.h"
 #include "driver/compile.h"
 
-/* Does `target` name a file that describes an array, rather than a CPU? */
-bool tn_target_is_array(const char *target);
-
 /* The file with the settings (KEY=VALUE, NULL at the end; or NULL) over it. In `arena`; NULL after reporting. */
 tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char *path, int64_t max_file_size,
                                const char *const *settings);
 
 /* One compilation for an array. `all.model` and `all.options` are the caller's to set, `all.options.target`
- * the array's file. Everything else is made by tn_stream_compile, inside tn_driver_do, and freed by
- * tn_stream_end.                                                                                  */
+ * the array's file. Everything else is made by tn_stream_compile, inside tn_driver_do; it lives
+ * until tn_compilation_end(&all).                                                                 */
 typedef struct {
   tn_compilation all;
   const tn_array_target *array;
   const tn_systolic_program *program; /* program->stream is complete, host_hash too */
-  tn_text bytes;                      /* the .tns file */
+  tn_text bytes;                      /* the .tns file; the caller's to free */
   const char *library; /* NAME.host.so in a folder that goes with context->scratch; NULL: nothing runs on the host */
   tn_str library_bytes;
 } tn_streaming;
 bool tn_stream_compile(tn_streaming *streaming);
-void tn_stream_end(tn_streaming *streaming);
 
 #endif

@@ -369,6 +369,7 @@ bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_a
                                 .reassociate = options->reassociate,
                                 .sparsity = options->sparsity,
                                 .target = options->target,
+                                .array = options->array,
                                 .max_fold_work = options->max_fold_work ? options->max_fold_work : 1 << 28};
   *records = NULL;
   *n_records = 0;

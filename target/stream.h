@@ -58,6 +58,8 @@ typedef struct {
   uint64_t host_macs;    /* multiply-adds that the host's functions do */
 } tn_stream;
 
+#define TN_STREAM_MAGIC "\177TNS" /* what files begin with */
+
 /* The file's bytes; same stream, same bytes. `pieces` are to be written one after the other. */
 void tn_stream_write(tn_text *out, const tn_stream *stream);
 /* Bounded by the file's size; views of `bytes` where possible. NULL after TN_INVALID with the offset. */

@@ -13,7 +13,6 @@ enum {
   TN_STREAM_ENTRY = 24,  /* of the table of sections: number, 0, offset, bytes */
   TN_STREAM_ALIGN = 64   /* of DRAM's bytes; other sections begin at multiples of 8 */
 };
-#define TN_STREAM_MAGIC "\177TNS"
 
 /* In this order, all of them always there. */
 typedef enum {

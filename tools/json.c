@@ -70,11 +70,22 @@ static json_int_t peak_rss_bytes(void) {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
 }
 
+static json_t *json_placed(const tn_compile_report *report) {
+  json_t *list = json_array();
+  for (int i = 0; i < report->placed_count; i++) {
+    const tn_placed *p = &report->placed[i];
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I}", "name", p->kernel, "source", p->source,
+                                          "on_array", p->on_array, "why", p->why, "dataflow", p->dataflow, "macs",
+                                          (json_int_t)p->macs, "model_cycles", (json_int_t)p->model_cycles));
+  }
+  return list;
+}
+
 json_t *json_report(const tn_compile_report *report) {
   json_t *undefined = json_array();
   for (const char *const *symbol = report->undefined; symbol && *symbol; symbol++)
     json_array_append_new(undefined, json_string(*symbol));
-  return json_pack(
+  json_t *all = json_pack(
       "{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
       (json_int_t)report->arena_bytes, "arena_lower_bound_bytes", (json_int_t)report->arena_lower_bound_bytes,
       "arena_proven", report->arena_proven,
@@ -82,6 +93,11 @@ json_t *json_report(const tn_compile_report *report) {
       "kernels", (json_int_t)report->kernels, "steps", (json_int_t)report->steps, "undefined", undefined,
       "stack_bytes", (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes",
       peak_rss_bytes(), "passes", json_passes(report->passes, report->pass_count));
+  if (report->placed_count) {
+    json_object_set_new(all, "placed", json_placed(report));
+    json_object_set_new(all, "instructions", json_integer((json_int_t)report->instructions));
+  }
+  return all;
 }
 
 tn_status print_json(json_t *object) {

@@ -86,11 +86,12 @@ void unload_model(loaded *result) {
   *result = (loaded){0};
 }
 
-/* Objects and shared libraries begin with ELF's magic. */
+/* Objects and shared libraries begin with ELF's magic, streams with their own. */
 bool is_artefact(const char *path) {
   FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
   char magic[4] = "";
-  bool artefact = file && fread(magic, 1, 4, file) == 4 && memcmp(magic, "\177ELF", 4) == 0;
+  bool whole = file && fread(magic, 1, 4, file) == 4;
+  bool artefact = whole && (memcmp(magic, "\177ELF", 4) == 0 || memcmp(magic, "\177TNS", 4) == 0);
   if (file) fclose(file);
   return artefact;
 }
@@ -135,11 +136,8 @@ void release_inputs(inputs *result) {
 /* ---- compile options ---- */
 
 tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options) {
-  static const char *const emits[] = {"obj", "shared", "exe", "asm", "llvm", "hlo", "plan", NULL};
+  static const char *const emits[] = {"obj", "shared", "exe", "asm", "llvm", "hlo", "plan", "stream", NULL};
   static const char *const forms[] = {"inline", "file", "elide", NULL};
-  const char *emit = option_value(line, OPT_EMIT);
-  if (emit && strcmp(emit, "stream") == 0)
-    return complain(TN_UNSUPPORTED, "option '--emit=stream' is not supported by this version");
   int kind = option_choice(line, OPT_EMIT, emits, -2),
       form = option_choice(line, OPT_CONSTANTS, forms, TN_FORM_INLINE);
   int64_t seed, arena_limit;

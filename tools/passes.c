@@ -401,21 +401,26 @@ static tn_status choose_sparsity(const command_line *line, tn_pass_options *pass
   if (strncmp(text, "4x1:", 4) != 0)
     return complain(TN_USAGE, "option '--sparsity': '%s' is not 4x1:RATIO, 2:4 or unstructured:RATIO", text);
   passes->sparsity = strtod(text + 4, &end);
-  passes->target = option_value(line, OPT_TARGET);
   if (end != text + 4 && !*end && passes->sparsity > 0 && passes->sparsity <= 1) return TN_OK;
   return complain(TN_USAGE, "option '--sparsity': the ratio '%s' is not above 0 and at most 1", text + 4);
 }
 
 tn_status pass_options(tn_arena *arena, const command_line *line, tn_pass_options *passes) {
   const char *list = option_value(line, OPT_PASSES);
-  const option_values *disabled = &line->options[OPT_DISABLE_PASS];
+  const option_values *disabled = &line->options[OPT_DISABLE_PASS], *set = &line->options[OPT_SET];
   *passes = (tn_pass_options){.level = 2,
                               .reassociate = has_option(line, OPT_REASSOCIATE),
+                              .target = option_value(line, OPT_TARGET),
                               .check = has_option(line, OPT_CHECK_PASSES),
                               .bisect = has_option(line, OPT_BISECT),
                               .bisect_file = option_value(line, OPT_BISECT)};
   if (!option_number(line, OPT_MAX_CHECK_WORK, 1, 0, &passes->max_check_work)) return TN_USAGE;
   if (list) passes->passes = split_list(arena, list);
+  if (set->count) {
+    const char **settings = TN_NEW_ARRAY(arena, const char *, set->count + 1);
+    memcpy(settings, set->at, sizeof *set->at * (size_t)set->count);
+    passes->settings = settings;
+  }
   if (disabled->count) {
     const char **names = TN_NEW_ARRAY(arena, const char *, disabled->count + 1);
     for (int i = 0; i < disabled->count; i++) names[i] = disabled->at[i];

@@ -9,8 +9,8 @@
 #include "tools/json.h"
 #include "tools/tool.h"
 
-typedef enum { BACKEND_CPU, BACKEND_EVAL, BACKEND_PLAN, BACKEND_COUNT } backend;
-static const char *const backend_names[] = {"cpu", "eval", "plan", NULL};
+typedef enum { BACKEND_CPU, BACKEND_EVAL, BACKEND_PLAN, BACKEND_SYSTOLIC, BACKEND_COUNT } backend;
+static const char *const backend_names[] = {"cpu", "eval", "plan", "systolic", NULL};
 
 /* One `tenon run`. */
 typedef struct {
@@ -80,9 +80,11 @@ static tn_status compare_expected(run_state *run, const char *backend, const tn_
 }
 
 /* The interpreter and native code run the same plan: the same bits. */
+static bool same_plan(backend which) { return which == BACKEND_CPU || which == BACKEND_PLAN; }
+
 static tn_status compare_backends(run_state *run, backend one, const tn_arrays *a, backend two,
                                   const tn_arrays *b) {
-  bool exact = one != BACKEND_EVAL && two != BACKEND_EVAL;
+  bool exact = same_plan(one) && same_plan(two);
   const char *label = tn_arena_printf(run->arena, "%s against %s", backend_names[two], backend_names[one]);
   for (int32_t i = 0; i < tn_arrays_count(b); i++) {
     double rtol = 0, atol = 0;
@@ -105,19 +107,41 @@ static void end_passes(run_state *run) {
   finish_passes(&run->options.passes);
 }
 
-static tn_status run_native(run_state *run, tn_arrays **results) {
+static tn_status run_compiled(run_state *run, const tn_compile_options *options, tn_arrays **results) {
   if (run->program) return tn_program_run(run->program, run->in.arguments, (int32_t)run->threads, results);
   tn_program *program;
   tn_compile_report report;
-  tn_status status = tn_compile_program(run->model.model, &run->options, &program, &report);
+  tn_status status = tn_compile_program(run->model.model, options, &program, &report);
   if (status == TN_OK) end_passes(run);
   if (status == TN_OK) status = tn_program_run(program, run->in.arguments, (int32_t)run->threads, results);
   tn_program_destroy(program);
   return status;
 }
 
+/* With an array as the target, cpu and plan are this machine's. */
+static tn_compile_options without_array(const run_state *run) {
+  tn_compile_options options = run->options;
+  if (tn_target_names_array(options.target)) {
+    options.target = options.passes.target = NULL;
+    options.passes.settings = NULL;
+  }
+  return options;
+}
+
+static tn_status run_native(run_state *run, tn_arrays **results) {
+  tn_compile_options options = without_array(run);
+  return run_compiled(run, &options, results);
+}
+
+static tn_status run_systolic(run_state *run, tn_arrays **results) {
+  if (!run->program && !tn_target_names_array(run->options.target))
+    return complain(TN_USAGE, "backend 'systolic' needs --target=FILE.target, which describes the array");
+  return run_compiled(run, &run->options, results);
+}
+
 static tn_status run_oracle(run_state *run, tn_oracle oracle, tn_arrays **results) {
-  tn_status status = tn_model_evaluate(run->model.model, oracle, &run->options, run->in.arguments, results);
+  tn_compile_options options = without_array(run);
+  tn_status status = tn_model_evaluate(run->model.model, oracle, &options, run->in.arguments, results);
   if (status == TN_OK && oracle == TN_ORACLE_PLAN) end_passes(run);
   return status;
 }
@@ -125,6 +149,7 @@ static tn_status run_oracle(run_state *run, tn_oracle oracle, tn_arrays **result
 static tn_status run_backend(run_state *run, backend which, tn_arrays **results) {
   switch (which) {
   case BACKEND_CPU: return run_native(run, results);
+  case BACKEND_SYSTOLIC: return run_systolic(run, results);
   case BACKEND_EVAL:
   case BACKEND_PLAN:
     if (run->program)
@@ -138,18 +163,16 @@ static tn_status run_backend(run_state *run, backend which, tn_arrays **results)
 /* --backend=a,b: which, in order. */
 static tn_status parse_backends(run_state *run) {
   const char *text = option_value(run->line, OPT_BACKEND);
-  if (!text) text = "cpu";
+  if (!text) text = tn_target_names_array(run->options.target) ? "systolic" : "cpu";
   while (*text && run->n_backends < BACKEND_COUNT) {
     size_t length = strcspn(text, ",");
     const char *name = tn_arena_string_n(run->arena, text, length);
     int found = 0;
     while (found < BACKEND_COUNT && strcmp(name, backend_names[found]) != 0) found++;
-    if (strcmp(name, "systolic") == 0)
-      return complain(TN_UNSUPPORTED, "backend 'systolic' is not supported by this version");
     if (found == BACKEND_COUNT) {
       const char *nearest = tn_nearest_name(name, backend_names, BACKEND_COUNT);
       return complain(TN_USAGE, "unknown backend '%s'%s%s", name,
-                      nearest ? "; did you mean " : "; there are cpu, eval, plan", nearest ? nearest : "");
+                      nearest ? "; did you mean " : "; there are cpu, eval, plan, systolic", nearest ? nearest : "");
     }
     run->backends[run->n_backends++] = (backend)found;
     text += length + (text[length] == ',');
@@ -183,8 +206,8 @@ static tn_status read_expected(run_state *run) {
 
 static tn_status prepare(run_state *run, const char *path) {
   if (!option_threads(run->line, &run->threads)) return TN_USAGE;
-  tn_status status = parse_backends(run);
-  if (status == TN_OK) status = compile_options(run->arena, run->line, &run->options);
+  tn_status status = compile_options(run->arena, run->line, &run->options);
+  if (status == TN_OK) status = parse_backends(run);
   if (status != TN_OK) return status;
   bool artefact = is_artefact(path);
   if (artefact)

@@ -50,7 +50,8 @@ void tn_place_constants(tn_unit *u) {
   int64_t all = 0;
   for (int i = 0; i < count; i++)
     if (u->plan->buffers[i].memory == TN_MEMORY_CONSTANT) all += u->plan->buffers[i].bytes;
-  u->side_file = all > 0 && (u->options->side_file || all > INT64_C(1) << 30);
+  bool may = all > 0 && !u->options->uniform_call;
+  u->side_file = may && (u->options->side_file || all > INT64_C(1) << 30);
   u->constant_offset = TN_NEW_ARRAY(u->arena, int64_t, count);
   u->constant_order = TN_NEW_ARRAY(u->arena, int, count);
   for (int i = 0; i < count; i++) u->constant_offset[i] = -1;

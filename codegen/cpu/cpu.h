@@ -9,8 +9,11 @@
 
 typedef struct {
   const char *name;          /* prefix of every symbol: digits -> digits_run */
-  bool side_file;            /* constants as a file of their own (also above 1 GiB) */
+  bool side_file;            /* constants as a file of their own (also above 1 GiB, but for uniform_call) */
   int optimisation;          /* LLVM's code generation level, 1 to 3 */
+  bool uniform_call;         /* and <name>_call, for callers that do not know how many arrays there are:
+                                int (void *const *arrays, void *arena, size_t arena_size, const tn_exec *exec)
+                                with parameters, then results in `arrays`. Not with a side file */
 } tn_cpu_options;
 
 /* A relocatable ELF object: <name>_run and <name>_signature (tenon/runtime.h), its

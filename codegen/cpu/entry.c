@@ -7,6 +7,8 @@
  * scratch memory of each worker. A kernel whose work is worth a fork goes through the
  * caller's parallel_for, others are called.
  *
+ * NAME_call, on request: the same with the arrays' addresses in one array.
+ *
  * The floating-point environment: MXCSR is saved, set to the default (round to nearest, no
  * traps, subnormals kept) and restored, in the caller's thread around everything and in
  * workers around each piece. So results do not depend on it, and no flag is left behind.
@@ -307,6 +309,23 @@ static void open_entry(entry *n) {
   LLVMPositionBuilderAtEnd(n->b, block(n));
 }
 
+/* int NAME_call(void *const *arrays, void *arena, size_t arena_size, const tn_exec *exec) */
+static void emit_uniform_call(entry *n) {
+  tn_unit *u = n->u;
+  unsigned arrays = (unsigned)(u->plan->n_parameters + u->plan->n_results);
+  LLVMTypeRef own[] = {u->ptr, u->ptr, u->i64, u->ptr};
+  char *name = tn_arena_printf(u->arena, "%s_call", u->options->name);
+  LLVMValueRef call = LLVMAddFunction(u->module, name, LLVMFunctionType(u->i32, own, 4, false));
+  LLVMValueRef *arguments = TN_NEW_ARRAY(u->arena, LLVMValueRef, arrays + 3);
+  tn_function_attributes(u, call);
+  LLVMPositionBuilderAtEnd(n->b, LLVMAppendBasicBlockInContext(u->context, call, ""));
+  for (unsigned i = 0; i < arrays; i++)
+    arguments[i] = field(n, u->ptr, LLVMGetParam(call, 0), i * sizeof(void *));
+  for (unsigned i = 0; i < 3; i++) arguments[arrays + i] = LLVMGetParam(call, 1 + i);
+  LLVMTypeRef type = LLVMGlobalGetValueType(n->function);
+  LLVMBuildRet(n->b, LLVMBuildCall2(n->b, type, n->function, arguments, arrays + 3, ""));
+}
+
 bool tn_emit_entry(tn_unit *u) {
   tn_unit_place_scratch(u);
   entry n = {.u = u, .b = u->builder};
@@ -326,5 +345,6 @@ bool tn_emit_entry(tn_unit *u) {
   emit_steps(&n, u->plan->steps);
   call_intrinsic(u, n.b, "llvm.x86.sse.ldmxcsr", saved);
   LLVMBuildRet(n.b, LLVMConstInt(u->i32, 0, false));
+  if (u->options->uniform_call) emit_uniform_call(&n);
   return !u->failed;
 }

@@ -231,6 +231,7 @@ typedef struct tn_pass_options {
   bool reassociate;          /* allow rewrites that change rounding */
   double sparsity;           /* constants of which this share are zero blocks of 4x1 may be kept without them; 0: none */
   const char *target;        /* whose costs count; NULL: the host's */
+  const char *const *settings; /* "KEY=VALUE" over what a .target file says, NULL at the end; or NULL */
   const tn_pass_fuel *fuel;
   int fuel_count;
   /* Evaluate the module before and after each pass that changes it: TN_MISMATCH, naming the pass,
@@ -307,10 +308,12 @@ typedef enum tn_emit {
                       the model runs on the host; the target is a .target file */
 } tn_emit;
 
+/* Is it a file that describes a systolic array (FILE.target)? NULL is not. */
+TN_API bool tn_target_names_array(const char *target);
+
 typedef struct tn_compile_options {
   const char *name;     /* prefix of every symbol; NULL: the output's stem */
   const char *target;   /* "host" (NULL), "x86-64-v3", …; "tpu-v1.target": a systolic array's file */
-  const char *const *settings; /* "KEY=VALUE" over what the .target file says, NULL at the end; or NULL */
   const char *cpu;      /* LLVM's names, for tuning; NULL: the target's */
   const char *features;
   tn_emit emit;
@@ -357,10 +360,11 @@ TN_API tn_status tn_compile_file(tn_model *model, const tn_compile_options *opti
 
 typedef struct tn_program tn_program;
 
-/* Compiles for this machine. `model` is not needed any more. */
+/* Compiles for this machine; for an array (a .target file) the program is a stream on the functional
+ * device. `model` is not needed any more.                                                           */
 TN_API tn_status tn_compile_program(tn_model *model, const tn_compile_options *options, tn_program **program,
                                     tn_compile_report *report);
-/* Opens a shared library or an object (linked with $CC first) that tn_compile_file
+/* Opens a shared library, an object (linked with $CC first) or a stream that tn_compile_file
  * made. name: its symbol prefix; NULL: found by its signature.                        */
 TN_API tn_status tn_program_open(tn_context *context, const char *path, const char *name, tn_program **program);
 TN_API void tn_program_destroy(tn_program *program); /* NULL is fine */
