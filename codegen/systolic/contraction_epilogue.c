@@ -88,10 +88,10 @@ static bool use_numbers(chain *c, const numbers *n, bool *used) {
 /* The numbers in the order of channels. */
 static const void *lay_out(chain *c, const numbers *n) {
   const tn_array_work *work = c->m->work;
+  if (!n->expr) return NULL;
   uint32_t *result = TN_NEW_ARRAY(c->m->arena, uint32_t, work->channels);
   const tn_literal *literal = tn_match_literal(c->m, n->expr);
   tn_walk walk;
-  if (!n->expr) return NULL;
   if (literal) tn_match_load(c->m, n->expr, &walk);
   for (int64_t i = 0; i < work->channels; i++) {
     int64_t at = literal ? walk.offset : 0;
