@@ -204,7 +204,8 @@ static bool begins_empty(const tn_matcher *m, tn_isa_join join, tn_type type) {
   uint64_t bits[2];
   if (join == TN_ISA_JOIN_ADD) return is_zero(m, initial);
   tn_join_identity(join == TN_ISA_JOIN_MAXIMUM ? TN_JOIN_MAXIMUM : TN_JOIN_MINIMUM, type, bits);
-  return initial->kind == TN_EXPR_CONSTANT && initial->bits[0] == bits[0];
+  uint64_t own = ~UINT64_C(0) >> (64 - 8 * tn_type_bytes(type));
+  return initial->kind == TN_EXPR_CONSTANT && (initial->bits[0] & own) == (bits[0] & own);
 }
 
 /* An f32 sum of integers is exact while it is below 2^24. */
