@@ -305,6 +305,12 @@ static bool merge(tn_inst *dot, later_dots later, tn_pass_context *context) {
   return true;
 }
 
+/* In an array's vector unit each dot has an epilogue of its own. */
+static bool is_arrays(const tn_inst *dot, const tn_pass_context *context) {
+  return context->array &&
+         tn_array_find_type(context->array, dot->operands[0]->shape->type, dot->operands[1]->shape->type);
+}
+
 /* Dots are listed first: merging takes instructions out. What remains of them is dead
  * and not met again; the merged ones are not listed.                                   */
 static bool merge_in(tn_comp *comp, tn_pass_context *context) {
@@ -312,7 +318,7 @@ static bool merge_in(tn_comp *comp, tn_pass_context *context) {
   int count = comp->module->next_id;
   bool *waits = TN_NEW_ARRAY(context->scratch, bool, count), changed = false;
   TN_FOR_EACH_IN_COMP(comp, inst)
-  if (inst->op == TN_OP_DOT) {
+  if (inst->op == TN_OP_DOT && !is_arrays(inst, context)) {
     TN_PUSH(context->scratch, &dots, inst);
     waits[inst->id] = true;
   }

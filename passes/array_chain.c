@@ -1,0 +1,246 @@
+/* Chains that one pass through an array's vector unit computes.
+ *
+ *   convolution  s32                       source
+ *   convert      f32                       float
+ *   multiply     by broadcast(scale)       scale
+ *   add          broadcast(bias)           bias
+ *   add          multiply(convert(r), t)   operand, r from another layer
+ *   maximum      0                         clamp
+ *   round-nearest-even                     round
+ *   clamp        -128 … 127                (commutes with it)
+ *   convert      s8                        result
+ *   convert multiply tanh … convert s8     table
+ *
+ * Each step stands behind the one before it in the pipeline's order, or the chain ends there: what the
+ * chain holds, code generation can do (codegen/systolic/contraction_epilogue.c matches the same
+ * order, on kernels). An instruction with several users ends the chain: it is stored.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "passes/array_chain.h"
+
+#include "target/isa.h"
+
+#include <math.h>
+
+bool tn_chain_has(const tn_chain *chain, const tn_inst *inst) {
+  for (int i = 0; i < chain->count; i++)
+    if (chain->members[i] == inst) return true;
+  return false;
+}
+
+void tn_chain_add(tn_chain *chain, tn_inst *inst) {
+  if (tn_chain_has(chain, inst)) return;
+  if (chain->count == TN_LARGEST_CHAIN)
+    chain->is_full = true;
+  else
+    chain->members[chain->count++] = inst;
+}
+
+bool tn_chain_is_constant(const tn_inst *inst) {
+  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
+  return inst->op == TN_OP_CONSTANT;
+}
+
+/* One number everywhere, and which. */
+static bool is_number(const tn_inst *inst, double *value) {
+  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
+  if (inst->op != TN_OP_CONSTANT || tn_shape_elements(inst->shape) != 1) return false;
+  if (!tn_type_is_float(inst->shape->type)) return false;
+  *value = tn_load_float(inst->shape->type, inst->attr.constant.literal->data);
+  return true;
+}
+
+/* A constant's way to the chain is computed there, the array of numbers is an operand. */
+static void add_constant(tn_chain *chain, tn_inst *inst) {
+  for (; inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE; inst = inst->operands[0]) tn_chain_add(chain, inst);
+}
+
+/* A number for each place along one dim, or along none. */
+static bool is_by_channel(const tn_inst *inst) {
+  if (!tn_chain_is_constant(inst)) return false;
+  const tn_inst *from = inst;
+  while (from->op == TN_OP_BROADCAST || from->op == TN_OP_RESHAPE) from = from->operands[0];
+  int wide = 0;
+  for (int d = 0; d < from->shape->rank; d++) wide += from->shape->dims[d] > 1;
+  return wide <= 1;
+}
+
+/* ---- steps ---- */
+
+static bool advance(tn_chain *chain, tn_chain_stage to) {
+  if (chain->stage > to || (chain->stage == to && to != TN_CHAIN_CLAMP)) return false;
+  chain->stage = to;
+  return true;
+}
+
+static bool is_f32(const tn_chain *chain) { return chain->end->shape->type == TN_F32; }
+
+/* convert(load) * t, or a part of it. */
+static bool add_second(tn_chain *chain, tn_inst *inst) {
+  double scale;
+  tn_inst *from = inst, *made[4];
+  int count = 0;
+  if (!is_f32(chain) || chain->stage >= TN_CHAIN_OPERAND) return false;
+  if (from->op == TN_OP_MULTIPLY) {
+    int k = is_number(from->operands[0], &scale) ? 0 : 1;
+    if (is_number(from->operands[k], &scale)) {
+      made[count++] = from;
+      add_constant(chain, from->operands[k]);
+      from = from->operands[1 - k];
+    }
+  }
+  if (from->op == TN_OP_CONVERT && tn_type_bits(from->operands[0]->shape->type) < 32) made[count++] = from;
+  for (int i = 0; i < count; i++) tn_chain_add(chain, made[i]);
+  return advance(chain, TN_CHAIN_OPERAND);
+}
+
+static bool add_number(tn_chain *chain, tn_inst *constant, tn_chain_stage stage) {
+  if (!is_by_channel(constant) || !is_f32(chain) || !advance(chain, stage)) return false;
+  add_constant(chain, constant);
+  return true;
+}
+
+static bool add_integers(tn_chain *chain, tn_inst *constant) {
+  bool fits = chain->end->shape->type == TN_S32 && is_by_channel(constant);
+  if (!fits || !advance(chain, TN_CHAIN_INTEGER_BIAS)) return false;
+  add_constant(chain, constant);
+  return true;
+}
+
+static bool limit(tn_chain *chain, tn_inst *constant) {
+  double value;
+  if (!is_f32(chain) || !is_number(constant, &value)) return false;
+  bool whole = value == nearbyint(value) || isinf(value);
+  if (!(chain->stage == TN_CHAIN_ROUND && whole) && !advance(chain, TN_CHAIN_CLAMP)) return false;
+  add_constant(chain, constant);
+  return true;
+}
+
+/* Only by powers of two, which are products as well. */
+static bool divide(tn_chain *chain, tn_inst *constant) {
+  double value;
+  int exponent;
+  return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 && add_number(chain, constant, TN_CHAIN_SCALE);
+}
+
+static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
+  tn_inst *other = inst->operands[1 - spine];
+  bool constant = tn_chain_is_constant(other);
+  if (other == inst->operands[spine]) return false;
+  if (inst->op == TN_OP_ADD && chain->end->shape->type == TN_S32) return add_integers(chain, other);
+  if (inst->op == TN_OP_ADD || (inst->op == TN_OP_SUBTRACT && spine == 0))
+    return constant ? add_number(chain, other, TN_CHAIN_BIAS) : add_second(chain, other);
+  if (inst->op == TN_OP_MULTIPLY)
+    return constant ? add_number(chain, other, TN_CHAIN_SCALE) : add_second(chain, other);
+  if (inst->op == TN_OP_DIVIDE && spine == 0) return divide(chain, other);
+  if (inst->op == TN_OP_MAXIMUM || inst->op == TN_OP_MINIMUM)
+    return constant ? limit(chain, other) : add_second(chain, other);
+  return false;
+}
+
+static bool convert(tn_chain *chain, const tn_inst *inst) {
+  tn_type from = chain->end->shape->type, to = inst->shape->type;
+  if (to == TN_F32) return chain->stage < TN_CHAIN_FLOAT && tn_type_bits(from) <= 32 && advance(chain, TN_CHAIN_FLOAT);
+  if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
+  if (tn_type_is_integer(to)) return chain->stage == TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
+  return tn_type_is_float(to) && advance(chain, TN_CHAIN_RESULT);
+}
+
+static bool function(const tn_array_target *array, tn_chain *chain, tn_isa_function which) {
+  return is_f32(chain) && (array->vector_functions >> which & 1) && advance(chain, TN_CHAIN_FUNCTION);
+}
+
+static bool take(const tn_array_target *array, tn_chain *chain, tn_inst *inst) {
+  int spine = inst->n_operands > 1 && inst->operands[1] == chain->end;
+  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
+  if (inst->op == TN_OP_CONVERT) return convert(chain, inst);
+  if (inst->op == TN_OP_ROUND_NEAREST_EVEN) return is_f32(chain) && advance(chain, TN_CHAIN_ROUND);
+  if (inst->op == TN_OP_ABS) return function(array, chain, TN_ISA_FUNCTION_ABS);
+  if (inst->op == TN_OP_NEGATE) return function(array, chain, TN_ISA_FUNCTION_NEGATE);
+  if (inst->op == TN_OP_CLAMP)
+    return spine == 1 && limit(chain, inst->operands[0]) && limit(chain, inst->operands[2]);
+  if (inst->n_operands == 2) return binary(chain, inst, spine);
+  return false;
+}
+
+/* ---- tables ---- */
+
+static bool is_byte(const tn_inst *inst) {
+  return tn_type_bits(inst->shape->type) == 8 && tn_type_is_integer(inst->shape->type);
+}
+
+/* Elementwise, of what the set has and of single numbers. */
+static bool is_function_of(const tn_chain *set, const tn_inst *inst) {
+  double value;
+  if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
+  for (int i = 0; i < inst->n_operands; i++)
+    if (!tn_chain_has(set, inst->operands[i]) && !is_number(inst->operands[i], &value)) return false;
+  return inst->op != TN_OP_STOCHASTIC_CONVERT;
+}
+
+static bool leaves(const tn_chain *set, const tn_inst *inst) {
+  for (int i = 0; i < inst->users.count; i++)
+    if (!tn_chain_has(set, inst->users.at[i])) return true;
+  return inst == inst->parent->root || !inst->users.count;
+}
+
+/* Everything behind the byte `from` up to another byte, which alone leaves it. */
+static bool find_function(tn_inst *from, tn_chain *set) {
+  *set = (tn_chain){.members = {from}, .count = 1, .end = from};
+  for (int i = 0; i < set->count && !set->is_full; i++)
+    for (int k = 0; k < set->members[i]->users.count; k++) {
+      tn_inst *user = set->members[i]->users.at[k];
+      if (set->members[i] != from && is_byte(set->members[i])) continue;
+      if (is_function_of(set, user)) tn_chain_add(set, user);
+    }
+  set->end = NULL;
+  for (int i = 0; i < set->count; i++) {
+    if (!leaves(set, set->members[i])) continue;
+    if (set->end || set->members[i] == from) return false;
+    set->end = set->members[i];
+  }
+  return set->end && is_byte(set->end) && !set->is_full;
+}
+
+static void add_function(tn_chain *chain) {
+  tn_chain set;
+  if (!is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set)) return;
+  for (int i = 0; i < set.count; i++) {
+    tn_inst *inst = set.members[i];
+    for (int k = 0; inst != chain->end && k < inst->n_operands; k++)
+      if (!tn_chain_has(&set, inst->operands[k])) add_constant(chain, inst->operands[k]);
+    tn_chain_add(chain, inst);
+  }
+  chain->end = set.end;
+}
+
+/* ---- the chain ---- */
+
+static tn_inst *only_user(const tn_inst *inst) {
+  bool stored = inst == inst->parent->root || inst->users.count != 1;
+  return stored ? NULL : inst->users.at[0];
+}
+
+void tn_chain_grow(const tn_array_target *array, tn_chain *chain) {
+  for (tn_inst *user; (user = only_user(chain->end));) {
+    tn_chain before = *chain;
+    bool renames = user->op == TN_OP_RESHAPE;
+    if (!renames && (!tn_shape_same_dims(user->shape, chain->end->shape) || !take(array, chain, user))) {
+      *chain = before;
+      break;
+    }
+    tn_chain_add(chain, user);
+    chain->end = user;
+    if (chain->is_full) {
+      *chain = before;
+      break;
+    }
+    if (chain->stage == TN_CHAIN_RESULT) break;
+  }
+  while (chain->end->op == TN_OP_RESHAPE) { /* another name of what is stored */
+    chain->count--;
+    chain->end = chain->end->operands[0];
+  }
+  if (chain->stage == TN_CHAIN_RESULT) add_function(chain);
+}

@@ -1,0 +1,43 @@
+/* What the vector unit of an array does behind a sum, as a chain of instructions.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_PASSES_ARRAY_CHAIN_H
+#define TN_PASSES_ARRAY_CHAIN_H
+
+#include "passes/dims.h"
+#include "passes/rewrite.h"
+
+enum { TN_LARGEST_CHAIN = 96 };
+
+/* Where in the vector unit's pipeline (target/isa.def) the end of the chain stands. */
+typedef enum {
+  TN_CHAIN_SOURCE,
+  TN_CHAIN_INTEGER_BIAS,
+  TN_CHAIN_FLOAT,
+  TN_CHAIN_SCALE,
+  TN_CHAIN_BIAS,
+  TN_CHAIN_OPERAND,
+  TN_CHAIN_CLAMP,
+  TN_CHAIN_FUNCTION,
+  TN_CHAIN_ROUND,
+  TN_CHAIN_RESULT
+} tn_chain_stage;
+
+typedef struct {
+  tn_inst *members[TN_LARGEST_CHAIN]; /* in no order; what is computed beside the chain, too */
+  int count;
+  tn_inst *end;
+  tn_chain_stage stage;
+  bool is_full; /* there was no room: members are not complete */
+} tn_chain;
+
+bool tn_chain_has(const tn_chain *chain, const tn_inst *inst);
+void tn_chain_add(tn_chain *chain, tn_inst *inst);
+/* A constant, or a constant that is repeated along other dims. */
+bool tn_chain_is_constant(const tn_inst *inst);
+/* Goes on from chain->end over its only users as far as one pipeline does it all; functions of an
+ * 8-bit result into 8 bits join behind, as tables.                                          */
+void tn_chain_grow(const tn_array_target *array, tn_chain *chain);
+
+#endif
