@@ -60,7 +60,8 @@ static bool make_plan(tn_streaming *s, const tn_cpu *host) {
 static const char *write_object(tn_streaming *s, tn_plan *plan, const char *folder) {
   tn_context *context = s->all.model->context;
   int level = s->all.options.passes.level;
-  tn_plan_options options = {.target = plan->target, .level = level, .schedule_seed = s->all.options.schedule_seed};
+  tn_plan_options options = {
+      .target = plan->target, .level = level, .schedule_seed = s->all.options.schedule_seed};
   tn_cpu_options cpu = {.name = plan->name, .optimisation = level < 1 ? 1 : level, .uniform_call = true};
   tn_object object = {0};
   if (!tn_plan_finish(plan, &options, &context->sink) || !tn_compilation_holds(plan, &context->sink) ||
@@ -98,7 +99,9 @@ static bool make_library(tn_streaming *s, tn_plan *const *plans, int count) {
 
 /* ---- what is told of it ---- */
 
-static const char *or_nothing(tn_arena *arena, const char *text) { return text ? tn_arena_string(arena, text) : ""; }
+static const char *or_nothing(tn_arena *arena, const char *text) {
+  return text ? tn_arena_string(arena, text) : "";
+}
 
 static void report_stream(tn_streaming *s) {
   tn_arena *arena = s->all.model->derived;
@@ -129,17 +132,21 @@ bool tn_stream_compile(tn_streaming *s) {
   if (!all->options.name) all->options.name = "model";
   all->options.passes.target = all->options.target;
   if (all->model->plan)
-    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "a plan has schedules already: streams are made of modules");
+    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE,
+                    "a plan has schedules already: streams are made of modules");
   if (!tn_target_names_array(all->options.target))
-    return tn_error(sink, TN_USAGE, TN_NOWHERE, "a stream needs --target=FILE.target, which describes the array");
+    return tn_error(sink, TN_USAGE, TN_NOWHERE,
+                    "a stream needs --target=FILE.target, which describes the array");
   s->array = tn_array_read(context->scratch, sink, all->options.target, context->limits.max_file_size,
                            all->options.passes.settings);
-  const tn_cpu *host = s->array ? tn_cpu_find(context->scratch, sink, "host", all->options.cpu, all->options.features) : NULL;
+  const tn_cpu *host =
+      s->array ? tn_cpu_find(context->scratch, sink, "host", all->options.cpu, all->options.features) : NULL;
   if (!host || !make_plan(s, host)) return false;
   tn_systolic_options options = {.array = s->array, .name = all->options.name, .host = host};
   s->program = tn_systolic_compile(all->plan, &options, sink);
   if (!s->program) return false;
-  if (s->program->n_host_plans && !make_library(s, s->program->host_plans, s->program->n_host_plans)) return false;
+  if (s->program->n_host_plans && !make_library(s, s->program->host_plans, s->program->n_host_plans))
+    return false;
   if (s->library) {
     tn_hash hash = tn_hash_bytes(s->library_bytes.at, s->library_bytes.length);
     s->program->stream->host_hash[0] = hash.high;

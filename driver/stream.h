@@ -20,7 +20,8 @@ typedef struct {
   const tn_array_target *array;
   const tn_systolic_program *program; /* program->stream is complete, host_hash too */
   tn_text bytes;                      /* the .tns file; the caller's to free */
-  const char *library; /* NAME.host.so in a folder that goes with context->scratch; NULL: nothing runs on the host */
+  const char
+      *library; /* NAME.host.so in a folder that goes with context->scratch; NULL: nothing runs on the host */
   tn_str library_bytes;
 } tn_streaming;
 bool tn_stream_compile(tn_streaming *streaming);

@@ -53,7 +53,8 @@ static bool is_number(const tn_inst *inst, double *value) {
 
 /* A constant's way to the chain is computed there, the array of numbers is an operand. */
 static void add_constant(tn_chain *chain, tn_inst *inst) {
-  for (; inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE; inst = inst->operands[0]) tn_chain_add(chain, inst);
+  for (; inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE; inst = inst->operands[0])
+    tn_chain_add(chain, inst);
 }
 
 /* A number for each place along one dim, or along none. */
@@ -121,7 +122,8 @@ static bool limit(tn_chain *chain, tn_inst *constant) {
 static bool divide(tn_chain *chain, tn_inst *constant) {
   double value;
   int exponent;
-  return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 && add_number(chain, constant, TN_CHAIN_SCALE);
+  return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 &&
+         add_number(chain, constant, TN_CHAIN_SCALE);
 }
 
 static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
@@ -141,7 +143,8 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
 
 static bool convert(tn_chain *chain, const tn_inst *inst) {
   tn_type from = chain->end->shape->type, to = inst->shape->type;
-  if (to == TN_F32) return chain->stage < TN_CHAIN_FLOAT && tn_type_bits(from) <= 32 && advance(chain, TN_CHAIN_FLOAT);
+  if (to == TN_F32)
+    return chain->stage < TN_CHAIN_FLOAT && tn_type_bits(from) <= 32 && advance(chain, TN_CHAIN_FLOAT);
   if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
   if (tn_type_is_integer(to)) return chain->stage == TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
   return tn_type_is_float(to) && advance(chain, TN_CHAIN_RESULT);
@@ -205,7 +208,8 @@ static bool find_function(tn_inst *from, tn_chain *set) {
 
 static void add_function(tn_chain *chain) {
   tn_chain set;
-  if (!is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set)) return;
+  if (!is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set))
+    return;
   for (int i = 0; i < set.count; i++) {
     tn_inst *inst = set.members[i];
     for (int k = 0; inst != chain->end && k < inst->n_operands; k++)

@@ -80,7 +80,8 @@ static void build(finder *f, const tn_chain *chain, tn_inst *hero) {
   if (!tn_pass_spend(f->context)) return;
   b.comp = tn_comp_create(f->comp->module, tn_arena_printf(b.scratch, "array_%s", hero->name));
   b.comp->root = inside(&b, chain, chain->end);
-  tn_inst *fusion = tn_inst_create(f->comp, chain->end, TN_OP_FUSION, chain->end->shape, b.arguments.count, b.arguments.at);
+  tn_inst *fusion =
+      tn_inst_create(f->comp, chain->end, TN_OP_FUSION, chain->end->shape, b.arguments.count, b.arguments.at);
   fusion->attr.fusion.kind = TN_FUSION_CUSTOM;
   fusion->location = hero->location;
   fusion->notes = hero->notes ? hero->notes : chain->end->notes;
@@ -112,7 +113,8 @@ static bool has_dilated_input(const tn_inst *inst) {
 
 static bool is_product(const finder *f, tn_inst *inst, tn_inst *sides[2]) {
   if (inst->op != TN_OP_DOT && inst->op != TN_OP_CONVOLUTION) return false;
-  if (!tn_shape_is_plain(inst->shape) || !tn_shape_elements(inst->shape) || has_dilated_input(inst)) return false;
+  if (!tn_shape_is_plain(inst->shape) || !tn_shape_elements(inst->shape) || has_dilated_input(inst))
+    return false;
   if (!tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < 2; i++) sides[i] = narrow(inst, i);
   tn_type x = sides[0]->shape->type, w = sides[1]->shape->type, sum = tn_array_sum_type(x);
@@ -135,7 +137,8 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
 static bool is_window(tn_inst *inst, tn_inst **source) {
   tn_op op;
   if (inst->op != TN_OP_REDUCE && inst->op != TN_OP_REDUCE_WINDOW) return false;
-  if (inst->n_operands != 2 || !tn_shape_is_plain(inst->shape) || !tn_rewrite_is_free_to_move(inst)) return false;
+  if (inst->n_operands != 2 || !tn_shape_is_plain(inst->shape) || !tn_rewrite_is_free_to_move(inst))
+    return false;
   if (!tn_shape_elements(inst->shape) || !tn_comp_is_binary(inst->called[0], &op)) return false;
   *source = inst->operands[0];
   if ((*source)->op == TN_OP_CONVERT) *source = (*source)->operands[0];
@@ -170,7 +173,8 @@ static int gather(tn_chain *chain, tn_inst *inst, tn_inst **leaves, int count) {
     return count + 1;
   }
   tn_chain_add(chain, inst);
-  for (int i = 0; i < inst->n_operands && count <= 2; i++) count = gather(chain, inst->operands[i], leaves, count);
+  for (int i = 0; i < inst->n_operands && count <= 2; i++)
+    count = gather(chain, inst->operands[i], leaves, count);
   return count;
 }
 

@@ -109,7 +109,8 @@ static bool read_form(tn_matcher *m) {
 
 static const tn_expr *without_converts(const tn_matcher *m, const tn_expr *expr) {
   expr = tn_match_resolve(m, expr);
-  while (expr->kind == TN_EXPR_OP && expr->op.op == TN_OP_CONVERT) expr = tn_match_resolve(m, expr->op.operands[0]);
+  while (expr->kind == TN_EXPR_OP && expr->op.op == TN_OP_CONVERT)
+    expr = tn_match_resolve(m, expr->op.operands[0]);
   return expr;
 }
 
@@ -182,7 +183,8 @@ static bool match_contraction(tn_matcher *m, const tn_expr *const *factors) {
   tn_walk sides[2];
   work->is_contraction = true;
   work->sum = m->kernel->values[m->reduce->accumulators[0].value].type;
-  if (work->sum != TN_S32 && work->sum != TN_F32) return tn_match_fail(m, "sums of %s", tn_type_name(work->sum));
+  if (work->sum != TN_S32 && work->sum != TN_F32)
+    return tn_match_fail(m, "sums of %s", tn_type_name(work->sum));
   if (!is_zero(m, m->reduce->accumulators[0].initial)) return tn_match_fail(m, "sums that do not begin at 0");
   for (int i = 0; i < 2; i++)
     if (!read_factor(m, factors[i], work->sum, &sides[i])) return false;
@@ -216,8 +218,9 @@ static bool sum_is_exact(const tn_matcher *m, tn_type from) {
 }
 
 static bool match_window(tn_matcher *m) {
-  static const tn_isa_join joins[] = {
-      [TN_JOIN_ADD] = TN_ISA_JOIN_ADD, [TN_JOIN_MINIMUM] = TN_ISA_JOIN_MINIMUM, [TN_JOIN_MAXIMUM] = TN_ISA_JOIN_MAXIMUM};
+  static const tn_isa_join joins[] = {[TN_JOIN_ADD] = TN_ISA_JOIN_ADD,
+                                      [TN_JOIN_MINIMUM] = TN_ISA_JOIN_MINIMUM,
+                                      [TN_JOIN_MAXIMUM] = TN_ISA_JOIN_MAXIMUM};
   tn_array_work *work = m->work;
   const tn_accumulator *a = &m->reduce->accumulators[0];
   tn_join join = tn_reduce_join(m->kernel, m->reduce, 0);
@@ -225,7 +228,8 @@ static bool match_window(tn_matcher *m) {
   if (join != TN_JOIN_ADD && join != TN_JOIN_MINIMUM && join != TN_JOIN_MAXIMUM)
     return tn_match_fail(m, "a reduction other than add, minimum, maximum");
   const tn_expr *update = tn_match_resolve(m, a->update);
-  if (update->kind != TN_EXPR_OP || update->op.n_operands != 2) return tn_match_fail(m, "a reduction of what is computed on the way");
+  if (update->kind != TN_EXPR_OP || update->op.n_operands != 2)
+    return tn_match_fail(m, "a reduction of what is computed on the way");
   int other = tn_match_is_sum(m, tn_match_resolve(m, update->op.operands[0])) ? 1 : 0;
   const tn_expr *load = without_converts(m, update->op.operands[other]);
   if (load->kind != TN_EXPR_LOAD) return tn_match_fail(m, "a reduction of what is computed on the way");
@@ -235,7 +239,8 @@ static bool match_window(tn_matcher *m) {
   bool mixed = tn_type_is_float(type) != tn_type_is_float(work->x.type);
   if (mixed && (!tn_type_is_float(type) || !sum_is_exact(m, work->x.type)))
     return tn_match_fail(m, "a reduction of %s in %s", tn_type_name(work->x.type), tn_type_name(type));
-  if (join == TN_JOIN_ADD && tn_type_bits(type) < 32) return tn_match_fail(m, "sums of %s", tn_type_name(type));
+  if (join == TN_JOIN_ADD && tn_type_bits(type) < 32)
+    return tn_match_fail(m, "sums of %s", tn_type_name(type));
   work->work.join = joins[join];
   if (!begins_empty(m, joins[join], type)) return tn_match_fail(m, "a reduction that begins with a value");
   work->sum = tn_array_sum_type(work->x.type);

@@ -168,7 +168,8 @@ static bool is_whole(double value) { return !isfinite(value) || value == nearbyi
 static bool clamp_to(chain *c, double low, double high) {
   if (!need_float(c, "limits")) return false;
   bool rounded = c->at == AT_ROUND;
-  if (rounded && !(is_whole(low) && is_whole(high))) return fail(c, "limits that are no whole numbers behind the rounding");
+  if (rounded && !(is_whole(low) && is_whole(high)))
+    return fail(c, "limits that are no whole numbers behind the rounding");
   if (rounded && c->work.function) return fail(c, "limits behind a function");
   if (!rounded && !advance(c, AT_CLAMP, "limits behind a function")) return false;
   tn_vector_work *w = &c->work;
@@ -186,12 +187,14 @@ static bool take_second(chain *c, const tn_expr *expr, tn_isa_operand operand) {
   if (!need_float(c, "a second operand") || !advance(c, AT_OPERAND, "more than two operands")) return false;
   if (load->kind == TN_EXPR_OP && load->op.op == TN_OP_MULTIPLY) {
     int k = is_scalar(c, load->op.operands[0], &scale) ? 0 : 1;
-    if (!is_scalar(c, load->op.operands[k], &scale)) return fail(c, "a second operand that is computed on the way");
+    if (!is_scalar(c, load->op.operands[k], &scale))
+      return fail(c, "a second operand that is computed on the way");
     load = resolve(c, load->op.operands[1 - k]);
   }
   if (load->kind == TN_EXPR_OP && load->op.op == TN_OP_CONVERT) load = resolve(c, load->op.operands[0]);
   if (load->kind != TN_EXPR_LOAD) return fail(c, "a second operand that is computed on the way");
-  if (tn_type_bits(load->type) > 32 || load->type == TN_U32) return tn_match_fail(c->m, "a second operand of %s", tn_type_name(load->type));
+  if (tn_type_bits(load->type) > 32 || load->type == TN_U32)
+    return tn_match_fail(c->m, "a second operand of %s", tn_type_name(load->type));
   c->work.operand = operand;
   c->work.second_scale = (float)scale;
   if (!tn_match_load(c->m, load, &c->work.second)) return false;
@@ -228,7 +231,8 @@ static bool divide_by(chain *c, const tn_expr *expr) {
 
 static bool apply_function(chain *c, tn_isa_function function) {
   if (!need_float(c, "a function") || !advance(c, AT_FUNCTION, "two functions")) return false;
-  if (!(c->m->array->vector_functions >> function & 1)) return fail(c, "a function that the array does not have");
+  if (!(c->m->array->vector_functions >> function & 1))
+    return fail(c, "a function that the array does not have");
   c->work.function = function;
   return true;
 }
@@ -251,7 +255,8 @@ static bool convert_to(chain *c, tn_type to) {
   } else if (c->type != TN_F32 || !tn_type_is_float(to)) {
     return tn_match_fail(c->m, "a conversion from %s to %s", tn_type_name(c->type), tn_type_name(to));
   }
-  if (tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return tn_match_fail(c->m, "results of %s", tn_type_name(to));
+  if (tn_type_bits(to) > 32 || tn_type_bits(to) < 8)
+    return tn_match_fail(c->m, "results of %s", tn_type_name(to));
   c->at = AT_RESULT;
   c->type = to;
   return true;
@@ -261,10 +266,12 @@ static bool convert_to(chain *c, tn_type to) {
 static bool apply_binary(chain *c, tn_op op, const tn_expr *other, bool left) {
   double limit;
   bool scalar = is_scalar(c, other, &limit), fixed = are_numbers(c, other, c->type);
-  if (op == TN_OP_ADD) return fixed ? add_numbers(c, other, false) : take_second(c, other, TN_ISA_OPERAND_ADD);
+  if (op == TN_OP_ADD)
+    return fixed ? add_numbers(c, other, false) : take_second(c, other, TN_ISA_OPERAND_ADD);
   if (op == TN_OP_SUBTRACT && left)
     return fixed ? add_numbers(c, other, true) : take_second(c, other, TN_ISA_OPERAND_SUBTRACT);
-  if (op == TN_OP_MULTIPLY) return fixed ? scale_by(c, other) : take_second(c, other, TN_ISA_OPERAND_MULTIPLY);
+  if (op == TN_OP_MULTIPLY)
+    return fixed ? scale_by(c, other) : take_second(c, other, TN_ISA_OPERAND_MULTIPLY);
   if (op == TN_OP_DIVIDE && left) return divide_by(c, other);
   if (op == TN_OP_MAXIMUM)
     return scalar ? clamp_to(c, limit, HUGE_VAL) : take_second(c, other, TN_ISA_OPERAND_MAXIMUM);

@@ -84,8 +84,7 @@ static const tn_index *make_parts(tn_matcher *m, tn_dim *dims, int first, const 
     int64_t part = k < splits->count ? splits->at[splits->count - 1 - k] : 1;
     dims[first + k] = (tn_dim){whole->name, size / part, whole->kind};
     size = part;
-    sum = tn_index_add(m->arena, sum,
-                       tn_index_scale(m->arena, tn_index_dim(m->arena, first + k), part));
+    sum = tn_index_add(m->arena, sum, tn_index_scale(m->arena, tn_index_dim(m->arena, first + k), part));
   }
   return sum;
 }
@@ -143,7 +142,8 @@ static int64_t *strides_of(tn_arena *arena, const tn_shape *shape) {
 }
 
 /* Of an access, by the kernel's dims. */
-static bool read_access(tn_matcher *m, int buffer, const tn_index *const *at, int64_t *steps, int64_t *offset) {
+static bool read_access(tn_matcher *m, int buffer, const tn_index *const *at, int64_t *steps,
+                        int64_t *offset) {
   const tn_shape *shape = m->kernel->buffers[buffer].shape;
   const int64_t *strides = strides_of(m->arena, shape);
   if (shape->layout) return tn_match_fail(m, "an array that is not row-major");
@@ -180,7 +180,8 @@ static int compare_places(const void *a, const void *b) {
 bool tn_match_number_dims(tn_matcher *m) {
   tn_array_work *work = m->work;
   const tn_kernel *k = m->kernel;
-  int64_t *steps = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims), *sizes = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims);
+  int64_t *steps = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims),
+          *sizes = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims);
   placed_dim *order = TN_NEW_ARRAY(m->arena, placed_dim, m->nest->n_dims);
   if (!read_access(m, m->store->buffer, m->store->at, steps, &work->y.offset)) return false;
   for (int i = 0; i < m->nest->n_dims; i++)

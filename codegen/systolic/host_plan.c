@@ -86,7 +86,8 @@ static int add_value(builder *b, int buffer, tn_memory memory, int number) {
   return mapped;
 }
 
-static void add_signature(builder *b, const bool *reads, const bool *writes, const bool *is_needed, int **arrays) {
+static void add_signature(builder *b, const bool *reads, const bool *writes, const bool *is_needed,
+                          int **arrays) {
   TN_VEC(int) in = {0}, out = {0}, all = {0};
   TN_VEC(const char *) in_names = {0}, out_names = {0};
   for (int i = 0; i < b->from->n_buffers; i++) {

@@ -124,7 +124,9 @@ static uint64_t **find_dependences(const tn_partition *p) {
   return depends;
 }
 
-static bool stands_before(uint64_t *const *depends, int a, int b) { return depends[b][a / 64] >> (a % 64) & 1; }
+static bool stands_before(uint64_t *const *depends, int a, int b) {
+  return depends[b][a / 64] >> (a % 64) & 1;
+}
 
 /* Whoever writes the same buffer is one group, with what must stand between; all of it is the host's. */
 static void group_steps(tn_partition *p, uint64_t *const *depends) {
@@ -176,7 +178,8 @@ static bool is_ready(const tn_partition *p, uint64_t *const *depends, const bool
 
 static int next_group(const tn_partition *p, uint64_t *const *depends, const bool *done, bool on_array) {
   for (int i = 0; i < p->count; i++)
-    if (!done[i] && p->steps[i].group == i && p->steps[i].on_array == on_array && is_ready(p, depends, done, i))
+    if (!done[i] && p->steps[i].group == i && p->steps[i].on_array == on_array &&
+        is_ready(p, depends, done, i))
       return i;
   return -1;
 }

@@ -17,8 +17,8 @@ typedef struct {
   const tn_tiling *tiling;      /* the same */
   const char *why;              /* of what is not on the array */
   bool on_array;
-  int group;                    /* steps of one group stay together: they write the same buffers */
-  int64_t macs;                 /* multiply-adds that it does; loops count once */
+  int group;    /* steps of one group stay together: they write the same buffers */
+  int64_t macs; /* multiply-adds that it does; loops count once */
 } tn_placed_step;
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
   int count;
   tn_placed_step *steps; /* in the order in which they run */
   int n_sections;
-  int *section_ends;     /* a section's steps all run on the array, or all on the host */
+  int *section_ends; /* a section's steps all run on the array, or all on the host */
 } tn_partition;
 
 /* partition.c */

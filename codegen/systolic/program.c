@@ -29,8 +29,12 @@ static void give_place(composer *c, int buffer, const char *name) {
   const tn_buffer *b = &c->plan->buffers[buffer];
   if (c->host_arrays[buffer] >= 0) return;
   uint64_t bytes = (uint64_t)tn_shape_elements(b->shape) * tn_type_bytes(b->shape->type);
-  tn_stream_array array = {.name = name, .type = b->shape->type, .rank = b->shape->rank, .dims = b->shape->dims,
-                           .at = c->stream->host_bytes, .bytes = bytes};
+  tn_stream_array array = {.name = name,
+                           .type = b->shape->type,
+                           .rank = b->shape->rank,
+                           .dims = b->shape->dims,
+                           .at = c->stream->host_bytes,
+                           .bytes = bytes};
   c->host_arrays[buffer] = c->arrays.count;
   c->stream->host_bytes += (bytes + 63) / 64 * 64;
   TN_PUSH(c->arena, &c->arrays, array);
@@ -97,18 +101,23 @@ static void add_host_section(composer *c, int first, int end) {
   }
   for (int i = first; i < end; i++) c->stream->host_macs += (uint64_t)c->p->steps[i].macs;
   if (!plan->n_results) return; /* nobody looks at it */
-  tn_tile_item item = {.function = c->functions.count, .n_reads = plan->n_parameters, .n_writes = plan->n_results,
-                       .reads = buffers, .writes = buffers + plan->n_parameters};
+  tn_tile_item item = {.function = c->functions.count,
+                       .n_reads = plan->n_parameters,
+                       .n_writes = plan->n_results,
+                       .reads = buffers,
+                       .writes = buffers + plan->n_parameters};
   TN_PUSH(c->arena, &c->items, item);
-  TN_PUSH(c->arena, &c->functions, ((tn_stream_function){symbol, plan->n_parameters, plan->n_results, arrays}));
+  TN_PUSH(c->arena, &c->functions,
+          ((tn_stream_function){symbol, plan->n_parameters, plan->n_results, arrays}));
   TN_PUSH(c->arena, &c->plans, plan);
 }
 
 static void add_array_step(composer *c, const tn_placed_step *s) {
   const tn_kernel *kernel = c->plan->kernels[s->step->kernel];
   TN_PUSH(c->arena, &c->items, ((tn_tile_item){.work = s->work, .layer = c->layers.count}));
-  TN_PUSH(c->arena, &c->layers,
-          ((tn_stream_layer){.name = kernel->name, .source = kernel->source, .macs = (uint64_t)s->work->macs}));
+  TN_PUSH(
+      c->arena, &c->layers,
+      ((tn_stream_layer){.name = kernel->name, .source = kernel->source, .macs = (uint64_t)s->work->macs}));
 }
 
 static void add_sections(composer *c) {
@@ -128,9 +137,10 @@ static void tell_inside(composer *c, const tn_step *step, const char *why) {
   for (const tn_step *s = step; s; s = s->next) {
     if (s->kind == TN_STEP_RUN) {
       const tn_kernel *kernel = c->plan->kernels[s->kernel];
-      TN_PUSH(c->arena, &c->placements,
-              ((tn_placement){.kernel = kernel->name, .source = kernel->source, .why = why,
-                              .macs = tn_kernel_macs(kernel)}));
+      TN_PUSH(
+          c->arena, &c->placements,
+          ((tn_placement){
+              .kernel = kernel->name, .source = kernel->source, .why = why, .macs = tn_kernel_macs(kernel)}));
     }
     tell_inside(c, s->test, why);
     for (int i = 0; i < s->n_branches; i++) tell_inside(c, s->branches[i], why);
@@ -177,13 +187,18 @@ static bool make_stream(composer *c, tn_diagnostics *sink) {
   stream->n_functions = c->functions.count;
   stream->layers = c->layers.at;
   stream->n_layers = c->layers.count;
-  tn_tile_program program = {.plan = c->plan, .stream = stream, .n_items = c->items.count, .items = c->items.at,
+  tn_tile_program program = {.plan = c->plan,
+                             .stream = stream,
+                             .n_items = c->items.count,
+                             .items = c->items.at,
                              .host_arrays = c->host_arrays};
   return tn_tile_emit(c->arena, &program, c->options, sink);
 }
 
-tn_systolic_program *tn_systolic_compile(tn_plan *plan, const tn_systolic_options *options, tn_diagnostics *sink) {
-  composer c = {.arena = plan->arena, .plan = plan, .options = options, .stream = TN_NEW(plan->arena, tn_stream)};
+tn_systolic_program *tn_systolic_compile(tn_plan *plan, const tn_systolic_options *options,
+                                         tn_diagnostics *sink) {
+  composer c = {
+      .arena = plan->arena, .plan = plan, .options = options, .stream = TN_NEW(plan->arena, tn_stream)};
   c.p = tn_partition_of(c.arena, plan, options);
   if (!make_stream(&c, sink)) return NULL;
   tell_placements(&c);
