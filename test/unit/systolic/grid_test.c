@@ -21,7 +21,7 @@ static int draw(int least, int most) {
   return least + (int)((random_state >> 33) % (uint64_t)(most - least + 1));
 }
 
-enum { ROWS_MOST = 40, SIZE_MOST = 56, SUM_ROWS = SIZE_MOST * SIZE_MOST, MOST = 4096 };
+enum { ROWS_MOST = 40, SIZE_MOST = 56, SUM_ROWS = SIZE_MOST * SIZE_MOST, MOST = 1 << 15 };
 
 typedef struct {
   int rows, columns;
