@@ -124,6 +124,14 @@ bool tn_cells_apart(const tn_cells *cells, const tn_cell_box *box) {
   return true;
 }
 
+/* Moves it so that it begins in 0 … 2^32 - 1. What begins there and ends beyond is outside of every buffer, and
+ * if that is two ranges in truth, halves of the box will tell.                                         */
+static void wrap(range *r) {
+  __int128 turn = (__int128)1 << 32, turns = r->least / turn - (r->least % turn < 0);
+  r->least -= turns * turn;
+  r->most -= turns * turn;
+}
+
 tn_cell_pieces tn_cells_first_piece(const tn_cells *cells, const tn_cell_box *box) {
   int dims[TN_CELL_DIMS];
   int64_t strides[TN_CELL_DIMS];
@@ -170,6 +178,7 @@ tn_cell_hull tn_cells_hull(const tn_cells *cells, const tn_cell_box *box) {
       if (told.most < r.most) r.most = told.most;
     }
   if (r.least > r.most) return (tn_cell_hull){.nothing = true};
+  if (cells->wraps) wrap(&r);
   return (tn_cell_hull){r.least, r.most + cells->bytes, .exact = !cut && has_no_gaps(cells, box)};
 }
 
@@ -220,7 +229,7 @@ static void sizes_of(const tn_instruction *view, int64_t sizes[TN_VIEW_DIMS]) {
 }
 
 tn_cells tn_cells_of_view(const tn_instruction *view, int64_t base, int64_t bytes) {
-  tn_cells cells = {.base = base, .bytes = bytes};
+  tn_cells cells = {.base = base, .bytes = bytes, .wraps = true};
   for (int i = 0; i < TN_VIEW_DIMS; i++) cells.stride[i] = view->VIEW.stride[i];
   for (int g = 0; g < TN_CELL_GUARDS; g++) {
     cells.guard[g].offset = view->VIEW.offset[g];

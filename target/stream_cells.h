@@ -25,6 +25,7 @@ typedef struct {
   int64_t base, bytes;
   int64_t stride[TN_CELL_DIMS];
   tn_cell_guard guard[TN_CELL_GUARDS];
+  bool wraps; /* addresses are modulo 2^32: with padding a view's base may lie before the buffer */
 } tn_cells;
 
 /* Indices first … last of each dim, both included. */
