@@ -12,6 +12,7 @@ typedef enum {
   TN_FIELD_HOST,
   TN_FIELD_DRAM,
   TN_FIELD_BUFFER,
+  TN_FIELD_EXTRA, /* an address of the buffer that the pipeline may not use */
   TN_FIELD_ACCUMULATOR,
   TN_FIELD_STRIDE,
   TN_FIELD_REAL,

@@ -4,7 +4,7 @@
  *   value  = element {"," element}                 of arrays, row by row
  *   element = number | 0xnumber | real | word
  *
- * What is 0 is left out but for addresses, dataflows and an instruction's first field; of arrays the zeros at
+ * What is 0 is left out but for addresses that are always used, dataflows and an instruction's first field; of arrays the zeros at
  * the end. Numbers that
  * have no word print as numbers, NaNs with their bits: each instruction has a text and the text gives
  * the same instruction, whether or not it makes sense. Fields stand in any order when read.
@@ -17,11 +17,12 @@
 /* ---- printing ---- */
 
 static bool is_address(tn_field_kind kind) {
-  return kind == TN_FIELD_HOST || kind == TN_FIELD_DRAM || kind == TN_FIELD_BUFFER;
+  return kind == TN_FIELD_HOST || kind == TN_FIELD_DRAM || kind == TN_FIELD_BUFFER || kind == TN_FIELD_EXTRA;
 }
 
 static bool shows_zero(tn_field_kind kind) {
-  return is_address(kind) || kind == TN_FIELD_ACCUMULATOR || kind == TN_FIELD_DATAFLOW;
+  return (is_address(kind) && kind != TN_FIELD_EXTRA) || kind == TN_FIELD_ACCUMULATOR ||
+         kind == TN_FIELD_DATAFLOW;
 }
 
 static bool is_signed(tn_field_type type) { return type == TN_FIELD_S32 || type == TN_FIELD_S64; }

@@ -28,6 +28,7 @@ const char *const *tn_field_words(tn_field_kind kind, int *count) {
   case TN_FIELD_HOST:
   case TN_FIELD_DRAM:
   case TN_FIELD_BUFFER:
+  case TN_FIELD_EXTRA:
   case TN_FIELD_ACCUMULATOR:
   case TN_FIELD_STRIDE:
   case TN_FIELD_REAL:

@@ -11,9 +11,9 @@
 
 static const char *const units[] = {"control", "dma0 … dma3", "weights", "matrix", "vector"};
 static const char *const kinds[] = {
-    "number",  "host address", "DRAM address", "buffer address", "row of the accumulators",
-    "stride",  "real",         "type",         "dataflow",       "join",
-    "operand", "function",     "0 or 1"};
+    "number",   "host address", "DRAM address", "buffer address", "buffer address", "row of the accumulators",
+    "stride",   "real",         "type",         "dataflow",       "join",           "operand",
+    "function", "0 or 1"};
 
 /* "`weight` 0, `output` 1, …" */
 static void print_words(tn_field_kind kind) {

@@ -44,7 +44,7 @@ view view=0 row_dims=1 column_dims=1 size=4,1,1,1,4,1,1,1 stride=4,0,0,0,1 offse
   wait dma0=1   matmul base=0x10 rows=4 type=s8 dataflow=weight repeat=1 row_step=-4 accumulator=2
 # CHECK: wait dma0=1 matmul dataflow=weight type=s8 base=0x10 rows=4 accumulator=2 repeat=1 row_step=-4
 pipeline source=s32 result=s8 has_scale=1 has_clamp=1 low=-0 high=6.5 function=abs operand=maximum second_scale=0.1 rounds=1
-# CHECK: pipeline source=s32 result=s8 has_scale=1 operand=maximum second_scale=0.1 has_clamp=1 low=-0 high=6.5 function=abs rounds=1 scale=0x0 bias=0x0 table=0x0
+# CHECK: pipeline source=s32 result=s8 has_scale=1 operand=maximum second_scale=0.1 has_clamp=1 low=-0 high=6.5 function=abs rounds=1
 wait matrix=1 activate accumulator=2 rows=4 columns=4 to=0x40 row_stride=4 column_stride=1
 wait dma0=2 vector=1 host_call function=0
 # CHECK: wait dma0=2 vector=1 host_call function=0  # "dot_host0_call"

@@ -145,7 +145,7 @@ Test(isa, text) {
   expect_text("load channel=1 from=18446744073709551615 to_stride=-9223372036854775808",
               "load channel=1 from=0xffffffffffffffff to=0x0 to_stride=-9223372036854775808");
   expect_text("pipeline low=-inf high=nan source=200 join=maximum",
-              "pipeline source=200 join=maximum low=-inf high=nan scale=0x0 bias=0x0 table=0x0");
+              "pipeline source=200 join=maximum low=-inf high=nan");
 }
 
 Test(isa, text_errors) {
