@@ -210,12 +210,14 @@ tn_value *tn_eval_iota(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
 
 /* ---- the same elements in other dims ---- */
 
-/* Sizes follow where only dims of size 1 come or go. */
+/* Sizes follow where only dims of size 1 come or go. What is beyond them, and in no dynamic dim any
+ * more, is 0.                                                                                      */
 static tn_value *reshape_short(tn_eval *eval, const tn_inst *inst, tn_value *operand) {
   const tn_shape *from = operand->literal.shape, *shape = inst->shape;
-  tn_value *result = tn_value_view(eval, shape, operand);
-  int64_t *sizes = TN_SCRATCH(eval, int64_t, shape->rank);
+  int64_t *sizes = TN_SCRATCH(eval, int64_t, shape->rank), *strides = tn_strides(eval, shape);
   int f = 0;
+  bool empty = false; /* in a dim of bound 1 */
+  for (int d = 0; d < from->rank; d++) empty = empty || (from->dims[d] == 1 && !tn_value_size(operand, d));
   for (int d = 0; d < shape->rank; d++) {
     sizes[d] = shape->dims[d];
     if (shape->dims[d] == 1) continue;
@@ -225,6 +227,8 @@ static tn_value *reshape_short(tn_eval *eval, const tn_inst *inst, tn_value *ope
                    "reshape: a dynamic dim is split or merged, which cannot be evaluated");
     sizes[d] = tn_value_size(operand, f++);
   }
+  tn_value *result = tn_value_zero(eval, shape);
+  if (!empty) tn_value_copy(result, 0, strides, operand, 0, strides, shape->rank, sizes);
   tn_value_set_sizes(result, sizes);
   return result;
 }

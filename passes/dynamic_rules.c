@@ -88,23 +88,40 @@ static bool only_ones_differ(const tn_shape *to, const tn_shape *from, int *from
   return f == from->rank;
 }
 
+/* Zeros beyond the sizes in those dims of the operand, which are no dynamic dims of the result. */
+static void mask_lost(work *w, const int64_t *lost, int n_lost) {
+  tn_inst *x = w->inst->operands[0];
+  if (!n_lost) return;
+  tn_inst *zero = tn_make_zero(w->site, x->shape->type);
+  tn_inst_set_operand(w->inst, 0, tn_masked(w->all, w->site, x, x, (tn_dims){lost, n_lost}, zero));
+}
+
 static tn_inst *make_reshape(work *w) {
-  int from_dim[TN_MADE_RANK];
-  only_ones_differ(w->shape, w->inst->operands[0]->shape, from_dim);
-  for (int d = 0; d < w->shape->rank; d++)
-    if (from_dim[d] >= 0) take(w, d, 0, from_dim[d]);
+  const tn_shape *from = w->inst->operands[0]->shape;
+  int from_dim[TN_MADE_RANK], n_lost = 0;
+  int64_t lost[TN_MADE_RANK];
+  bool kept[TN_MADE_RANK] = {false};
+  only_ones_differ(w->shape, from, from_dim);
+  for (int d = 0; d < w->shape->rank; d++) {
+    if (from_dim[d] < 0) continue;
+    take(w, d, 0, from_dim[d]);
+    kept[from_dim[d]] = w->size[d];
+  }
+  for (int d = 0; d < from->rank; d++)
+    if (was_dynamic(w, 0, d) && !kept[d]) lost[n_lost++] = d;
+  mask_lost(w, lost, n_lost);
   return plain(w);
 }
 
 /* One element of a dynamic dim is no dynamic dim: where it is beyond the size, it is 0. */
 static tn_inst *make_slice(work *w) {
-  tn_inst *inst = w->inst, *x = inst->operands[0];
-  int64_t single[TN_MADE_RANK];
-  int n_single = 0;
+  const tn_inst *inst = w->inst;
+  int64_t lost[TN_MADE_RANK];
+  int n_lost = 0;
   for (int d = 0; d < w->shape->rank; d++) {
     if (!was_dynamic(w, 0, d)) continue;
     if (!is_dynamic(w, d)) {
-      single[n_single++] = d;
+      lost[n_lost++] = d;
       continue;
     }
     int64_t stride = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
@@ -112,8 +129,7 @@ static tn_inst *make_slice(work *w) {
     left = op(w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice.starts.at[d]);
     w->size[d] = op(w->site, TN_OP_MAXIMUM, op(w->site, TN_OP_DIVIDE, left, stride), 0);
   }
-  tn_inst *zero = n_single ? tn_make_zero(w->site, x->shape->type) : NULL;
-  if (zero) tn_inst_set_operand(inst, 0, tn_masked(w->all, w->site, x, x, (tn_dims){single, n_single}, zero));
+  mask_lost(w, lost, n_lost);
   return plain(w);
 }
 
