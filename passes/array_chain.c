@@ -70,6 +70,7 @@ static bool is_by_channel(const tn_inst *inst) {
 /* ---- steps ---- */
 
 static bool advance(tn_chain *chain, tn_chain_stage to) {
+  if (to == TN_CHAIN_BIAS && chain->has_integer_bias) return false; /* the pipeline has one bias */
   if (chain->stage > to || (chain->stage == to && to != TN_CHAIN_CLAMP)) return false;
   chain->stage = to;
   return true;
@@ -105,6 +106,7 @@ static bool add_number(tn_chain *chain, tn_inst *constant, tn_chain_stage stage)
 static bool add_integers(tn_chain *chain, tn_inst *constant) {
   bool fits = chain->end->shape->type == TN_S32 && is_by_channel(constant);
   if (!fits || !advance(chain, TN_CHAIN_INTEGER_BIAS)) return false;
+  chain->has_integer_bias = true;
   add_constant(chain, constant);
   return true;
 }
@@ -226,25 +228,24 @@ static tn_inst *only_user(const tn_inst *inst) {
   return stored ? NULL : inst->users.at[0];
 }
 
+/* Takes the user of the chain's end, or leaves the chain as it is. */
+static bool take_next(const tn_array_target *array, tn_chain *chain, tn_inst *user) {
+  tn_chain next = *chain;
+  bool renames = user->op == TN_OP_RESHAPE;
+  bool fits = renames || (tn_shape_same_dims(user->shape, chain->end->shape) && take(array, &next, user));
+  if (fits) tn_chain_add(&next, user);
+  if (!fits || next.is_full) return false;
+  next.end = user;
+  *chain = next;
+  return true;
+}
+
+/* A rounding alone is nothing that the unit does, and another name is none of its business. */
 void tn_chain_grow(const tn_array_target *array, tn_chain *chain) {
-  for (tn_inst *user; (user = only_user(chain->end));) {
-    tn_chain before = *chain;
-    bool renames = user->op == TN_OP_RESHAPE;
-    if (!renames && (!tn_shape_same_dims(user->shape, chain->end->shape) || !take(array, chain, user))) {
-      *chain = before;
-      break;
-    }
-    tn_chain_add(chain, user);
-    chain->end = user;
-    if (chain->is_full) {
-      *chain = before;
-      break;
-    }
-    if (chain->stage == TN_CHAIN_RESULT) break;
-  }
-  while (chain->end->op == TN_OP_RESHAPE) { /* another name of what is stored */
-    chain->count--;
-    chain->end = chain->end->operands[0];
+  tn_chain whole = *chain;
+  for (tn_inst *user; whole.stage != TN_CHAIN_RESULT && (user = only_user(whole.end));) {
+    if (!take_next(array, &whole, user)) break;
+    if (whole.stage != TN_CHAIN_ROUND && user->op != TN_OP_RESHAPE) *chain = whole;
   }
   if (chain->stage == TN_CHAIN_RESULT) add_function(chain);
 }

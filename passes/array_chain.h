@@ -29,6 +29,7 @@ typedef struct {
   int count;
   tn_inst *end;
   tn_chain_stage stage;
+  bool has_integer_bias;
   bool is_full; /* there was no room: members are not complete */
 } tn_chain;
 

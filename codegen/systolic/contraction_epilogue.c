@@ -362,10 +362,22 @@ static void find_bytes(const chain *c, const tn_expr *expr, expr_list *out) {
   for (int i = 0; i < expr->op.n_operands; i++) find_bytes(c, expr->op.operands[i], out);
 }
 
+/* How often the expression reads what changes. */
+static int count_operands(const tn_matcher *m, const tn_expr *expr) {
+  int count = 0;
+  expr = tn_match_resolve(m, expr);
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return tn_match_varies(m, expr);
+  for (int i = 0; i < expr->op.n_operands; i++) count += count_operands(m, expr->op.operands[i]);
+  return count;
+}
+
 static bool try_chain(chain *c, tn_matcher *m, const tn_expr *expr) {
   *c = (chain){.m = m, .work = {.second_scale = 1}};
   m->why = NULL;
-  return read_chain(c, expr) && settle_numbers(c);
+  if (count_operands(m, expr) > 2) return fail(c, "more than two operands");
+  if (!read_chain(c, expr)) return false;
+  if (c->at == AT_ROUND) return fail(c, "rounding that no conversion to integers follows");
+  return settle_numbers(c);
 }
 
 /* The first byte inside that the pipeline can make and all else is a function of. */
@@ -398,10 +410,28 @@ static void name_columns(tn_array_work *work) {
   if (!any && last >= 0) work->roles[last] = TN_ROLE_COLUMN;
 }
 
+/* With all lets written out; no more than just above the most that is looked at. */
+enum { MOST_OPERATIONS = 2000 };
+
+static int count_operations(const tn_matcher *m, int *of_lets, const tn_expr *expr) {
+  int count = 1;
+  if (expr->kind == TN_EXPR_VALUE && m->lets[expr->value]) {
+    int *known = &of_lets[expr->value];
+    if (!*known) *known = count_operations(m, of_lets, m->lets[expr->value]);
+    return *known;
+  }
+  if (expr->kind != TN_EXPR_OP && expr->kind != TN_EXPR_FMA) return 1;
+  for (int i = 0; i < expr->op.n_operands && count <= MOST_OPERATIONS; i++)
+    count += count_operations(m, of_lets, expr->op.operands[i]);
+  return count;
+}
+
 bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
   tn_array_work *work = m->work;
   chain c;
   tn_isa_join join = work->work.join;
+  if (count_operations(m, TN_NEW_ARRAY(m->arena, int, m->kernel->n_values), stored) > MOST_OPERATIONS)
+    return tn_match_fail(m, "an expression of more than %d operations", MOST_OPERATIONS);
   stored = tn_match_resolve(m, stored);
   if (!try_chain(&c, m, stored) && !read_with_table(&c, m, stored)) return false;
   m->why = NULL;

@@ -117,6 +117,7 @@ static uint64_t **find_dependences(const tn_partition *p) {
     for (int k = 0; k < s->reads.count; k++) TN_PUSH(p->arena, &readers[s->reads.at[k]], i);
     for (int k = 0; k < on.count; k++) {
       if (on.at[k] == i) continue;
+      TN_PUSH(p->arena, &p->steps[i].before, on.at[k]);
       depends[i][on.at[k] / 64] |= UINT64_C(1) << (on.at[k] % 64);
       for (int w = 0; w < words; w++) depends[i][w] |= depends[on.at[k]][w];
     }
@@ -128,78 +129,90 @@ static bool stands_before(uint64_t *const *depends, int a, int b) {
   return depends[b][a / 64] >> (a % 64) & 1;
 }
 
-/* Whoever writes the same buffer is one group, with what must stand between; all of it is the host's. */
-static void group_steps(tn_partition *p, uint64_t *const *depends) {
+static void unite_writers(tn_partition *p) {
   int *writer = TN_NEW_ARRAY(p->arena, int, p->plan->n_buffers);
-  bool changed = true;
   for (int b = 0; b < p->plan->n_buffers; b++) writer[b] = -1;
-  for (int i = 0; i < p->count; i++) p->steps[i].group = i;
   for (int i = 0; i < p->count; i++)
     for (int k = 0; k < p->steps[i].writes.count; k++) {
       int b = p->steps[i].writes.at[k];
       if (writer[b] >= 0) unite(p, writer[b], i);
       writer[b] = i;
     }
+}
+
+/* Does a step of the group have to run before `step`, and another one behind it? */
+static bool stands_between(const tn_partition *p, uint64_t *const *depends, int group, int step) {
+  bool before = false, behind = false;
+  for (int i = group; i < p->count; i++) {
+    if (root_of(p, i) != group) continue;
+    before = before || (i < step && stands_before(depends, i, step));
+    behind = behind || (i > step && stands_before(depends, step, i));
+  }
+  return before && behind;
+}
+
+static void unite_between(tn_partition *p, uint64_t *const *depends) {
+  bool changed = true;
   while (changed) {
     changed = false;
-    for (int i = 0; i < p->count; i++)
-      for (int k = i + 1; k < p->count; k++) {
-        if (root_of(p, i) != root_of(p, k)) continue;
-        for (int between = i + 1; between < k; between++) {
-          if (root_of(p, between) == root_of(p, i)) continue;
-          if (!stands_before(depends, i, between) || !stands_before(depends, between, k)) continue;
-          unite(p, between, i);
+    for (int i = 0; i < p->count; i++) {
+      int group = root_of(p, i);
+      if (group == i) continue; /* looked at by its last step */
+      for (int step = group + 1; step < i; step++)
+        if (root_of(p, step) != group && stands_between(p, depends, group, step)) {
+          unite(p, step, group);
           changed = true;
+          group = root_of(p, i);
         }
-      }
+    }
   }
+}
+
+/* Whoever writes the same buffer is one group, with what must stand between; all of it is the host's. */
+static void group_steps(tn_partition *p, uint64_t *const *depends) {
+  for (int i = 0; i < p->count; i++) p->steps[i].group = i;
+  unite_writers(p);
+  unite_between(p, depends);
   for (int i = 0; i < p->count; i++) p->steps[i].group = root_of(p, i);
   for (int i = 0; i < p->count; i++) {
-    tn_placed_step *first = &p->steps[p->steps[i].group];
-    if (p->steps[i].group == i || !p->steps[i].work) continue;
-    p->steps[i].work = first->work = NULL;
-    p->steps[i].why = first->why = "it stands among steps that write the same memory";
+    tn_placed_step *own = &p->steps[i], *first = &p->steps[own->group];
+    if (own == first) continue;
+    if (own->work) own->why = "it stands among steps that write the same memory";
+    if (first->work) first->why = "it stands among steps that write the same memory";
+    own->work = first->work = NULL;
   }
-  for (int i = 0; i < p->count; i++)
-    if (p->steps[i].group != i) p->steps[p->steps[i].group].work = NULL;
 }
 
 /* ---- the order ---- */
 
-/* May all of the group's steps run now? */
-static bool is_ready(const tn_partition *p, uint64_t *const *depends, const bool *done, int group) {
-  for (int i = group; i < p->count; i++) {
-    if (p->steps[i].group != group) continue;
-    for (int k = 0; k < i; k++)
-      if (!done[k] && p->steps[k].group != group && stands_before(depends, k, i)) return false;
-  }
-  return true;
-}
-
-static int next_group(const tn_partition *p, uint64_t *const *depends, const bool *done, bool on_array) {
+/* A group may run when nothing that it waits for, outside of itself, is left. */
+static int next_group(const tn_partition *p, const int *waits, const bool *done, bool on_array) {
   for (int i = 0; i < p->count; i++)
-    if (!done[i] && p->steps[i].group == i && p->steps[i].on_array == on_array &&
-        is_ready(p, depends, done, i))
-      return i;
+    if (!done[i] && p->steps[i].group == i && p->steps[i].on_array == on_array && !waits[i]) return i;
   return -1;
 }
 
-static void order_steps(tn_partition *p, uint64_t *const *depends) {
+static void order_steps(tn_partition *p) {
   tn_placed_step *order = TN_NEW_ARRAY(p->arena, tn_placed_step, p->count);
+  int *waits = TN_NEW_ARRAY(p->arena, int, p->count), count = 0; /* by group */
   bool *done = TN_NEW_ARRAY(p->arena, bool, p->count), side = true;
-  int count = 0;
   p->section_ends = TN_NEW_ARRAY(p->arena, int, p->count + 1);
+  for (int i = 0; i < p->count; i++)
+    for (int k = 0; k < p->steps[i].before.count; k++)
+      waits[p->steps[i].group] += p->steps[p->steps[i].before.at[k]].group != p->steps[i].group;
   while (count < p->count) {
-    int group = next_group(p, depends, done, side), before = count;
+    int group = next_group(p, waits, done, side),
+        begin = p->n_sections ? p->section_ends[p->n_sections - 1] : 0;
     if (group < 0) {
       side = !side;
-      if (p->n_sections ? count > p->section_ends[p->n_sections - 1] : count > 0)
-        p->section_ends[p->n_sections++] = count;
+      if (count > begin) p->section_ends[p->n_sections++] = count;
       continue;
     }
     for (int i = group; i < p->count; i++)
       if (p->steps[i].group == group) done[i] = true, order[count++] = p->steps[i];
-    if (count == before) break;
+    for (int i = 0; i < p->count; i++)
+      for (int k = 0; k < p->steps[i].before.count && p->steps[i].group != group; k++)
+        waits[p->steps[i].group] -= p->steps[p->steps[i].before.at[k]].group == group;
   }
   if (p->count) p->section_ends[p->n_sections++] = p->count;
   p->steps = order;
@@ -214,6 +227,6 @@ tn_partition *tn_partition_of(tn_arena *arena, const tn_plan *plan, const tn_sys
   uint64_t **depends = find_dependences(p);
   group_steps(p, depends);
   tn_partition_choose(p);
-  order_steps(p, depends);
+  order_steps(p);
   return p;
 }

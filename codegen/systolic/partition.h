@@ -17,6 +17,7 @@ typedef struct {
   const tn_tiling *tiling;      /* the same */
   const char *why;              /* of what is not on the array */
   bool on_array;
+  tn_buffer_list before;    /* steps that it waits for; some more than once */
   int group;    /* steps of one group stay together: they write the same buffers */
   int64_t macs; /* multiply-adds that it does; loops count once */
 } tn_placed_step;
