@@ -22,6 +22,8 @@ const tn_array_key tn_array_keys[TN_ARRAY_KEYS] = {
 #undef KEY
 };
 
+enum { MOST_ERRORS = 100 }; /* what is no target file is not read to its end */
+
 /* ---- what follows from a description ---- */
 
 const tn_array_type *tn_array_find_type(const tn_array_target *array, tn_type x, tn_type w) {
@@ -163,10 +165,11 @@ static void read_line(tn_array_target *array, tn_str line, const tn_key_place *p
   tn_array_read_value(array, key, value, place);
 }
 
-/* All lines; `seen` gets where each key stands. */
+/* All lines, or what leads to so many errors; `seen` gets where each key stands. */
 static void read_lines(tn_array_target *array, tn_str text, tn_key_place *place, tn_location *seen) {
   const char *end = text.at + text.length;
-  for (const char *at = text.at; at < end;) {
+  int most = place->sink->errors + MOST_ERRORS;
+  for (const char *at = text.at; at < end && place->sink->errors < most;) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *line_end = newline ? newline : end;
     const char *comment = memchr(at, '#', (size_t)(line_end - at));

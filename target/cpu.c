@@ -89,7 +89,7 @@ static const tn_cpu *named(tn_diagnostics *sink, const char *name) {
   }
   size_t length = strlen(name);
   if (length > 7 && !strcmp(name + length - 7, ".target")) {
-    tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: systolic arrays ('%s') are not supported yet", name);
+    tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: '%s' describes a systolic array; this is for CPUs", name);
     return NULL;
   }
   const char *nearest = tn_nearest_name(name, names, N_CPUS + 1);

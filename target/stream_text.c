@@ -46,6 +46,8 @@ static const char *shown(assembler *a, tn_str piece) {
   return tn_arena_string_n(a->arena, piece.at, piece.length < 60 ? piece.length : 60);
 }
 
+enum { MOST_ERRORS = 100 }; /* what is no such text is not read to its end */
+
 /* ---- lines and their parts ---- */
 
 /* The line's length without a comment: a '#' in quotes is none. */
@@ -389,7 +391,8 @@ static bool read_instruction(assembler *a) {
 
 static void read_lines(assembler *a) {
   bool first = true;
-  while (next_line(a)) {
+  int most = a->sink->errors + MOST_ERRORS;
+  while (a->sink->errors < most && next_line(a)) {
     if (!more(a)) continue;
     bool directive = a->line.at[a->at] == '.';
     size_t start = a->at;
