@@ -209,8 +209,9 @@ tn_inst *tn_quantised_root(tn_inst *end, const tn_inst *from) {
     bool step = inst->op == TN_OP_ADD || inst->op == TN_OP_SUBTRACT || inst->op == TN_OP_MULTIPLY ||
                 inst->op == TN_OP_DIVIDE || inst->op == TN_OP_NEGATE;
     if (!step) return NULL;
-    inst = inst->n_operands == 1 || !tn_is_constant_like(inst->operands[0]) ? inst->operands[0]
-                                                                            : inst->operands[1];
+    int constant = inst->n_operands == 2 && tn_is_constant_like(inst->operands[0]) ? 0 : 1;
+    if (inst->n_operands == 2 && !tn_is_constant_like(inst->operands[constant])) return NULL;
+    inst = inst->operands[1 - constant];
   }
 }
 
