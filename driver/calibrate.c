@@ -9,7 +9,9 @@
  * samples. Minima and maxima do not depend on threads or targets' order, but on rounding: the
  * same machine gives the same ranges. A value that is infinite or no number in some sample has no
  * range and stays a float; a warning says so.
- * Cost: the model once a sample.
+ * Where ranges are cut (threshold.c) a second probe gives the values themselves, whose sizes are
+ * counted in bins.
+ * Cost: the model once a sample, or twice.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -30,7 +32,10 @@ typedef struct {
 typedef struct {
   tn_model *model;
   const tn_arrays *data;
+  const tn_cut *cut;
   tn_model *probe;
+  bool whole;                     /* the probe's results are the values themselves */
+  int64_t (*counts)[TN_CUT_BINS]; /* of sizes; where ranges are cut */
   tn_arena *arena;
   tn_inst **wanted;
   tn_range *ranges;
@@ -50,25 +55,31 @@ static tn_inst *extreme(tn_site site, tn_inst *value, tn_op op) {
                          tn_make_binary_comp(site, op, TN_F32));
 }
 
-static bool do_probe(void *argument) {
+static bool do_want(void *argument) {
   calibration *c = argument;
   c->wanted = tn_quantise_wanted(c->model->module, c->arena, &c->count);
   c->ranges = TN_NEW_ARRAY(c->arena, tn_range, c->count);
   c->known = TN_NEW_ARRAY(c->arena, bool, c->count);
-  if (!c->count) return true;
+  for (int i = 0; i < c->count; i++) {
+    c->ranges[i] = (tn_range){INFINITY, -INFINITY};
+    c->known[i] = true;
+  }
+  return true;
+}
+
+static bool do_probe(void *argument) {
+  calibration *c = argument;
   tn_module *module = c->probe->module;
   tn_comp *entry = module->entry;
-  tn_inst **results = TN_NEW_ARRAY(c->arena, tn_inst *, 2 * c->count);
+  TN_VEC(tn_inst *) results = {0};
   for (int i = 0; i < c->count; i++) {
     const char *name = c->wanted[i]->name;
     tn_inst *value = tn_comp_find_inst(entry, (tn_str){name, strlen(name)});
     tn_site site = {entry, NULL, value};
-    results[2 * i] = extreme(site, value, TN_OP_MINIMUM);
-    results[2 * i + 1] = extreme(site, value, TN_OP_MAXIMUM);
-    c->ranges[i] = (tn_range){INFINITY, -INFINITY};
-    c->known[i] = true;
+    TN_PUSH(c->arena, &results, c->whole ? value : extreme(site, value, TN_OP_MINIMUM));
+    if (!c->whole) TN_PUSH(c->arena, &results, extreme(site, value, TN_OP_MAXIMUM));
   }
-  entry->root = tn_build_tuple(entry, NULL, 2 * c->count, results);
+  entry->root = tn_build_tuple(entry, NULL, results.count, results.at);
   module->entry_parameters = module->entry_result = NULL;
   module->spmd_parameters = module->spmd_output = NULL;
   module->aliases.count = module->donors.count = 0;
@@ -175,7 +186,7 @@ static tn_status draw_run(const calibration *c, const tn_signature *signature, i
   return status;
 }
 
-static void take_results(calibration *c, const tn_arrays *results, int64_t run) {
+static void take_extremes(calibration *c, const tn_arrays *results, int64_t run) {
   for (int i = 0; i < c->count; i++) {
     double low = *(const float *)tn_arrays_at(results, 2 * i)->data,
            high = *(const float *)tn_arrays_at(results, 2 * i + 1)->data;
@@ -190,13 +201,27 @@ static void take_results(calibration *c, const tn_arrays *results, int64_t run) 
   }
 }
 
+static void count_sizes(calibration *c, const tn_arrays *results) {
+  for (int i = 0; i < c->count; i++) {
+    const tn_array *array = tn_arrays_at(results, i);
+    const float *values = array->data;
+    double largest = fmax(fabs(c->ranges[i].low), fabs(c->ranges[i].high));
+    if (!c->known[i] || !(largest > 0)) continue;
+    for (int64_t k = 0; k < array->bytes / 4; k++) {
+      double bin = fabs((double)values[k]) / largest * TN_CUT_BINS;
+      c->counts[i][bin < TN_CUT_BINS ? (int)bin : TN_CUT_BINS - 1]++;
+    }
+  }
+}
+
 static tn_status run_samples(calibration *c, tn_program *program) {
   tn_status status = TN_OK;
   for (int64_t run = 0; status == TN_OK && run < c->runs; run++) {
     tn_arrays *arguments = NULL, *results = NULL;
     status = draw_run(c, tn_program_signature(program), run, &arguments);
     if (status == TN_OK) status = tn_program_run(program, arguments, 1, &results);
-    if (status == TN_OK) take_results(c, results, run);
+    if (status == TN_OK && c->whole) count_sizes(c, results);
+    if (status == TN_OK && !c->whole) take_extremes(c, results, run);
     tn_arrays_destroy(arguments);
     tn_arrays_destroy(results);
   }
@@ -205,24 +230,48 @@ static tn_status run_samples(calibration *c, tn_program *program) {
 
 /* ---- the whole ---- */
 
-static tn_status measure(calibration *c) {
-  tn_status status = tn_model_clone(c->model, &c->probe);
-  if (status == TN_OK) status = tn_driver_do(c->model->context, do_find, c);
-  if (status == TN_OK) status = tn_driver_do(c->model->context, do_probe, c);
-  if (status != TN_OK || !c->count) return status;
+/* Every sample once, through a probe that is made for it. */
+static tn_status run_probe(calibration *c) {
   tn_program *program = NULL;
-  status = tn_compile_program(c->probe, NULL, &program, NULL);
+  tn_status status = tn_model_clone(c->model, &c->probe);
+  if (status == TN_OK && !c->sources) status = tn_driver_do(c->model->context, do_find, c);
+  if (status == TN_OK) status = tn_driver_do(c->model->context, do_probe, c);
+  if (status == TN_OK) status = tn_compile_program(c->probe, NULL, &program, NULL);
   if (status == TN_OK) status = run_samples(c, program);
   tn_program_destroy(program);
+  tn_model_destroy(c->probe);
+  c->probe = NULL;
+  return status;
+}
+
+static void cut_ranges(calibration *c) {
+  for (int i = 0; i < c->count; i++) {
+    tn_range *range = &c->ranges[i];
+    double largest = fmax(fabs(range->low), fabs(range->high)),
+           most = tn_cut_at(c->cut, c->counts[i], largest);
+    if (!c->known[i] || !(largest > 0)) continue;
+    *range = (tn_range){fmax(range->low, -most), fmin(range->high, most)};
+  }
+}
+
+static tn_status measure(calibration *c) {
+  tn_status status = tn_driver_do(c->model->context, do_want, c);
+  if (status != TN_OK || !c->count) return status;
+  status = run_probe(c);
+  if (status == TN_OK && c->cut->method != TN_CUT_NOT) {
+    c->counts = tn_arena_alloc_array(c->arena, (size_t)c->count, sizeof *c->counts);
+    c->whole = true;
+    status = run_probe(c);
+    if (status == TN_OK) cut_ranges(c);
+  }
   for (int i = 0; status == TN_OK && i < c->count; i++)
     if (c->known[i]) tn_range_write(c->wanted[i], &c->ranges[i]);
   return status;
 }
 
-tn_status tn_driver_calibrate(tn_model *model, const tn_arrays *data) {
-  calibration c = {.model = model, .data = data, .arena = tn_arena_create()};
+tn_status tn_driver_calibrate(tn_model *model, const tn_arrays *data, const tn_cut *cut) {
+  calibration c = {.model = model, .data = data, .cut = cut, .arena = tn_arena_create()};
   tn_status status = measure(&c);
-  tn_model_destroy(c.probe);
   tn_arena_destroy(c.arena);
   return status;
 }

@@ -50,24 +50,22 @@ static bool do_rewrite(void *argument) {
 typedef struct {
   tn_model *model;
   const tn_quantize_options *options;
+  tn_cut cut;
 } check_work;
 
-static bool is_one_of(const char *text, const char *const *list) {
-  for (; *list; list++) {
-    size_t length = strlen(*list);
-    if (strncmp(text, *list, length) == 0 && (!text[length] || (*list)[length - 1] == ':')) return true;
-  }
+static bool is_later(const char *mode) {
+  static const char *const modes[] = {"int8-dynamic", "int4-weights", "bf16", "f16"};
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+    if (strcmp(mode, modes[i]) == 0) return true;
   return false;
 }
 
 static bool do_check(void *argument) {
-  static const char *const modes[] = {"int8-dynamic", "int4-weights", "bf16", "f16", NULL};
-  static const char *const methods[] = {"percentile:", "entropy", "mse", NULL};
-  const check_work *work = argument;
+  check_work *work = argument;
   const tn_quantize_options *options = work->options;
   tn_diagnostics *sink = &work->model->context->sink;
   const char *method = options->method ? options->method : "minmax";
-  if (is_one_of(options->mode, modes))
+  if (is_later(options->mode))
     return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "quantisation '%s' is not supported by this version",
                     options->mode);
   if (strcmp(options->mode, "int8") != 0)
@@ -75,12 +73,10 @@ static bool do_check(void *argument) {
         sink, TN_USAGE, TN_NOWHERE,
         "quantisation '%s' is unknown; it is int8 or none (later: int8-dynamic, int4-weights, bf16, f16)",
         options->mode);
-  if (is_one_of(method, methods))
-    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "calibration '%s' is not supported by this version",
-                    method);
-  if (strcmp(method, "minmax") != 0)
+  if (!tn_cut_parse(method, &work->cut))
     return tn_error(sink, TN_USAGE, TN_NOWHERE,
-                    "calibration '%s' is unknown; it is minmax (later: percentile:P, entropy, mse)", method);
+                    "calibration '%s' is unknown; it is minmax, percentile:P (0 < P <= 100), entropy or mse",
+                    method);
   if (!options->data)
     return tn_error(sink, TN_USAGE, TN_NOWHERE, "quantisation 'int8' needs data to calibrate with");
   return true;
@@ -88,9 +84,10 @@ static bool do_check(void *argument) {
 
 tn_status tn_model_quantize(tn_model *model, const tn_quantize_options *options) {
   if (!options->mode || strcmp(options->mode, "none") == 0) return TN_OK;
-  tn_status status = tn_driver_do(model->context, do_check, &(check_work){model, options});
+  check_work work = {.model = model, .options = options};
+  tn_status status = tn_driver_do(model->context, do_check, &work);
   if (status == TN_OK) status = tn_driver_do(model->context, do_prepare, model);
-  if (status == TN_OK) status = tn_driver_calibrate(model, options->data);
+  if (status == TN_OK) status = tn_driver_calibrate(model, options->data, &work.cut);
   if (status == TN_OK) status = tn_driver_do(model->context, do_rewrite, model);
   return status;
 }

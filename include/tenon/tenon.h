@@ -161,7 +161,7 @@ TN_API tn_status tn_model_bind(tn_model *model, const tn_arrays *weights);
 
 typedef struct tn_quantize_options {
   const char *mode;      /* "int8"; "none" or NULL: leaves the model as it is */
-  const char *method;    /* of calibration: "minmax" (NULL) */
+  const char *method;    /* of calibration: "minmax" (NULL), "percentile:99.9", "entropy", "mse" */
   const tn_arrays *data; /* an array for each parameter, by name or "pN", whose leading dim counts samples */
 } tn_quantize_options;
 
