@@ -135,6 +135,14 @@ void release_inputs(inputs *result) {
 
 /* ---- compile options ---- */
 
+/* A stream of `sim` has its target. */
+static tn_status check_settings(const command_line *line) {
+  const char *target = option_value(line, OPT_TARGET);
+  bool array = target ? tn_target_names_array(target) : line->verb == VERB_SIM;
+  if (!has_option(line, OPT_SET) || array) return TN_OK;
+  return complain(TN_USAGE, "option '--set' overrides keys of '--target=FILE.target'");
+}
+
 tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_options *options) {
   static const char *const emits[] = {"obj", "shared", "exe", "asm", "llvm", "hlo", "plan", "stream", NULL};
   static const char *const forms[] = {"inline", "file", "elide", NULL};
@@ -143,7 +151,7 @@ tn_status compile_options(tn_arena *arena, const command_line *line, tn_compile_
   int64_t seed, arena_limit;
   bool numbers = option_number(line, OPT_SCHEDULE_SEED, 0, 0, &seed) &&
                  option_number(line, OPT_ARENA_LIMIT, 1, 0, &arena_limit);
-  if (kind == -1 || form == -1 || !numbers) return TN_USAGE;
+  if (kind == -1 || form == -1 || !numbers || check_settings(line) != TN_OK) return TN_USAGE;
   *options = (tn_compile_options){.name = option_value(line, OPT_NAME),
                                   .target = option_value(line, OPT_TARGET),
                                   .cpu = option_value(line, OPT_CPU),

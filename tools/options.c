@@ -24,7 +24,7 @@ enum {
   CHECK = 1 << VERB_CHECK,
   ALL = (1 << VERB_COUNT) - 1,
   MODEL = COMPILE | RUN | OPT | BENCH | SIM | REPORT | CHECK,
-  CODE = COMPILE | RUN | BENCH | REPORT
+  CODE = COMPILE | RUN | BENCH | REPORT | SIM
 };
 
 const verb_row verb_table[VERB_COUNT] = {

@@ -149,6 +149,7 @@ tn_status verb_opt(const command_line *line);
 tn_status verb_bench(const command_line *line);
 tn_status verb_check(const command_line *line);
 tn_status verb_report(const command_line *line);
+tn_status verb_sim(const command_line *line);
 tn_status verb_list(const command_line *line);
 tn_status verb_dis(const command_line *line);
 tn_status verb_asm(const command_line *line);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "tools/expect.h"
 #include "tools/json.h"
 #include "tools/tool.h"
 
@@ -24,60 +25,11 @@ typedef struct {
   tn_compile_options options;
   backend backends[BACKEND_COUNT];
   int n_backends;
-  tn_arrays *expected; /* of all --expect files; NULL: none */
-  json_t *compared, *passes; /* lists; passes: NULL until they have run */
-  bool holds;
+  expectation expected;
+  json_t *passes; /* NULL until they have run */
 } run_state;
 
-/* ---- tolerances ---- */
-
-/* [NAME=]X of the output with this name; the last that fits. -1: the type's default. */
-static tn_status tolerance(const run_state *run, option_id id, const char *output, double *value) {
-  const option_values *given = &run->line->options[id];
-  *value = -1;
-  for (int i = 0; i < given->count; i++) {
-    const char *text = given->at[i], *equals = strchr(text, '=');
-    char *end;
-    double number = strtod(equals ? equals + 1 : text, &end);
-    if (*end || number < 0 || number != number)
-      return complain(TN_USAGE, "option '--%s': '%s' is not a number from 0 on", option_table[id].long_name,
-                      text);
-    size_t length = equals ? (size_t)(equals - text) : 0;
-    if (!equals || (strlen(output) == length && memcmp(output, text, length) == 0)) *value = number;
-  }
-  return TN_OK;
-}
-
 /* ---- comparing ---- */
-
-static void record(run_state *run, const char *backend, const tn_compared *found) {
-  json_array_append_new(run->compared, json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend",
-                                                 backend, "max_abs", json_number(found->max_abs), "max_rel",
-                                                 json_number(found->max_rel), "holds", found->holds));
-  if (found->holds) return;
-  run->holds = false;
-  complain(TN_MISMATCH, "%s of %s: %lld elements differ, the first at %lld; max |difference| %g, relative %g",
-           found->name, backend, (long long)found->mismatches, (long long)found->first, found->max_abs,
-           found->max_rel);
-}
-
-static tn_status compare_expected(run_state *run, const char *backend, const tn_arrays *results) {
-  for (int32_t i = 0; run->expected && i < tn_arrays_count(results); i++) {
-    const char *name = tn_arrays_at(results, i)->name;
-    const char *numbered = tn_arena_printf(run->arena, "r%d", (int)i);
-    const tn_array *expected = tn_arrays_find(run->expected, name);
-    if (!expected) expected = tn_arrays_find(run->expected, numbered);
-    if (!expected) return complain(TN_USAGE, "output '%s' has no key in the --expect file", name);
-    double rtol, atol;
-    tn_compared found;
-    tn_status status = tolerance(run, OPT_RTOL, name, &rtol);
-    if (status == TN_OK) status = tolerance(run, OPT_ATOL, name, &atol);
-    if (status == TN_OK) status = tn_arrays_compare(results, i, expected, rtol, atol, &found);
-    if (status != TN_OK) return status;
-    record(run, backend, &found);
-  }
-  return TN_OK;
-}
 
 /* The interpreter and native code run the same plan: the same bits. */
 static bool same_plan(backend which) { return which == BACKEND_CPU || which == BACKEND_PLAN; }
@@ -90,11 +42,11 @@ static tn_status compare_backends(run_state *run, backend one, const tn_arrays *
     double rtol = 0, atol = 0;
     tn_compared found;
     const char *name = tn_arrays_at(b, i)->name;
-    tn_status status = exact ? TN_OK : tolerance(run, OPT_RTOL, name, &rtol);
-    if (status == TN_OK && !exact) status = tolerance(run, OPT_ATOL, name, &atol);
+    tn_status status = exact ? TN_OK : option_tolerance(run->line, OPT_RTOL, name, &rtol);
+    if (status == TN_OK && !exact) status = option_tolerance(run->line, OPT_ATOL, name, &atol);
     if (status == TN_OK) status = tn_arrays_compare(b, i, tn_arrays_at(a, i), rtol, atol, &found);
     if (status != TN_OK) return status;
-    record(run, label, &found);
+    record_comparison(&run->expected, label, &found);
   }
   return TN_OK;
 }
@@ -187,7 +139,7 @@ static tn_status run_all(run_state *run, tn_arrays **results) {
   tn_status status = TN_OK;
   for (int i = 0; status == TN_OK && i < run->n_backends; i++) {
     status = run_backend(run, list[i], &results[i]);
-    if (status == TN_OK) status = compare_expected(run, backend_names[list[i]], results[i]);
+    if (status == TN_OK) status = compare_expected(run->line, &run->expected, backend_names[list[i]], results[i]);
     for (int k = 0; status == TN_OK && k < i; k++)
       status = compare_backends(run, list[k], results[k], list[i], results[i]);
   }
@@ -195,14 +147,6 @@ static tn_status run_all(run_state *run, tn_arrays **results) {
 }
 
 /* ---- the verb ---- */
-
-static tn_status read_expected(run_state *run) {
-  const option_values *files = &run->line->options[OPT_EXPECT];
-  tn_status status = files->count ? tn_arrays_create(run->context, &run->expected) : TN_OK;
-  for (int i = 0; status == TN_OK && i < files->count; i++)
-    status = tn_arrays_read(run->expected, files->at[i], "r0");
-  return status;
-}
 
 static tn_status prepare(run_state *run, const char *path) {
   if (!option_threads(run->line, &run->threads)) return TN_USAGE;
@@ -219,7 +163,7 @@ static tn_status prepare(run_state *run, const char *path) {
       artefact ? tn_program_signature(run->program) : tn_model_signature(run->model.model);
   status = read_inputs(run->context, run->line, signature, false, &run->in);
   run->options.passes.check_inputs = run->in.arguments;
-  return status == TN_OK ? read_expected(run) : status;
+  return status == TN_OK ? read_expected(run->context, run->line, &run->expected) : status;
 }
 
 static tn_status deliver(run_state *run, const tn_arrays *results) {
@@ -227,9 +171,9 @@ static tn_status deliver(run_state *run, const tn_arrays *results) {
   tn_status status = out ? tn_arrays_write(results, out) : TN_OK;
   if (status != TN_OK) return status;
   if (has_option(run->line, OPT_JSON))
-    return print_json(json_pack("{s:o, s:O, s:O*}", "outputs", json_arrays(results), "compared", run->compared,
+    return print_json(json_pack("{s:o, s:O, s:O*}", "outputs", json_arrays(results), "compared", run->expected.compared,
                                 "passes", run->passes));
-  if (out || run->expected) return TN_OK;
+  if (out || run->expected.arrays) return TN_OK;
   tn_text text = {0};
   for (int32_t i = 0; i < tn_arrays_count(results); i++) print_array(tn_arrays_at(results, i), &text);
   return print_text(&text);
@@ -239,19 +183,17 @@ tn_status verb_run(const command_line *line) {
   const char *path = only_operand(line);
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
-  run_state run = {
-      .line = line, .context = context, .arena = tn_arena_create(), .compared = json_array(), .holds = true};
+  run_state run = {.line = line, .context = context, .arena = tn_arena_create()};
   tn_arrays *results[BACKEND_COUNT] = {NULL};
   tn_status status = prepare(&run, path);
   if (status == TN_OK) status = run_all(&run, results);
   if (status == TN_OK) status = deliver(&run, results[0]);
-  if (status == TN_OK && !run.holds) status = TN_MISMATCH;
+  if (status == TN_OK && !run.expected.holds) status = TN_MISMATCH;
   for (int i = 0; i < BACKEND_COUNT; i++) tn_arrays_destroy(results[i]);
-  tn_arrays_destroy(run.expected);
+  release_expected(&run.expected);
   release_inputs(&run.in);
   tn_program_destroy(run.program);
   unload_model(&run.model);
-  json_decref(run.compared);
   json_decref(run.passes);
   tn_arena_destroy(run.arena);
   tn_context_destroy(context);

@@ -1,0 +1,275 @@
+/* Streams on devices: loads, runs on arrays, writes what was seen.
+ *
+ * A stream keeps its target. Settings change that target before the stream is verified again: what it can
+ * do without (bandwidths, latencies, clock) may change, what its instructions rely on is refused.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "driver/simulate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "driver/driver.h"
+#include "driver/stream.h"
+#include "runtime/device_private.h"
+
+struct tn_simulation {
+  tn_context *context;
+  tn_arena *arena; /* holds the simulation, the stream, its bytes */
+  tn_stream *stream;
+  tn_device *devices[2]; /* by kind; made when first run */
+  const char *library;
+  tn_signature signature;
+  tn_device_counters whole, *layers;
+};
+
+bool tn_is_stream(const char *path) {
+  FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
+  char magic[4] = "";
+  bool stream = file && fread(magic, 1, 4, file) == 4 && memcmp(magic, "\177TNS", 4) == 0;
+  if (file) fclose(file);
+  return stream;
+}
+
+static tn_simulation *new_simulation(tn_context *context) {
+  tn_arena *arena = tn_arena_create();
+  tn_simulation *simulation = TN_NEW(arena, tn_simulation);
+  *simulation = (tn_simulation){.context = context, .arena = arena};
+  return simulation;
+}
+
+void tn_simulation_destroy(tn_simulation *simulation) {
+  if (!simulation) return;
+  for (int k = 0; k < 2; k++) tn_device_close(simulation->devices[k]);
+  tn_arena_destroy(simulation->arena);
+}
+
+const tn_stream *tn_simulation_stream(const tn_simulation *simulation) { return simulation->stream; }
+const tn_signature *tn_simulation_signature(const tn_simulation *simulation) { return &simulation->signature; }
+tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int layer) {
+  return layer < 0 ? simulation->whole : simulation->layers[layer];
+}
+
+/* ---- loading ---- */
+
+/* The device's own words become the context's. */
+static bool device_failed(tn_context *context, const tn_device *device) {
+  tn_status status = tn_device_status(device);
+  return tn_error(&context->sink, status == TN_OK ? TN_LIMIT : status, TN_NOWHERE, "%s", tn_device_message(device));
+}
+
+static tn_device *device_of(tn_simulation *simulation, tn_device_kind kind) {
+  tn_device **device = &simulation->devices[kind];
+  if (*device) return *device;
+  *device = tn_device_open(kind);
+  if (!*device) tn_out_of_memory();
+  if (!tn_device_load_stream(*device, simulation->stream, simulation->library)) return *device;
+  device_failed(simulation->context, *device);
+  tn_device_close(*device);
+  return *device = NULL;
+}
+
+static void list_values(tn_arena *arena, const tn_device *device, int count,
+                        const tn_value *value_of(const tn_device *, int), const tn_value **list) {
+  tn_value *values = TN_NEW_ARRAY(arena, tn_value, count);
+  for (int i = 0; i < count; i++) values[i] = *value_of(device, i);
+  *list = values;
+}
+
+static bool apply_settings(tn_simulation *simulation, const char *file, const char *const *settings) {
+  tn_diagnostics *sink = &simulation->context->sink;
+  bool any = settings && *settings;
+  for (; settings && *settings; settings++)
+    if (!tn_array_set(simulation->stream->target, sink, (tn_str){*settings, strlen(*settings)})) return false;
+  if (any && !tn_array_check(simulation->stream->target, sink)) return false;
+  if (tn_stream_verify(simulation->stream, file, sink)) return true;
+  if (any) tn_note(sink, TN_NOWHERE, "the stream was compiled for another array: '--set' has changed what it relies on");
+  return false;
+}
+
+/* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
+static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings) {
+  tn_arena *arena = simulation->arena;
+  simulation->stream = tn_stream_read(arena, &simulation->context->sink, file, bytes);
+  if (!simulation->stream || !apply_settings(simulation, file, settings)) return false;
+  simulation->layers = TN_NEW_ARRAY(arena, tn_device_counters, simulation->stream->n_layers);
+  const tn_device *timed = device_of(simulation, TN_DEVICE_TIMED);
+  if (!timed || !device_of(simulation, TN_DEVICE_FUNCTIONAL)) return false;
+  tn_signature *signature = &simulation->signature;
+  *signature = (tn_signature){.version = 1,
+                              .name = simulation->stream->name,
+                              .parameter_count = tn_device_parameter_count(timed),
+                              .result_count = tn_device_result_count(timed)};
+  list_values(arena, timed, signature->parameter_count, tn_device_parameter, &signature->parameters);
+  list_values(arena, timed, signature->result_count, tn_device_result, &signature->results);
+  return true;
+}
+
+typedef struct {
+  tn_context *context;
+  const char *path;
+  const char *const *settings;
+  tn_simulation *simulation;
+} open_work;
+
+/* NAME.host.so beside NAME.tns, or NULL. */
+static const char *library_beside(tn_arena *arena, const char *path) {
+  size_t stem = strlen(path) - strlen(tn_path_suffix(path));
+  const char *library = tn_arena_printf(arena, "%.*s.host.so", (int)stem, path);
+  return access(library, F_OK) == 0 ? library : NULL;
+}
+
+static bool do_open(void *argument) {
+  open_work *work = argument;
+  tn_context *context = work->context;
+  tn_simulation *simulation = work->simulation = new_simulation(context);
+  tn_str bytes;
+  if (!tn_file_map(simulation->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size, &bytes))
+    return false;
+  simulation->library = library_beside(simulation->arena, work->path);
+  return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings);
+}
+
+tn_status tn_simulation_open(tn_context *context, const char *path, const char *const *settings,
+                             tn_simulation **simulation) {
+  open_work work = {.context = context, .path = path, .settings = settings};
+  tn_status status = tn_driver_do(context, do_open, &work);
+  if (status != TN_OK) tn_simulation_destroy(work.simulation);
+  *simulation = status == TN_OK ? work.simulation : NULL;
+  return status;
+}
+
+typedef struct {
+  tn_streaming all;
+  tn_simulation *simulation;
+} compile_work;
+
+static bool do_compile(void *argument) {
+  compile_work *work = argument;
+  tn_context *context = work->all.all.model->context;
+  if (!tn_stream_compile(&work->all)) return false;
+  tn_simulation *simulation = work->simulation = new_simulation(context);
+  tn_str bytes = {tn_arena_copy(simulation->arena, work->all.bytes.bytes, work->all.bytes.length),
+                  work->all.bytes.length};
+  simulation->library = work->all.library; /* whose file goes when the call ends */
+  bool loaded = load(simulation, tn_arena_string(simulation->arena, work->all.all.options.name), bytes, NULL);
+  simulation->library = NULL;
+  return loaded;
+}
+
+tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options, tn_simulation **simulation,
+                                tn_compile_report *report) {
+  compile_work work = {.all = {.all = {.model = model, .options = *options}}};
+  tn_status status = tn_driver_do(model->context, do_compile, &work);
+  if (report) *report = work.all.all.report;
+  tn_text_free(&work.all.bytes);
+  tn_compilation_end(&work.all.all);
+  if (status != TN_OK) tn_simulation_destroy(work.simulation);
+  *simulation = status == TN_OK ? work.simulation : NULL;
+  return status;
+}
+
+/* ---- running ---- */
+
+typedef struct {
+  tn_simulation *simulation;
+  const tn_simulation_options *options;
+  tn_arrays *results;
+  tn_timeline timeline;
+} run_work;
+
+static bool bind_arguments(run_work *work, tn_device *device) {
+  tn_context *context = work->simulation->context;
+  const tn_signature *signature = &work->simulation->signature;
+  for (int i = 0; i < signature->parameter_count; i++) {
+    const void *data = NULL;
+    if (work->options->arguments) {
+      const tn_array *array = tn_arrays_at(work->options->arguments, i);
+      const tn_shape *shape = tn_driver_value_shape(context->scratch, &signature->parameters[i]);
+      tn_literal *literal = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
+      if (!literal)
+        return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit", i);
+      data = literal->data;
+    }
+    if (tn_device_bind_parameter(device, i, data)) return device_failed(context, device);
+  }
+  return true;
+}
+
+static bool bind_results(run_work *work, tn_device *device, void **data) {
+  const tn_signature *signature = &work->simulation->signature;
+  for (int i = 0; i < signature->result_count; i++) {
+    tn_arena *scratch = work->simulation->context->scratch;
+    data[i] = work->options->arguments ? tn_arena_alloc(scratch, (size_t)signature->results[i].bytes) : NULL;
+    if (tn_device_bind_result(device, i, data[i])) return device_failed(work->simulation->context, device);
+  }
+  return true;
+}
+
+static void take_results(run_work *work, void *const *data) {
+  tn_context *context = work->simulation->context;
+  const tn_signature *signature = &work->simulation->signature;
+  work->results = tn_driver_new_arrays(context);
+  for (int i = 0; i < signature->result_count; i++) {
+    tn_literal literal = {.shape = tn_driver_value_shape(context->scratch, &signature->results[i]), .data = data[i]};
+    tn_driver_append_literal(work->results, signature->results[i].name, &literal);
+  }
+}
+
+static void take_counters(tn_simulation *simulation, const tn_device *device) {
+  tn_device_counters_of(device, -1, &simulation->whole);
+  for (int l = 0; l < simulation->stream->n_layers; l++) tn_device_counters_of(device, l, &simulation->layers[l]);
+}
+
+static bool write_text(tn_context *context, const char *path, const tn_text *text) {
+  tn_str piece = {text->bytes, text->length};
+  return tn_file_write(&context->sink, path, &piece, 1, false);
+}
+
+static void free_text(void *text) { tn_text_free(text); }
+
+static bool write_pictures(run_work *work) {
+  tn_simulation *simulation = work->simulation;
+  tn_context *context = simulation->context;
+  if (work->options->timeline) {
+    tn_timeline_end(&work->timeline);
+    if (!write_text(context, work->options->timeline, &work->timeline.out)) return false;
+  }
+  if (!work->options->utilisation) return true;
+  tn_text *svg = TN_NEW(context->scratch, tn_text);
+  tn_arena_on_release(context->scratch, free_text, svg);
+  tn_utilisation_svg(svg, simulation->stream, &simulation->whole, simulation->layers);
+  return write_text(context, work->options->utilisation, svg);
+}
+
+static bool do_run(void *argument) {
+  run_work *work = argument;
+  tn_simulation *simulation = work->simulation;
+  tn_context *context = simulation->context;
+  tn_device *device = device_of(simulation, work->options->kind);
+  if (!device) return false;
+  void **data = TN_NEW_ARRAY(context->scratch, void *, simulation->signature.result_count);
+  if (!bind_arguments(work, device) || !bind_results(work, device, data)) return false;
+  bool watch = work->options->timeline && work->options->kind == TN_DEVICE_TIMED;
+  if (watch) tn_timeline_start(&work->timeline, context->scratch, simulation->stream);
+  tn_device_listen(device, watch ? tn_timeline_event : NULL, &work->timeline);
+  if (tn_device_start(device) || tn_device_wait(device)) return device_failed(context, device);
+  take_counters(simulation, device);
+  if (work->options->arguments) take_results(work, data);
+  return work->options->kind != TN_DEVICE_TIMED || write_pictures(work);
+}
+
+tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options, tn_arrays **results) {
+  run_work work = {.simulation = simulation, .options = options};
+  tn_status status = tn_driver_do(simulation->context, do_run, &work);
+  tn_text_free(&work.timeline.out);
+  if (status != TN_OK) {
+    tn_arrays_destroy(work.results);
+    work.results = NULL;
+  }
+  if (results) *results = work.results;
+  return status;
+}
