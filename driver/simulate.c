@@ -79,22 +79,39 @@ static void list_values(tn_arena *arena, const tn_device *device, int count,
   *list = values;
 }
 
+typedef struct {
+  tn_arena *arena;
+  const char *message; /* the first error's; NULL while there is none */
+} first_error;
+
+static void keep_first(void *user, const tn_diagnostic *diagnostic) {
+  first_error *first = user;
+  if (!first->message && diagnostic->severity == TN_SEVERITY_ERROR)
+    first->message = tn_arena_string(first->arena, diagnostic->message);
+}
+
+/* Of a stream that holds as it is. */
 static bool apply_settings(tn_simulation *simulation, const char *file, const char *const *settings) {
-  tn_diagnostics *sink = &simulation->context->sink;
-  bool any = settings && *settings;
-  for (; settings && *settings; settings++)
-    if (!tn_array_set(simulation->stream->target, sink, (tn_str){*settings, strlen(*settings)})) return false;
-  if (any && !tn_array_check(simulation->stream->target, sink)) return false;
-  if (tn_stream_verify(simulation->stream, file, sink)) return true;
-  if (any) tn_note(sink, TN_NOWHERE, "the stream was compiled for another array: '--set' has changed what it relies on");
-  return false;
+  tn_context *context = simulation->context;
+  tn_array_target *target = simulation->stream->target;
+  if (!settings || !*settings) return true;
+  for (; *settings; settings++)
+    if (!tn_array_set(target, &context->sink, (tn_str){*settings, strlen(*settings)})) return false;
+  if (!tn_array_check(target, &context->sink)) return false;
+  first_error first = {.arena = context->scratch};
+  tn_diagnostics own = {.callback = keep_first, .user = &first};
+  if (tn_stream_verify(simulation->stream, file, &own)) return true;
+  return tn_error(&context->sink, TN_USAGE, (tn_location){.file = file},
+                  "'--set' changes what the stream was compiled for: %s", first.message ? first.message : "");
 }
 
 /* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
 static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings) {
   tn_arena *arena = simulation->arena;
   simulation->stream = tn_stream_read(arena, &simulation->context->sink, file, bytes);
-  if (!simulation->stream || !apply_settings(simulation, file, settings)) return false;
+  if (!simulation->stream || !tn_stream_verify(simulation->stream, file, &simulation->context->sink) ||
+      !apply_settings(simulation, file, settings))
+    return false;
   simulation->layers = TN_NEW_ARRAY(arena, tn_device_counters, simulation->stream->n_layers);
   const tn_device *timed = device_of(simulation, TN_DEVICE_TIMED);
   if (!timed || !device_of(simulation, TN_DEVICE_FUNCTIONAL)) return false;
@@ -150,12 +167,14 @@ typedef struct {
 static bool do_compile(void *argument) {
   compile_work *work = argument;
   tn_context *context = work->all.all.model->context;
+  tn_compile_options *options = &work->all.all.options;
+  options->name = tn_symbol_name(context->scratch, options->name ? options->name : "model");
   if (!tn_stream_compile(&work->all)) return false;
   tn_simulation *simulation = work->simulation = new_simulation(context);
   tn_str bytes = {tn_arena_copy(simulation->arena, work->all.bytes.bytes, work->all.bytes.length),
                   work->all.bytes.length};
   simulation->library = work->all.library; /* whose file goes when the call ends */
-  bool loaded = load(simulation, tn_arena_string(simulation->arena, work->all.all.options.name), bytes, NULL);
+  bool loaded = load(simulation, tn_arena_string(simulation->arena, options->name), bytes, NULL);
   simulation->library = NULL;
   return loaded;
 }

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/file.h"
 #include "driver/simulate.h"
 #include "tools/expect.h"
 #include "tools/json.h"
@@ -184,6 +185,7 @@ static tn_status load_stream(sim_state *sim, const char *path) {
     return tn_simulation_open(sim->context, path, options.passes.settings, &sim->simulation);
   }
   if (!options.target) return complain(TN_USAGE, "a model needs '--target=FILE.target'");
+  if (!options.name) options.name = tn_path_stem(sim->arena, path);
   status = load_model(sim->context, sim->line, path, &sim->model);
   if (status == TN_OK) status = tn_simulation_compile(sim->model.model, &options, &sim->simulation, NULL);
   if (status == TN_OK) finish_passes(&options.passes);
