@@ -1,4 +1,7 @@
-/* HLO text to instruction streams, without the driver. */
+/* HLO text to instruction streams, without the driver.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
 #ifndef TEST_SYSTOLIC_SUPPORT_H
 #define TEST_SYSTOLIC_SUPPORT_H
 
