@@ -34,12 +34,13 @@ tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char
 /* ---- the plan ---- */
 
 static void forget_pointers(tn_module *module) {
-  module->entry_parameters = module->entry_result = NULL;
+  int count = module->entry->parameters.count;
+  const tn_shape **shapes = TN_NEW_ARRAY(module->arena, const tn_shape *, count);
+  for (int i = 0; i < count; i++)
+    shapes[i] = tn_shape_without_layout(module->arena, module->entry->parameters.at[i]->shape);
+  module->entry_parameters = tn_shape_tuple(module->arena, count, shapes);
+  module->entry_result = tn_shape_without_layout(module->arena, module->entry->root->shape);
   module->aliases.count = 0;
-  for (int i = 0; i < module->entry->parameters.count; i++) {
-    tn_inst *parameter = module->entry->parameters.at[i];
-    parameter->shape = tn_shape_without_layout(module->arena, parameter->shape);
-  }
 }
 
 static bool make_plan(tn_streaming *s, const tn_cpu *host) {

@@ -101,6 +101,8 @@ static bool read_form(tn_matcher *m) {
     return tn_match_fail(m, "several loops one behind the other");
   if (tn_is_scan(m->kernel, m->nest)) return tn_match_fail(m, "a loop that runs in order");
   for (const tn_stmt *s = m->nest->body; s; s = s->next)
+    if (s->kind == TN_STMT_SORT) return tn_match_fail(m, "a sort");
+  for (const tn_stmt *s = m->nest->body; s; s = s->next)
     if (!read_statement(m, s)) return false;
   return m->store || tn_match_fail(m, "no result");
 }
@@ -210,12 +212,19 @@ static bool begins_empty(const tn_matcher *m, tn_isa_join join, tn_type type) {
   return initial->kind == TN_EXPR_CONSTANT && (initial->bits[0] & own) == (bits[0] & own);
 }
 
-/* An f32 sum of integers is exact while it is below 2^24. */
-static bool sum_is_exact(const tn_matcher *m, tn_type from) {
+static int64_t window_size(const tn_matcher *m) {
   int64_t windows = 1;
   for (int i = 0; i < m->reduce->n_dims; i++) windows *= m->kernel->dims[m->reduce->dims[i]].size;
-  return tn_type_bits(from) <= 8 && windows <= 1 << 15;
+  return windows;
 }
+
+/* An f32 sum of integers is exact while it is below 2^24. */
+static bool sum_is_exact(const tn_matcher *m, tn_type from) {
+  return tn_type_bits(from) <= 8 && window_size(m) <= 1 << 15;
+}
+
+/* The vector unit sums one behind the other, which the host does better in several partial sums. */
+enum { LONGEST_FLOAT_SUM = 49 }; /* a mean over 7x7 */
 
 static bool match_window(tn_matcher *m) {
   static const tn_isa_join joins[] = {[TN_JOIN_ADD] = TN_ISA_JOIN_ADD,
@@ -239,6 +248,8 @@ static bool match_window(tn_matcher *m) {
   bool mixed = tn_type_is_float(type) != tn_type_is_float(work->x.type);
   if (mixed && (!tn_type_is_float(type) || !sum_is_exact(m, work->x.type)))
     return tn_match_fail(m, "a reduction of %s in %s", tn_type_name(work->x.type), tn_type_name(type));
+  if (join == TN_JOIN_ADD && tn_type_is_float(work->x.type) && window_size(m) > LONGEST_FLOAT_SUM)
+    return tn_match_fail(m, "sums of more than %d floats in a row", LONGEST_FLOAT_SUM);
   if (join == TN_JOIN_ADD && tn_type_bits(type) < 32)
     return tn_match_fail(m, "sums of %s", tn_type_name(type));
   work->work.join = joins[join];

@@ -426,6 +426,19 @@ static int count_operations(const tn_matcher *m, int *of_lets, const tn_expr *ex
   return count;
 }
 
+static bool is_vector_type(tn_type type) {
+  return type == TN_S8 || type == TN_U8 || type == TN_S16 || type == TN_U16 || type == TN_S32 ||
+         type == TN_BF16 || type == TN_F16 || type == TN_F32;
+}
+
+static bool types_fit(tn_matcher *m) {
+  const tn_vector_work *w = &m->work->work;
+  if (!is_vector_type(w->source)) return tn_match_fail(m, "%s in the vector unit", tn_type_name(w->source));
+  if (!is_vector_type(w->result)) return tn_match_fail(m, "results of %s", tn_type_name(w->result));
+  bool second = w->operand == TN_ISA_OPERAND_NONE || is_vector_type(w->second.type);
+  return second || tn_match_fail(m, "a second operand of %s", tn_type_name(w->second.type));
+}
+
 bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
   tn_array_work *work = m->work;
   chain c;
@@ -442,5 +455,5 @@ bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
   work->work.result = work->y.type;
   if (!work->is_contraction && !m->reduce) work->sum = tn_array_sum_type(work->x.type);
   if (!work->is_contraction) name_columns(work);
-  return true;
+  return types_fit(m);
 }
