@@ -19,23 +19,26 @@ static int64_t stationary_cycles(const tn_array_target *a, int64_t tiles, int64_
 }
 
 /* What the array does between its first and its last cycle, less what a first tile takes to get in and
- * the last wave to get out when tiles follow each other closely.                                    */
+ * the last wave to get out when tiles follow each other closely. Rows come in blocks; none shares a
+ * tile with another.                                                                                */
 static void array_cycles(const tn_array_target *a, const tn_array_product *p, int64_t rate, tn_array_cost *cost) {
-  int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns), blocks;
+  int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns);
+  int64_t whole = p->m / p->rows_block, rest = p->m % p->rows_block, most = p->sums_block;
+  if (p->dataflow == TN_DATAFLOW_OUTPUT && most > a->rows) most = a->rows;
+  if (p->dataflow == TN_DATAFLOW_INPUT) most = a->columns;
+  int64_t passes = whole * tiles_of(p->rows_block, most) + tiles_of(rest, most);
+  cost->weight_passes = passes;
   switch (p->dataflow) {
   case TN_DATAFLOW_WEIGHT:
-    cost->weight_passes = blocks = tiles_of(p->m, p->sums_block);
-    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * n_tiles, blocks, p->m, rate);
+    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * n_tiles, passes, p->m, rate);
     break;
   case TN_DATAFLOW_INPUT:
-    blocks = tiles_of(p->n, p->sums_block);
-    cost->weight_passes = tiles_of(p->m, a->columns);
-    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * cost->weight_passes, blocks, p->n, rate);
+    cost->array_cycles =
+        p->batch * stationary_cycles(a, k_tiles * passes, tiles_of(p->n, p->sums_block), p->n, rate);
     break;
   case TN_DATAFLOW_OUTPUT: {
     int64_t ramp = a->weight_double_buffer ? 0 : a->rows + a->columns - 2;
-    cost->weight_passes = tiles_of(p->m, p->sums_block < a->rows ? p->sums_block : a->rows);
-    cost->array_cycles = p->batch * cost->weight_passes * n_tiles * (p->k * rate + ramp);
+    cost->array_cycles = p->batch * passes * n_tiles * (p->k * rate + ramp);
     break;
   }
   }
@@ -66,8 +69,7 @@ tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_pro
   cost.dma_cycles = dram - cost.weight_cycles + host;
   cost.vector_cycles = tiles_of(p->vector_elements, a->vector_lanes);
   cost.cycles = larger(larger(cost.array_cycles, cost.vector_cycles), larger(dram, host));
-  int64_t blocks = larger(p->blocks, 1);
-  cost.cycles += cost.dma_cycles / blocks;
+  cost.cycles += cost.dma_cycles / (p->batch * tiles_of(p->m, p->rows_block));
   if (p->load_bytes + p->store_bytes) cost.cycles += latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
   if (p->read_bytes + p->write_bytes) cost.cycles += latency_cycles(a, a->host_gb_s, a->host_latency_ns);
   if (p->k) cost.cycles += ramp_cycles(a, p->dataflow);

@@ -18,11 +18,11 @@ typedef struct {
   int64_t m, n, k, batch;
   tn_type x, w;
   tn_dataflow dataflow;
+  int64_t rows_block;      /* rows of m that are in the unified buffer together: transfers come in these */
   int64_t sums_block;      /* accumulator rows of one tile: of m (weight stationary) or n (input stationary) */
   int64_t weight_bytes;    /* of one batch, once */
   int64_t load_bytes, store_bytes; /* between DRAM and the unified buffer */
   int64_t read_bytes, write_bytes; /* the host's */
-  int64_t blocks;          /* that the transfers come in: the first and the last overlap with nothing */
   int64_t vector_elements; /* results times windows */
 } tn_array_product;
 

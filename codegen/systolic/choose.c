@@ -116,7 +116,7 @@ static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tili
 static void forecast(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
   const tn_operand *w = &p->operand[TN_OPERAND_W];
   tn_array_product product = {.m = p->m, .n = p->n, .batch = p->batch, .dataflow = t->dataflow,
-                              .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
+                              .rows_block = t->rows_block, .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
   if (p->is_product) {
     product.k = p->k;
     product.weight_bytes = array->whole_weight_tiles
@@ -125,7 +125,6 @@ static void forecast(const tn_problem *p, const tn_array_target *array, tn_tilin
                                : p->k * p->n * w->width;
   }
   product.vector_elements = p->batch * p->m * p->n * (p->is_product ? 1 : p->k);
-  product.blocks = p->batch * tiles_of(p->m, t->rows_block);
   add_traffic(p, TN_OPERAND_X, t, t->x, &product);
   add_traffic(p, TN_OPERAND_SECOND, t, t->second, &product);
   add_traffic(p, TN_OPERAND_Y, t, t->y, &product);
