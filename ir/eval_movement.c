@@ -249,8 +249,9 @@ static void repack(tn_eval *eval, const tn_shape *from, const void *data, const 
   tn_layout_unpack(to, physical, out);
 }
 
+/* A value knows its dims, not its layout: that is the operand's. */
 tn_value *tn_eval_bitcast(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  const tn_shape *from = operands[0]->literal.shape, *to = inst->shape;
+  const tn_shape *from = inst->operands[0]->shape, *to = inst->shape;
   bool plain = tn_layout_is_row_major(from) && tn_layout_is_row_major(to);
   if (from->type == to->type && (plain || tn_shape_identical(from, to)))
     return tn_eval_reshape(eval, inst, operands);
