@@ -44,8 +44,24 @@ static void fill_infinite(tn_value *value) {
   for (int64_t i = 0; i < tn_shape_elements(value->literal.shape); i++) tn_value_bound(value)[i] = INFINITY;
 }
 
+bool tn_is_doubtful_nan(double value) { return isnan(value) && signbit(value); }
+
+static bool has_doubtful_nan(const tn_value *value) {
+  tn_type type = tn_value_type(value), part = tn_type_part(type);
+  if (!tn_type_is_float(part)) return false;
+  int64_t count = tn_shape_elements(value->literal.shape) * (part == type ? 1 : 2);
+  const char *at = value->literal.data;
+  for (int64_t i = 0; i < count; i++, at += tn_type_bytes(part))
+    if (tn_is_doubtful_nan(tn_load_float(part, at))) return true;
+  return false;
+}
+
 void tn_bounds_unless_exact(tn_value *value, const tn_value *source) {
   if (!tn_value_is_exact(source)) fill_infinite(value);
+}
+
+void tn_bounds_of_bits(tn_value *value, const tn_value *source) {
+  if (!tn_value_is_exact(source) || has_doubtful_nan(source)) fill_infinite(value);
 }
 
 static tn_value *without_bounds(tn_eval *eval, const tn_value *value) {
@@ -264,8 +280,15 @@ static void apply_one(const tn_inst *inst, tn_lanes *out, const tn_lanes *in, in
 
 /* ---- opcodes of their own kind ---- */
 
-static double compare_bound(const tn_lanes *in, int i) {
+static bool is_doubtful(const tn_lanes *x, int i) {
+  if (x->im && tn_is_doubtful_nan(x->im[i])) return true;
+  return (tn_type_is_float(x->type) || x->im) && tn_is_doubtful_nan(x->re[i].f);
+}
+
+static double compare_bound(const tn_inst *inst, const tn_lanes *in, int i) {
   double e = in[0].bound[i] + in[1].bound[i];
+  bool total = inst->attr.compare.type == TN_COMPARE_TOTALORDER;
+  if (total && (is_doubtful(&in[0], i) || is_doubtful(&in[1], i))) return INFINITY;
   if (e == 0) return 0;
   bool is_float = tn_type_is_float(in[0].type) || in[0].im;
   if (!is_float || isinf(e)) return INFINITY;
@@ -311,7 +334,7 @@ static double precision_bound(const tn_inst *inst, const tn_lanes *out, const tn
 
 /* The opcodes that the general rules do not fit; -1: they do. */
 static double special_bound(const tn_inst *inst, const tn_lanes *out, const tn_lanes *in, int i) {
-  if (inst->op == TN_OP_COMPARE) return compare_bound(in, i);
+  if (inst->op == TN_OP_COMPARE) return compare_bound(inst, in, i);
   if (inst->op == TN_OP_SELECT) return in[0].bound[i] > 0 ? INFINITY : in[in[0].re[i].i ? 1 : 2].bound[i];
   if (inst->op == TN_OP_CONVERT) return convert_bound(out, in, i);
   if (inst->op == TN_OP_CLAMP) return clamp_bound(in, i);
@@ -320,8 +343,8 @@ static double special_bound(const tn_inst *inst, const tn_lanes *out, const tn_l
   if (inst->op == TN_OP_REAL || inst->op == TN_OP_IMAG || inst->op == TN_OP_COPY || inst->op == TN_OP_NEGATE)
     return in[0].bound[i];
   if (inst->op == TN_OP_IS_FINITE) return isinf(in[0].bound[i]) ? INFINITY : 0;
-  if (inst->op == TN_OP_STOCHASTIC_CONVERT || inst->op == TN_OP_BITCAST_CONVERT)
-    return largest_error(inst, in, i) > 0 ? INFINITY : 0;
+  if (inst->op == TN_OP_STOCHASTIC_CONVERT) return largest_error(inst, in, i) > 0 ? INFINITY : 0;
+  if (inst->op == TN_OP_BITCAST_CONVERT) return in[0].bound[i] > 0 || is_doubtful(&in[0], i) ? INFINITY : 0;
   return -1;
 }
 

@@ -181,6 +181,8 @@ double tn_half_ulp(tn_type type, double value);
 /* The bound of a number of `type` (one part of a complex one) that is `bound` off at most: infinite where
  * that may overflow.                                                                            */
 double tn_bound_of(tn_type type, double value, double bound);
+/* A NaN whose sign may be another elsewhere: machines make them negative, given ones are positive. */
+bool tn_is_doubtful_nan(double value);
 /* True where all bounds are 0, also where none are carried. */
 bool tn_value_is_exact(const tn_value *value);
 /* `value`, or where a decision it rests on was not exact a copy of it with infinite bounds (deep);
@@ -188,6 +190,8 @@ bool tn_value_is_exact(const tn_value *value);
 tn_value *tn_value_decided(tn_eval *eval, tn_value *value, bool exact);
 /* Infinite bounds for all of `value` if some element of `source` is inexact: for what has no derivative. */
 void tn_bounds_unless_exact(tn_value *value, const tn_value *source);
+/* The same of what takes the bits of `source`: those of a doubtful NaN are inexact, too. */
+void tn_bounds_of_bits(tn_value *value, const tn_value *source);
 
 /* ---- indices ---- */
 

@@ -264,7 +264,7 @@ tn_value *tn_eval_bitcast(tn_eval *eval, const tn_inst *inst, tn_value *const *o
     repack(eval, tn_shape_with_type(eval->arena, from, TN_F64), operands[0]->literal.bound,
            tn_shape_with_type(eval->arena, to, TN_F64), tn_value_bound(result));
   else
-    tn_bounds_unless_exact(result, operands[0]);
+    tn_bounds_of_bits(result, operands[0]);
   return result;
 }
 
@@ -313,7 +313,7 @@ tn_value *tn_eval_bitcast_convert(tn_eval *eval, const tn_inst *inst, tn_value *
     convert_narrow_bits(to, tn_value_data(result), from, operands[0]->literal.data);
   else
     memcpy(tn_value_data(result), operands[0]->literal.data, (size_t)tn_shape_bytes(to));
-  if (operands[0]->literal.bound) tn_bounds_unless_exact(result, operands[0]);
+  if (operands[0]->literal.bound) tn_bounds_of_bits(result, operands[0]);
   if (operands[0]->literal.sizes && from->rank == to->rank)
     tn_value_set_sizes(result, operands[0]->literal.sizes);
   return result;

@@ -18,6 +18,8 @@ typedef struct {
   const tn_lanes *key; /* of a plain comparison; NULL: run the computation */
   tn_direction direction;
   bool is_float, is_unsigned, swapped;
+  bool total;   /* floats by their totalOrder, as integers */
+  bool decided; /* by the computation, on what is not exact */
   tn_caller caller;
 } ordering;
 
@@ -37,6 +39,7 @@ static bool before(ordering *o, int64_t a, int64_t b) {
     put(&o->caller.parameters[2 * k + 1], &o->lines[k], b);
   }
   tn_caller_run(&o->caller, 1);
+  if (o->caller.results[0].bound && o->caller.results[0].bound[0] > 0) o->decided = true;
   return o->caller.results[0].re[0].i != 0;
 }
 
@@ -81,26 +84,30 @@ static ordering open_ordering(tn_eval *eval, const tn_inst *inst, tn_lanes *line
     return o;
   }
   o.direction = comp->root->attr.compare.direction;
-  bool total = tn_type_is_float(lines[key].type) && comp->root->attr.compare.type == TN_COMPARE_TOTALORDER;
-  o.is_float = tn_type_is_float(lines[key].type) && !total;
+  o.total = tn_type_is_float(lines[key].type) && comp->root->attr.compare.type == TN_COMPARE_TOTALORDER;
+  o.is_float = tn_type_is_float(lines[key].type) && !o.total;
   o.is_unsigned = tn_type_class_of(lines[key].type) == TN_CLASS_UNSIGNED;
   *keys = lines[key];
-  if (total) keys->type = TN_S64; /* load_keys turns the line into integers */
+  if (o.total) keys->type = TN_S64; /* load_keys turns the line into integers */
   o.key = keys;
   return o;
 }
 
-static void load_keys(tn_lanes *keys, const tn_lanes *line, int64_t count) {
-  if (keys->type != TN_S64 || !tn_type_is_float(line->type)) return;
-  for (int64_t i = 0; i < count; i++) keys->re[i].i = tn_float_total_order(line->re[i].f);
+static void load_keys(ordering *o, tn_lanes *keys, const tn_lanes *line, int64_t count) {
+  if (!o->total) return;
+  for (int64_t i = 0; i < count; i++) {
+    keys->re[i].i = tn_float_total_order(line->re[i].f);
+    o->decided = o->decided || tn_is_doubtful_nan(line->re[i].f);
+  }
 }
 
 /* Moving a bound along with its element is right only where the order is certain: keys
  * whose intervals meet make every payload uncertain. A lone operand is different: sorted
- * values move no more than the largest bound.                                           */
-static void sort_bounds(const ordering *o, const int64_t *order, int64_t count) {
+ * values move no more than the largest bound. NaNs of either sign go to either end.      */
+static void sort_bounds(ordering *o, const int64_t *order, int64_t count) {
   if (!o->lines[0].bound) return;
-  double largest = 0;
+  double largest = o->decided ? INFINITY : 0;
+  o->decided = false;
   for (int k = 0; k < o->n; k++)
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, o->lines[k].bound[i]);
   if (largest == 0) return;
@@ -110,8 +117,9 @@ static void sort_bounds(const ordering *o, const int64_t *order, int64_t count) 
     certain = fabs(o->key->re[a].f - o->key->re[b].f) > o->key->bound[a] + o->key->bound[b];
   }
   if (certain) return;
+  bool moves = o->n == 1 && o->key;
   for (int k = 0; k < o->n; k++)
-    for (int64_t i = 0; i < count; i++) o->lines[k].bound[i] = o->n == 1 && o->key ? largest : INFINITY;
+    for (int64_t i = 0; i < count; i++) o->lines[k].bound[i] = moves ? largest : INFINITY;
 }
 
 tn_value *tn_eval_sort(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
@@ -135,7 +143,7 @@ tn_value *tn_eval_sort(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
   for (int64_t line = 0; count && line < total / count; line++) {
     int64_t first = line / stride * stride * count + line % stride;
     for (int k = 0; k < n; k++) tn_lanes_load(&lines[k], 0, operands[k], first, stride, (int)count);
-    if (o.key) load_keys(&keys, line_of_keys, count);
+    if (o.key) load_keys(&o, &keys, line_of_keys, count);
     int64_t *sorted = merge_sort(&o, order, spare, count);
     sort_bounds(&o, sorted, count);
     for (int k = 0; k < n; k++)
@@ -148,14 +156,16 @@ tn_value *tn_eval_sort(tn_eval *eval, const tn_inst *inst, tn_value *const *oper
 /* ---- topk ---- */
 
 /* Keys that compare as signed integers: totalOrder for floats. */
-static void integer_keys(tn_lanes *line, int64_t count) {
+static void integer_keys(ordering *o, tn_lanes *line, int64_t count) {
   bool is_float = tn_type_is_float(line->type),
        is_unsigned = tn_type_class_of(line->type) == TN_CLASS_UNSIGNED;
   for (int64_t i = 0; i < count; i++) {
-    if (is_float)
+    if (is_float) {
+      o->decided = o->decided || tn_is_doubtful_nan(line->re[i].f);
       line->re[i].i = tn_float_total_order(line->re[i].f);
-    else if (is_unsigned)
+    } else if (is_unsigned) {
       line->re[i].i ^= INT64_MIN;
+    }
   }
 }
 
@@ -172,7 +182,7 @@ static tn_value *top(tn_eval *eval, const tn_shape *shape, tn_value *operand, bo
   for (int64_t l = 0; l < lines; l++) {
     tn_lanes_load(&line, 0, operand, l * count, 1, (int)count);
     tn_lanes_load(&keys, 0, operand, l * count, 1, (int)count);
-    integer_keys(&keys, count);
+    integer_keys(&o, &keys, count);
     int64_t *sorted = merge_sort(&o, order, spare, count);
     sort_bounds(&o, sorted, count);
     for (int64_t i = 0; i < k; i++) {
