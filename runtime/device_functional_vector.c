@@ -236,7 +236,7 @@ static void store_row(const tn_vector_line *line, int64_t m, int32_t *r, const f
 static bool needs_floats(const tn_instruction *p) {
   return tn_type_is_float((tn_type)p->PIPELINE.source) || p->PIPELINE.has_scale ||
          (p->PIPELINE.has_bias && !p->PIPELINE.integer_bias) || p->PIPELINE.operand != TN_ISA_OPERAND_NONE ||
-         p->PIPELINE.has_clamp || p->PIPELINE.function != TN_ISA_FUNCTION_NONE || p->PIPELINE.has_table ||
+         p->PIPELINE.has_clamp || p->PIPELINE.function != TN_ISA_FUNCTION_NONE ||
          tn_type_is_float((tn_type)p->PIPELINE.result);
 }
 

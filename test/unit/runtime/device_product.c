@@ -214,3 +214,36 @@ Test(device_time, slower_types_take_their_cycles) {
   cr_assert_eq(counters.useful_macs + counters.unused_macs, counters.active * 64 / 2);
   tn_arena_destroy(arena);
 }
+
+/* Whatever the machine: every cycle has one account, of the whole and of each layer. */
+Test(device_time, accounts_add_up_on_random_machines) {
+  tn_arena *arena = tn_arena_create();
+  uint64_t seed = 3;
+  for (int number = 0; number < 400; number++) {
+#define PICK(most) (1 + (int)(next_random(&seed) % (most)))
+    tn_array_target *target = test_target(
+        arena, tn_arena_printf(arena,
+                               "rows=%d columns=%d weight_double_buffer=%s dram_gb_s=%d host_gb_s=%d dram_latency_ns=%d "
+                               "host_latency_ns=%d weight_fifo_tiles=%d vector_lanes=%d vector_latency=%d "
+                               "whole_weight_tiles=%s",
+                               PICK(24), PICK(24), PICK(2) == 1 ? "yes" : "no", PICK(40), PICK(40), PICK(300), PICK(300),
+                               PICK(6), PICK(32), PICK(50), PICK(2) == 1 ? "yes" : "no"));
+    test_product p = {.m = PICK(60), .k = PICK(80), .n = PICK(60), .dataflow = (tn_dataflow)(PICK(3) - 1)};
+    p.x = p.w = TN_S8;
+    p.whole_rows = PICK(2) == 1;
+#undef PICK
+    tn_device *device = tn_device_open(TN_DEVICE_TIMED);
+    cr_assert_not(tn_device_load_stream(device, products_stream(arena, target, &p, 5), NULL));
+    cr_assert_not(tn_device_start(device) || tn_device_wait(device));
+    for (int layer = -1; layer < 5; layer++) {
+      tn_device_counters c;
+      cr_assert_not(tn_device_counters_of(device, layer, &c));
+      cr_assert_eq(c.active + c.weight_stall + c.weight_shift + c.non_matrix, c.cycles + 1);
+      cr_assert_leq(c.raw_stall + c.input_stall, c.non_matrix);
+      cr_assert_geq(c.unused_macs, 0);
+      cr_assert_lt(c.cycles, c.total_cycles);
+    }
+    tn_device_close(device);
+  }
+  tn_arena_destroy(arena);
+}
