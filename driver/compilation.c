@@ -25,7 +25,9 @@ bool tn_compilation_optimise(tn_compilation *compilation) {
                    .arena = model->arena,
                    .module = compilation->module,
                    .derived = model->derived};
-  return tn_driver_optimise(&copy, &compilation->options.passes, model->derived, &compilation->report.passes,
+  tn_pass_options passes = compilation->options.passes;
+  if (!passes.target) passes.target = compilation->options.target ? compilation->options.target : "host";
+  return tn_driver_optimise(&copy, &passes, model->derived, &compilation->report.passes,
                             &compilation->report.pass_count);
 }
 

@@ -185,8 +185,9 @@ static bool find_target(tn_context *context, const tn_pass_options *options, tn_
     pipeline->array = tn_array_read(context->scratch, &context->sink, options->target, context->limits.max_file_size,
                                     options->settings);
   if (array && !pipeline->array) return false;
-  if (options->sparsity > 0) pipeline->target = tn_cpu_find(context->scratch, &context->sink, cpu, NULL, NULL);
-  return options->sparsity <= 0 || pipeline->target;
+  if (!array && !options->target && options->sparsity <= 0) return true;
+  pipeline->target = tn_cpu_find(context->scratch, &context->sink, cpu, NULL, NULL);
+  return pipeline->target != NULL;
 }
 
 bool tn_driver_optimise(tn_model *model, const tn_pass_options *options, tn_arena *arena,

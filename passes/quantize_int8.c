@@ -45,48 +45,23 @@ static const tn_shape *bytes_shape(tn_site site, const tn_shape *shape, tn_type 
 
 /* ---- weights ---- */
 
-/* How far the channel's number moves with each dim of the weights. */
-static void channel_strides(const tn_quantised_product *p, const tn_shape *weights, int64_t *strides) {
-  int64_t stride = 1;
-  for (int d = 0; d < weights->rank; d++) strides[d] = 0;
-  for (int i = p->n_channels - 1; i >= 0; i--) {
-    strides[p->weight_dims[i]] = stride;
-    stride *= weights->dims[p->weight_dims[i]];
-  }
-}
-
-typedef struct {
-  const tn_shape *shape;
-  int64_t index[TN_MOST_DIMS], strides[TN_MOST_DIMS], channel;
-} walk;
-
-static void step(walk *w) {
-  for (int d = w->shape->rank - 1; d >= 0; d--) {
-    w->channel += w->strides[d];
-    if (++w->index[d] < w->shape->dims[d]) return;
-    w->channel -= w->strides[d] * w->index[d];
-    w->index[d] = 0;
-  }
-}
-
 /* The bytes of the weights, and the scale of each channel's. */
 static tn_inst *weight_bytes(work *w, tn_site site, const tn_quantised_product *p, double *scales) {
   const tn_inst *weights = value_of(w, p->product)->operands[p->weights];
   const float *values = weights->attr.constant.literal->data;
   int64_t count = tn_shape_elements(weights->shape);
-  walk at = {.shape = weights->shape};
+  tn_channel_walk at = tn_channel_walk_of(p, weights->shape);
   void *data;
   tn_literal *literal =
       tn_literal_uninitialised(tn_site_arena(site), bytes_shape(site, weights->shape, TN_S8), &data);
-  channel_strides(p, weights->shape, at.strides);
-  for (int64_t i = 0; i < count; i++, step(&at))
+  for (int64_t i = 0; i < count; i++, tn_channel_step(&at))
     scales[at.channel] = fmax(scales[at.channel], fabs((double)values[i]));
   for (int64_t c = 0; c < p->count; c++) {
     float scale = (float)(scales[c] / 127);
     scales[c] = scale > 0 ? scale : 1;
   }
   at.channel = 0;
-  for (int64_t i = 0; i < count; i++, step(&at))
+  for (int64_t i = 0; i < count; i++, tn_channel_step(&at))
     ((int8_t *)data)[i] = (int8_t)fmax(-127, fmin(nearbyint(values[i] / scales[at.channel]), 127));
   w->context->bytes += count;
   return tn_build_constant(site.comp, site.before, literal);

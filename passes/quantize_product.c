@@ -50,6 +50,25 @@ static void find_channels(tn_quantised_product *p) {
                 p->product->attr.convolution.dims.kernel_output);
 }
 
+tn_channel_walk tn_channel_walk_of(const tn_quantised_product *p, const tn_shape *weights) {
+  tn_channel_walk walk = {.shape = weights};
+  int64_t stride = 1;
+  for (int i = p->n_channels - 1; i >= 0; i--) {
+    walk.strides[p->weight_dims[i]] = stride;
+    stride *= weights->dims[p->weight_dims[i]];
+  }
+  return walk;
+}
+
+void tn_channel_step(tn_channel_walk *walk) {
+  for (int d = walk->shape->rank - 1; d >= 0; d--) {
+    walk->channel += walk->strides[d];
+    if (++walk->index[d] < walk->shape->dims[d]) return;
+    walk->channel -= walk->strides[d] * walk->index[d];
+    walk->index[d] = 0;
+  }
+}
+
 /* ---- constants by channel ---- */
 
 /* Changes along the dims that `along` says alone. */

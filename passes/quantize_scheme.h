@@ -5,7 +5,7 @@
 #ifndef TN_PASSES_QUANTIZE_SCHEME_H
 #define TN_PASSES_QUANTIZE_SCHEME_H
 
-#include "ir/module.h"
+#include "passes/dims.h"
 
 /* ---- ranges ---- */
 
@@ -36,6 +36,14 @@ typedef struct {
 
 /* A product with nothing behind it yet; `weights`: the operand that is a constant, or -1. */
 tn_quantised_product *tn_quantised_start(tn_arena *arena, tn_inst *product, int weights);
+/* From element to element of the weights, and which channel each is of. */
+typedef struct {
+  const tn_shape *shape;
+  int64_t index[TN_MOST_DIMS], strides[TN_MOST_DIMS], channel;
+} tn_channel_walk;
+tn_channel_walk tn_channel_walk_of(const tn_quantised_product *p, const tn_shape *weights);
+void tn_channel_step(tn_channel_walk *walk);
+
 /* Takes in what follows p->end, steps with constants, as far as `until` (NULL: as many as there are). */
 void tn_quantised_follow(tn_quantised_product *p, tn_arena *arena, const tn_inst *until);
 /* maximum, minimum and clamp with numbers that `end` ends with: what they limit, and to what. False if
