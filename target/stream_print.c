@@ -1,14 +1,18 @@
 /* Streams as text: docs/isa.md, "The text".
  *
  * Every part is a line that begins with a dot and its name; instructions are lines without. What a
- * layer or a function is called stands as a comment behind the instructions that give its number.
+ * layer or a function is called stands as a comment behind the instructions that give its number, and
+ * some instructions' own numbers.
  * Cost: linear.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "target/stream_private.h"
 
-enum { DATA_LINE = 64 /* bytes of DRAM a line */ };
+enum {
+  DATA_LINE = 64, /* bytes of DRAM a line */
+  NUMBERED = 10   /* every so many instructions one has its number, which the verifier's messages give */
+};
 
 static const char digits[] = "0123456789abcdef";
 
@@ -122,20 +126,22 @@ static void print_dram(tn_text *out, tn_str dram) {
   }
 }
 
+/* What a number in the instruction names, or NULL. */
+static const char *name_in(const tn_stream *stream, const tn_instruction *instruction) {
+  if (instruction->op == TN_ISA_LAYER && instruction->LAYER.layer < (uint32_t)stream->n_layers)
+    return stream->layers[instruction->LAYER.layer].name;
+  if (instruction->op == TN_ISA_HOST_CALL && instruction->HOST_CALL.function < (uint32_t)stream->n_functions)
+    return stream->functions[instruction->HOST_CALL.function].symbol;
+  return NULL;
+}
+
 static void print_code(tn_text *out, const tn_stream *stream) {
   for (int64_t i = 0; i < stream->count; i++) {
-    const tn_instruction *instruction = &stream->instructions[i];
-    tn_isa_print(out, instruction);
-    const char *name = NULL;
-    if (instruction->op == TN_ISA_LAYER && instruction->LAYER.layer < (uint32_t)stream->n_layers)
-      name = stream->layers[instruction->LAYER.layer].name;
-    if (instruction->op == TN_ISA_HOST_CALL &&
-        instruction->HOST_CALL.function < (uint32_t)stream->n_functions)
-      name = stream->functions[instruction->HOST_CALL.function].symbol;
-    if (name) {
-      tn_text_put(out, "  # ");
-      print_string(out, name);
-    }
+    const char *name = name_in(stream, &stream->instructions[i]);
+    bool numbered = name || i % NUMBERED == 0;
+    tn_isa_print(out, &stream->instructions[i]);
+    if (numbered) tn_text_printf(out, "  # %lld%s", (long long)i, name ? " " : "");
+    if (name) print_string(out, name);
     tn_text_put_char(out, '\n');
   }
 }

@@ -34,7 +34,7 @@
 .data 03
 # CHECK: .data 00010203
 layer layer=0
-# CHECK: layer layer=0  # "dot # 1"
+# CHECK: layer layer=0  # 0 "dot # 1"
 read_host channel=0 from=0 to=0x10 bytes=4 rows=4 from_stride=4 to_stride=4
 # CHECK: read_host channel=0 from=0x0 to=0x10 bytes=4 rows=4 from_stride=4 to_stride=4
 read_weights type=s8 rows=4 columns=4 row_stride=4 column_stride=1 repeat=1
@@ -47,7 +47,7 @@ pipeline source=s32 result=s8 has_scale=1 has_clamp=1 low=-0 high=6.5 function=a
 # CHECK: pipeline source=s32 result=s8 has_scale=1 operand=maximum second_scale=0.1 has_clamp=1 low=-0 high=6.5 function=abs rounds=1
 wait matrix=1 activate accumulator=2 rows=4 columns=4 to=0x40 row_stride=4 column_stride=1
 wait dma0=2 vector=1 host_call function=0
-# CHECK: wait dma0=2 vector=1 host_call function=0  # "dot_host0_call"
+# CHECK: wait dma0=2 vector=1 host_call function=0  # 7 "dot_host0_call"
 halt
 # JSON: "name": "a \"dot\"",
 # JSON: "instructions": 9,
