@@ -8,7 +8,8 @@
  * turns fuse with each other and with what stands around them. Where: the number of turns is known
  * (trip_count.c), and all of them together are few instructions, most of which fuse: a turn with
  * contractions runs no faster for being written out, and takes a kernel each time. -O2, because
- * code grows. Loops within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
+ * code grows. With a systolic array, a loop around products that it multiplies is written out as far as
+ * MOST_ARRAY_TURNS: control flow is the host's, and each turn would go there and back. Loops within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
  * loops with calls of what has effects in their test stay.
  *
  * Cost: the instructions that are copied, MOST_INSTRUCTIONS for a loop, MOST_COPIED in all.
@@ -24,7 +25,9 @@ enum {
   MOST_TURNS = 16,
   MOST_INSTRUCTIONS = 192, /* of all turns of a loop, */
   MOST_KERNELS = 8,        /* and of those the ones that no kernel takes along */
-  MOST_COPIED = 1 << 14    /* of all loops of the module, in one run of the pass */
+  MOST_COPIED = 1 << 14,   /* of all loops of the module, in one run of the pass */
+  MOST_ARRAY_TURNS = 128,
+  MOST_ARRAY_INSTRUCTIONS = 8192
 };
 
 typedef struct {
@@ -56,15 +59,30 @@ static size size_of(const tn_comp *comp) {
   return s;
 }
 
+/* Does the array multiply what a product in there multiplies? */
+static bool has_array_product(const tn_comp *comp, const tn_array_target *array) {
+  TN_FOR_EACH_IN_COMP(comp, inst) {
+    if (inst->op != TN_OP_DOT && inst->op != TN_OP_CONVOLUTION) continue;
+    if (tn_array_find_type(array, inst->operands[0]->shape->type, inst->operands[1]->shape->type))
+      return true;
+  }
+  return false;
+}
+
+static bool is_short(const tn_loop *loop, int64_t turns, const tn_array_target *array, int64_t *all) {
+  size turn = size_of(loop->body);
+  *all = turns * turn.instructions;
+  if (array && has_array_product(loop->body, array))
+    return turns <= MOST_ARRAY_TURNS && *all <= MOST_ARRAY_INSTRUCTIONS;
+  return turns <= MOST_TURNS && *all <= MOST_INSTRUCTIONS && turns * turn.kernels <= MOST_KERNELS;
+}
+
 static bool unroll(tn_inst *inst, tn_pass_context *context, const tn_effects *effects, int64_t *copied) {
   tn_loop loop;
-  int64_t turns;
+  int64_t turns, all;
   if (!tn_loop_open(inst, &loop) || tn_comp_effects(loop.test, effects)) return false;
-  if (!tn_loop_turns(&loop, &turns) || turns > MOST_TURNS) return false;
-  size turn = size_of(loop.body);
-  int64_t all = turns * turn.instructions;
-  if (all > MOST_INSTRUCTIONS || turns * turn.kernels > MOST_KERNELS || *copied + all > MOST_COPIED)
-    return false;
+  if (!tn_loop_turns(&loop, &turns) || !is_short(&loop, turns, context->array, &all)) return false;
+  if (*copied + all > MOST_COPIED) return false;
   if (!tn_rewrite_stands_for(loop.next, inst) || !tn_pass_spend(context)) return false;
   *copied += all;
   tn_inst *state = loop.initial;

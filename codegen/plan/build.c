@@ -475,6 +475,7 @@ tn_plan *tn_plan_build(tn_module *module, const tn_plan_options *options, tn_dia
   plan->name = tn_arena_string(arena, module->name);
   plan->target = options->target;
   builder b = {.arena = arena, .plan = plan, .module = module, .target = options->target, .sink = sink};
+  b.apart = options->unscheduled;
   b.values = TN_NEW_ARRAY(arena, tn_plan_value *, module->next_id);
   b.claims = TN_NEW_ARRAY(arena, int *, module->next_id);
   b.tail = &plan->steps;

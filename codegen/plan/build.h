@@ -50,6 +50,8 @@ typedef struct {
   int *outputs;
   const tn_shape **output_shapes;
   const tn_inst *about; /* what steps are being made for; NULL: not known */
+  bool apart;           /* of an unscheduled plan: outside of loops and branches no step writes over … */
+  int depth;            /* … what another one made; how many of those are open */
   bool failed;
 } builder;
 

@@ -82,12 +82,14 @@ bool tn_plan_build_while(builder *b, tn_inst *inst) {
   step->branches = TN_NEW(b->arena, tn_step *);
   tn_step **outer = enter_block(b, &step->test);
   b->live = state;
+  b->depth++;
   if (!tn_plan_build_comp(b, inst->called[0], &state, &flag)) return false;
   step->selector = flag->buffer;
   enter_block(b, &step->branches[0]);
   if (!tn_plan_build_comp(b, inst->called[1], &state, &next)) return false;
   tn_plan_leaves(b, next, &from);
   tn_plan_copy_leaves(b, &to, &from);
+  b->depth--;
   b->tail = outer;
   b->values[inst->id] = state;
   return true;
@@ -103,7 +105,9 @@ bool tn_plan_build_conditional(builder *b, tn_inst *inst) {
   for (int i = 0; i < inst->n_called; i++) {
     tn_plan_value *argument = tn_plan_value_of(b, inst->operands[1 + i]), *value;
     enter_block(b, &step->branches[i]);
+    b->depth++;
     if (!tn_plan_build_comp(b, inst->called[i], &argument, &value)) return false;
+    b->depth--;
     if (!result) result = tn_plan_temps_like(b, value);
     value_list to = {0}, from = {0};
     tn_plan_leaves(b, result, &to);

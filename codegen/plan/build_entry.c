@@ -79,9 +79,9 @@ static void mark_aliases(builder *b) {
 }
 
 /* The value that leaf `leaf` of inst is made from in place, or NULL. */
-static tn_inst *updated_by(const tn_inst *inst, int leaf) {
-  if (inst->op == TN_OP_WHILE) return inst->operands[0];
-  if (!tn_plan_is_update(inst)) return NULL;
+static tn_inst *updated_by(const builder *b, const tn_inst *inst, int leaf) {
+  if (inst->op == TN_OP_WHILE && !b->apart) return inst->operands[0];
+  if (b->apart || !tn_plan_is_update(inst)) return NULL;
   if (inst->op != TN_OP_FUSION) return inst->operands[inst->op == TN_OP_SCATTER ? leaf : 0];
   const tn_inst *root = inst->called[0]->root;
   if (root->op == TN_OP_TUPLE) root = root->operands[leaf];
@@ -118,7 +118,7 @@ static void claim(builder *b, tn_inst *inst, int leaf, int result) {
     for (int i = 0; i < count; i++) b->claims[inst->id][i] = -1;
   }
   if (b->claims[inst->id][leaf] < 0) b->claims[inst->id][leaf] = b->results.at[result];
-  tn_inst *before = updated_by(inst, leaf); /* what is updated there is there before */
+  tn_inst *before = updated_by(b, inst, leaf); /* what is updated there is there before */
   if (before && before->users.count == 1) claim(b, before, inst->op == TN_OP_WHILE ? leaf : 0, result);
 }
 

@@ -49,6 +49,7 @@ static bool is_read_later(const builder *b, int buffer) {
 
 bool tn_plan_may_overwrite(const builder *b, int buffer) {
   tn_memory memory = b->buffers.at[buffer].memory;
+  if (b->apart && !b->depth) return false;
   return (memory == TN_MEMORY_TEMP || memory == TN_MEMORY_RESULT) && !is_read_later(b, buffer);
 }
 
