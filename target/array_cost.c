@@ -9,20 +9,49 @@
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* `tiles` stationary tiles while `stream` rows (or columns) pass each, in `blocks` nearly equal parts. */
-static int64_t stationary_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream,
-                                 int64_t rate) {
-  int64_t ramp = a->rows + a->columns - 2;
-  if (!a->weight_double_buffer) return tiles * (blocks * (a->rows + ramp) + stream * rate);
-  int64_t large = stream % blocks, part = stream / blocks;
-  return tiles * (large * larger((part + 1) * rate, a->rows) + (blocks - large) * larger(part * rate, a->rows));
+static int64_t port_cycles(const tn_array_target *a, double gb_s, double bytes) {
+  double rate = tn_array_bytes_per_cycle(a, gb_s);
+  return isinf(rate) ? 0 : (int64_t)ceil(bytes / rate);
+}
+
+static int64_t latency_cycles(const tn_array_target *a, double gb_s, double ns) {
+  return isinf(gb_s) ? 0 : (int64_t)ceil(ns * a->clock_mhz / 1000);
+}
+
+/* A place of the FIFO that becomes free holds its next tile after a transfer and the latency: so many
+ * cycles a tile takes at least, whatever the array does with it.                                     */
+static int64_t tile_cycles(const tn_array_target *a, const tn_array_product *p) {
+  int64_t bytes = a->whole_weight_tiles ? tn_array_tile_bytes(a, p->w)
+                                        : (p->k < a->rows ? p->k : a->rows) * (p->n < a->columns ? p->n : a->columns) *
+                                              (int64_t)tn_type_bytes(p->w);
+  int64_t transfer = port_cycles(a, a->dram_gb_s, (double)bytes);
+  int64_t turn = transfer + latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
+  return larger(transfer, tiles_of(turn, a->weight_fifo_tiles));
+}
+
+/* Weight stationary: `tiles` of weights while `stream` rows pass each, in `blocks` nearly equal parts. */
+static int64_t weight_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream, int64_t rate,
+                             int64_t least) {
+  int64_t large = stream % blocks, part = stream / blocks * rate, more = part + rate;
+  int64_t alone = 2 * a->rows + a->columns - 2;
+  if (a->weight_double_buffer)
+    return tiles * (large * larger(more, larger(a->rows, least)) + (blocks - large) * larger(part, larger(a->rows, least)));
+  return tiles * (large * larger(more + alone, least) + (blocks - large) * larger(part + alone, least));
+}
+
+/* Input stationary: the same of tiles of x, past which the columns of weights go a tile at a time. */
+static int64_t input_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream, int64_t rate,
+                            int64_t least) {
+  int64_t fifo = tiles * tiles_of(stream, a->columns) * least;
+  int64_t array = weight_cycles(a, tiles, blocks, stream, rate, 0);
+  return larger(array, fifo);
 }
 
 /* What the array does between its first and its last cycle, less what a first tile takes to get in and
  * the last wave to get out when tiles follow each other closely. Rows come in blocks; none shares a
  * tile with another.                                                                                */
 static void array_cycles(const tn_array_target *a, const tn_array_product *p, int64_t rate, tn_array_cost *cost) {
-  int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns);
+  int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns), least = tile_cycles(a, p);
   int64_t whole = p->m / p->rows_block, rest = p->m % p->rows_block, most = p->sums_block;
   if (p->dataflow == TN_DATAFLOW_OUTPUT && most > a->rows) most = a->rows;
   if (p->dataflow == TN_DATAFLOW_INPUT) most = a->columns;
@@ -30,15 +59,15 @@ static void array_cycles(const tn_array_target *a, const tn_array_product *p, in
   cost->weight_passes = passes;
   switch (p->dataflow) {
   case TN_DATAFLOW_WEIGHT:
-    cost->array_cycles = p->batch * stationary_cycles(a, k_tiles * n_tiles, passes, p->m, rate);
+    cost->array_cycles = p->batch * weight_cycles(a, k_tiles * n_tiles, passes, p->m, rate, least);
     break;
   case TN_DATAFLOW_INPUT:
     cost->array_cycles =
-        p->batch * stationary_cycles(a, k_tiles * passes, tiles_of(p->n, p->sums_block), p->n, rate);
+        p->batch * input_cycles(a, k_tiles * passes, tiles_of(p->n, p->sums_block), p->n, rate, least);
     break;
   case TN_DATAFLOW_OUTPUT: {
     int64_t ramp = a->weight_double_buffer ? 0 : a->rows + a->columns - 2;
-    cost->array_cycles = p->batch * passes * n_tiles * (p->k * rate + ramp);
+    cost->array_cycles = p->batch * passes * n_tiles * (larger(p->k * rate, k_tiles * least) + ramp);
     break;
   }
   }
@@ -47,15 +76,6 @@ static void array_cycles(const tn_array_target *a, const tn_array_product *p, in
 static int64_t ramp_cycles(const tn_array_target *a, tn_dataflow dataflow) {
   if (!a->weight_double_buffer) return 0;
   return a->rows + a->columns - 2 + (dataflow == TN_DATAFLOW_OUTPUT ? 0 : a->rows);
-}
-
-static int64_t port_cycles(const tn_array_target *a, double gb_s, double bytes) {
-  double rate = tn_array_bytes_per_cycle(a, gb_s);
-  return isinf(rate) ? 0 : (int64_t)ceil(bytes / rate);
-}
-
-static int64_t latency_cycles(const tn_array_target *a, double gb_s, double ns) {
-  return isinf(gb_s) ? 0 : (int64_t)ceil(ns * a->clock_mhz / 1000);
 }
 
 tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_product *p) {

@@ -2,7 +2,7 @@
  *
  * Items are placed in order. Of the operands that are not in the buffer the ways to bring them there
  * whole or in blocks are weighed by their forecasts and by the transfers that later items would have to
- * make; when nothing fits, the value whose next reader is furthest gives way (Belady).
+ * make. What is in the buffer may have to give way, to DRAM if it is nowhere else.
  *
  * Cost: O(ways * tiling) an item.
  *
@@ -52,12 +52,6 @@ void tn_tiler_open_places(tn_tiler *t) {
 
 /* ---- one item ---- */
 
-static int next_use(const tn_value_place *place, int after) {
-  for (int i = place->next_use; i < place->n_uses; i++)
-    if (place->uses[i] > after) return place->uses[i];
-  return INT32_MAX;
-}
-
 static int later_uses(const tn_value_place *place, int after) {
   int count = 0;
   for (int i = place->next_use; i < place->n_uses; i++) count += place->uses[i] > after;
@@ -90,13 +84,41 @@ static tn_home *home_of(tn_tiling *tiling, tn_operand_kind kind) {
   return kind == TN_OPERAND_Y ? &tiling->y : kind == TN_OPERAND_X ? &tiling->x : &tiling->second;
 }
 
-/* A way: bit i says that held[i] is whole in the buffer. False if that does not fit. */
+/* A way: bit i says that held[i] is whole in the buffer, bit OTHERS that all else in it may stay. */
+enum { OTHERS = 3 };
+
+static bool is_operand(const tn_item_plan *item, int buffer) {
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer) return true;
+  return false;
+}
+
+static bool stays(const tn_item_plan *item, unsigned way, int buffer) {
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer) return way >> i & 1;
+  return way >> OTHERS & 1;
+}
+
+/* Room without what the way puts aside; the bytes that this moves, now and later, are returned. */
+static int64_t free_room(tn_tiler *t, const tn_item_plan *item, unsigned way, tn_room *room) {
+  int64_t bytes = 0;
+  for (int b = 0; b < t->program->plan->n_buffers; b++) {
+    const tn_value_place *place = &t->places[b];
+    if (!place->in_buffer || stays(item, way, b)) continue;
+    tn_room_give(room, place->buffer, place->bytes);
+    if (!place->in_dram && !place->in_host) bytes += place->bytes;
+    if (!is_operand(item, b)) bytes += place->bytes;
+  }
+  return bytes;
+}
+
+/* False if it does not fit. */
 static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow dataflow, tn_tiling *tiling,
                     double *cost) {
   tn_arena *scratch = tn_arena_create();
   tn_room room = tn_room_copy(scratch, &t->buffer);
+  double moved = (double)free_room(t, item, way, &room);
   bool fits = !item->constants_bytes || tn_room_take(&room, item->constants_bytes) >= 0;
-  double later = 0;
   *tiling = (tn_tiling){.dataflow = dataflow};
   for (int i = 0; i < 3 && fits; i++) {
     if (!item->problem.operand[held[i]].exists) continue;
@@ -105,42 +127,16 @@ static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow d
     *home_of(tiling, held[i]) = whole ? TN_HOME_BUFFER : home_outside(place, held[i] == TN_OPERAND_Y);
     if (whole && !place->in_buffer) {
       fits = tn_room_take(&room, place->bytes) >= 0;
-      if (held[i] != TN_OPERAND_Y) later += (double)place->bytes; /* comes in now */
+      if (held[i] != TN_OPERAND_Y) moved += (double)place->bytes; /* comes in now */
     }
-    if (!whole) later += (double)place->bytes * later_uses(place, t->item);
+    if (!whole) moved += (double)place->bytes * later_uses(place, t->item);
   }
   fits = fits && tn_choose_blocks(&item->problem, t->array, &room, tiling);
   double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
-  *cost = (double)tiling->cycles + later / rate;
+  *cost = (double)tiling->cycles + moved / rate;
   tn_arena_destroy(scratch);
   return fits;
 }
-
-/* The cheapest way; more of it in the buffer where that is equal. */
-static bool choose_way(tn_tiler *t, tn_item_plan *item) {
-  unsigned fixed = 0, free = 0;
-  double best = 0;
-  bool found = false;
-  for (int i = 0; i < 3; i++)
-    if (item->problem.operand[held[i]].exists)
-      *(place_of(t, item, held[i])->in_buffer ? &fixed : &free) |= 1u << i;
-  for (int d = 0; d < (item->problem.is_product ? TN_DATAFLOWS : 1); d++) {
-    if (item->problem.is_product && !tn_dataflow_allowed(t->options, (tn_dataflow)d)) continue;
-    for (unsigned way = free;; way = (way - 1) & free) {
-      tn_tiling tiling;
-      double cost;
-      if (try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
-        item->tiling = tiling;
-        best = cost;
-        found = true;
-      }
-      if (!way) break;
-    }
-  }
-  return found;
-}
-
-/* ---- giving way ---- */
 
 static void drop(tn_tiler *t, tn_value_place *place) {
   tn_room_give(&t->buffer, place->buffer, place->bytes);
@@ -158,25 +154,34 @@ static void put_aside(tn_tiler *t, int buffer) {
   drop(t, place);
 }
 
-static bool is_operand(const tn_item_plan *item, int buffer) {
-  for (int i = 0; i < 3; i++)
-    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer) return true;
+static bool others_there(const tn_tiler *t, const tn_item_plan *item) {
+  for (int b = 0; b < t->program->plan->n_buffers; b++)
+    if (t->places[b].in_buffer && !is_operand(item, b)) return true;
   return false;
 }
 
-/* Others than the item's own operands first. */
-static bool make_way(tn_tiler *t, const tn_item_plan *item) {
-  int furthest = -1, when = -1;
-  for (int own = 0; own < 2 && furthest < 0; own++)
-    for (int b = 0; b < t->program->plan->n_buffers; b++)
-      if (t->places[b].in_buffer && is_operand(item, b) == own) {
-        int use = own ? (int)(t->places[b].bytes >> 12 > INT32_MAX ? INT32_MAX : t->places[b].bytes >> 12)
-                      : next_use(&t->places[b], t->item);
-        if (use > when) when = use, furthest = b;
+/* The cheapest way; more of it in the buffer where that is equal. */
+static bool choose_way(tn_tiler *t, tn_item_plan *item, unsigned *chosen) {
+  unsigned free = others_there(t, item) ? 1u << OTHERS : 0, fixed = free ^ 1u << OTHERS;
+  double best = 0;
+  bool found = false;
+  for (int i = 0; i < 3; i++)
+    if (item->problem.operand[held[i]].exists) free |= 1u << i;
+  for (int d = 0; d < (item->problem.is_product ? TN_DATAFLOWS : 1); d++) {
+    if (item->problem.is_product && !tn_dataflow_allowed(t->options, (tn_dataflow)d)) continue;
+    for (unsigned way = free;; way = (way - 1) & free) {
+      tn_tiling tiling;
+      double cost;
+      if (try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
+        item->tiling = tiling;
+        best = cost;
+        found = true;
+        *chosen = way | fixed;
       }
-  if (furthest < 0) return false;
-  put_aside(t, furthest);
-  return true;
+      if (!way) break;
+    }
+  }
+  return found;
 }
 
 /* ---- the whole ---- */
@@ -214,10 +219,12 @@ bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
   tn_constants_bytes(t, item);
   for (int i = 1; i < 3; i++)
     if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
-  while (!choose_way(t, item))
-    if (!make_way(t, item))
-      return tn_error(t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
+  unsigned way = 0;
+  if (!choose_way(t, item, &way))
+    return tn_error(t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
                       p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
+  for (int b = 0; b < t->program->plan->n_buffers; b++)
+    if (t->places[b].in_buffer && !stays(item, way, b)) put_aside(t, b);
   take_places(t, item);
   return true;
 }

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+enum { LEAST_PIECE = 512 };
+
 /* ---- results on their way out ---- */
 
 typedef struct {
@@ -102,6 +104,17 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
 
 /* ---- items ---- */
 
+/* Half of what the port moves while the array works on the tiles that a full FIFO holds. */
+static void set_piece(tn_tiler *t, const tn_item_plan *item) {
+  double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
+  t->piece_bytes = 0;
+  if (!item->problem.is_product || !(rate < 1e9)) return;
+  int64_t rows = item->tiling.dataflow == TN_DATAFLOW_WEIGHT ? item->tiling.sums_block : t->array->columns;
+  if (rows < t->array->rows) rows = t->array->rows;
+  double bytes = rate * (double)rows * (double)t->array->weight_fifo_tiles / 2;
+  t->piece_bytes = bytes < LEAST_PIECE ? LEAST_PIECE : bytes > UINT32_MAX ? 0 : (int64_t)bytes;
+}
+
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   const tn_plan *plan = t->program->plan;
   tn_item_plan *item = TN_NEW(t->arena, tn_item_plan);
@@ -116,6 +129,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_instruction layer = tn_instruction_of(TN_ISA_LAYER);
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);
+  set_piece(t, item);
   tn_tiler_load_constants(t, item);
   emit_blocks(t, item);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];

@@ -39,6 +39,7 @@ typedef struct {
   tn_value_place *places; /* by buffer of the plan */
   tn_text constants;      /* DRAM's first bytes */
   int item;
+  int64_t piece_bytes; /* that one transfer from or to DRAM may have; 0: any number */
   int64_t sums_rows, sums_next; /* accumulators: a ring */
   tn_instruction pipeline, view; /* as last set */
   tn_instruction weights, matmul; /* not yet added: repetitions still join them */
