@@ -1,0 +1,223 @@
+/* Random modules on random arrays: what the stream computes is what the evaluator does.
+ *
+ *   random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast]
+ *
+ * Each stream passes the verifier, runs on the functional device, whose results must be the evaluator's bit for
+ * bit (sums are exact in any order: modules.c), and on the timed one, whose cycles must add up. --forecast
+ * prints how far the cost model's forecasts are from the timed cycles. Number I of a seed is the same whatever
+ * comes before it; --print shows module and target.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "driver/stream.h"
+#include "modules.h"
+#include "tenon/device.h"
+
+typedef struct {
+  long seed, first, count;
+  bool print, forecast;
+} options;
+
+typedef struct {
+  long same, different, refused, with_host;
+  double *errors; /* of forecasts */
+  long n_errors;
+} tally;
+
+/* One module on one array. */
+typedef struct {
+  const options *options;
+  tally *tally;
+  long number;
+  tn_text module, target;
+  char target_path[64];
+  char message[1024];
+  tn_context *context;
+  tn_model *model;
+  tn_arrays *none, *arguments, *expected;
+  tn_streaming streaming;
+} trial;
+
+static void keep_message(void *user, const tn_diagnostic *diagnostic) {
+  trial *t = user;
+  if (!t->message[0]) snprintf(t->message, sizeof t->message, "%s", diagnostic->message);
+}
+
+static bool differs(trial *t, const char *what, const char *detail) {
+  t->tally->different++;
+  printf("number %ld: %s: %s\n", t->number, what, detail);
+  fflush(stdout);
+  return false;
+}
+
+static void write_target(trial *t) {
+  snprintf(t->target_path, sizeof t->target_path, "/tmp/random_arrays.%ld.target", (long)getpid());
+  FILE *file = fopen(t->target_path, "w");
+  if (!file || fwrite(t->target.bytes, 1, t->target.length, file) != t->target.length || fclose(file)) {
+    perror(t->target_path);
+    exit(2);
+  }
+}
+
+/* ---- the evaluator ---- */
+
+static bool evaluate(trial *t) {
+  tn_read_options read = {.elided = TN_READ_ELIDED_RANDOM, .elided_seed = (uint64_t)t->number};
+  tn_select_options select = {.random = true, .seed = (uint64_t)t->number, .integers = true};
+  if (tn_model_parse(t->context, "random.hlo", t->module.bytes, t->module.length, &read, &t->model) !=
+          TN_OK ||
+      tn_arrays_create(t->context, &t->none) != TN_OK ||
+      tn_arrays_select(t->none, tn_model_signature(t->model), &select, &t->arguments) != TN_OK ||
+      tn_model_evaluate(t->model, TN_ORACLE_EVAL, NULL, t->arguments, &t->expected) != TN_OK)
+    return differs(t, "the module", t->message);
+  return true;
+}
+
+/* ---- the stream ---- */
+
+static bool start_device(trial *t, tn_device *device, void **results) {
+  const tn_text *bytes = &t->streaming.bytes;
+  if (tn_device_load(device, bytes->bytes, bytes->length, t->streaming.library)) return false;
+  for (int i = 0; i < tn_device_parameter_count(device); i++)
+    if (tn_device_bind_parameter(device, i, tn_arrays_at(t->arguments, i)->data)) return false;
+  for (int i = 0; i < tn_device_result_count(device); i++) {
+    results[i] = calloc(1, (size_t)tn_device_result(device, i)->bytes + 1);
+    if (tn_device_bind_result(device, i, results[i])) return false;
+  }
+  return !tn_device_start(device) && !tn_device_wait(device);
+}
+
+static bool compare(trial *t, tn_device *device, void **results) {
+  for (int i = 0; i < tn_device_result_count(device); i++) {
+    const tn_array *expected = tn_arrays_at(t->expected, i);
+    int64_t bytes = tn_device_result(device, i)->bytes, at = 0;
+    if (bytes != expected->bytes) return differs(t, "results", "have another size");
+    while (at < bytes && ((const char *)expected->data)[at] == ((const char *)results[i])[at]) at++;
+    if (at == bytes) continue;
+    char where[100];
+    snprintf(where, sizeof where, "differs from byte %lld of %lld on", (long long)at, (long long)bytes);
+    return differs(t, "a result", where);
+  }
+  return true;
+}
+
+/* The ledger of the array's cycles closes. */
+static bool check_counters(trial *t, tn_device *device) {
+  tn_device_counters c;
+  if (tn_device_counters_of(device, -1, &c)) return differs(t, "counters", tn_device_message(device));
+  int64_t all = c.active + c.weight_stall + c.weight_shift + c.non_matrix;
+  if (c.active && all != c.cycles + 1) return differs(t, "counters", "the array's cycles do not add up");
+  if (c.raw_stall + c.input_stall > c.non_matrix)
+    return differs(t, "counters", "stalls are more than there are");
+  if (c.cycles > c.total_cycles) return differs(t, "counters", "the array works longer than all");
+  double cycles = (double)c.total_cycles, forecast = (double)t->streaming.program->stream->model_cycles;
+  if (cycles > 0 && c.active) t->tally->errors[t->tally->n_errors++] = (forecast - cycles) / cycles;
+  if (t->options->print) printf("%.0f cycles, forecast %.0f\n", cycles, forecast);
+  return true;
+}
+
+static bool run(trial *t, tn_device_kind kind) {
+  tn_device *device = tn_device_open(kind);
+  void *results[16] = {0};
+  bool good = start_device(t, device, results);
+  if (!good)
+    differs(t, "the device", tn_device_message(device));
+  else
+    good = compare(t, device, results) && (kind == TN_DEVICE_FUNCTIONAL || check_counters(t, device));
+  for (int i = 0; i < 16; i++) free(results[i]);
+  tn_device_close(device);
+  return good;
+}
+
+/* The host's library is there as long as this call lasts. */
+static bool compile_and_run(void *argument) {
+  trial *t = argument;
+  t->streaming.all.model = t->model;
+  t->streaming.all.options = (tn_compile_options){.target = t->target_path, .name = "random", .passes.level = 2};
+  if (!tn_stream_compile(&t->streaming)) return false;
+  t->tally->with_host += t->streaming.library != NULL;
+  t->tally->same += run(t, TN_DEVICE_FUNCTIONAL) && run(t, TN_DEVICE_TIMED);
+  return true;
+}
+
+static void try_stream(trial *t) {
+  tn_status status = tn_driver_do(t->context, compile_and_run, t);
+  if (status == TN_LIMIT) {
+    t->tally->refused++; /* too small an array for it */
+    if (t->options->print) printf("refused: %s\n", t->message);
+  } else if (status != TN_OK) {
+    differs(t, "compiling", t->message);
+  }
+  tn_text_free(&t->streaming.bytes);
+  tn_compilation_end(&t->streaming.all);
+}
+
+static void try_number(const options *o, tally *tally, long number) {
+  dice d = {(uint64_t)o->seed * 1000003 + (uint64_t)number};
+  dice_bits(&d);
+  trial t = {.options = o, .tally = tally, .number = number};
+  draw_module(&t.module, &d);
+  draw_target_file(&t.target, &d);
+  if (o->print) printf("%s\n%s\n", t.module.bytes, t.target.bytes);
+  write_target(&t);
+  t.context = tn_context_create(keep_message, &t);
+  if (evaluate(&t)) try_stream(&t);
+  tn_arrays_destroy(t.expected);
+  tn_arrays_destroy(t.arguments);
+  tn_arrays_destroy(t.none);
+  tn_model_destroy(t.model);
+  tn_context_destroy(t.context);
+  remove(t.target_path);
+  tn_text_free(&t.module);
+  tn_text_free(&t.target);
+}
+
+/* ---- forecasts ---- */
+
+static int by_size(const void *left, const void *right) {
+  double l = *(const double *)left, r = *(const double *)right;
+  l = l < 0 ? -l : l;
+  r = r < 0 ? -r : r;
+  return (l > r) - (l < r);
+}
+
+static void print_forecasts(const tally *t) {
+  if (!t->n_errors) return;
+  qsort(t->errors, (size_t)t->n_errors, sizeof *t->errors, by_size);
+  const int parts[] = {50, 90, 95, 99};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    printf("%d %% of forecasts are within %.1f %%\n", parts[i],
+           100 * (t->errors[t->n_errors * parts[i] / 100] < 0 ? -1 : 1) *
+               t->errors[t->n_errors * parts[i] / 100]);
+}
+
+int main(int argc, char **argv) {
+  options o = {.seed = 1, .count = 100};
+  for (int i = 1; i < argc; i++) {
+    long *number = !strcmp(argv[i], "--seed")    ? &o.seed
+                   : !strcmp(argv[i], "--first") ? &o.first
+                   : !strcmp(argv[i], "--count") ? &o.count
+                                                 : NULL;
+    if (number && i + 1 < argc)
+      *number = atol(argv[++i]);
+    else if (!strcmp(argv[i], "--print"))
+      o.print = true;
+    else if (!strcmp(argv[i], "--forecast"))
+      o.forecast = true;
+    else
+      return fprintf(stderr,
+                     "usage: random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast]\n"),
+             2;
+  }
+  tally t = {.errors = malloc((size_t)(o.count + 1) * sizeof *t.errors)};
+  for (long number = o.first; number < o.first + o.count; number++) try_number(&o, &t, number);
+  printf("%ld modules: %ld the same, %ld different, %ld too large for their array; %ld used the host\n",
+         o.count, t.same, t.different, t.refused, t.with_host);
+  if (o.forecast) print_forecasts(&t);
+  free(t.errors);
+  return t.different != 0;
+}
