@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
   long same, different, refused, with_host;
+  double macs, host_macs;
   double *errors; /* of forecasts */
   long n_errors;
 } tally;
@@ -133,13 +134,25 @@ static bool run(trial *t, tn_device_kind kind) {
   return good;
 }
 
+static void count_places(trial *t) {
+  const tn_systolic_program *program = t->streaming.program;
+  for (int i = 0; i < program->n_placements; i++) {
+    const tn_placement *p = &program->placements[i];
+    t->tally->macs += (double)p->macs;
+    if (!p->on_array) t->tally->host_macs += (double)p->macs;
+    if (!p->on_array && t->options->print) printf("on the host: %s: %s\n", p->kernel, p->why);
+  }
+}
+
 /* The host's library is there as long as this call lasts. */
 static bool compile_and_run(void *argument) {
   trial *t = argument;
   t->streaming.all.model = t->model;
-  t->streaming.all.options = (tn_compile_options){.target = t->target_path, .name = "random", .passes.level = 2};
+  t->streaming.all.options =
+      (tn_compile_options){.target = t->target_path, .name = "random", .passes.level = 2};
   if (!tn_stream_compile(&t->streaming)) return false;
   t->tally->with_host += t->streaming.library != NULL;
+  count_places(t);
   t->tally->same += run(t, TN_DEVICE_FUNCTIONAL) && run(t, TN_DEVICE_TIMED);
   return true;
 }
@@ -215,8 +228,10 @@ int main(int argc, char **argv) {
   }
   tally t = {.errors = malloc((size_t)(o.count + 1) * sizeof *t.errors)};
   for (long number = o.first; number < o.first + o.count; number++) try_number(&o, &t, number);
-  printf("%ld modules: %ld the same, %ld different, %ld too large for their array; %ld used the host\n",
-         o.count, t.same, t.different, t.refused, t.with_host);
+  printf("%ld modules: %ld the same, %ld different, %ld too large for their array\n", o.count, t.same,
+         t.different, t.refused);
+  printf("%ld used the host, for %.2f %% of all MACs\n", t.with_host,
+         t.macs > 0 ? 100 * t.host_macs / t.macs : 0);
   if (o.forecast) print_forecasts(&t);
   free(t.errors);
   return t.different != 0;

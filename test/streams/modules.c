@@ -285,12 +285,13 @@ void draw_module(tn_text *out, dice *d) {
   static const char *const types[] = {"s8", "s8", "s8", "bf16", "f32"};
   draft m = {.d = d};
   const char *type = types[between(&m, 0, 4)];
+  int64_t most = one_in(&m, 8) ? 3 : 1; /* some larger than their arrays' memories */
   if (one_in(&m, 3))
-    m.now = parameter(&m, type, 2, (int64_t[]){between(&m, 1, 40), between(&m, 1, 50)});
+    m.now = parameter(&m, type, 2, (int64_t[]){between(&m, 1, 40 * most), between(&m, 1, 50 * most)});
   else
-    m.now =
-        parameter(&m, type, 4,
-                  (int64_t[]){between(&m, 1, 3), between(&m, 1, 9), between(&m, 1, 9), between(&m, 1, 20)});
+    m.now = parameter(&m, type, 4,
+                      (int64_t[]){between(&m, 1, 3), between(&m, 1, 9 * most), between(&m, 1, 9 * most),
+                                  between(&m, 1, 20 * most)});
   /* Floats stay exact for one product. */
   int64_t layers = strcmp(type, "s8") ? 1 : between(&m, 1, 4);
   for (int64_t i = 0; i < layers; i++) layer(&m, i + 1 == layers);
@@ -314,8 +315,8 @@ void draw_target_file(tn_text *out, dice *d) {
                  "weight_double_buffer = %s\nweight_fifo_tiles = %d\nwhole_weight_tiles = %s\npacking = %s\n",
                  yes_no[dice_between(d, 0, 1)], (int)dice_between(d, 1, 5), yes_no[dice_between(d, 0, 1)],
                  yes_no[dice_between(d, 0, 1)]);
-  tn_text_printf(out, "unified_buffer_kib = %d\naccumulator_kib = %d\n", 1 << dice_between(d, 3, 8),
-                 1 << dice_between(d, 1, 6));
+  tn_text_printf(out, "unified_buffer_kib = %d\naccumulator_kib = %d\n", 1 << dice_between(d, 0, 8),
+                 1 << dice_between(d, 0, 6));
   tn_text_printf(out, "dram_gb_s = %s\nhost_gb_s = %s\ndram_latency_ns = %d\nhost_latency_ns = %d\n",
                  rates[dice_between(d, 0, 3)], rates[dice_between(d, 0, 3)], (int)dice_between(d, 0, 100),
                  (int)dice_between(d, 0, 100));
