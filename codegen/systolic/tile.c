@@ -12,6 +12,8 @@
 
 enum { LEAST_PIECE = 512 };
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* ---- results on their way out ---- */
 
 typedef struct {
@@ -104,15 +106,17 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
 
 /* ---- items ---- */
 
-/* Half of what the port moves while the array works on the tiles that a full FIFO holds. */
+/* Loads, stores and tiles of weights take turns at the port: a round must not take longer than the array
+ * takes for a tile. */
 static void set_piece(tn_tiler *t, const tn_item_plan *item) {
   double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
   t->piece_bytes = 0;
   if (!item->problem.is_product || !(rate < 1e9)) return;
-  int64_t rows = item->tiling.dataflow == TN_DATAFLOW_WEIGHT ? item->tiling.sums_block : t->array->columns;
-  if (rows < t->array->rows) rows = t->array->rows;
-  double bytes = rate * (double)rows * (double)t->array->weight_fifo_tiles / 2;
-  t->piece_bytes = bytes < LEAST_PIECE ? LEAST_PIECE : bytes > UINT32_MAX ? 0 : (int64_t)bytes;
+  const tn_tiling *tiling = &item->tiling;
+  int64_t rows = tiling->dataflow == TN_DATAFLOW_WEIGHT ? least(tiling->sums_block, tiling->rows_block) : t->array->columns;
+  double tile = (double)tn_array_tile_bytes(t->array, item->problem.operand[TN_OPERAND_W].type);
+  double bytes = (rate * (double)rows - tile) / 2, fewest = tile > LEAST_PIECE ? tile : LEAST_PIECE;
+  t->piece_bytes = bytes < fewest ? (int64_t)fewest : bytes > UINT32_MAX ? 0 : (int64_t)bytes / 64 * 64;
 }
 
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
