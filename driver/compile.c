@@ -79,7 +79,7 @@ static const char *beside(compile_work *work, const char *suffix) {
 /* Standard output, a pipe or a device has nothing beside it. */
 static bool stands_alone(const compile_work *work) {
   struct stat info;
-  return strcmp(work->path, "-") == 0 || (stat(work->path, &info) == 0 && !S_ISREG(info.st_mode));
+  return strcmp(work->path, "-") == 0 || (stat(work->path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
 /* Before anything is written: whether the companions have places of their own. */
