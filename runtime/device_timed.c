@@ -240,7 +240,8 @@ static int type_index(const timer *t, tn_type x, tn_type w) {
 
 /* What the tile's way is, given when it may start. */
 static tn_array_stay stay_of(const timer *t, const tn_instruction *i, const place *tile) {
-  tn_array_stay stay = {.shift = t->next[TN_UNIT_MATRIX] >> TN_CYCLE_FRACTION, .reason = t->reason};
+  tn_array_stay stay = {
+      .free = array_free(t, i), .shift = t->next[TN_UNIT_MATRIX] >> TN_CYCLE_FRACTION, .reason = t->reason};
   stay.type = type_index(t, (tn_type)i->MATMUL.type, tile->type);
   int64_t p = t->array->types[stay.type].cycles;
   bool first = t->repetition[TN_UNIT_MATRIX] == 0;

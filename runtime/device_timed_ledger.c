@@ -1,14 +1,15 @@
 /* The ledger of the array's cycles: each belongs to one account.
  *
- *   active        a wave of some product is in the array
- *   weight_shift  nothing but a tile that shifts in
- *   weight_stall  the FIFO had no tile
- *   non_matrix    the rest: raw_stall where the vector unit's results were awaited, input_stall where
- *                 DMA's; other waits, and what the array could not do for itself
+ *   active        rows enter, or waves pass and nothing is held up but by them
+ *   weight_shift  no row enters, as a tile shifts in
+ *   weight_stall  no row enters, as the FIFO has no tile
+ *   non_matrix    the rest: raw_stall where the vector unit's results are awaited, input_stall where
+ *                 DMA's; other waits
  *
- * Tiles come in the order of their waves, so one number, where the waves so far end, is all that a tile
- * needs to know of those before it: what lies between is idle and is charged to what the tile waited
- * for last. The sum of all accounts is the time from the first cycle of work to the last.
+ * So what counts is the array's edge, where rows enter: waves that still pass do not hide what bounds the
+ * work. Tiles come in the order in which their rows enter; from the last row of one to the first of the
+ * next goes, in this order, the drain that the next must let pass (without a shadow), what it waits for last, its shift,
+ * a tile that streams. The sum of all accounts is the time from the first cycle of work to the last.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -26,28 +27,38 @@ static int64_t *account_of(tn_ledger *ledger, tn_wait_reason reason) {
   return &ledger->other;
 }
 
+/* Moves *at up to `end`; the cycles between. */
+static int64_t advance(int64_t *at, int64_t end) {
+  int64_t cycles = end > *at ? end - *at : 0;
+  *at += cycles;
+  return cycles;
+}
+
 void tn_ledger_enter(tn_ledger *ledger, const tn_array_stay *stay) {
   if (!ledger->any) {
     ledger->any = true;
-    ledger->first = ledger->end = stay->shift;
+    ledger->first = ledger->entered = ledger->end = stay->shift;
+    ledger->type = stay->type;
   }
-  int64_t at = ledger->end;
-  if (at < stay->shift) *account_of(ledger, stay->reason) += stay->shift - at;
-  at = larger(at, stay->shift);
-  if (at < stay->shift_end) ledger->weight_shift += stay->shift_end - at;
-  at = larger(at, stay->shift_end);
-  if (at < stay->start) ledger->weight_stall += stay->start - at;
-  at = larger(at, stay->start);
-  if (at < stay->end) ledger->active[stay->type] += stay->end - at;
-  ledger->end = larger(at, stay->end);
+  int64_t at = ledger->entered, own_drain = stay->free < ledger->end ? stay->free : ledger->end;
+  ledger->active[ledger->type] += advance(&at, own_drain < stay->start ? own_drain : stay->start);
+  if (stay->free < stay->shift) ledger->other += advance(&at, stay->free); /* another layer's drain */
+  *account_of(ledger, stay->reason) += advance(&at, stay->shift);
+  ledger->weight_shift += advance(&at, stay->shift_end);
+  ledger->weight_stall += advance(&at, stay->start);
+  ledger->active[stay->type] += advance(&at, stay->start + stay->rows);
+  ledger->type = stay->type;
+  ledger->entered = at;
+  ledger->end = larger(ledger->end, stay->end);
 }
 
 static int64_t whole_cycles(int64_t fixed) {
   return (fixed + ((int64_t)1 << (TN_CYCLE_FRACTION - 1))) >> TN_CYCLE_FRACTION;
 }
 
-void tn_ledger_close(const tn_ledger *ledger, const tn_array_target *array, tn_device_counters *c) {
+void tn_ledger_close(tn_ledger *ledger, const tn_array_target *array, tn_device_counters *c) {
   int64_t capacity = 0;
+  ledger->active[ledger->type] += advance(&ledger->entered, ledger->end);
   for (int t = 0; t < array->n_types; t++) {
     c->active += ledger->active[t];
     capacity += ledger->active[t] * array->rows * array->columns / array->types[t].cycles;

@@ -39,10 +39,10 @@ typedef enum { TN_DEVICE_FUNCTIONAL, TN_DEVICE_TIMED } tn_device_kind;
 typedef struct {
   int64_t cycles;       /* from the first to the last cycle of the array's work */
   int64_t total_cycles; /* from the start to halt, without what the host's functions take */
-  int64_t active;       /* waves of a product are in the array */
+  int64_t active;       /* rows enter the array, or waves pass and nothing else holds the next rows up */
   int64_t useful_macs, unused_macs; /* together what the array could have done while active */
-  int64_t weight_stall; /* no tile in the FIFO */
-  int64_t weight_shift; /* a tile shifts in and nothing else happens */
+  int64_t weight_stall; /* no row enters: no tile in the FIFO */
+  int64_t weight_shift; /* no row enters: a tile shifts in */
   int64_t non_matrix;   /* the rest */
   int64_t raw_stall;    /* of it: waiting for results of the vector unit */
   int64_t input_stall;  /* of it: waiting for DMA */

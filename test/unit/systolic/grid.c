@@ -230,8 +230,9 @@ static bool sequence(grid *g) {
     if (g->clocks.first < 0) g->clocks.first = g->clock;
     g->clocks.last = g->clock;
   }
-  g->clocks.active += !empty;
-  g->clocks.shifting += empty && shifts;
+  bool held_up = shifts && f.job < 0; /* the next row waits for the shift, whatever still passes */
+  g->clocks.active += !empty && !held_up;
+  g->clocks.shifting += held_up;
   return shifts || !empty || g->stream_job < g->count;
 }
 

@@ -53,8 +53,8 @@ typedef struct {
 /* Clocks are counted as the simulator does. */
 typedef struct {
   int64_t first, last; /* clock in which something first shifts or enters, in which the last wave leaves */
-  int64_t active;      /* clocks with a wave in the array */
-  int64_t shifting;    /* clocks with nothing but a shift */
+  int64_t active;      /* clocks in which rows enter, or waves pass and no shift holds the next row up */
+  int64_t shifting;    /* clocks of a shift in which no row enters */
 } grid_clocks;
 
 grid_clocks grid_run(const grid_shape *shape, const grid_job *jobs, int count);
