@@ -4,6 +4,8 @@
  */
 #include "ir/eval_planes.h"
 
+#include <math.h>
+
 /* Dims of one side in the order batch, free, contracting (lhs) or batch, contracting,
  * free (rhs). */
 typedef struct {
@@ -198,8 +200,8 @@ static tn_value *scaled(tn_eval *eval, const tn_value *operand, const tn_value *
     tn_lanes_load(&s, 0, scale, at, 1, 1);
     out.re[0].f = tn_round_float(type, x.re[0].f * s.re[0].f);
     if (out.bound) {
-      double magnitude = x.re[0].f < 0 ? -x.re[0].f : x.re[0].f;
-      out.bound[0] = x.bound[0] * s.re[0].f + (magnitude + x.bound[0]) * s.bound[0];
+      out.bound[0] = x.bound[0] * fabs(s.re[0].f) + (fabs(x.re[0].f) + x.bound[0]) * s.bound[0];
+      if (out.bound[0] > 0) out.bound[0] += tn_half_ulp(type, out.re[0].f);
     }
     tn_lanes_store(&out, 0, result, i, 1, 1);
   }

@@ -218,3 +218,14 @@ Test(eval, what_sees_the_sign_of_a_computed_nan_is_not_exact) {
   cr_expect_eq(bound_of("ENTRY e { " COMPUTED " ROOT r = pred[2] compare(n, z), direction=LT }", 0), 0);
   cr_expect_eq(bound_of("ENTRY e { " COMPUTED " ROOT r = u32[2] bitcast-convert(n) }", 0), INFINITY);
 }
+
+/* A negative scale turns no error around. */
+Test(eval, scaled_products_have_the_errors_of_their_operands) {
+  cr_expect_gt(bound_of(THIRD " h = bf16[] convert(d)\n x = bf16[1,2] broadcast(h), dimensions={}\n"
+                              " w = bf16[2,1] constant({{1}, {1}})\n s = bf16[1,1] constant({{-3}})\n"
+                              " u = bf16[1,1] constant({{1}})\n"
+                              " ROOT r = f32[1,1] scaled-dot(x, w, s, u), lhs_contracting_dims={1}, "
+                              "rhs_contracting_dims={0} }",
+                        0),
+               0.003);
+}
