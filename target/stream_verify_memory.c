@@ -20,7 +20,7 @@
 
 enum {
   JOIN_FROM = 8,         /* spans of one read that the quick run joins */
-  PIECES_MOST = 1 << 22, /* of an instruction */
+  PIECES_MOST = 1 << 20, /* of an instruction */
   ALL_MOST = 1 << 26,    /* of the stream */
   CAREFUL_MOST = 1 << 24 /* pieces that a careful run tells apart; what comes behind is remembered by hulls */
 };

@@ -1,11 +1,11 @@
 /* Random modules on random arrays: what the stream computes is what the evaluator does.
  *
- *   random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast]
+ *   random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast] [--keep FOLDER]
  *
  * Each stream passes the verifier, runs on the functional device, whose results must be the evaluator's bit for
  * bit (sums are exact in any order: modules.c), and on the timed one, whose cycles must add up. --forecast
  * prints how far the cost model's forecasts are from the timed cycles. Number I of a seed is the same whatever
- * comes before it; --print shows module and target.
+ * comes before it; --print shows module and target, --keep writes the streams.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -20,6 +20,7 @@
 typedef struct {
   long seed, first, count;
   bool print, forecast;
+  const char *keep;
 } options;
 
 typedef struct {
@@ -79,6 +80,17 @@ static bool evaluate(trial *t) {
 }
 
 /* ---- the stream ---- */
+
+static void keep_stream(const trial *t) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%ld.tns", t->options->keep, t->number);
+  FILE *file = fopen(path, "wb");
+  const tn_text *bytes = &t->streaming.bytes;
+  if (!file || fwrite(bytes->bytes, 1, bytes->length, file) != bytes->length || fclose(file)) {
+    perror(path);
+    exit(2);
+  }
+}
 
 static bool start_device(trial *t, tn_device *device, void **results) {
   const tn_text *bytes = &t->streaming.bytes;
@@ -153,6 +165,7 @@ static bool compile_and_run(void *argument) {
   if (!tn_stream_compile(&t->streaming)) return false;
   t->tally->with_host += t->streaming.library != NULL;
   count_places(t);
+  if (t->options->keep) keep_stream(t);
   t->tally->same += run(t, TN_DEVICE_FUNCTIONAL) && run(t, TN_DEVICE_TIMED);
   return true;
 }
@@ -208,23 +221,30 @@ static void print_forecasts(const tally *t) {
                t->errors[t->n_errors * parts[i] / 100]);
 }
 
+static int usage(void) {
+  fprintf(stderr,
+          "usage: random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast] [--keep FOLDER]\n");
+  return 2;
+}
+
 int main(int argc, char **argv) {
   options o = {.seed = 1, .count = 100};
   for (int i = 1; i < argc; i++) {
-    long *number = !strcmp(argv[i], "--seed")    ? &o.seed
-                   : !strcmp(argv[i], "--first") ? &o.first
-                   : !strcmp(argv[i], "--count") ? &o.count
-                                                 : NULL;
-    if (number && i + 1 < argc)
-      *number = atol(argv[++i]);
-    else if (!strcmp(argv[i], "--print"))
+    const char *name = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+    long *number = NULL;
+    if (!strcmp(name, "--seed")) number = &o.seed;
+    if (!strcmp(name, "--first")) number = &o.first;
+    if (!strcmp(name, "--count")) number = &o.count;
+    if (!strcmp(name, "--print"))
       o.print = true;
-    else if (!strcmp(argv[i], "--forecast"))
+    else if (!strcmp(name, "--forecast"))
       o.forecast = true;
+    else if (next && !strcmp(name, "--keep"))
+      o.keep = argv[++i];
+    else if (next && number)
+      *number = atol(argv[++i]);
     else
-      return fprintf(stderr,
-                     "usage: random_arrays [--seed N] [--first I] [--count N] [--print] [--forecast]\n"),
-             2;
+      return usage();
   }
   tally t = {.errors = malloc((size_t)(o.count + 1) * sizeof *t.errors)};
   for (long number = o.first; number < o.first + o.count; number++) try_number(&o, &t, number);

@@ -86,20 +86,25 @@ static char *spoil(const char *text, const char *line, const char *by) {
   return result;
 }
 
-static void expect(const char *line, const char *by, const char *message) {
-  char *text = spoil(good, line, by);
+static void expect_of(const char *base, const char *line, const char *by, const char *message) {
+  char *text = spoil(base, line, by);
   heard h = verify(text);
   free(text);
   cr_expect_eq(h.count, 1, "%s: %d messages, the first: %s", by, h.count, h.first);
   cr_expect(!strncmp(h.first, message, strlen(message)), "%s: '%s' instead of '%s'", by, h.first, message);
 }
 
-static void expect_good(const char *line, const char *by) {
-  char *text = spoil(good, line, by);
+static void expect_good_of(const char *base, const char *line, const char *by) {
+  char *text = spoil(base, line, by);
   heard h = verify(text);
   free(text);
   cr_expect_eq(h.count, 0, "%s: %s", by, h.first);
 }
+
+static void expect(const char *line, const char *by, const char *message) {
+  expect_of(good, line, by, message);
+}
+static void expect_good(const char *line, const char *by) { expect_good_of(good, line, by); }
 
 Test(verify, takes_a_good_stream) {
   heard h = verify(good);
@@ -317,4 +322,159 @@ Test(verify, order) {
   expect("host_call", "host_call",
          "host_call: reads bytes 64 to 80 of host memory, and nothing orders it behind instruction 7 "
          "(write_host dma1=1)");
+}
+
+/* ---- the vector unit ---- */
+
+static const char vectors[] = ".tns 1\n"
+                              ".name \"vector\"\n"
+                              ".target\n"
+                              "rows = 4\n"
+                              "columns = 4\n"
+                              "unified_buffer_kib = inf\n"
+                              ".end\n"
+                              ".host bytes=192\n"
+                              ".array \"x\" s8[4,8] at=0 bytes=32\n"
+                              ".array \"y\" s8[32] at=64 bytes=32\n"
+                              ".parameter 0\n"
+                              ".result 1\n"
+                              "view view=3 row_dims=1 column_dims=1 size=4,1,1,1,8,1,1,1 stride=8,0,0,0,1\n"
+                              "pipeline source=s8 result=s8 second=s8\n"
+                              "read_host channel=0 from=0 to=0 bytes=32 rows=1\n"
+                              "wait dma0=1 vector view=3 base=0 rows=4 columns=8 windows=1 second=0 to=0x40 "
+                              "row_stride=8 column_stride=1\n"
+                              "wait vector=1 write_host channel=1 from=0x40 to=0x40 bytes=32 rows=1\n"
+                              "halt\n";
+
+/* The first message: what the vector unit does not write is missing further down. */
+static void expect_vector(const char *by, const char *message) {
+  char *text = spoil(vectors, "vector", by);
+  heard h = verify(text);
+  free(text);
+  cr_expect(!strncmp(h.first, message, strlen(message)), "%s: '%s' instead of '%s'", by, h.first, message);
+}
+
+#define VECTOR(what) "wait dma0=1 vector second=0 base=0 " what
+#define STRIDES      "row_stride=8 column_stride=1 "
+#define WHOLE        "view=3 rows=4 columns=8 windows=1 " STRIDES
+
+Test(verify, vectors) {
+  expect_good_of(vectors, "halt", "halt");
+  expect_vector(VECTOR("view=3 columns=8 windows=1 to=0x40 " STRIDES), "vector: rows is 0");
+  expect_vector(VECTOR("view=3 rows=4 windows=1 to=0x40 " STRIDES), "vector: columns is 0");
+  expect_vector(VECTOR("view=3 rows=4 columns=8 to=0x40 " STRIDES), "vector: windows is 0");
+  expect_vector(VECTOR("view=3 rows=4 columns=4 windows=2 to=0x40 " STRIDES),
+                "vector: 2 windows and nothing that joins them");
+  expect_vector(
+      "pipeline source=s8 result=s8 join=add\n" VECTOR("view=3 rows=4 columns=4 windows=3 to=0x40 " STRIDES),
+      "vector: 3 windows of 4 columns of a view of 8");
+  expect_vector(VECTOR("view=3 rows=5 columns=8 windows=1 to=0x40 " STRIDES),
+                "vector: rows 0 to 4 of a view of 4");
+  expect_vector(VECTOR("view=2 rows=4 columns=8 windows=1 to=0x40 " STRIDES), "vector: view 2 is not set");
+  expect_vector(VECTOR("to=31 " WHOLE),
+                "vector: writes bytes 31 to 32 of the unified buffer, which it reads");
+  expect_vector(VECTOR("to=1 " WHOLE), "vector: writes bytes 1 to 32 of the unified buffer, which it reads");
+  expect_vector(
+      "pipeline source=s8 result=s8 operand=add second=s8 rounds=1\n"
+      "wait dma0=1 vector second=1 second_row_stride=8 second_column_stride=1 base=0 to=0x40 " WHOLE,
+      "vector: reads bytes 32 to 33 of the unified buffer, which nothing has written");
+  expect_vector("pipeline source=s8 result=s8 by_row=1 has_scale=1 scale=8 rounds=1\n" VECTOR("to=16 " WHOLE),
+                "vector: writes bytes 16 to 24 of the unified buffer, which it reads");
+  expect_vector("pipeline source=s8 result=s8 has_table=1 table=0\n" VECTOR("to=0x40 " WHOLE),
+                "vector: reads bytes 32 to 256 of the unified buffer, which nothing has written");
+}
+
+/* Behind the good stream's vector, and what it wrote is written out when it has ended. */
+#define SECOND(what) what "\nwait vector=2 write_host channel=1 from=0x40 to=0x40 bytes=32 rows=1"
+
+/* In place means each element over itself, of the view or the second source. */
+Test(verify, vectors_in_place) {
+  expect_good_of(vectors, "write_host", SECOND("vector second=0 base=0x40 to=0x40 " WHOLE));
+  expect_good_of(
+      vectors, "write_host",
+      SECOND("pipeline source=s8 result=s8 operand=add second=s8 rounds=1\n"
+             "vector second=0x40 second_row_stride=8 second_column_stride=1 base=0 to=0x40 " WHOLE));
+  expect_of(vectors, "write_host",
+            SECOND("pipeline source=s8 result=s8 operand=add second=s8 rounds=1\n"
+                   "vector second=0x47 second_row_stride=8 second_column_stride=-1 base=0 to=0x40 " WHOLE),
+            "vector: writes bytes 64 to 96 of the unified buffer, which it reads");
+  expect_of(vectors, "write_host",
+            SECOND("pipeline source=s16 result=s8\nvector second=0 base=0x40 to=0x40 view=3 rows=2 "
+                   "columns=4 windows=1 " STRIDES),
+            "vector: writes bytes 64 to 68 of the unified buffer, which it reads");
+}
+
+/* The hulls of what is read and written meet, the bytes do not: columns 0 to 3 become columns 4 to 7. */
+Test(verify, vectors_between_each_other) {
+  expect_good_of(vectors, "write_host",
+                 SECOND("vector second=0 base=0x40 to=0x44 view=3 rows=4 columns=4 windows=1 " STRIDES));
+}
+
+Test(verify, pieces_have_a_limit) {
+  expect_vector("view view=3 row_dims=1 column_dims=1 size=700000,1,1,1,2,1,1,1 stride=0,0,0,0,1\n" VECTOR(
+                    "view=3 rows=700000 columns=2 windows=1 to=0x40 row_stride=4 column_stride=2"),
+                "vector: writes more than 1048576 pieces of the unified buffer");
+}
+
+Test(verify, work_has_a_limit) {
+  expect_vector("read_weights type=s8 from=0 rows=1 columns=1 repeat=4294967295\n"
+                "view view=0 row_dims=1 column_dims=1 size=2147483647,1,1,1,1,1,1,1\n"
+                "matmul type=s8 view=0 rows=2147483647 base=0 repeat=4294967295",
+                "stream: its work takes more cycles than can be counted");
+}
+
+/* ---- tiles of one matmul, order in each memory ---- */
+
+#define TILE(type, rows, columns)                                                                            \
+  "read_weights type=" type " from=0 row_stride=4 column_stride=1 rows=" #rows " columns=" #columns          \
+  " repeat=1\n"
+
+/* Two tiles of their own instead of the good stream's two of one instruction. */
+static void expect_tiles(const char *tiles, const char *matmul, const char *message) {
+  char *text = spoil(good, "read_weights", tiles), *other = spoil(text, "operand", "operand = s8, bf16");
+  char *spoilt = spoil(other, "matmul", matmul);
+  heard h = verify(spoilt);
+  free(text);
+  free(other);
+  free(spoilt);
+  cr_expect_eq(h.count, *message != 0, "%s: %d messages", matmul, h.count);
+  cr_expect(!strncmp(h.first, message, strlen(message)), "%s: '%s' instead of '%s'", matmul, h.first,
+            message);
+}
+
+Test(verify, tiles_of_one_product) {
+  const char *weight = "wait dma0=1 matmul type=s8 then_accumulate=1 rows=4 repeat=2 column_step=4";
+  const char *output =
+      "wait dma0=1 matmul dataflow=output type=s8 then_accumulate=1 rows=4 repeat=2 column_step=4";
+  const char *input = "wait dma0=1 matmul dataflow=input type=s8 rows=4 repeat=2 accumulator_step=4";
+  expect_tiles(TILE("s8", 4, 4) TILE("s8", 3, 4), weight, "");
+  expect_tiles(TILE("s8", 4, 4) TILE("s8", 3, 4), output, "");
+  expect_tiles(TILE("s8", 4, 4) TILE("s8", 4, 3), input, "");
+  expect_tiles(TILE("s8", 4, 4) TILE("bf16", 4, 2), weight, "matmul: the array does not multiply s8 by bf16");
+  expect_tiles(TILE("s8", 4, 4) TILE("s8", 4, 3), output,
+               "matmul: takes tiles of 4 and of 3 columns, output stationary");
+  expect_tiles(TILE("s8", 4, 4) TILE("s8", 3, 4), input,
+               "matmul: takes tiles of 4 and of 3 rows, input stationary");
+  expect_tiles(TILE("s8", 4, 3) TILE("s8", 4, 4), weight,
+               "matmul: adds to 4 columns of accumulator row 0, which holds 3");
+}
+
+/* What was read may not be written over before it has been. */
+Test(verify, order_of_reads_and_writes) {
+  expect_good("halt", "wait matrix=1 read_host channel=0 from=0 to=0 bytes=32 rows=1\nhalt");
+  expect("halt", "read_host channel=0 from=0 to=0 bytes=32 rows=1\nhalt",
+         "read_host: writes bytes 0 to 32 of the unified buffer, and nothing orders it behind instruction 5 "
+         "(matmul matrix=1)");
+  expect_good("halt",
+              "wait matrix=1 store channel=0 from=0 to=0 bytes=32 rows=1\nhalt"); /* its tiles were read */
+  expect("halt", "wait dma0=1 store channel=0 from=0 to=0 bytes=32 rows=1\nhalt",
+         "store: writes bytes 0 to 32 of DRAM, and nothing orders it behind instruction 4 (read_weights "
+         "weights=1)");
+  expect("halt", TILE("s8", 4, 4) "matmul type=s8 rows=4 repeat=1\nhalt",
+         "matmul: writes rows 0 to 4 of the accumulators, and nothing orders it behind instruction 6 "
+         "(activate vector=1)");
+  expect_good("halt", TILE("s8", 4, 4) "wait vector=1 matmul type=s8 rows=4 repeat=1\nhalt");
+  expect("halt", TILE("s8", 4, 4) "matmul type=s8 accumulate=1 rows=4 repeat=1\nhalt",
+         "matmul: adds to rows 0 to 4 of the accumulators, and nothing orders it behind instruction 6 "
+         "(activate vector=1)");
 }
