@@ -463,7 +463,7 @@ Test(verify, tiles_of_one_product) {
 Test(verify, order_of_reads_and_writes) {
   expect_good("halt", "wait matrix=1 read_host channel=0 from=0 to=0 bytes=32 rows=1\nhalt");
   expect("halt", "read_host channel=0 from=0 to=0 bytes=32 rows=1\nhalt",
-         "read_host: writes bytes 0 to 32 of the unified buffer, and nothing orders it behind instruction 5 "
+         "read_host: writes bytes 0 to 4 of the unified buffer, and nothing orders it behind instruction 5 "
          "(matmul matrix=1)");
   expect_good("halt",
               "wait matrix=1 store channel=0 from=0 to=0 bytes=32 rows=1\nhalt"); /* its tiles were read */
