@@ -15,6 +15,7 @@
  *
  * Changes values: it runs only when it is asked for, and only products whose operands carry ranges
  * are touched. Keeps: types and shapes of parameters and results. Takes all ranges away.
+ * In loops nothing is measured: there only bounds count that follow from the computation itself.
  * Cost: linear; weights are read twice.
  *
  * After: Jacob et al., "Quantization and Training of Neural Networks …" (2018); Wu et al., "Integer

@@ -57,7 +57,8 @@ static bool constant_range(const tn_inst *inst, tn_range *range) {
 static bool range_of(const tn_quantised_scheme *s, const tn_inst *inst, tn_range *range) {
   if (inst->op == TN_OP_CONSTANT) return constant_range(inst, range);
   *range = (tn_range){-1, 1};
-  return s->assume || tn_range_read(inst, range);
+  if (s->assume || tn_range_read(inst, range)) return true;
+  return inst->parent != s->module->entry && tn_range_bound(inst, range);
 }
 
 /* ---- groups ---- */

@@ -18,6 +18,9 @@ typedef struct {
 bool tn_range_read(const tn_inst *inst, tn_range *range); /* false: none, or not of finite numbers */
 void tn_range_write(tn_inst *inst, const tn_range *range); /* NULL: takes it away */
 
+/* What follows from how it is computed; false: nothing does. */
+bool tn_range_bound(const tn_inst *inst, tn_range *range);
+
 /* ---- products and what follows them ---- */
 
 /* clamp(low, factor[c] * product + offset[c] + residual, high), step by step as it is written. */
