@@ -3,7 +3,7 @@
  *   percentile  the least that P percent of all values do not exceed
  *   mse         the least squared error: step^2 / 12 for values that are rounded (x^2 below half a
  *               step), (x - threshold)^2 for those that saturate
- *   entropy     the least Kullback-Leibler divergence of the distribution with 128 levels from the
+ *   entropy     (zeros left out) the least Kullback-Leibler divergence of the distribution with 128 levels from the
  *               one with all bins, values above the threshold being at it (Migacz, "8-bit inference
  *               with TensorRT", 2017)
  *
@@ -90,8 +90,11 @@ static double divergence(const int64_t *counts, int bins) {
   return sum;
 }
 
-static int least_divergence(const int64_t *counts) {
+static int least_divergence(const int64_t *sizes) {
+  int64_t counts[TN_CUT_BINS];
   int best = TN_CUT_BINS;
+  memcpy(counts, sizes, sizeof counts);
+  counts[0] = counts[1]; /* zeros, of which relu makes many, are exact in any case */
   double least = INFINITY;
   for (int bins = TN_CUT_BINS; bins >= LEVELS; bins -= TN_CUT_BINS / TRIALS) {
     double found = divergence(counts, bins);
