@@ -75,14 +75,22 @@ static void place_signature(composer *c) {
   find_crossing(c, crosses);
   for (int b = 0; b < plan->n_buffers; b++)
     if (crosses[b]) give_place(c, b, plan->buffers[b].name);
+}
+
+/* Parameters and results have the first places. */
+static void list_signature(composer *c) {
+  const tn_plan *plan = c->plan;
+  int own = plan->n_parameters + plan->n_results;
   c->stream->n_parameters = plan->n_parameters;
   c->stream->n_results = plan->n_results;
   c->stream->parameters = TN_NEW_ARRAY(c->arena, uint32_t, plan->n_parameters);
-  c->stream->results = TN_NEW_ARRAY(c->arena, uint32_t, plan->n_results);
+  c->stream->results = TN_NEW_ARRAY(c->arena, uint32_t, c->arrays.count);
   for (int i = 0; i < plan->n_parameters; i++)
     c->stream->parameters[i] = (uint32_t)c->host_arrays[plan->parameters[i]];
   for (int i = 0; i < plan->n_results; i++)
     c->stream->results[i] = (uint32_t)c->host_arrays[plan->results[i]];
+  for (int i = own; c->options->keep_crossing && i < c->arrays.count; i++)
+    c->stream->results[c->stream->n_results++] = (uint32_t)i;
 }
 
 /* ---- sections ---- */
@@ -137,10 +145,12 @@ static void tell_inside(composer *c, const tn_step *step, const char *why) {
   for (const tn_step *s = step; s; s = s->next) {
     if (s->kind == TN_STEP_RUN) {
       const tn_kernel *kernel = c->plan->kernels[s->kernel];
-      TN_PUSH(
-          c->arena, &c->placements,
-          ((tn_placement){
-              .kernel = kernel->name, .source = kernel->source, .why = why, .macs = tn_kernel_macs(kernel)}));
+      TN_PUSH(c->arena, &c->placements,
+              ((tn_placement){.step = s,
+                              .kernel = kernel->name,
+                              .source = kernel->source,
+                              .why = why,
+                              .macs = tn_kernel_macs(kernel)}));
     }
     tell_inside(c, s->test, why);
     for (int i = 0; i < s->n_branches; i++) tell_inside(c, s->branches[i], why);
@@ -158,7 +168,8 @@ static void tell_placements(composer *c) {
       for (int k = 0; k < s->step->n_branches; k++) tell_inside(c, s->step->branches[k], why);
       continue;
     }
-    tn_placement placement = {.kernel = "copy", .on_array = s->on_array, .why = s->why, .macs = s->macs};
+    tn_placement placement = {
+        .step = s->step, .kernel = "copy", .on_array = s->on_array, .why = s->why, .macs = s->macs};
     if (s->step->kind == TN_STEP_RUN) {
       placement.kernel = c->plan->kernels[s->step->kernel]->name;
       placement.source = c->plan->kernels[s->step->kernel]->source;
@@ -181,6 +192,7 @@ static bool make_stream(composer *c, tn_diagnostics *sink) {
   stream->name = c->options->name;
   place_signature(c);
   add_sections(c);
+  list_signature(c);
   stream->arrays = c->arrays.at;
   stream->n_arrays = c->arrays.count;
   stream->functions = c->functions.at;
@@ -208,5 +220,6 @@ tn_systolic_program *tn_systolic_compile(tn_plan *plan, const tn_systolic_option
   program->n_host_plans = c.plans.count;
   program->placements = c.placements.at;
   program->n_placements = c.placements.count;
+  program->host_arrays = c.host_arrays;
   return program;
 }

@@ -18,10 +18,13 @@ typedef struct {
   const tn_cpu *host;    /* that the host's plans are for */
   bool dataflow_is_set;  /* else every one that the array has is weighed */
   tn_dataflow dataflow;
+  bool keep_crossing;    /* values that cross between host and array are results, too, behind the plan's:
+                            for those who check each section on what it received */
 } tn_systolic_options;
 
 /* Where a step went and why: for the table that `compile` prints. */
 typedef struct {
+  const tn_step *step;
   const char *kernel, *source;
   bool on_array;
   const char *why;     /* of the host: what the array cannot do */
@@ -36,6 +39,7 @@ typedef struct {
   tn_plan **host_plans; /* unscheduled; stream->functions names them in this order */
   int n_placements;
   tn_placement *placements;
+  const int *host_arrays; /* by buffer of the plan: index in stream->arrays; -1: only the array has it */
 } tn_systolic_program;
 
 /* `plan` is unscheduled and outlives the result, which is in plan->arena. NULL after reporting:

@@ -6,13 +6,15 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import os
 import random
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from support import ROOT, SHARED, check, run_tests, tenon
+from support import BUILD, ROOT, SHARED, check, run, run_tests, tenon
 
 TARGETS = os.path.join(ROOT, "examples", "targets")
 DIGITS = os.path.join(SHARED or "", "models", "digits")
+MINILM = os.path.join(SHARED or "", "models", "minilm")
 EXACT = ["--rtol=0", "--atol=0"]
 
 
@@ -182,6 +184,17 @@ def quantized_digits(folder):
                   f"{DIGITS}/batch.npz", "--out", os.path.join(folder, "out.npz"))
 
 
+def sections_of_a_sentence_encoder(folder):
+    """Its softmax and norms run on the host in floats; what the array made of their bytes is the evaluator's."""
+    words = [f"{MINILM}/minilm.hlo", "--weights", f"{MINILM}/minilm.weights.npz"]
+    path = os.path.join(folder, "minilm.hlo")
+    tenon("compile", *words, "--quantize=int8", "--calibrate", f"{MINILM}/ids.npz", "--constants=file", "-o", path,
+          f"--target={TARGETS}/edge.target")
+    said = run(os.path.join(BUILD, "test", "array_sections"), path, f"{TARGETS}/tpu-v1.target", "--in", f"{MINILM}/cases/0.in.npz")
+    match = re.search(r"(\d+) steps of the array evaluated, (\d+) values compared, 0 wrong", said)
+    check(match and int(match[1]) >= 48 and int(match[2]) >= 18, said)
+
+
 def write_model(folder):
     path = os.path.join(folder, "model.hlo")
     with open(path, "w") as file:
@@ -223,7 +236,7 @@ def both_files_or_none(folder):
 
 def main():
     tests = [random_networks_on_random_arrays, same_input_same_bytes, a_stream_gives_what_its_model_gives, both_files_or_none]
-    run_tests(tests + ([quantized_digits] if SHARED else []))
+    run_tests(tests + ([quantized_digits, sections_of_a_sentence_encoder] if SHARED else []))
 
 
 if __name__ == "__main__":
