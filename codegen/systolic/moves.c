@@ -91,8 +91,10 @@ int64_t tn_tiler_weights_home(tn_tiler *t, int buffer) {
   place->in_dram = true;
   if (place->in_buffer) {
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
+    place->ready_outside = tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
     return place->dram;
   }
+  place->ready_outside = tn_forecast_move(&t->forecast, t->array, true, false, place->ready_outside, (double)place->bytes);
   tn_instruction i = tn_instruction_of(TN_ISA_HOST_TO_DRAM);
   int64_t most = piece_of(t, true);
   i.HOST_TO_DRAM.channel = (uint8_t)tn_tiler_channel(t, TN_MOVE_ASIDE);

@@ -149,6 +149,7 @@ static void put_aside(tn_tiler *t, int buffer) {
   if (!place->in_dram && !place->in_host) {
     if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
+    place->ready_outside = tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
     place->in_dram = true;
   }
   drop(t, place);
@@ -192,7 +193,10 @@ static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind k
   if (place->in_buffer) return;
   place->buffer = tn_room_take(&t->buffer, place->bytes);
   place->in_buffer = true;
-  if (kind != TN_OPERAND_Y) tn_tiler_load(t, buffer, (tn_span){0, place->bytes}, place->buffer);
+  if (kind == TN_OPERAND_Y) return;
+  bool host = !place->in_dram;
+  tn_tiler_load(t, buffer, (tn_span){0, place->bytes}, place->buffer);
+  place->ready = tn_forecast_move(&t->forecast, t->array, host, false, place->ready_outside, (double)place->bytes);
 }
 
 static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {

@@ -65,9 +65,16 @@ static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *b
 
 /* ---- blocks ---- */
 
+static double ready_of(const tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind) {
+  if (!item->problem.operand[kind].exists) return 0;
+  const tn_value_place *place = &t->places[item->problem.operand[kind].buffer];
+  return tn_is_streamed(&item->tiling, kind) || kind == TN_OPERAND_W ? place->ready_outside : place->ready;
+}
+
 /* Addresses of the operands of a block, and its loads. */
 static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, int slot) {
   const tn_problem *p = &item->problem;
+  double load_bytes = 0, read_bytes = 0, x = ready_of(t, item, TN_OPERAND_X), second = ready_of(t, item, TN_OPERAND_SECOND);
   for (int kind = 0; kind < TN_OPERANDS; kind++) {
     if (!p->operand[kind].exists || kind == TN_OPERAND_W || kind == TN_OPERAND_CHANNEL) continue;
     int buffer = p->operand[kind].buffer;
@@ -75,14 +82,28 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     if (!tn_is_streamed(&item->tiling, (tn_operand_kind)kind)) continue;
     tn_span span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
-    if (kind != TN_OPERAND_Y) tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
+    if (kind == TN_OPERAND_Y) continue;
+    *(t->places[buffer].in_dram ? &load_bytes : &read_bytes) += (double)(span.high - span.low);
+    tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
   }
+  block->ready = tn_forecast_load(&t->forecast, t->array, slot, x > second ? x : second, load_bytes, read_bytes);
 }
 
 static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
   const tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   if (item->tiling.y == TN_HOME_DRAM) store_block(t, item, block, false);
   if (y->host >= 0) store_block(t, item, block, true);
+}
+
+static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int slot) {
+  double results = (double)(block->rows * item->problem.n * item->problem.operand[TN_OPERAND_Y].width);
+  tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
+  tn_forecast_block b = {.array = t->array, .problem = &item->problem, .tiling = &item->tiling, .rows = block->rows,
+                         .slot = slot, .ready = block->ready};
+  b.weights = item->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
+  if (item->tiling.y == TN_HOME_DRAM) b.store_bytes = results;
+  if (y->host >= 0) b.write_bytes = results;
+  y->ready = tn_forecast_add(&t->forecast, &b, &y->ready_outside);
 }
 
 static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
@@ -94,11 +115,13 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   while (more) {
     next = now;
     more = tn_next_block(&item->problem, rows, &next);
+    int before = slot;
     slot = (slot + 1) % slots;
     if (more && slots > 1) begin_block(t, item, &next, slot);
     if (item->problem.is_product) tn_tiler_product_block(t, item, &now);
     else tn_tiler_vector_block(t, item, &now);
     end_block(t, item, &now);
+    forecast_block(t, item, &now, before);
     if (more && slots == 1) begin_block(t, item, &next, slot);
     now = next;
   }
@@ -135,14 +158,16 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_builder_add(t->builder, &layer, 0, NULL);
   set_piece(t, item);
   tn_tiler_load_constants(t, item);
+  double until = t->forecast.last;
+  memset(t->forecast.slot, 0, sizeof t->forecast.slot);
+  memset(t->forecast.stored, 0, sizeof t->forecast.stored);
   emit_blocks(t, item);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
   y->in_host |= y->host >= 0;
   tn_tiler_release_item(t, item);
   tn_stream *stream = t->program->stream;
-  stream->layers[from->layer].model_cycles += (uint64_t)item->tiling.cycles;
-  stream->model_cycles += (uint64_t)item->tiling.cycles;
+  stream->layers[from->layer].model_cycles += (uint64_t)(t->forecast.last - (until > 0 ? until : t->forecast.first));
   return true;
 }
 
@@ -153,7 +178,7 @@ static void emit_host(tn_tiler *t, const tn_tile_item *from) {
     bool writes = i >= from->n_reads;
     tn_value_place *place = &t->places[writes ? from->writes[i - from->n_reads] : from->reads[i]];
     if (place->host < 0) continue; /* a constant: the library has its own */
-    if (writes) place->in_host = true;
+    if (writes) place->in_host = true, place->ready_outside = t->forecast.last;
     reaches[count++] = (tn_reach){TN_SPACE_HOST, writes, place->host, place->host + place->bytes};
   }
   tn_instruction call = tn_instruction_of(TN_ISA_HOST_CALL);
@@ -178,6 +203,7 @@ static bool finish(tn_tiler *t) {
   tn_builder_add(t->builder, &halt, 0, NULL);
   while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
   int64_t constants = (int64_t)t->constants.length;
+  stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)(t->forecast.last - t->forecast.first - 1);
   stream->instructions = tn_builder_instructions(t->builder, &stream->count);
   for (int64_t i = 0; i < stream->count; i++) settle_scratch(&stream->instructions[i], constants);
   stream->dram = (tn_str){tn_arena_copy(t->arena, t->constants.bytes ? t->constants.bytes : "", (size_t)constants),
@@ -195,6 +221,7 @@ static tn_tiler *open_tiler(tn_arena *arena, const tn_tile_program *program, con
   tn_tiler *t = TN_NEW(arena, tn_tiler);
   int64_t buffer = options->array->unified_buffer_bytes, most = INT64_C(1) << 32; /* addresses have 32 bits */
   *t = (tn_tiler){.arena = arena, .program = program, .options = options, .array = options->array, .sink = sink};
+  t->forecast.first = -1;
   t->builder = tn_builder_create(arena);
   tn_room_open(&t->buffer, arena, buffer < most ? buffer : most);
   tn_room_open(&t->dram, arena, INT64_C(1) << 46);
@@ -206,7 +233,6 @@ static tn_tiler *open_tiler(tn_arena *arena, const tn_tile_program *program, con
 bool tn_tile_emit(tn_arena *arena, tn_tile_program *program, const tn_systolic_options *options,
                   tn_diagnostics *sink) {
   tn_tiler *t = open_tiler(arena, program, options, sink);
-  program->stream->model_cycles = 0;
   for (t->item = 0; t->item < program->n_items; t->item++) {
     const tn_tile_item *item = &program->items[t->item];
     if (!item->work) {

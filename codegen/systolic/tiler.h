@@ -6,7 +6,7 @@
 #define TN_SYSTOLIC_TILER_H
 
 #include "codegen/systolic/builder.h"
-#include "codegen/systolic/problem.h"
+#include "codegen/systolic/forecast.h"
 #include "codegen/systolic/room.h"
 
 /* Scratch in DRAM lies behind the constants, whose size is known when all are packed: until then its
@@ -18,6 +18,7 @@ typedef struct {
   int64_t bytes;
   int64_t buffer, dram, host;       /* addresses */
   bool in_buffer, in_dram, in_host; /* it is all there (or being written there) */
+  double ready, ready_outside;      /* forecast of when: in the buffer, in DRAM or host memory */
   int n_uses, next_use;
   int *uses; /* items that read it on the array, in order */
 } tn_value_place;
@@ -41,6 +42,7 @@ typedef struct {
   int item;
   int64_t piece_bytes; /* that one transfer from or to DRAM may have; 0: any number */
   int64_t sums_rows, sums_next; /* accumulators: a ring */
+  tn_forecast forecast;
   tn_instruction pipeline, view; /* as last set */
   tn_instruction weights, matmul; /* not yet added: repetitions still join them */
   int n_matmul_reaches;
@@ -67,6 +69,7 @@ typedef struct {
 typedef struct {
   int64_t batch, m, rows;
   int64_t base[TN_OPERANDS];
+  double ready; /* forecast of when they are */
 } tn_block;
 
 /* ---- moves.c ---- */

@@ -1,0 +1,153 @@
+/* Blocks through the machine in closed form; forecast.h.
+ *
+ * A block is groups of tiles that are alike: one group is what one activation follows. In a group the
+ * tiles follow each other after
+ *
+ *   weight   max(rows, R), without a shadow 2R + C + rows - 2
+ *   output   k, without a shadow R + C + k - 2 once a group
+ *   input    max(n, R), without a shadow 2R + C + n - 2
+ *
+ * cycles, groups after the longest of: their tiles, their activation, and a slot's turn (product, drain,
+ * activation) over the number of slots. Tiles of weights come one a transfer, at most as many ahead as the
+ * FIFO has places. Nothing here knows instructions. Cost: O(1) a block.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#include "codegen/systolic/forecast.h"
+
+#include <math.h>
+
+static double tiles_of(int64_t size, int64_t tile) { return (double)((size + tile - 1) / tile); }
+
+static double port_cycles(const tn_array_target *a, double gb_s, double bytes) {
+  double rate = tn_array_bytes_per_cycle(a, gb_s);
+  return isinf(rate) ? 0 : bytes / rate;
+}
+
+static double latency_of(const tn_array_target *a, bool host) {
+  double gb_s = host ? a->host_gb_s : a->dram_gb_s, ns = host ? a->host_latency_ns : a->dram_latency_ns;
+  return isinf(gb_s) ? 0 : ceil(ns * a->clock_mhz / 1000);
+}
+
+double tn_forecast_move(tn_forecast *f, const tn_array_target *a, bool host, bool out, double ready, double bytes) {
+  if (bytes <= 0) return ready;
+  double *unit = out && a->dma_channels > 1 ? &f->store : &f->load, *port = host ? &f->host : &f->dram;
+  double begin = fmax(fmax(ready, *unit), *port);
+  *unit = *port = begin + port_cycles(a, host ? a->host_gb_s : a->dram_gb_s, bytes);
+  return *unit + latency_of(a, host);
+}
+
+/* ---- the shape of a block's work ---- */
+
+typedef struct {
+  double slots;              /* of accumulators */
+  double groups, tiles;      /* tiles of one group, in the sense of what the array takes at a time */
+  double fifo;               /* places of the FIFO that a tile takes: of input stationary several */
+  double stream;             /* cycles in which a tile's rows (or columns) enter */
+  double transfer;           /* of one place of the FIFO */
+  double activation;         /* of one group */
+} tn_shape_of_work;
+
+static tn_shape_of_work shape_of(const tn_forecast_block *b) {
+  const tn_problem *p = b->problem;
+  const tn_array_target *a = b->array;
+  const tn_array_type *type = tn_array_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
+  double rate = type ? (double)type->cycles : 1;
+  double k = tiles_of(p->k, a->rows), n = tiles_of(p->n, a->columns), parts = tiles_of(b->rows, b->tiling->sums_block);
+  tn_shape_of_work s = {.tiles = k, .fifo = 1};
+  double width = (double)p->operand[TN_OPERAND_W].width;
+  double bytes = a->whole_weight_tiles ? (double)(a->rows * a->columns) * width : (double)p->k / k * (double)p->n / n * width;
+  s.transfer = port_cycles(a, a->dram_gb_s, bytes);
+  switch (b->tiling->dataflow) {
+  case TN_DATAFLOW_WEIGHT:
+    s.groups = parts * n;
+    s.stream = (double)b->rows / parts * rate;
+    break;
+  case TN_DATAFLOW_OUTPUT:
+    s.groups = parts * n;
+    s.fifo = k, s.tiles = 1;
+    s.stream = (double)p->k * rate;
+    break;
+  case TN_DATAFLOW_INPUT: {
+    double blocks = tiles_of(p->n, b->tiling->sums_block);
+    s.groups = tiles_of(b->rows, a->columns) * blocks;
+    s.fifo = n / blocks;
+    s.stream = (double)p->n / blocks * rate;
+    break;
+  }
+  }
+  bool input = b->tiling->dataflow == TN_DATAFLOW_INPUT;
+  double sums = input ? (double)b->tiling->sums_block : ceil((double)b->rows / parts);
+  s.slots = floor((double)b->tiling->slots * (double)b->tiling->sums_block / sums);
+  s.activation = fmax(1, ceil((double)b->rows * (double)p->n / s.groups / (double)a->vector_lanes));
+  return s;
+}
+
+/* ---- a block of a product ---- */
+
+/* The last group begins when its tiles can, and when one of the slots has been activated. */
+static double last_group(const tn_forecast *f, const tn_array_target *a, const tn_shape_of_work *s, double enter,
+                         double group, double drain, double shift) {
+  double latency = (double)a->vector_latency, out = enter + group + drain;
+  double begin = enter + (s->groups - 1) * group, behind = s->groups - s->slots;
+  if (behind <= 0) return begin;
+  double turn = group + drain + s->activation + latency + shift; /* of one slot */
+  begin = fmax(begin, enter + floor((s->groups - 1) / s->slots) * turn);
+  return fmax(begin, fmax(out, f->vector) + behind * s->activation + latency + shift);
+}
+
+static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready) {
+  const tn_array_target *a = b->array;
+  tn_shape_of_work s = shape_of(b);
+  bool shadow = a->weight_double_buffer, weight = b->tiling->dataflow == TN_DATAFLOW_WEIGHT;
+  bool shifts = b->tiling->dataflow != TN_DATAFLOW_OUTPUT;
+  double shift = shifts ? (double)a->rows : 0, drain = (double)(a->rows + a->columns - 2);
+  double latency = latency_of(a, false), places = (double)a->weight_fifo_tiles, all = s.groups * s.tiles * s.fifo;
+  double period = shadow ? fmax(s.stream, shift) : shift + s.stream + drain;
+  double turn = (s.transfer + latency) / places; /* of a place */
+  if (all > places) period = fmax(period, fmax(turn, s.transfer) * s.fifo);
+  double issue = fmax(fmax(f->weights, b->weights), f->ahead), there = issue + s.transfer + latency;
+  double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
+  begin = fmax(begin, f->vector - (s.slots - 1) * s.activation); /* a slot */
+  if (b->tiling->dataflow != TN_DATAFLOW_INPUT) begin = fmax(begin, there);
+  double enter = fmax(fmax(begin + shift, f->rows_in), there), group = (s.tiles - 1) * period + s.stream;
+  double last = last_group(f, a, &s, enter, fmax(group, s.tiles * period), drain, shift) + (s.tiles - 1) * period;
+  double supply = issue + all * s.transfer + latency, late = issue + fmax(all - places, 0) * turn + s.transfer + latency;
+  double first_out = enter + group + drain;
+  last = fmax(last, fmax(supply, late) + (weight ? shift : 0) + s.stream / s.fifo - s.stream);
+  if (f->first < 0) f->first = begin;
+  f->last_tile = last;
+  f->rows_in = last + s.stream;
+  f->waves_out = f->rows_in + drain;
+  f->last = fmax(f->last, f->waves_out);
+  f->weights = fmax(f->weights, issue + all * s.transfer);
+  f->ahead = fmax(issue, f->rows_in - (places + 1) * period / s.fifo);
+  f->vector = fmax(fmax(f->waves_out, f->vector) + s.activation, fmax(first_out, f->vector) + s.groups * s.activation);
+}
+
+double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, double ready, double load_bytes,
+                        double read_bytes) {
+  if (load_bytes + read_bytes <= 0) return ready;
+  double free = fmax(ready, f->slot[slot]);
+  double in = tn_forecast_move(f, a, false, false, free, load_bytes);
+  return fmax(in, tn_forecast_move(f, a, true, false, free, read_bytes));
+}
+
+double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b, double *stored) {
+  const tn_array_target *a = b->array;
+  const tn_problem *p = b->problem;
+  bool streams = b->tiling->y != TN_HOME_BUFFER;
+  if (streams) f->vector = fmax(f->vector, f->stored[b->slot]);
+  if (p->is_product) {
+    array_work(f, b, b->ready);
+  } else {
+    double elements = (double)b->rows * (double)p->n * (double)p->k;
+    f->vector = fmax(f->vector, b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
+  }
+  double done = f->vector + (double)a->vector_latency;
+  f->slot[b->slot] = p->is_product && !p->operand[TN_OPERAND_SECOND].exists ? f->waves_out : done;
+  *stored = fmax(tn_forecast_move(f, a, false, true, done, b->store_bytes),
+                 tn_forecast_move(f, a, true, true, done, b->write_bytes));
+  f->stored[b->slot] = *stored;
+  return done;
+}

@@ -1,0 +1,42 @@
+/* When a program's work is done, forecast block by block while it is laid out.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ */
+#ifndef TN_SYSTOLIC_FORECAST_H
+#define TN_SYSTOLIC_FORECAST_H
+
+#include "codegen/systolic/problem.h"
+
+/* Cycles at which the units will be through with all that was laid out so far. */
+typedef struct {
+  double first, last;                   /* of the array's work; first < 0: there was none */
+  double rows_in, waves_out, last_tile; /* of the array: the last row is in, the last wave out, the last tile's first row */
+  double weights, ahead;                /* port through with tiles; how long before `last_tile` a place was free */
+  double vector, load, store;           /* units */
+  double dram, host;                    /* ports, tiles apart */
+  double slot[2];                       /* of blocks: the work on what they hold is done */
+  double stored[2];                     /* and what they held is stored */
+} tn_forecast;
+
+/* One block of an item. */
+typedef struct {
+  const tn_array_target *array;
+  const tn_problem *problem;
+  const tn_tiling *tiling;
+  int64_t rows;
+  int slot;
+  double store_bytes, write_bytes; /* to DRAM; to the host */
+  double ready;   /* its operands are in the unified buffer */
+  double weights; /* the same of weights that are no constants */
+} tn_forecast_block;
+
+/* The operands of a block come into a slot that another one has left; when they are there. */
+double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, int slot, double ready,
+                        double load_bytes, double read_bytes);
+/* When the block's results are in the unified buffer; *stored: and have left it. */
+double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block, double *stored);
+/* A transfer of something whole; when its last byte is there. */
+double tn_forecast_move(tn_forecast *forecast, const tn_array_target *array, bool host, bool out, double ready,
+                        double bytes);
+
+#endif
