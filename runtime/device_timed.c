@@ -24,55 +24,12 @@
 
 #include "runtime/device_timed.h"
 
-#define UNKNOWN INT64_MAX /* when a piece of work may start */
-
-typedef int64_t fixed; /* cycles << TN_CYCLE_FRACTION */
-
-/* DRAM's, the host's. */
-typedef struct {
-  double cycles_per_byte; /* 0: no limit */
-  int64_t latency;        /* cycles, from the end of a transfer until its bytes are there */
-  fixed free;
-} port;
-
-/* A tile in the FIFO, or on its way. */
-typedef struct {
-  int64_t there;       /* from which cycle on */
-  int64_t rows, columns;
-  tn_type type;
-  int64_t left;        /* the place is free from this cycle on */
-} place;
-
-typedef struct {
-  const tn_device_program *program;
-  const tn_array_target *array;
-  const tn_instruction *instructions;
-  /* units */
-  int64_t head[TN_UNITS];     /* number of the next instruction */
-  int64_t *done[TN_UNITS];    /* from which cycle on each before it is finished */
-  uint32_t repetition[TN_UNITS];
-  fixed free[TN_UNITS];       /* it can start its next work; whole but for what moves bytes */
-  fixed next[TN_UNITS];       /* when the next work may start; UNKNOWN */
-  int64_t began[TN_UNITS];    /* the instruction under way */
-  tn_wait_reason reason;      /* of the matrix unit's next work */
-  /* FIFO */
-  place *places;
-  int64_t n_places, read, taken;
-  /* array */
-  int64_t shadow_free, rows_in, waves_out;
-  port dram, host;
-  tn_ledger whole, *layers;
-  tn_device_listener *listener;
-  void *user;
-} timer;
-
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-static fixed to_fixed(int64_t cycles) { return (fixed)((uint64_t)cycles << TN_CYCLE_FRACTION); }
-static int64_t round_up(fixed time) { return (time + to_fixed(1) - 1) >> TN_CYCLE_FRACTION; }
+static int64_t round_up(tn_fixed time) { return (time + tn_fixed_of(1) - 1) >> TN_CYCLE_FRACTION; }
 
 /* ---- when may it start ---- */
 
-static const tn_instruction *head_of(const timer *t, int unit) {
+static const tn_instruction *head_of(const tn_timer *t, int unit) {
   if (t->head[unit] == t->program->unit_count[unit]) return NULL;
   return &t->instructions[t->program->unit[unit][t->head[unit]]];
 }
@@ -82,12 +39,12 @@ static tn_wait_reason reason_of(int unit) {
   return unit >= TN_UNIT_DMA0 && unit <= TN_UNIT_DMA3 ? TN_WAIT_DMA : TN_WAIT_OTHER;
 }
 
-/* From `at` on, or when all that it waits for has finished; UNKNOWN if that is not known. */
-static int64_t after_waits(timer *t, const tn_instruction *i, int64_t at, tn_wait_reason *reason) {
+/* From `at` on, or when all that it waits for has finished; TN_UNKNOWN if that is not known. */
+static int64_t after_waits(tn_timer *t, const tn_instruction *i, int64_t at, tn_wait_reason *reason) {
   for (unsigned left = i->waits; left; left &= left - 1) {
     int unit = __builtin_ctz(left);
     if (!i->wait[unit]) continue;
-    if (t->head[unit] < (int64_t)i->wait[unit]) return UNKNOWN;
+    if (t->head[unit] < (int64_t)i->wait[unit]) return TN_UNKNOWN;
     int64_t done = t->done[unit][i->wait[unit] - 1];
     if (done > at) {
       at = done;
@@ -98,17 +55,17 @@ static int64_t after_waits(timer *t, const tn_instruction *i, int64_t at, tn_wai
 }
 
 /* The end of all: every other unit is through. */
-static int64_t after_everything(const timer *t, int64_t at) {
+static int64_t after_everything(const tn_timer *t, int64_t at) {
   for (int u = 0; u < TN_UNITS; u++) {
     if (u == TN_UNIT_CONTROL) continue;
-    if (t->head[u] < t->program->unit_count[u]) return UNKNOWN;
+    if (t->head[u] < t->program->unit_count[u]) return TN_UNKNOWN;
     if (t->head[u]) at = larger(at, t->done[u][t->head[u] - 1]);
   }
   return at;
 }
 
 /* The array itself, for the next repetition. */
-static int64_t array_free(const timer *t, const tn_instruction *i) {
+static int64_t array_free(const tn_timer *t, const tn_instruction *i) {
   bool shadow = t->array->weight_double_buffer, first = t->repetition[TN_UNIT_MATRIX] == 0;
   switch ((tn_dataflow)i->MATMUL.dataflow) {
   case TN_DATAFLOW_WEIGHT: return shadow ? t->shadow_free : t->waves_out;
@@ -118,9 +75,9 @@ static int64_t array_free(const timer *t, const tn_instruction *i) {
   return 0;
 }
 
-static int64_t matrix_start(timer *t, const tn_instruction *i, int64_t at) {
-  if (t->taken == t->read) return UNKNOWN; /* the tile */
-  const place *tile = &t->places[t->taken % t->n_places];
+static int64_t matrix_start(tn_timer *t, const tn_instruction *i, int64_t at) {
+  if (t->taken == t->read) return TN_UNKNOWN; /* the tile */
+  const tn_fifo_place_time *tile = &t->places[t->taken % t->n_places];
   bool streams = i->MATMUL.dataflow == TN_DATAFLOW_INPUT; /* then the shift does not need it */
   if (!streams && tile->there > at) {
     at = tile->there;
@@ -129,28 +86,28 @@ static int64_t matrix_start(timer *t, const tn_instruction *i, int64_t at) {
   return at;
 }
 
-static fixed start_of(timer *t, int unit) {
+static tn_fixed start_of(tn_timer *t, int unit) {
   const tn_instruction *i = head_of(t, unit);
-  if (!i) return UNKNOWN;
+  if (!i) return TN_UNKNOWN;
   tn_wait_reason reason = TN_WAIT_OTHER;
   int64_t at = i->op == TN_ISA_MATMUL ? array_free(t, i) : 0;
   if (!t->repetition[unit]) at = after_waits(t, i, at, &reason);
-  if (at == UNKNOWN) return UNKNOWN;
+  if (at == TN_UNKNOWN) return TN_UNKNOWN;
   if (i->op == TN_ISA_HALT) at = after_everything(t, at);
   if (i->op == TN_ISA_READ_WEIGHTS && t->read >= t->n_places) {
-    if (t->read - t->taken == t->n_places) return UNKNOWN; /* no place */
+    if (t->read - t->taken == t->n_places) return TN_UNKNOWN; /* no place */
     at = larger(at, t->places[t->read % t->n_places].left);
   }
   if (i->op == TN_ISA_MATMUL) {
     t->reason = reason;
     at = matrix_start(t, i, at);
   }
-  return at == UNKNOWN ? UNKNOWN : larger(to_fixed(at), t->free[unit]);
+  return at == TN_UNKNOWN ? TN_UNKNOWN : larger(tn_fixed_of(at), t->free[unit]);
 }
 
 /* ---- what was done ---- */
 
-static tn_ledger *layer_ledger(timer *t, int64_t at) {
+static tn_ledger *layer_ledger(tn_timer *t, int64_t at) {
   int layer = t->program->layer[at];
   return t->layers && layer >= 0 ? &t->layers[layer] : NULL;
 }
@@ -161,7 +118,7 @@ static void note_time(tn_ledger *ledger, int64_t start, int64_t end) {
 }
 
 /* The instruction under way ends in cycle `end`; counts never go back. */
-static void finish(timer *t, int unit, int64_t end) {
+static void finish(tn_timer *t, int unit, int64_t end) {
   int64_t number = t->head[unit]++, at = t->program->unit[unit][number];
   if (number) end = larger(end, t->done[unit][number - 1]);
   t->done[unit][number] = end;
@@ -181,26 +138,26 @@ static void finish(timer *t, int unit, int64_t end) {
 
 /* ---- ports ---- */
 
-static fixed transfer_time(const port *p, int64_t bytes) {
-  return (fixed)llround((double)bytes * p->cycles_per_byte * (double)to_fixed(1));
+static tn_fixed transfer_time(const tn_port *p, int64_t bytes) {
+  return (tn_fixed)((double)bytes * p->cycles_per_byte * (double)tn_fixed_of(1) + 0.5);
 }
 
 /* Both ports at once where there are two; `second` may be NULL. When the last byte is through. */
-static fixed transfer(port *first, port *second, fixed ready, int64_t bytes, fixed *begin) {
+static tn_fixed transfer(tn_port *first, tn_port *second, tn_fixed ready, int64_t bytes, tn_fixed *begin) {
   *begin = larger(ready, first->free);
   if (second) *begin = larger(*begin, second->free);
-  fixed end = first->free = *begin + transfer_time(first, bytes);
+  tn_fixed end = first->free = *begin + transfer_time(first, bytes);
   if (!second) return end;
   second->free = *begin + transfer_time(second, bytes);
   return larger(end, second->free);
 }
 
-static void read_tile(timer *t, const tn_instruction *i, int64_t at) {
+static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
   const tn_array_target *array = t->array;
   tn_type type = (tn_type)i->READ_WEIGHTS.type;
   int64_t rows = i->READ_WEIGHTS.rows, columns = i->READ_WEIGHTS.columns;
   int64_t elements = array->whole_weight_tiles ? array->rows * array->columns : rows * columns;
-  fixed begin, end = transfer(&t->dram, NULL, t->next[TN_UNIT_WEIGHTS],
+  tn_fixed begin, end = transfer(&t->dram, NULL, t->next[TN_UNIT_WEIGHTS],
                               elements * (int64_t)tn_type_bytes(type), &begin);
   if (!t->repetition[TN_UNIT_WEIGHTS]) t->began[TN_UNIT_WEIGHTS] = begin >> TN_CYCLE_FRACTION;
   t->free[TN_UNIT_WEIGHTS] = end;
@@ -208,12 +165,12 @@ static void read_tile(timer *t, const tn_instruction *i, int64_t at) {
   tn_ledger *layer = layer_ledger(t, at);
   if (layer) layer->weights += end - begin;
   int64_t there = round_up(end) + t->dram.latency;
-  t->places[t->read++ % t->n_places] = (place){.there = there, .rows = rows, .columns = columns, .type = type};
+  t->places[t->read++ % t->n_places] = (tn_fifo_place_time){.there = there, .rows = rows, .columns = columns, .type = type};
   if (++t->repetition[TN_UNIT_WEIGHTS] >= i->READ_WEIGHTS.repeat) finish(t, TN_UNIT_WEIGHTS, there);
 }
 
-static void move_bytes(timer *t, int unit, const tn_instruction *i, int64_t at) {
-  port *first = &t->dram, *second = NULL;
+static void move_bytes(tn_timer *t, int unit, const tn_instruction *i, int64_t at) {
+  tn_port *first = &t->dram, *second = NULL;
   int64_t bytes = 0;
   if (i->op == TN_ISA_READ_HOST) first = &t->host, bytes = (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
   if (i->op == TN_ISA_WRITE_HOST) first = &t->host, bytes = (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
@@ -221,7 +178,7 @@ static void move_bytes(timer *t, int unit, const tn_instruction *i, int64_t at) 
   if (i->op == TN_ISA_STORE) bytes = (int64_t)i->STORE.bytes * i->STORE.rows;
   if (i->op == TN_ISA_HOST_TO_DRAM)
     second = &t->host, bytes = (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
-  fixed begin, end = transfer(first, second, t->next[unit], bytes, &begin);
+  tn_fixed begin, end = transfer(first, second, t->next[unit], bytes, &begin);
   t->began[unit] = begin >> TN_CYCLE_FRACTION;
   t->free[unit] = end;
   t->whole.dma += end - begin;
@@ -232,14 +189,14 @@ static void move_bytes(timer *t, int unit, const tn_instruction *i, int64_t at) 
 
 /* ---- the array ---- */
 
-static int type_index(const timer *t, tn_type x, tn_type w) {
+static int type_index(const tn_timer *t, tn_type x, tn_type w) {
   for (int n = 0; n < t->array->n_types; n++)
     if (t->array->types[n].x == x && t->array->types[n].w == w) return n;
   return 0; /* not in a verified stream */
 }
 
 /* What the tile's way is, given when it may start. */
-static tn_array_stay stay_of(const timer *t, const tn_instruction *i, const place *tile) {
+static tn_array_stay stay_of(const tn_timer *t, const tn_instruction *i, const tn_fifo_place_time *tile) {
   tn_array_stay stay = {
       .free = array_free(t, i), .shift = t->next[TN_UNIT_MATRIX] >> TN_CYCLE_FRACTION, .reason = t->reason};
   stay.type = type_index(t, (tn_type)i->MATMUL.type, tile->type);
@@ -265,8 +222,8 @@ static tn_array_stay stay_of(const timer *t, const tn_instruction *i, const plac
   return stay;
 }
 
-static void enter_tile(timer *t, const tn_instruction *i, int64_t at) {
-  place *tile = &t->places[t->taken++ % t->n_places];
+static void enter_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
+  tn_fifo_place_time *tile = &t->places[t->taken++ % t->n_places];
   tn_array_stay stay = stay_of(t, i, tile);
   if (!t->repetition[TN_UNIT_MATRIX]) t->began[TN_UNIT_MATRIX] = stay.shift;
   bool weight = i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT;
@@ -282,14 +239,14 @@ static void enter_tile(timer *t, const tn_instruction *i, int64_t at) {
 
 /* ---- the vector unit ---- */
 
-static void vector_work(timer *t, const tn_instruction *i, int64_t at) {
+static void vector_work(tn_timer *t, const tn_instruction *i, int64_t at) {
   int64_t elements = i->op == TN_ISA_ACTIVATE
                          ? (int64_t)i->ACTIVATE.rows * i->ACTIVATE.columns
                          : (int64_t)i->VECTOR.rows * i->VECTOR.columns * i->VECTOR.windows;
   int64_t lanes = t->array->vector_lanes, cycles = larger(1, (elements + lanes - 1) / lanes);
   int64_t start = t->next[TN_UNIT_VECTOR] >> TN_CYCLE_FRACTION;
   t->began[TN_UNIT_VECTOR] = start;
-  t->free[TN_UNIT_VECTOR] = to_fixed(start + cycles);
+  t->free[TN_UNIT_VECTOR] = tn_fixed_of(start + cycles);
   t->whole.vector += cycles;
   tn_ledger *layer = layer_ledger(t, at);
   if (layer) layer->vector += cycles;
@@ -298,7 +255,7 @@ static void vector_work(timer *t, const tn_instruction *i, int64_t at) {
 
 /* ---- all of it ---- */
 
-static void work(timer *t, int unit) {
+static void work(tn_timer *t, int unit) {
   int64_t at = t->program->unit[unit][t->head[unit]];
   const tn_instruction *i = &t->instructions[at];
   switch ((tn_unit)unit) {
@@ -319,63 +276,67 @@ static void work(timer *t, int unit) {
 }
 
 /* What was done may tell when others start. */
-static void look_again(timer *t, int unit) {
+static void look_again(tn_timer *t, int unit) {
   t->next[unit] = start_of(t, unit);
   for (int u = 0; u < TN_UNITS; u++)
-    if (u != unit && t->next[u] == UNKNOWN && t->head[u] < t->program->unit_count[u]) t->next[u] = start_of(t, u);
+    if (u != unit && t->next[u] == TN_UNKNOWN && t->head[u] < t->program->unit_count[u]) t->next[u] = start_of(t, u);
 }
 
-static bool is_inside(const timer *t, int unit, const tn_instruction **now) {
-  *now = t->next[unit] == UNKNOWN ? NULL : head_of(t, unit);
+static bool is_inside(const tn_timer *t, int unit, const tn_instruction **now) {
+  *now = t->next[unit] == TN_UNKNOWN ? NULL : head_of(t, unit);
   return *now && t->repetition[unit] + 1 < (unit == TN_UNIT_MATRIX ? (*now)->MATMUL.repeat : (*now)->READ_WEIGHTS.repeat);
 }
 
 /* Repetitions but the last of an instruction concern nobody but these two units: as long as no other is
  * ready before the next read, they go on between themselves.                                        */
-static void repeat_inside(timer *t) {
-  const tn_instruction *i;
-  fixed others = UNKNOWN;
+static void repeat_inside(tn_timer *t) {
+  const tn_instruction *i, *read;
+  tn_fixed others = TN_UNKNOWN;
+  tn_steady steady = {0};
   for (int u = 0; u < TN_UNITS; u++)
     if (u != TN_UNIT_WEIGHTS && u != TN_UNIT_MATRIX && t->next[u] < others) others = t->next[u];
   for (;;) {
     if (is_inside(t, TN_UNIT_MATRIX, &i)) {
-      enter_tile(t, i, t->program->unit[TN_UNIT_MATRIX][t->head[TN_UNIT_MATRIX]]);
+      int64_t at = t->program->unit[TN_UNIT_MATRIX][t->head[TN_UNIT_MATRIX]];
+      enter_tile(t, i, at);
       t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
-      if (t->next[TN_UNIT_WEIGHTS] == UNKNOWN) t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
+      if (t->next[TN_UNIT_WEIGHTS] == TN_UNKNOWN) t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
+      if (is_inside(t, TN_UNIT_WEIGHTS, &read)) tn_steady_note(&steady, t, i, layer_ledger(t, at), others);
     } else if (is_inside(t, TN_UNIT_WEIGHTS, &i) && t->next[TN_UNIT_WEIGHTS] < others &&
                t->next[TN_UNIT_WEIGHTS] <= t->next[TN_UNIT_MATRIX]) {
       read_tile(t, i, t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]);
       t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
-      if (t->next[TN_UNIT_MATRIX] == UNKNOWN) t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
+      if (t->next[TN_UNIT_MATRIX] == TN_UNKNOWN) t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
     } else {
       return;
     }
   }
 }
 
-static int earliest(const timer *t) {
+static int earliest(const tn_timer *t) {
   int best = 0;
   for (int u = 1; u < TN_UNITS; u++)
     if (t->next[u] < t->next[best]) best = u;
-  return t->next[best] == UNKNOWN ? TN_UNITS : best;
+  return t->next[best] == TN_UNKNOWN ? TN_UNITS : best;
 }
 
-static port port_of(const tn_array_target *array, double gb_s, double latency_ns) {
+static tn_port port_of(const tn_array_target *array, double gb_s, double latency_ns) {
   double bytes = tn_array_bytes_per_cycle(array, gb_s);
-  if (isinf(bytes)) return (port){0};
-  return (port){.cycles_per_byte = 1 / bytes, .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
+  if (isinf(bytes)) return (tn_port){0};
+  return (tn_port){.cycles_per_byte = 1 / bytes, .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
 }
 
-static timer *make_timer(tn_arena *arena, const tn_device_program *program) {
+static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   const tn_stream *stream = program->stream;
   const tn_array_target *array = stream->target;
-  timer *t = TN_NEW(arena, timer);
-  *t = (timer){.program = program, .array = array, .instructions = stream->instructions};
+  tn_timer *t = TN_NEW(arena, tn_timer);
+  *t = (tn_timer){.program = program, .array = array, .instructions = stream->instructions};
   int64_t tiles = 1;
   for (int64_t n = 0; n < program->unit_count[TN_UNIT_WEIGHTS]; n++)
     tiles += stream->instructions[program->unit[TN_UNIT_WEIGHTS][n]].READ_WEIGHTS.repeat;
   t->n_places = tiles < array->weight_fifo_tiles ? tiles : array->weight_fifo_tiles;
-  t->places = TN_NEW_ARRAY(arena, place, t->n_places);
+  t->places = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
+  t->spare = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
   for (int u = 0; u < TN_UNITS; u++) t->done[u] = TN_NEW_ARRAY(arena, int64_t, program->unit_count[u]);
   t->dram = port_of(array, array->dram_gb_s, array->dram_latency_ns);
   t->host = port_of(array, array->host_gb_s, array->host_latency_ns);
@@ -385,7 +346,7 @@ static timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   return t;
 }
 
-static bool run_all(timer *t, tn_diagnostics *sink) {
+static bool run_all(tn_timer *t, tn_diagnostics *sink) {
   for (int u = 0; u < TN_UNITS; u++) t->next[u] = start_of(t, u);
   for (int unit; (unit = earliest(t)) != TN_UNITS;) {
     work(t, unit);
@@ -406,7 +367,7 @@ bool tn_device_time(const tn_device_program *program, tn_device_counters *whole,
     tn_arena_destroy(arena);
     tn_out_of_memory();
   }
-  timer *t = make_timer(arena, program);
+  tn_timer *t = make_timer(arena, program);
   t->listener = listener;
   t->user = user;
   bool done = run_all(t, sink);

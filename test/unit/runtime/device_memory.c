@@ -230,7 +230,7 @@ Test(device_memory, wrong_use_is_told) {
   cr_assert_str_eq(tn_device_message(device), "no stream is loaded");
   cr_assert(tn_device_load(device, "nothing", 7, NULL));
   cr_assert(tn_device_message(device)[0]);
-  test_product p = {4, 4, 4, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, false};
+  test_product p = {4, 4, 4, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, false, false};
   int8_t w[16] = {0};
   tn_text bytes = {0};
   tn_stream_write(&bytes, product_stream(arena, test_target(arena, ""), &p, w));

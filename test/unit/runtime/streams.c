@@ -116,7 +116,11 @@ static void put_read(product_state *s, int64_t k, int64_t n, int64_t rows, int64
   i.READ_WEIGHTS.column_stride = width;
   i.READ_WEIGHTS.repeat = (uint32_t)count;
   i.READ_WEIGHTS.repeat_stride = along_k ? s->rows * lead : s->columns * width;
-  builder_put(&s->b, i);
+  if (s->product->single_reads) i.READ_WEIGHTS.repeat = 1;
+  for (int64_t r = 0; r < count; r += i.READ_WEIGHTS.repeat) {
+    builder_put(&s->b, i);
+    i.READ_WEIGHTS.from += (uint64_t)i.READ_WEIGHTS.repeat_stride;
+  }
 }
 
 static tn_instruction matmul(const product_state *s, int64_t row, int64_t rows, int64_t k, int64_t accumulator) {

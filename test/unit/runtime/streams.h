@@ -38,7 +38,8 @@ typedef struct {
   int64_t m, k, n;
   tn_dataflow dataflow;
   tn_type x, w;
-  bool whole_rows; /* repetitions where tiles are alike, else each tile is an instruction */
+  bool whole_rows;   /* repetitions where tiles are alike, else each tile is an instruction */
+  bool single_reads; /* a read_weights for each tile, whatever the matmul repeats */
 } test_product;
 const tn_stream *product_stream(tn_arena *arena, const tn_array_target *target, const test_product *product,
                                 const void *w);
