@@ -57,14 +57,49 @@ static void add_constant(tn_chain *chain, tn_inst *inst) {
     tn_chain_add(chain, inst);
 }
 
-/* A number for each place along one dim, or along none. */
-static bool is_by_channel(const tn_inst *inst) {
-  if (!tn_chain_is_constant(inst)) return false;
-  const tn_inst *from = inst;
-  while (from->op == TN_OP_BROADCAST || from->op == TN_OP_RESHAPE) from = from->operands[0];
-  int wide = 0;
-  for (int d = 0; d < from->shape->rank; d++) wide += from->shape->dims[d] > 1;
-  return wide <= 1;
+/* ---- numbers by channel ---- */
+
+/* Along which dim the constant changes; NO_DIM: along none. */
+enum { NO_DIM = -1, SEVERAL = -2 };
+
+static int64_t stride_of(const tn_shape *shape, int dim) {
+  int64_t stride = 1;
+  for (int d = dim + 1; d < shape->rank; d++) stride *= shape->dims[d];
+  return stride;
+}
+
+/* The dim of `to` that is dim `dim` of `from`, which has as many elements. */
+static int renamed_dim(const tn_shape *from, int dim, const tn_shape *to) {
+  for (int d = 0; d < to->rank; d++)
+    if (to->dims[d] == from->dims[dim] && stride_of(to, d) == stride_of(from, dim)) return d;
+  return SEVERAL;
+}
+
+static int varying_dim(const tn_inst *inst) {
+  int found = NO_DIM;
+  if (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) {
+    const tn_inst *from = inst->operands[0];
+    int dim = varying_dim(from);
+    if (dim < 0) return dim;
+    return inst->op == TN_OP_RESHAPE ? renamed_dim(from->shape, dim, inst->shape)
+                                     : (int)inst->attr.dimensions.dims.at[dim];
+  }
+  for (int d = 0; d < inst->shape->rank; d++)
+    if (inst->shape->dims[d] > 1) found = found == NO_DIM ? d : SEVERAL;
+  return found;
+}
+
+/* One number, or a number for each channel: the same channels for all constants of a chain. Other
+ * names of the chain's values do not change what is a channel.                                */
+static bool fits_channels(tn_chain *chain, const tn_inst *constant) {
+  if (!tn_chain_is_constant(constant)) return false;
+  int dim = varying_dim(constant);
+  if (dim < 0) return dim == NO_DIM;
+  int64_t size = constant->shape->dims[dim], stride = stride_of(constant->shape, dim);
+  if (chain->channels && (chain->channels != size || chain->channel_stride != stride)) return false;
+  chain->channels = size;
+  chain->channel_stride = stride;
+  return true;
 }
 
 /* ---- steps ---- */
@@ -77,6 +112,12 @@ static bool advance(tn_chain *chain, tn_chain_stage to) {
 }
 
 static bool is_f32(const tn_chain *chain) { return chain->end->shape->type == TN_F32; }
+
+/* By the vector unit, which makes f32 of it. */
+static bool is_read_as_it_is(tn_type type) {
+  return tn_type_bits(type) >= 8 && tn_type_bits(type) <= 16 &&
+         (tn_type_is_integer(type) || type == TN_BF16 || type == TN_F16);
+}
 
 /* convert(load) * t, or a part of it. */
 static bool add_second(tn_chain *chain, tn_inst *inst) {
@@ -92,19 +133,19 @@ static bool add_second(tn_chain *chain, tn_inst *inst) {
       from = from->operands[1 - k];
     }
   }
-  if (from->op == TN_OP_CONVERT && tn_type_bits(from->operands[0]->shape->type) < 32) made[count++] = from;
+  if (from->op == TN_OP_CONVERT && is_read_as_it_is(from->operands[0]->shape->type)) made[count++] = from;
   for (int i = 0; i < count; i++) tn_chain_add(chain, made[i]);
   return advance(chain, TN_CHAIN_OPERAND);
 }
 
 static bool add_number(tn_chain *chain, tn_inst *constant, tn_chain_stage stage) {
-  if (!is_by_channel(constant) || !is_f32(chain) || !advance(chain, stage)) return false;
+  if (!is_f32(chain) || !fits_channels(chain, constant) || !advance(chain, stage)) return false;
   add_constant(chain, constant);
   return true;
 }
 
 static bool add_integers(tn_chain *chain, tn_inst *constant) {
-  bool fits = chain->end->shape->type == TN_S32 && is_by_channel(constant);
+  bool fits = chain->end->shape->type == TN_S32 && fits_channels(chain, constant);
   if (!fits || !advance(chain, TN_CHAIN_INTEGER_BIAS)) return false;
   chain->has_integer_bias = true;
   add_constant(chain, constant);
@@ -147,6 +188,9 @@ static bool convert(tn_chain *chain, const tn_inst *inst) {
   tn_type from = chain->end->shape->type, to = inst->shape->type;
   if (to == TN_F32)
     return chain->stage < TN_CHAIN_FLOAT && tn_type_bits(from) <= 32 && advance(chain, TN_CHAIN_FLOAT);
+  bool low_bits = tn_type_is_integer(from) && tn_type_is_integer(to) && tn_type_bits(to) >= 8 &&
+                  tn_type_bits(to) < tn_type_bits(from);
+  if (low_bits) return chain->stage <= TN_CHAIN_INTEGER_BIAS && advance(chain, TN_CHAIN_RESULT);
   if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
   if (tn_type_is_integer(to)) return chain->stage == TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
   return tn_type_is_float(to) && advance(chain, TN_CHAIN_RESULT);

@@ -30,7 +30,8 @@ typedef struct {
   tn_inst *end;
   tn_chain_stage stage;
   bool has_integer_bias;
-  bool is_full; /* there was no room: members are not complete */
+  int64_t channels, channel_stride; /* of scale and bias: (element / stride) % channels; 0: none yet */
+  bool is_full;                     /* there was no room: members are not complete */
 } tn_chain;
 
 bool tn_chain_has(const tn_chain *chain, const tn_inst *inst);

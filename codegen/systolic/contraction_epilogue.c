@@ -245,8 +245,9 @@ static bool convert_to(chain *c, tn_type to) {
     c->type = to;
     return true;
   }
-  if (integers && c->at == AT_SOURCE && tn_type_bits(to) > tn_type_bits(c->type) && to == TN_S32) {
-    c->type = to; /* still as it was read */
+  if (integers && c->at <= AT_INTEGER_BIAS) { /* extended, or the low bits */
+    if (tn_type_bits(to) < 32) c->at = AT_RESULT;
+    c->type = to;
     return true;
   }
   if (c->type == TN_F32 && tn_type_is_integer(to)) {
