@@ -197,12 +197,27 @@ static bool convert(tn_chain *chain, const tn_inst *inst) {
 }
 
 static bool function(const tn_array_target *array, tn_chain *chain, tn_isa_function which) {
-  return is_f32(chain) && (array->vector_functions >> which & 1) && advance(chain, TN_CHAIN_FUNCTION);
+  if (!is_f32(chain) || !(array->vector_functions >> which & 1) || !advance(chain, TN_CHAIN_FUNCTION))
+    return false;
+  chain->has_function = true;
+  return true;
+}
+
+/* Limits commute with the rounding to a shorter float. */
+static bool limit_result(tn_chain *chain, const tn_inst *inst, int spine) {
+  double value;
+  tn_type type = inst->shape->type;
+  bool fits = (type == TN_BF16 || type == TN_F16) && !chain->has_function &&
+              (inst->op == TN_OP_MAXIMUM || inst->op == TN_OP_MINIMUM) &&
+              is_number(inst->operands[1 - spine], &value);
+  if (fits) add_constant(chain, inst->operands[1 - spine]);
+  return fits;
 }
 
 static bool take(const tn_array_target *array, tn_chain *chain, tn_inst *inst) {
   int spine = inst->n_operands > 1 && inst->operands[1] == chain->end;
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
+  if (chain->stage == TN_CHAIN_RESULT) return limit_result(chain, inst, spine);
   if (inst->op == TN_OP_CONVERT) return convert(chain, inst);
   if (inst->op == TN_OP_ROUND_NEAREST_EVEN) return is_f32(chain) && advance(chain, TN_CHAIN_ROUND);
   if (inst->op == TN_OP_ABS) return function(array, chain, TN_ISA_FUNCTION_ABS);
@@ -287,7 +302,7 @@ static bool take_next(const tn_array_target *array, tn_chain *chain, tn_inst *us
 /* A rounding alone is nothing that the unit does, and another name is none of its business. */
 void tn_chain_grow(const tn_array_target *array, tn_chain *chain) {
   tn_chain whole = *chain;
-  for (tn_inst *user; whole.stage != TN_CHAIN_RESULT && (user = only_user(whole.end));) {
+  for (tn_inst *user; (user = only_user(whole.end));) {
     if (!take_next(array, &whole, user)) break;
     if (whole.stage != TN_CHAIN_ROUND && user->op != TN_OP_RESHAPE) *chain = whole;
   }

@@ -29,7 +29,7 @@ typedef struct {
   int count;
   tn_inst *end;
   tn_chain_stage stage;
-  bool has_integer_bias;
+  bool has_integer_bias, has_function;
   int64_t channels, channel_stride; /* of scale and bias: (element / stride) % channels; 0: none yet */
   bool is_full;                     /* there was no room: members are not complete */
 } tn_chain;

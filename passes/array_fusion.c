@@ -128,7 +128,7 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   if (inst->shape->type != tn_array_sum_type(sides[0]->shape->type)) chain.stage = TN_CHAIN_RESULT;
   for (int i = 0; i < 2; i++)
     if (sides[i] != inst->operands[i]) tn_chain_add(&chain, inst->operands[i]);
-  if (chain.stage != TN_CHAIN_RESULT) tn_chain_grow(f->context->array, &chain);
+  tn_chain_grow(f->context->array, &chain);
   build(f, &chain, inst);
 }
 

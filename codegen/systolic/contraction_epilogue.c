@@ -41,8 +41,8 @@ typedef struct {
 
 typedef struct {
   tn_matcher *m;
-  place at;
-  tn_type type; /* of the value */
+  place at, inner; /* inner: before AT_RESULT */
+  tn_type type;    /* of the value */
   bool has_source;
   tn_vector_work work;
   tn_walk x;
@@ -237,6 +237,12 @@ static bool apply_function(chain *c, tn_isa_function function) {
   return true;
 }
 
+static void finish(chain *c, tn_type type) {
+  c->inner = c->at;
+  c->at = AT_RESULT;
+  c->type = type;
+}
+
 static bool convert_to(chain *c, tn_type to) {
   bool integers = tn_type_is_integer(c->type) && tn_type_is_integer(to);
   if (c->type == to) return true;
@@ -246,8 +252,10 @@ static bool convert_to(chain *c, tn_type to) {
     return true;
   }
   if (integers && c->at <= AT_INTEGER_BIAS) { /* extended, or the low bits */
-    if (tn_type_bits(to) < 32) c->at = AT_RESULT;
-    c->type = to;
+    if (tn_type_bits(to) < 32)
+      finish(c, to);
+    else
+      c->type = to;
     return true;
   }
   if (c->type == TN_F32 && tn_type_is_integer(to)) {
@@ -258,13 +266,43 @@ static bool convert_to(chain *c, tn_type to) {
   }
   if (tn_type_bits(to) > 32 || tn_type_bits(to) < 8)
     return tn_match_fail(c->m, "results of %s", tn_type_name(to));
-  c->at = AT_RESULT;
-  c->type = to;
+  finish(c, to);
+  return true;
+}
+
+static bool apply_float(chain *c, tn_op op, const tn_expr *other, bool left);
+
+/* An operation in bf16 or f16 is one in f32 that is rounded again, which has more than twice the digits
+ * (Figueroa, "When is double rounding innocuous?", 1995); behind the rounding, limits commute with it.
+ * Of small integers the larger and the smaller of two are so; what else there is wraps.        */
+static bool is_narrow(const chain *c, tn_op op, bool scalar) {
+  bool extreme = op == TN_OP_MAXIMUM || op == TN_OP_MINIMUM;
+  bool floats = c->type == TN_BF16 || c->type == TN_F16;
+  if (c->at == AT_RESULT) return floats && extreme && scalar && c->inner <= AT_CLAMP;
+  return c->at == AT_SOURCE &&
+         (floats || (extreme && tn_type_is_integer(c->type) && tn_type_bits(c->type) <= 16));
+}
+
+static bool apply_narrow(chain *c, tn_op op, const tn_expr *other, bool left) {
+  tn_type type = c->type;
+  double value;
+  if (is_scalar(c, other, &value)) other = tn_expr_number(c->m->arena, TN_F32, value);
+  c->at = c->at == AT_RESULT ? c->inner : AT_FLOAT;
+  c->type = TN_F32;
+  if (!apply_float(c, op, other, left)) return false;
+  if (tn_type_is_integer(type)) c->work.rounds = true;
+  finish(c, type);
   return true;
 }
 
 /* The chain's value and `other`; left: the value is the first operand. */
 static bool apply_binary(chain *c, tn_op op, const tn_expr *other, bool left) {
+  double limit;
+  bool narrow = is_narrow(c, op, is_scalar(c, other, &limit));
+  return narrow ? apply_narrow(c, op, other, left) : apply_float(c, op, other, left);
+}
+
+static bool apply_float(chain *c, tn_op op, const tn_expr *other, bool left) {
   double limit;
   bool scalar = is_scalar(c, other, &limit), fixed = are_numbers(c, other, c->type);
   if (op == TN_OP_ADD)
