@@ -26,6 +26,7 @@
 
 enum {
   LEAST_WORK = 256,    /* multiply-adds of a product that is worth it */
+  LEAST_USES = 4,      /* of each element that is rounded for its sake */
   MOST_TERMS = 100000, /* of one sum: 127 * 128 * these fit s32 */
   LONGEST = 24         /* operations of a function that becomes a table */
 };
@@ -317,18 +318,23 @@ static void follow_wants(tn_quantised_scheme *s, tn_inst *inst) {
   if (v->product->residual) want(s, v->product->residual);
 }
 
+/* Operand `i` has a range, and rounding it, if it must be, is worth it: not the rows of a cache, each
+ * of whose elements is multiplied once.                                                       */
+static bool is_ready(tn_quantised_scheme *s, const tn_inst *product, int i) {
+  tn_inst *operand = product->operands[i];
+  tn_range range;
+  if (i == weights_of(product)) return range_of(s, operand, &range);
+  int64_t work = tn_work_times(tn_inst_terms(product), tn_shape_elements(product->shape));
+  return is_known(s, operand) &&
+         (is_native(s, operand) || work / tn_shape_elements(operand->shape) >= LEAST_USES);
+}
+
 /* Before anything is classified, since that depends on which products are taken: from the first to
  * the last, for a product's operands stand before it.                                           */
 static void choose_products(tn_quantised_scheme *s, tn_comp *comp, bool (*allow)(void *), void *user) {
   TN_FOR_EACH_IN_COMP(comp, inst) {
-    tn_range range;
-    if (!is_product(inst)) continue;
-    int weights = weights_of(inst);
-    bool known = true;
-    for (int i = 0; i < 2; i++)
-      known =
-          known && (i == weights ? range_of(s, inst->operands[i], &range) : is_known(s, inst->operands[i]));
-    if (known && (!allow || allow(user))) value_of(s, inst)->taken = true;
+    bool ready = is_product(inst) && is_ready(s, inst, 0) && is_ready(s, inst, 1);
+    if (ready && (!allow || allow(user))) value_of(s, inst)->taken = true;
   }
 }
 
