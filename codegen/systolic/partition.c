@@ -19,6 +19,8 @@
 
 #include "codegen/plan/flow.h"
 
+#include <stdlib.h>
+
 /* ---- work ---- */
 
 static bool adds_products(const tn_expr *update) {
@@ -45,13 +47,23 @@ static int64_t body_macs(const tn_kernel *kernel, const tn_stmt *body, int64_t t
 
 int64_t tn_kernel_macs(const tn_kernel *kernel) { return body_macs(kernel, kernel->body, 1); }
 
+/* XLA's note of a loop whose turns are known: {"known_trip_count":{"n":"12"}} */
+int64_t tn_step_turns(const tn_step *step) {
+  static const char key[] = "\"known_trip_count\":{\"n\":\"";
+  const tn_inst *loop = step->kind == TN_STEP_WHILE ? step->origin : NULL;
+  const char *config = loop && loop->notes ? loop->notes->backend_config : NULL;
+  const char *at = config ? strstr(config, key) : NULL;
+  int64_t turns = at ? strtoll(at + sizeof key - 1, NULL, 10) : 1;
+  return turns > 0 ? turns : 1;
+}
+
 static int64_t step_macs(const tn_plan *plan, const tn_step *step) {
   int64_t total = 0;
   if (step->kind == TN_STEP_RUN) return tn_kernel_macs(plan->kernels[step->kernel]);
   for (const tn_step *s = step->test; s; s = s->next) total += step_macs(plan, s);
   for (int i = 0; i < step->n_branches; i++)
     for (const tn_step *s = step->branches[i]; s; s = s->next) total += step_macs(plan, s);
-  return total;
+  return total * tn_step_turns(step);
 }
 
 /* ---- steps ---- */

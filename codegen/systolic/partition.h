@@ -17,9 +17,9 @@ typedef struct {
   const tn_tiling *tiling;      /* the same */
   const char *why;              /* of what is not on the array */
   bool on_array;
-  tn_buffer_list before;    /* steps that it waits for; some more than once */
-  int group;    /* steps of one group stay together: they write the same buffers */
-  int64_t macs; /* multiply-adds that it does; loops count once */
+  tn_buffer_list before; /* steps that it waits for; some more than once */
+  int group;             /* steps of one group stay together: they write the same buffers */
+  int64_t macs;          /* multiply-adds that it does; loops of unknown turns count once */
 } tn_placed_step;
 
 typedef struct {
@@ -40,6 +40,8 @@ void tn_partition_choose(tn_partition *p);
 
 /* Multiply-adds of a kernel: the turns of reduces that add products. */
 int64_t tn_kernel_macs(const tn_kernel *kernel);
+/* Turns of a loop if they are known, else 1. */
+int64_t tn_step_turns(const tn_step *step);
 
 /* host_plan.c: steps first … end-1 as a plan of their own, unscheduled, in `arena`. Its parameters and
  * results, in their order, are the buffers *arrays of `plan`, of which there are n_parameters +

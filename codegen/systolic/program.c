@@ -141,7 +141,16 @@ static void add_sections(composer *c) {
 
 /* ---- what ran where ---- */
 
-static void tell_inside(composer *c, const tn_step *step, const char *why) {
+static void tell_inside(composer *c, const tn_step *step, const char *why, int64_t turns);
+
+static void tell_region(composer *c, const tn_step *step, const char *why, int64_t turns) {
+  turns *= tn_step_turns(step);
+  tell_inside(c, step->test, why, turns);
+  for (int i = 0; i < step->n_branches; i++) tell_inside(c, step->branches[i], why, turns);
+}
+
+/* turns: of all loops around. */
+static void tell_inside(composer *c, const tn_step *step, const char *why, int64_t turns) {
   for (const tn_step *s = step; s; s = s->next) {
     if (s->kind == TN_STEP_RUN) {
       const tn_kernel *kernel = c->plan->kernels[s->kernel];
@@ -150,10 +159,9 @@ static void tell_inside(composer *c, const tn_step *step, const char *why) {
                               .kernel = kernel->name,
                               .source = kernel->source,
                               .why = why,
-                              .macs = tn_kernel_macs(kernel)}));
+                              .macs = turns * tn_kernel_macs(kernel)}));
     }
-    tell_inside(c, s->test, why);
-    for (int i = 0; i < s->n_branches; i++) tell_inside(c, s->branches[i], why);
+    tell_region(c, s, why, turns);
   }
 }
 
@@ -163,9 +171,7 @@ static void tell_placements(composer *c) {
     const tn_placed_step *s = &c->p->steps[i];
     bool loop = s->step->kind == TN_STEP_WHILE;
     if (loop || s->step->kind == TN_STEP_CONDITIONAL) {
-      const char *why = loop ? "inside a loop" : "inside a branch";
-      tell_inside(c, s->step->test, why);
-      for (int k = 0; k < s->step->n_branches; k++) tell_inside(c, s->step->branches[k], why);
+      tell_region(c, s->step, loop ? "inside a loop" : "inside a branch", 1);
       continue;
     }
     tn_placement placement = {
