@@ -20,7 +20,8 @@ static double cpu_seconds(void) {
 
 static void measure(const tn_array_target *target, test_product p) {
   tn_arena *arena = tn_arena_create();
-  void *w = tn_arena_alloc(arena, (size_t)(p.k * p.n) * 4), *x = tn_arena_alloc(arena, (size_t)(p.m * p.k) * 4);
+  void *w = tn_arena_alloc(arena, (size_t)(p.k * p.n) * 4),
+       *x = tn_arena_alloc(arena, (size_t)(p.m * p.k) * 4);
   void *y = tn_arena_alloc(arena, (size_t)(p.m * p.n) * 4);
   const tn_stream *stream = product_stream(arena, target, &p, w);
   tn_device_counters counters;
@@ -30,8 +31,8 @@ static void measure(const tn_array_target *target, test_product p) {
   start = cpu_seconds();
   run_stream(TN_DEVICE_TIMED, stream, NULL, NULL, &counters);
   double time = cpu_seconds() - start;
-  printf("%s*%s %-6s  %6.2f G multiply-adds/s  %8.3f G cycles/s (%lld cycles)\n", tn_type_name(p.x), tn_type_name(p.w),
-         tn_dataflow_name(p.dataflow), (double)(p.m * p.k * p.n) / values * 1e-9,
+  printf("%s*%s %-6s  %6.2f G multiply-adds/s  %8.3f G cycles/s (%lld cycles)\n", tn_type_name(p.x),
+         tn_type_name(p.w), tn_dataflow_name(p.dataflow), (double)(p.m * p.k * p.n) / values * 1e-9,
          (double)counters.total_cycles / time * 1e-9, (long long)counters.total_cycles);
   tn_arena_destroy(arena);
 }

@@ -1,4 +1,4 @@
-/* Streams on devices: loads, runs on arrays, writes what was seen.
+/* Streams on the timed device: loads, runs on arrays, writes what was seen.
  *
  * A stream keeps its target. Settings change that target before the stream is verified again: what it can
  * do without (bandwidths, latencies, clock) may change, what its instructions rely on is refused.
@@ -20,8 +20,7 @@ struct tn_simulation {
   tn_context *context;
   tn_arena *arena; /* holds the simulation, the stream, its bytes */
   tn_stream *stream;
-  tn_device *devices[2]; /* by kind; made when first run */
-  const char *library;
+  tn_device *device;
   tn_signature signature;
   tn_device_counters whole, *layers;
 };
@@ -43,12 +42,14 @@ static tn_simulation *new_simulation(tn_context *context) {
 
 void tn_simulation_destroy(tn_simulation *simulation) {
   if (!simulation) return;
-  for (int k = 0; k < 2; k++) tn_device_close(simulation->devices[k]);
+  tn_device_close(simulation->device);
   tn_arena_destroy(simulation->arena);
 }
 
 const tn_stream *tn_simulation_stream(const tn_simulation *simulation) { return simulation->stream; }
-const tn_signature *tn_simulation_signature(const tn_simulation *simulation) { return &simulation->signature; }
+const tn_signature *tn_simulation_signature(const tn_simulation *simulation) {
+  return &simulation->signature;
+}
 tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int layer) {
   return layer < 0 ? simulation->whole : simulation->layers[layer];
 }
@@ -58,18 +59,8 @@ tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int l
 /* The device's own words become the context's. */
 static bool device_failed(tn_context *context, const tn_device *device) {
   tn_status status = tn_device_status(device);
-  return tn_error(&context->sink, status == TN_OK ? TN_LIMIT : status, TN_NOWHERE, "%s", tn_device_message(device));
-}
-
-static tn_device *device_of(tn_simulation *simulation, tn_device_kind kind) {
-  tn_device **device = &simulation->devices[kind];
-  if (*device) return *device;
-  *device = tn_device_open(kind);
-  if (!*device) tn_out_of_memory();
-  if (!tn_device_load_stream(*device, simulation->stream, simulation->library)) return *device;
-  device_failed(simulation->context, *device);
-  tn_device_close(*device);
-  return *device = NULL;
+  return tn_error(&context->sink, status == TN_OK ? TN_LIMIT : status, TN_NOWHERE, "%s",
+                  tn_device_message(device));
 }
 
 static void list_values(tn_arena *arena, const tn_device *device, int count,
@@ -106,22 +97,25 @@ static bool apply_settings(tn_simulation *simulation, const char *file, const ch
 }
 
 /* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
-static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings) {
+static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings,
+                 const char *library) {
   tn_arena *arena = simulation->arena;
   simulation->stream = tn_stream_read(arena, &simulation->context->sink, file, bytes);
   if (!simulation->stream || !tn_stream_verify(simulation->stream, file, &simulation->context->sink) ||
       !apply_settings(simulation, file, settings))
     return false;
   simulation->layers = TN_NEW_ARRAY(arena, tn_device_counters, simulation->stream->n_layers);
-  const tn_device *timed = device_of(simulation, TN_DEVICE_TIMED);
-  if (!timed || !device_of(simulation, TN_DEVICE_FUNCTIONAL)) return false;
+  tn_device *device = simulation->device = tn_device_open(TN_DEVICE_TIMED);
+  if (!device) tn_out_of_memory();
+  if (tn_device_load_stream(device, simulation->stream, library))
+    return device_failed(simulation->context, device);
   tn_signature *signature = &simulation->signature;
   *signature = (tn_signature){.version = 1,
                               .name = simulation->stream->name,
-                              .parameter_count = tn_device_parameter_count(timed),
-                              .result_count = tn_device_result_count(timed)};
-  list_values(arena, timed, signature->parameter_count, tn_device_parameter, &signature->parameters);
-  list_values(arena, timed, signature->result_count, tn_device_result, &signature->results);
+                              .parameter_count = tn_device_parameter_count(device),
+                              .result_count = tn_device_result_count(device)};
+  list_values(arena, device, signature->parameter_count, tn_device_parameter, &signature->parameters);
+  list_values(arena, device, signature->result_count, tn_device_result, &signature->results);
   return true;
 }
 
@@ -144,10 +138,11 @@ static bool do_open(void *argument) {
   tn_context *context = work->context;
   tn_simulation *simulation = work->simulation = new_simulation(context);
   tn_str bytes;
-  if (!tn_file_map(simulation->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size, &bytes))
+  if (!tn_file_map(simulation->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
+                   &bytes))
     return false;
-  simulation->library = library_beside(simulation->arena, work->path);
-  return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings);
+  const char *library = library_beside(simulation->arena, work->path);
+  return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings, library);
 }
 
 tn_status tn_simulation_open(tn_context *context, const char *path, const char *const *settings,
@@ -173,14 +168,11 @@ static bool do_compile(void *argument) {
   tn_simulation *simulation = work->simulation = new_simulation(context);
   tn_str bytes = {tn_arena_copy(simulation->arena, work->all.bytes.bytes, work->all.bytes.length),
                   work->all.bytes.length};
-  simulation->library = work->all.library; /* whose file goes when the call ends */
-  bool loaded = load(simulation, tn_arena_string(simulation->arena, options->name), bytes, NULL);
-  simulation->library = NULL;
-  return loaded;
+  return load(simulation, tn_arena_string(simulation->arena, options->name), bytes, NULL, work->all.library);
 }
 
-tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options, tn_simulation **simulation,
-                                tn_compile_report *report) {
+tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options,
+                                tn_simulation **simulation, tn_compile_report *report) {
   compile_work work = {.all = {.all = {.model = model, .options = *options}}};
   tn_status status = tn_driver_do(model->context, do_compile, &work);
   if (report) *report = work.all.all.report;
@@ -210,7 +202,8 @@ static bool bind_arguments(run_work *work, tn_device *device) {
       const tn_shape *shape = tn_driver_value_shape(context->scratch, &signature->parameters[i]);
       tn_literal *literal = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
       if (!literal)
-        return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit", i);
+        return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit",
+                        i);
       data = literal->data;
     }
     if (tn_device_bind_parameter(device, i, data)) return device_failed(context, device);
@@ -233,14 +226,16 @@ static void take_results(run_work *work, void *const *data) {
   const tn_signature *signature = &work->simulation->signature;
   work->results = tn_driver_new_arrays(context);
   for (int i = 0; i < signature->result_count; i++) {
-    tn_literal literal = {.shape = tn_driver_value_shape(context->scratch, &signature->results[i]), .data = data[i]};
+    tn_literal literal = {.shape = tn_driver_value_shape(context->scratch, &signature->results[i]),
+                          .data = data[i]};
     tn_driver_append_literal(work->results, signature->results[i].name, &literal);
   }
 }
 
 static void take_counters(tn_simulation *simulation, const tn_device *device) {
   tn_device_counters_of(device, -1, &simulation->whole);
-  for (int l = 0; l < simulation->stream->n_layers; l++) tn_device_counters_of(device, l, &simulation->layers[l]);
+  for (int l = 0; l < simulation->stream->n_layers; l++)
+    tn_device_counters_of(device, l, &simulation->layers[l]);
 }
 
 static bool write_text(tn_context *context, const char *path, const tn_text *text) {
@@ -268,20 +263,20 @@ static bool do_run(void *argument) {
   run_work *work = argument;
   tn_simulation *simulation = work->simulation;
   tn_context *context = simulation->context;
-  tn_device *device = device_of(simulation, work->options->kind);
-  if (!device) return false;
+  tn_device *device = simulation->device;
   void **data = TN_NEW_ARRAY(context->scratch, void *, simulation->signature.result_count);
   if (!bind_arguments(work, device) || !bind_results(work, device, data)) return false;
-  bool watch = work->options->timeline && work->options->kind == TN_DEVICE_TIMED;
+  bool watch = work->options->timeline != NULL;
   if (watch) tn_timeline_start(&work->timeline, context->scratch, simulation->stream);
   tn_device_listen(device, watch ? tn_timeline_event : NULL, &work->timeline);
   if (tn_device_start(device) || tn_device_wait(device)) return device_failed(context, device);
   take_counters(simulation, device);
   if (work->options->arguments) take_results(work, data);
-  return work->options->kind != TN_DEVICE_TIMED || write_pictures(work);
+  return write_pictures(work);
 }
 
-tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options, tn_arrays **results) {
+tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options,
+                            tn_arrays **results) {
   run_work work = {.simulation = simulation, .options = options};
   tn_status status = tn_driver_do(simulation->context, do_run, &work);
   tn_text_free(&work.timeline.out);

@@ -1,4 +1,4 @@
-/* Streams on devices of this process: `tenon sim`, and the systolic back end of `tenon run`.
+/* Streams on the timed device: `tenon sim`.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -20,21 +20,21 @@ bool tn_is_stream(const char *path);
 tn_status tn_simulation_open(tn_context *context, const char *path, const char *const *settings,
                              tn_simulation **simulation);
 /* The model compiled for options->target, a .target file. `report` may be NULL. */
-tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options, tn_simulation **simulation,
-                                tn_compile_report *report);
+tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options,
+                                tn_simulation **simulation, tn_compile_report *report);
 void tn_simulation_destroy(tn_simulation *simulation); /* NULL is fine */
 
 const tn_stream *tn_simulation_stream(const tn_simulation *simulation);
 const tn_signature *tn_simulation_signature(const tn_simulation *simulation);
 
 typedef struct {
-  tn_device_kind kind;
   const tn_arrays *arguments; /* as tn_arrays_select gives them; NULL: time alone */
-  const char *timeline;       /* TIMED: a Chrome trace of units and layers; NULL: none */
-  const char *utilisation;    /* TIMED: an SVG of the array's use by layer; NULL: none */
+  const char *timeline;       /* where to: a Chrome trace of units and layers; NULL: none */
+  const char *utilisation;    /* where to: an SVG of the array's use by layer; NULL: none */
 } tn_simulation_options;
 /* results: with arguments. */
-tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options, tn_arrays **results);
+tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options,
+                            tn_arrays **results);
 /* Of the last run; layer -1: the whole. */
 tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int layer);
 

@@ -70,7 +70,8 @@ static void put_instruction(tn_timeline *timeline, const tn_device_event *event)
   char *name = text.bytes ? text.bytes : "";
   if (strncmp(name, "wait ", 5) == 0) {
     name += 5;
-    while (*name && strcspn(name, " ") > strcspn(name, "=")) name += strcspn(name, " ") + (name[strcspn(name, " ")] != 0);
+    while (*name && strcspn(name, " ") > strcspn(name, "="))
+      name += strcspn(name, " ") + (name[strcspn(name, " ")] != 0);
   }
   char mnemonic[32];
   size_t length = strcspn(name, " ");
@@ -99,8 +100,8 @@ void tn_timeline_end(tn_timeline *timeline) {
     if (start < before) start = before;
     if (end < start) end = start;
     before = end;
-    put_event(timeline, &timeline->out, LAYERS_PROCESS, 1, timeline->stream->layers[l].name, start, end, "source",
-              timeline->stream->layers[l].source);
+    put_event(timeline, &timeline->out, LAYERS_PROCESS, 1, timeline->stream->layers[l].name, start, end,
+              "source", timeline->stream->layers[l].source);
   }
   if (timeline->out.bytes[timeline->out.length - 1] == ',') timeline->out.length--;
   tn_text_put(&timeline->out, "\n]}\n");

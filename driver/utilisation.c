@@ -16,8 +16,9 @@ typedef struct {
   const char *name, *colour;
 } account;
 static const account accounts[PARTS] = {
-    {"useful", "#0072b2"},      {"unused", "#a6cee3"},    {"weight stall", "#d55e00"}, {"weight shift", "#e69f00"},
-    {"raw stall", "#cc79a7"},   {"input stall", "#009e73"}, {"other", "#d0d0d0"},
+    {"useful", "#0072b2"},       {"unused", "#a6cee3"},    {"weight stall", "#d55e00"},
+    {"weight shift", "#e69f00"}, {"raw stall", "#cc79a7"}, {"input stall", "#009e73"},
+    {"other", "#d0d0d0"},
 };
 
 static void parts_of(const tn_device_counters *c, double parts[PARTS]) {
@@ -70,7 +71,8 @@ static void put_bar(tn_text *out, int row, const char *name, const tn_device_cou
       tn_text_printf(out,
                      "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"><title>%s %.1f %% "
                      "(%.0f cycles)</title></rect>\n",
-                     x, y, width, THICK, accounts[p].colour, accounts[p].name, parts[p] / cycles * 100, parts[p]);
+                     x, y, width, THICK, accounts[p].colour, accounts[p].name, parts[p] / cycles * 100,
+                     parts[p]);
     x += width;
   }
   tn_text_printf(out, "<text x=\"%d\" y=\"%d\">", NAME + BAR + 8, y + 12);
@@ -106,16 +108,17 @@ void tn_utilisation_svg(tn_text *out, const tn_stream *stream, const tn_device_c
   int rows = 1;
   for (int l = 0; l < stream->n_layers; l++) rows += layers[l].active > 0;
   int width = NAME + BAR + FIGURES, height = TOP + rows * ROW + 14;
-  tn_text_printf(out,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
-                 "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-                 width, height, width, height, width, height);
+  tn_text_printf(
+      out,
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+      "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
+      width, height, width, height, width, height);
   tn_text_printf(out, "<text x=\"%d\" y=\"24\" font-size=\"16\">", NAME);
   put_escaped(out, stream->name, 60);
   tn_text_put(out, " on ");
   put_escaped(out, array->name, SIZE_MAX);
-  tn_text_printf(out, ", %lld × %lld at %g MHz: what the array's cycles were</text>\n", (long long)array->rows,
-                 (long long)array->columns, array->clock_mhz);
+  tn_text_printf(out, ", %lld × %lld at %g MHz: what the array's cycles were</text>\n",
+                 (long long)array->rows, (long long)array->columns, array->clock_mhz);
   put_legend(out);
   put_axis(out, rows);
   put_bar(out, 0, "all", whole, 0);

@@ -170,7 +170,8 @@ static void describe(tn_arena *arena, const tn_stream_array *array, tn_value *va
                       .aliases = -1};
 }
 
-static bool values_fit(const tn_stream *stream, const tn_stream_function *function, const tn_signature *signature) {
+static bool values_fit(const tn_stream *stream, const tn_stream_function *function,
+                       const tn_signature *signature) {
   if (signature->parameter_count != function->n_parameters || signature->result_count != function->n_results)
     return false;
   for (int a = 0; a < function->n_parameters + function->n_results; a++) {
@@ -191,8 +192,8 @@ static bool find_function(tn_device *device, int number) {
     return tn_error(&device->sink, TN_INVALID, TN_NOWHERE, "the host library has no function '%s'",
                     function->symbol);
   return values_fit(device->stream, function, found->signature) ||
-         tn_error(&device->sink, TN_INVALID, TN_NOWHERE, "host function '%s' takes other arrays than the stream gives",
-                  function->symbol);
+         tn_error(&device->sink, TN_INVALID, TN_NOWHERE,
+                  "host function '%s' takes other arrays than the stream gives", function->symbol);
 }
 
 static bool open_library(tn_device *device, const char *path) {
@@ -205,7 +206,8 @@ static bool open_library(tn_device *device, const char *path) {
   if (!tn_file_map(device->arena, &device->sink, path, UINT64_MAX, &bytes)) return false;
   tn_hash hash = tn_hash_bytes(bytes.at, bytes.length);
   if (hash.high != stream->host_hash[0] || hash.low != stream->host_hash[1])
-    return tn_error(&device->sink, TN_INVALID, TN_NOWHERE, "'%s' is not the host library that the stream names", path);
+    return tn_error(&device->sink, TN_INVALID, TN_NOWHERE,
+                    "'%s' is not the host library that the stream names", path);
   char *full = realpath(path, NULL); /* without a slash dlopen would search */
   device->library = full ? dlopen(full, RTLD_NOW | RTLD_LOCAL) : NULL;
   free(full);
@@ -275,7 +277,9 @@ int tn_device_load_stream(tn_device *device, const tn_stream *stream, const char
 
 /* ---- what is loaded ---- */
 
-int tn_device_parameter_count(const tn_device *device) { return device->stream ? device->stream->n_parameters : 0; }
+int tn_device_parameter_count(const tn_device *device) {
+  return device->stream ? device->stream->n_parameters : 0;
+}
 int tn_device_result_count(const tn_device *device) { return device->stream ? device->stream->n_results : 0; }
 int tn_device_layer_count(const tn_device *device) { return device->stream ? device->stream->n_layers : 0; }
 
@@ -301,8 +305,8 @@ typedef struct {
 static bool bind_parameter(tn_device *device, void *argument) {
   bind_work *work = argument;
   if (work->number < 0 || work->number >= tn_device_parameter_count(device))
-    return tn_error(&device->sink, TN_USAGE, TN_NOWHERE, "there is no parameter %d; there are %d", work->number,
-                    tn_device_parameter_count(device));
+    return tn_error(&device->sink, TN_USAGE, TN_NOWHERE, "there is no parameter %d; there are %d",
+                    work->number, tn_device_parameter_count(device));
   device->given[work->number] = work->given;
   return true;
 }

@@ -33,7 +33,7 @@ typedef struct {
   uint8_t *host, *dram, *buffer;
   uint32_t *accumulators; /* [rows][columns] */
   int64_t done[TN_UNITS];
-  queued_read *queue; /* of the weights unit's instructions, by their number there */
+  queued_read *queue;   /* of the weights unit's instructions, by their number there */
   int64_t front, tiles; /* the read that tiles come from; tiles that wait */
   tn_scratch a, b, sums, index, row, source, arena;
   tn_view_part held; /* what panel a holds; rows 0: nothing */
@@ -75,7 +75,8 @@ static void keep_tiles(machine *m) {
 
 static void transfer(machine *m, const tn_instruction *i) {
 #define MOVE(ID, to_memory, from_memory)                                                                     \
-  move(to_memory + i->ID.to, i->ID.to_stride, from_memory + i->ID.from, i->ID.from_stride, i->ID.bytes, i->ID.rows)
+  move(to_memory + i->ID.to, i->ID.to_stride, from_memory + i->ID.from, i->ID.from_stride, i->ID.bytes,      \
+       i->ID.rows)
   m->held.rows = 0;
   if (i->op == TN_ISA_STORE || i->op == TN_ISA_HOST_TO_DRAM) keep_tiles(m);
   if (i->op == TN_ISA_READ_HOST) MOVE(READ_HOST, m->buffer, m->host);
@@ -283,7 +284,8 @@ static void activate(machine *m, int64_t at) {
                          .second_column_stride = i->ACTIVATE.second_column_stride,
                          .row_stride = i->ACTIVATE.row_stride,
                          .column_stride = i->ACTIVATE.column_stride};
-  const uint32_t *sums = m->accumulators + (int64_t)i->ACTIVATE.accumulator * m->program->stream->target->columns;
+  const uint32_t *sums =
+      m->accumulators + (int64_t)i->ACTIVATE.accumulator * m->program->stream->target->columns;
   m->held.rows = 0;
   for (int64_t row = 0; row < i->ACTIVATE.rows; row++)
     tn_vector_row(&line, row, sums + row * m->program->stream->target->columns, 1, &m->row);
@@ -332,8 +334,8 @@ static bool call_host(machine *m, const tn_instruction *i) {
   void *arena = tn_scratch_reserve(&m->arena, size + 64);
   int failure = code->call(arrays, arena, size, NULL);
   free(arrays);
-  return !failure || tn_error(m->sink, TN_INVALID, TN_NOWHERE, "host function '%s' returned %d", function->symbol,
-                              failure);
+  return !failure || tn_error(m->sink, TN_INVALID, TN_NOWHERE, "host function '%s' returned %d",
+                              function->symbol, failure);
 }
 
 /* ---- in which order ---- */
@@ -393,8 +395,8 @@ static bool run_all(machine *m) {
   for (int64_t left = m->program->stream->count; left > 0; left--) {
     int unit = next_unit(m);
     if (unit == TN_UNITS)
-      return tn_error(m->sink, TN_INVALID, TN_NOWHERE, "the units wait for each other: %lld instructions are left",
-                      (long long)left);
+      return tn_error(m->sink, TN_INVALID, TN_NOWHERE,
+                      "the units wait for each other: %lld instructions are left", (long long)left);
     if (!execute(m, m->program->unit[unit][m->done[unit]])) return false;
     m->done[unit]++;
   }
@@ -447,8 +449,8 @@ static machine *make_machine(tn_arena *arena, const tn_device_program *program) 
   tn_arena_on_release(arena, free_machine, m);
   m->host = make_memory(arena, stream->host_bytes);
   m->buffer = make_memory(arena, program->buffer_bytes);
-  m->accumulators =
-      make_memory(arena, (size_t)((program->accumulator_rows + TN_PRODUCT_ROWS) * stream->target->columns) * 4);
+  m->accumulators = make_memory(
+      arena, (size_t)((program->accumulator_rows + TN_PRODUCT_ROWS) * stream->target->columns) * 4);
   m->dram = (uint8_t *)stream->dram.at;
   if (program->writes_dram || stream->dram.length < stream->dram_bytes) {
     m->dram = make_memory(arena, stream->dram_bytes);

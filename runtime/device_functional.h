@@ -19,7 +19,8 @@ void *tn_scratch_reserve(tn_scratch *scratch, size_t bytes);
 void tn_scratch_free(tn_scratch *scratch);
 
 /* `count` elements, `stride` bytes apart, as numbers. Integers that do not fit 32 bits wrap. */
-void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count, int64_t stride);
+void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count,
+                   int64_t stride);
 
 /* view[row .. row + rows)[column .. column + columns), `to` is [rows][lead] of numbers. */
 typedef struct {
@@ -65,7 +66,8 @@ typedef struct {
   int64_t second_row_stride, second_column_stride, row_stride, column_stride;
 } tn_vector_line;
 /* Row m of the result from its source: `windows` rows of `columns` numbers, s32 or f32 by the pipeline's source. */
-void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows, tn_scratch *scratch);
+void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows,
+                   tn_scratch *scratch);
 /* The numbers in which a source of the type is kept. */
 tn_numbers tn_vector_numbers(tn_type source);
 

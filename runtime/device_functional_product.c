@@ -93,7 +93,7 @@ __attribute__((target("avx2"))) static void compute_avx2(const tn_product *p, in
   compute(p, piece);
 }
 __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"))) static void compute_avx512(const tn_product *p,
-                                                                                        int64_t piece) {
+                                                                                         int64_t piece) {
   compute(p, piece);
 }
 static compute_function *best(void) {

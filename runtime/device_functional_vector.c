@@ -37,8 +37,8 @@ INLINE float smaller(float a, float b) {
 
 /* ---- windows ---- */
 
-static void join_integers(tn_isa_join join, uint32_t *restrict v, const uint32_t *restrict source, int64_t columns,
-                          int64_t windows) {
+static void join_integers(tn_isa_join join, uint32_t *restrict v, const uint32_t *restrict source,
+                          int64_t columns, int64_t windows) {
   memcpy(v, source, (size_t)columns * sizeof *v); /* sums from 0 are the same */
   for (int64_t w = 1; w < windows; w++) {
     const uint32_t *s = source + w * columns;
@@ -115,7 +115,8 @@ static void join_second(const tn_vector_line *line, int64_t m, float *restrict v
   const tn_instruction *p = line->pipeline;
   int64_t columns = line->columns;
   const uint8_t *from = line->buffer + line->second + m * line->second_row_stride;
-  tn_numbers_of(TN_NUMBERS_F32, second, (tn_type)p->PIPELINE.second, from, columns, line->second_column_stride);
+  tn_numbers_of(TN_NUMBERS_F32, second, (tn_type)p->PIPELINE.second, from, columns,
+                line->second_column_stride);
   if (p->PIPELINE.second_scale != 1)
     for (int64_t c = 0; c < columns; c++) second[c] *= p->PIPELINE.second_scale;
   switch ((tn_isa_operand)p->PIPELINE.operand) {
@@ -202,8 +203,8 @@ static void saturate(const tn_vector_line *line, int32_t *r) {
     memcpy(to + c * stride, &x, sizeof x);                                                                   \
   }
 
-INLINE void store(tn_type type, uint8_t *restrict to, int64_t stride, int64_t columns, const int32_t *restrict r,
-                  const float *restrict f) {
+INLINE void store(tn_type type, uint8_t *restrict to, int64_t stride, int64_t columns,
+                  const int32_t *restrict r, const float *restrict f) {
   if (type == TN_S8 || type == TN_U8) {
     STORE(int8_t, r[c])
   } else if (type == TN_BF16) {
@@ -249,7 +250,8 @@ static void compute_floats(const tn_vector_line *line, int64_t m, float *f, floa
   apply_function((tn_isa_function)p->PIPELINE.function, f, line->columns);
 }
 
-void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows, tn_scratch *scratch) {
+void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows,
+                   tn_scratch *scratch) {
   const tn_instruction *p = line->pipeline;
   int64_t columns = line->columns;
   float *f = tn_scratch_reserve(scratch, (size_t)columns * 12);

@@ -39,56 +39,75 @@ void tn_scratch_free(tn_scratch *scratch) {
 
 /* ---- conversions ---- */
 
-/* A constant `type` and `kind` leave one loop of this. */
-#define LOOP(C, T, value)                                                                                    \
+/* A constant `type` and `kind` leave one loop of these. */
+#define EACH(C, T, value)                                                                                    \
   for (int64_t i = 0; i < count; i++) {                                                                      \
     T v;                                                                                                     \
     memcpy(&v, from + i * stride, sizeof v);                                                                 \
     ((C *)to)[i] = (value);                                                                                  \
-  }                                                                                                          \
-  return
+  }
 
 INLINE void to_floats(float *restrict to, tn_type type, const uint8_t *restrict from, int64_t count,
                       int64_t stride) {
-  if (type == TN_S8) { LOOP(float, int8_t, v); }
-  if (type == TN_U8) { LOOP(float, uint8_t, v); }
-  if (type == TN_BF16) { LOOP(float, uint16_t, tn_widen_bf16(v)); }
-  if (type == TN_F16) { LOOP(float, uint16_t, tn_widen_f16(v)); }
-  if (type == TN_F32) { LOOP(float, float, v); }
-  for (int64_t i = 0; i < count; i++)
-    to[i] = tn_type_is_float(type) ? (float)tn_load_float(type, from + i * stride)
-                                   : (float)tn_load_integer(type, from + i * stride);
+  if (type == TN_S8) {
+    EACH(float, int8_t, v)
+  } else if (type == TN_U8) {
+    EACH(float, uint8_t, v)
+  } else if (type == TN_BF16) {
+    EACH(float, uint16_t, tn_widen_bf16(v))
+  } else if (type == TN_F16) {
+    EACH(float, uint16_t, tn_widen_f16(v))
+  } else if (type == TN_F32) {
+    EACH(float, float, v)
+  } else {
+    for (int64_t i = 0; i < count; i++)
+      to[i] = tn_type_is_float(type) ? (float)tn_load_float(type, from + i * stride)
+                                     : (float)tn_load_integer(type, from + i * stride);
+  }
 }
 
 INLINE void to_integers(int32_t *restrict to, tn_type type, const uint8_t *restrict from, int64_t count,
                         int64_t stride) {
-  if (type == TN_S8) { LOOP(int32_t, int8_t, v); }
-  if (type == TN_U8) { LOOP(int32_t, uint8_t, v); }
-  if (type == TN_S16) { LOOP(int32_t, int16_t, v); }
-  if (type == TN_S32) { LOOP(int32_t, int32_t, v); }
-  for (int64_t i = 0; i < count; i++) to[i] = (int32_t)(uint64_t)tn_load_integer(type, from + i * stride);
+  if (type == TN_S8) {
+    EACH(int32_t, int8_t, v)
+  } else if (type == TN_U8) {
+    EACH(int32_t, uint8_t, v)
+  } else if (type == TN_S16) {
+    EACH(int32_t, int16_t, v)
+  } else if (type == TN_S32) {
+    EACH(int32_t, int32_t, v)
+  } else {
+    for (int64_t i = 0; i < count; i++) to[i] = (int32_t)(uint64_t)tn_load_integer(type, from + i * stride);
+  }
 }
-#undef LOOP
+#undef EACH
 
-INLINE void convert(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count, int64_t stride) {
+INLINE void convert(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count,
+                    int64_t stride) {
   if (kind == TN_NUMBERS_F32)
     to_floats(to, type, from, count, stride);
   else
     to_integers(to, type, from, count, stride);
 }
 
-/* The usual types with their width as stride are loops of their own. */
-#define FOR_USUAL_TYPES(DO)                                                                                  \
-  DO(F32, S8, 1) DO(F32, U8, 1) DO(F32, BF16, 2) DO(F32, F16, 2) DO(F32, F32, 4)                             \
-  DO(S32, S8, 1) DO(S32, S16, 2) DO(S32, S32, 4)
+/* The usual types with their width as stride have loops of their own; `else` goes on behind the last. */
+#define USUAL_TYPES_ELSE(DO)                                                                                 \
+  DO(F32, S8, 1)                                                                                             \
+  DO(F32, U8, 1)                                                                                             \
+  DO(F32, BF16, 2)                                                                                           \
+  DO(F32, F16, 2)                                                                                            \
+  DO(F32, F32, 4)                                                                                            \
+  DO(S32, S8, 1)                                                                                             \
+  DO(S32, S16, 2)                                                                                            \
+  DO(S32, S32, 4)
 
-void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count, int64_t stride) {
+void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count,
+                   int64_t stride) {
 #define DO(KIND, TYPE, width)                                                                                \
-  if (kind == TN_NUMBERS_##KIND && type == TN_##TYPE && stride == width) {                                   \
+  if (kind == TN_NUMBERS_##KIND && type == TN_##TYPE && stride == width)                                     \
     convert(TN_NUMBERS_##KIND, to, TN_##TYPE, from, count, width);                                           \
-    return;                                                                                                  \
-  }
-  FOR_USUAL_TYPES(DO)
+  else
+  USUAL_TYPES_ELSE(DO)
 #undef DO
   convert(kind, to, type, from, count, stride);
 }
@@ -209,11 +228,10 @@ void tn_view_gather(const tn_view_part *part, tn_numbers kind, void *to, int64_t
   run *runs = tn_scratch_reserve(scratch, (size_t)part->columns * sizeof *runs);
   int64_t count = find_runs(part, runs);
 #define DO(KIND, TYPE, width)                                                                                \
-  if (kind == TN_NUMBERS_##KIND && part->type == TN_##TYPE) {                                                \
+  if (kind == TN_NUMBERS_##KIND && part->type == TN_##TYPE)                                                  \
     gather(part, TN_NUMBERS_##KIND, TN_##TYPE, width, to, lead, runs, count);                                \
-    return;                                                                                                  \
-  }
-  FOR_USUAL_TYPES(DO)
+  else
+  USUAL_TYPES_ELSE(DO)
 #undef DO
   gather(part, kind, part->type, (int64_t)tn_type_bytes(part->type), to, lead, runs, count);
 }

@@ -18,12 +18,12 @@
 typedef struct {
   const tn_stream *stream;
   int64_t unit_count[TN_UNITS];
-  int64_t *unit[TN_UNITS];    /* instructions of each, by their index in the stream */
-  int32_t *layer;             /* of every instruction; -1 before the first */
-  int64_t *bound;             /* the view of a matmul or vector, the pipeline of an activate; -1 */
-  int64_t *pipeline;          /* of a vector or activate; -1 */
-  uint64_t buffer_bytes;      /* up to where the unified buffer is written */
-  int64_t accumulator_rows;   /* up to where accumulators are */
+  int64_t *unit[TN_UNITS];  /* instructions of each, by their index in the stream */
+  int32_t *layer;           /* of every instruction; -1 before the first */
+  int64_t *bound;           /* the view of a matmul or vector, the pipeline of an activate; -1 */
+  int64_t *pipeline;        /* of a vector or activate; -1 */
+  uint64_t buffer_bytes;    /* up to where the unified buffer is written */
+  int64_t accumulator_rows; /* up to where accumulators are */
   bool writes_dram;
 } tn_device_program;
 

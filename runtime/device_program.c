@@ -131,8 +131,7 @@ typedef struct {
 static const tn_instruction *next_tiles(tile_cursor *cursor, uint32_t most, uint32_t *count) {
   const tn_device_program *program = cursor->program;
   while (cursor->read < program->unit_count[TN_UNIT_WEIGHTS]) {
-    const tn_instruction *read =
-        &program->stream->instructions[program->unit[TN_UNIT_WEIGHTS][cursor->read]];
+    const tn_instruction *read = &program->stream->instructions[program->unit[TN_UNIT_WEIGHTS][cursor->read]];
     uint32_t left = read->READ_WEIGHTS.repeat - cursor->taken;
     *count = left < most ? left : most;
     cursor->taken += *count;
@@ -173,7 +172,8 @@ static void count_product(const tn_device_program *program, tn_device_counters *
   }
 }
 
-static void count_pipeline(tn_device_counters *c, const tn_instruction *pipeline, int64_t rows, int64_t columns) {
+static void count_pipeline(tn_device_counters *c, const tn_instruction *pipeline, int64_t rows,
+                           int64_t columns) {
   if (!pipeline) return;
   int64_t channels = pipeline->PIPELINE.by_row ? rows : columns;
   c->buffer_write_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.result);
@@ -250,7 +250,8 @@ static void add_counts(tn_device_counters *to, const tn_device_counters *from) {
   to->mac_pj += from->mac_pj;
 }
 
-void tn_device_count(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers) {
+void tn_device_count(const tn_device_program *program, tn_device_counters *whole,
+                     tn_device_counters *layers) {
   const tn_stream *stream = program->stream;
   tile_cursor tiles = {.program = program};
   bool own = stream->n_layers == 0; /* nobody says what the model asks for */
@@ -273,7 +274,8 @@ void tn_device_count(const tn_device_program *program, tn_device_counters *whole
 
 void tn_device_energy(const tn_array_target *array, tn_device_counters *c) {
   c->buffer_pj = (double)(c->buffer_read_bytes + c->buffer_write_bytes) * array->unified_buffer_pj;
-  c->accumulator_pj = (double)(c->accumulator_read_bytes + c->accumulator_write_bytes) * array->accumulator_pj;
+  c->accumulator_pj =
+      (double)(c->accumulator_read_bytes + c->accumulator_write_bytes) * array->accumulator_pj;
   c->dram_pj = (double)(c->dram_read_bytes + c->dram_write_bytes) * array->dram_pj;
   c->host_pj = (double)(c->host_read_bytes + c->host_write_bytes) * array->host_pj;
 }

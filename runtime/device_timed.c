@@ -128,11 +128,8 @@ static void finish(tn_timer *t, int unit, int64_t end) {
   if (!control || t->instructions[at].op == TN_ISA_HALT) note_time(&t->whole, t->began[unit], end);
   if (layer) note_time(layer, t->began[unit], end);
   if (!t->listener || (control && t->instructions[at].op != TN_ISA_HOST_CALL)) return;
-  tn_device_event event = {.unit = unit,
-                           .instruction = at,
-                           .layer = t->program->layer[at],
-                           .start = t->began[unit],
-                           .end = end};
+  tn_device_event event = {
+      .unit = unit, .instruction = at, .layer = t->program->layer[at], .start = t->began[unit], .end = end};
   t->listener(t->user, &event);
 }
 
@@ -158,14 +155,15 @@ static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
   int64_t rows = i->READ_WEIGHTS.rows, columns = i->READ_WEIGHTS.columns;
   int64_t elements = array->whole_weight_tiles ? array->rows * array->columns : rows * columns;
   tn_fixed begin, end = transfer(&t->dram, NULL, t->next[TN_UNIT_WEIGHTS],
-                              elements * (int64_t)tn_type_bytes(type), &begin);
+                                 elements * (int64_t)tn_type_bytes(type), &begin);
   if (!t->repetition[TN_UNIT_WEIGHTS]) t->began[TN_UNIT_WEIGHTS] = begin >> TN_CYCLE_FRACTION;
   t->free[TN_UNIT_WEIGHTS] = end;
   t->whole.weights += end - begin;
   tn_ledger *layer = layer_ledger(t, at);
   if (layer) layer->weights += end - begin;
   int64_t there = round_up(end) + t->dram.latency;
-  t->places[t->read++ % t->n_places] = (tn_fifo_place_time){.there = there, .rows = rows, .columns = columns, .type = type};
+  t->places[t->read++ % t->n_places] =
+      (tn_fifo_place_time){.there = there, .rows = rows, .columns = columns, .type = type};
   if (++t->repetition[TN_UNIT_WEIGHTS] >= i->READ_WEIGHTS.repeat) finish(t, TN_UNIT_WEIGHTS, there);
 }
 
@@ -279,12 +277,14 @@ static void work(tn_timer *t, int unit) {
 static void look_again(tn_timer *t, int unit) {
   t->next[unit] = start_of(t, unit);
   for (int u = 0; u < TN_UNITS; u++)
-    if (u != unit && t->next[u] == TN_UNKNOWN && t->head[u] < t->program->unit_count[u]) t->next[u] = start_of(t, u);
+    if (u != unit && t->next[u] == TN_UNKNOWN && t->head[u] < t->program->unit_count[u])
+      t->next[u] = start_of(t, u);
 }
 
 static bool is_inside(const tn_timer *t, int unit, const tn_instruction **now) {
   *now = t->next[unit] == TN_UNKNOWN ? NULL : head_of(t, unit);
-  return *now && t->repetition[unit] + 1 < (unit == TN_UNIT_MATRIX ? (*now)->MATMUL.repeat : (*now)->READ_WEIGHTS.repeat);
+  return *now && t->repetition[unit] + 1 <
+                     (unit == TN_UNIT_MATRIX ? (*now)->MATMUL.repeat : (*now)->READ_WEIGHTS.repeat);
 }
 
 /* Repetitions but the last of an instruction concern nobody but these two units: as long as no other is
@@ -323,7 +323,8 @@ static int earliest(const tn_timer *t) {
 static tn_port port_of(const tn_array_target *array, double gb_s, double latency_ns) {
   double bytes = tn_array_bytes_per_cycle(array, gb_s);
   if (isinf(bytes)) return (tn_port){0};
-  return (tn_port){.cycles_per_byte = 1 / bytes, .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
+  return (tn_port){.cycles_per_byte = 1 / bytes,
+                   .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
 }
 
 static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
@@ -355,8 +356,8 @@ static bool run_all(tn_timer *t, tn_diagnostics *sink) {
   }
   int64_t left = 0;
   for (int u = 0; u < TN_UNITS; u++) left += t->program->unit_count[u] - t->head[u];
-  return !left || tn_error(sink, TN_INVALID, TN_NOWHERE, "the units wait for each other: %lld instructions are left",
-                           (long long)left);
+  return !left || tn_error(sink, TN_INVALID, TN_NOWHERE,
+                           "the units wait for each other: %lld instructions are left", (long long)left);
 }
 
 bool tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,

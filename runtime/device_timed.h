@@ -15,7 +15,7 @@ typedef enum { TN_WAIT_OTHER, TN_WAIT_FIFO, TN_WAIT_VECTOR, TN_WAIT_DMA } tn_wai
  *   free …waits | shift … shift_end | (a tile of what streams is awaited) | start … rows … | drain … end
  */
 typedef struct {
-  int64_t free;          /* from which cycle on the array itself would take it */
+  int64_t free; /* from which cycle on the array itself would take it */
   int64_t shift, shift_end, start, end;
   int64_t rows;          /* cycles in which rows enter */
   tn_wait_reason reason; /* for what `shift` waited */
@@ -29,7 +29,7 @@ typedef struct {
   int type;                    /* of the last tile */
   int64_t active[TN_ARRAY_TYPES];
   int64_t weight_stall, weight_shift, raw_stall, input_stall, other;
-  int64_t begun, finished; /* of all units' work; begun INT64_MAX: none */
+  int64_t begun, finished;      /* of all units' work; begun INT64_MAX: none */
   int64_t vector, dma, weights; /* busy; the last two in fractions of cycles */
 } tn_ledger;
 
@@ -40,7 +40,7 @@ void tn_ledger_close(tn_ledger *ledger, const tn_array_target *array, tn_device_
 /* ---- the state ---- */
 
 enum { TN_CYCLE_FRACTION = 20 }; /* bits behind the point of a port's time */
-#define TN_UNKNOWN INT64_MAX /* when a piece of work may start */
+#define TN_UNKNOWN INT64_MAX     /* when a piece of work may start */
 
 typedef int64_t tn_fixed; /* cycles << TN_CYCLE_FRACTION */
 
@@ -53,10 +53,10 @@ typedef struct {
 
 /* A tile in the FIFO, or on its way. */
 typedef struct {
-  int64_t there;       /* from which cycle on */
+  int64_t there; /* from which cycle on */
   int64_t rows, columns;
   tn_type type;
-  int64_t left;        /* the place is free from this cycle on */
+  int64_t left; /* the place is free from this cycle on */
 } tn_fifo_place_time;
 
 typedef struct {
@@ -64,13 +64,13 @@ typedef struct {
   const tn_array_target *array;
   const tn_instruction *instructions;
   /* units */
-  int64_t head[TN_UNITS];     /* number of the next instruction */
-  int64_t *done[TN_UNITS];    /* from which cycle on each before it is finished */
+  int64_t head[TN_UNITS];  /* number of the next instruction */
+  int64_t *done[TN_UNITS]; /* from which cycle on each before it is finished */
   uint32_t repetition[TN_UNITS];
   tn_fixed free[TN_UNITS]; /* it can start its next work; whole but for what moves bytes */
   tn_fixed next[TN_UNITS]; /* when the next work may start; TN_UNKNOWN */
-  int64_t began[TN_UNITS];    /* the instruction under way */
-  tn_wait_reason reason;      /* of the matrix unit's next work */
+  int64_t began[TN_UNITS]; /* the instruction under way */
+  tn_wait_reason reason;   /* of the matrix unit's next work */
   /* FIFO */
   tn_fifo_place_time *places, *spare; /* tile n's is places[n % n_places] */
   int64_t n_places, read, taken;
@@ -92,7 +92,7 @@ static inline tn_fixed tn_fixed_of(int64_t cycles) {
 typedef struct {
   int64_t rows_in, read, there; /* when the last was entered; `there` of the tile read last */
   tn_fixed port;
-  int64_t step, same; /* cycles from one to the next; how many in a row */
+  int64_t step, same;                 /* cycles from one to the next; how many in a row */
   tn_ledger whole, layer, *layer_now; /* before the last of them */
   bool has_layer;
 } tn_steady;

@@ -20,7 +20,8 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 /* What one repetition adds to an account, so often. All of them lie in cycles in which rows enter or are
  * held up, between the last two `entered`.                                                           */
 static void grow(tn_ledger *ledger, const tn_ledger *before, int64_t count, int64_t cycles) {
-  for (int t = 0; t < TN_ARRAY_TYPES; t++) ledger->active[t] += count * (ledger->active[t] - before->active[t]);
+  for (int t = 0; t < TN_ARRAY_TYPES; t++)
+    ledger->active[t] += count * (ledger->active[t] - before->active[t]);
   ledger->weight_stall += count * (ledger->weight_stall - before->weight_stall);
   ledger->weight_shift += count * (ledger->weight_shift - before->weight_shift);
   ledger->raw_stall += count * (ledger->raw_stall - before->raw_stall);
@@ -65,19 +66,21 @@ static void skip(tn_steady *s, tn_timer *t, const tn_instruction *matmul, int64_
 
 /* Repetitions that both instructions have left, but for the last two, and that begin before `others`. */
 static int64_t room(const tn_steady *s, const tn_timer *t, const tn_instruction *matmul, tn_fixed others) {
-  const tn_instruction *read =
-      &t->instructions[t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]];
+  const tn_instruction *read = &t->instructions[t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]];
   int64_t count = least((int64_t)matmul->MATMUL.repeat - t->repetition[TN_UNIT_MATRIX],
-                        (int64_t)read->READ_WEIGHTS.repeat - t->repetition[TN_UNIT_WEIGHTS]) - 2;
+                        (int64_t)read->READ_WEIGHTS.repeat - t->repetition[TN_UNIT_WEIGHTS]) -
+                  2;
   if (others == TN_UNKNOWN) return count;
   return least(count, (others - t->next[TN_UNIT_WEIGHTS]) / tn_fixed_of(s->step) - 1);
 }
 
-void tn_steady_note(tn_steady *s, tn_timer *t, const tn_instruction *matmul, tn_ledger *layer, tn_fixed others) {
+void tn_steady_note(tn_steady *s, tn_timer *t, const tn_instruction *matmul, tn_ledger *layer,
+                    tn_fixed others) {
   const tn_fifo_place_time *last = &t->places[(t->read + t->n_places - 1) % t->n_places];
   int64_t step = t->rows_in - s->rows_in;
-  bool same = s->same >= 0 && step > 0 && step == s->step && t->read == s->read + 1 && last->there == s->there + step &&
-              t->dram.free == s->port + tn_fixed_of(step) && t->next[TN_UNIT_WEIGHTS] != TN_UNKNOWN;
+  bool same = s->same >= 0 && step > 0 && step == s->step && t->read == s->read + 1 &&
+              last->there == s->there + step && t->dram.free == s->port + tn_fixed_of(step) &&
+              t->next[TN_UNIT_WEIGHTS] != TN_UNKNOWN;
   s->same = same ? s->same + 1 : 0;
   if (s->same > t->n_places + 1) {
     int64_t count = room(s, t, matmul, others);

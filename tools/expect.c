@@ -42,9 +42,9 @@ tn_status option_tolerance(const command_line *line, option_id id, const char *o
 
 void record_comparison(expectation *expected, const char *backend, const tn_compared *found) {
   json_array_append_new(expected->compared,
-                        json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend", backend, "max_abs",
-                                  json_number(found->max_abs), "max_rel", json_number(found->max_rel), "holds",
-                                  found->holds));
+                        json_pack("{s:s, s:s, s:o, s:o, s:b}", "name", found->name, "backend", backend,
+                                  "max_abs", json_number(found->max_abs), "max_rel",
+                                  json_number(found->max_rel), "holds", found->holds));
   if (found->holds) return;
   expected->holds = false;
   complain(TN_MISMATCH, "%s of %s: %lld elements differ, the first at %lld; max |difference| %g, relative %g",

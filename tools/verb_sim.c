@@ -39,21 +39,22 @@ static double total_pj(const tn_device_counters *c) {
 
 static json_t *energy_object(const tn_device_counters *c) {
   return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "mac_pj", c->mac_pj, "buffer_pj", c->buffer_pj,
-                   "accumulator_pj", c->accumulator_pj, "dram_pj", c->dram_pj, "host_pj", c->host_pj, "total_pj",
-                   total_pj(c));
+                   "accumulator_pj", c->accumulator_pj, "dram_pj", c->dram_pj, "host_pj", c->host_pj,
+                   "total_pj", total_pj(c));
 }
 
 static json_t *counters_object(const tn_device_counters *c) {
-  json_t *object = json_pack("{s:I, s:I, s:o, s:I, s:I}", "cycles", (json_int_t)c->cycles, "total_cycles",
-                             (json_int_t)c->total_cycles, "array", array_object(c), "dram_read_bytes",
-                             (json_int_t)c->dram_read_bytes, "dram_write_bytes", (json_int_t)c->dram_write_bytes);
+  json_t *object =
+      json_pack("{s:I, s:I, s:o, s:I, s:I}", "cycles", (json_int_t)c->cycles, "total_cycles",
+                (json_int_t)c->total_cycles, "array", array_object(c), "dram_read_bytes",
+                (json_int_t)c->dram_read_bytes, "dram_write_bytes", (json_int_t)c->dram_write_bytes);
   json_t *more = json_pack(
       "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "host_read_bytes", (json_int_t)c->host_read_bytes,
-      "host_write_bytes", (json_int_t)c->host_write_bytes, "buffer_read_bytes", (json_int_t)c->buffer_read_bytes,
-      "buffer_write_bytes", (json_int_t)c->buffer_write_bytes, "accumulator_read_bytes",
-      (json_int_t)c->accumulator_read_bytes, "accumulator_write_bytes", (json_int_t)c->accumulator_write_bytes,
-      "vector_cycles", (json_int_t)c->vector_cycles, "dma_cycles", (json_int_t)c->dma_cycles, "weight_cycles",
-      (json_int_t)c->weight_cycles, "energy", energy_object(c));
+      "host_write_bytes", (json_int_t)c->host_write_bytes, "buffer_read_bytes",
+      (json_int_t)c->buffer_read_bytes, "buffer_write_bytes", (json_int_t)c->buffer_write_bytes,
+      "accumulator_read_bytes", (json_int_t)c->accumulator_read_bytes, "accumulator_write_bytes",
+      (json_int_t)c->accumulator_write_bytes, "vector_cycles", (json_int_t)c->vector_cycles, "dma_cycles",
+      (json_int_t)c->dma_cycles, "weight_cycles", (json_int_t)c->weight_cycles, "energy", energy_object(c));
   json_object_update(object, more);
   json_decref(more);
   return object;
@@ -68,8 +69,9 @@ static json_int_t array_macs(const tn_stream *stream) {
 static json_t *layer_object(const sim_state *sim, int layer) {
   const tn_stream_layer *row = &tn_simulation_stream(sim->simulation)->layers[layer];
   tn_device_counters c = tn_simulation_counters(sim->simulation, layer);
-  json_t *object = json_pack("{s:s, s:s, s:I, s:I}", "name", row->name, "source", row->source ? row->source : "",
-                             "macs", (json_int_t)row->macs, "model_cycles", (json_int_t)row->model_cycles);
+  json_t *object =
+      json_pack("{s:s, s:s, s:I, s:I}", "name", row->name, "source", row->source ? row->source : "", "macs",
+                (json_int_t)row->macs, "model_cycles", (json_int_t)row->model_cycles);
   json_t *counted = counters_object(&c);
   json_object_update(object, counted);
   json_decref(counted);
@@ -81,11 +83,11 @@ static tn_status print_object(const sim_state *sim) {
   tn_device_counters c = tn_simulation_counters(sim->simulation, -1);
   json_t *object = counters_object(&c), *layers = json_array();
   json_int_t macs = array_macs(stream);
-  json_t *more = json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "name", stream->name, "target",
-                           stream->target->name, "rows", (json_int_t)stream->target->rows, "columns",
-                           (json_int_t)stream->target->columns, "clock_mhz", stream->target->clock_mhz,
-                           "model_cycles", (json_int_t)stream->model_cycles, "macs_on_array", macs, "macs_total",
-                           macs + (json_int_t)stream->host_macs, "instructions", (json_int_t)stream->count);
+  json_t *more = json_pack(
+      "{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "name", stream->name, "target", stream->target->name,
+      "rows", (json_int_t)stream->target->rows, "columns", (json_int_t)stream->target->columns, "clock_mhz",
+      stream->target->clock_mhz, "model_cycles", (json_int_t)stream->model_cycles, "macs_on_array", macs,
+      "macs_total", macs + (json_int_t)stream->host_macs, "instructions", (json_int_t)stream->count);
   json_object_update(object, more);
   json_decref(more);
   for (int l = 0; l < stream->n_layers; l++) json_array_append_new(layers, layer_object(sim, l));
@@ -123,33 +125,37 @@ static void put_accounts(tn_text *out, const tn_device_counters *c) {
 
 static void put_traffic(tn_text *out, const tn_device_counters *c) {
   tn_text_printf(out, "\n%-16s %15s %15s\n", "bytes", "read", "written");
-  tn_text_printf(out, "%-16s %15lld %15lld\n", "DRAM", (long long)c->dram_read_bytes, (long long)c->dram_write_bytes);
-  tn_text_printf(out, "%-16s %15lld %15lld\n", "host", (long long)c->host_read_bytes, (long long)c->host_write_bytes);
+  tn_text_printf(out, "%-16s %15lld %15lld\n", "DRAM", (long long)c->dram_read_bytes,
+                 (long long)c->dram_write_bytes);
+  tn_text_printf(out, "%-16s %15lld %15lld\n", "host", (long long)c->host_read_bytes,
+                 (long long)c->host_write_bytes);
   tn_text_printf(out, "%-16s %15lld %15lld\n", "unified buffer", (long long)c->buffer_read_bytes,
                  (long long)c->buffer_write_bytes);
   tn_text_printf(out, "%-16s %15lld %15lld\n", "accumulators", (long long)c->accumulator_read_bytes,
                  (long long)c->accumulator_write_bytes);
   if (total_pj(c) <= 0) return;
-  tn_text_printf(out, "\nenergy %.3f uJ: MACs %.3f, unified buffer %.3f, accumulators %.3f, DRAM %.3f, host %.3f\n",
-                 total_pj(c) * 1e-6, c->mac_pj * 1e-6, c->buffer_pj * 1e-6, c->accumulator_pj * 1e-6, c->dram_pj * 1e-6,
-                 c->host_pj * 1e-6);
+  tn_text_printf(
+      out, "\nenergy %.3f uJ: MACs %.3f, unified buffer %.3f, accumulators %.3f, DRAM %.3f, host %.3f\n",
+      total_pj(c) * 1e-6, c->mac_pj * 1e-6, c->buffer_pj * 1e-6, c->accumulator_pj * 1e-6, c->dram_pj * 1e-6,
+      c->host_pj * 1e-6);
 }
 
 static void put_layers(const sim_state *sim, tn_text *out) {
   const tn_stream *stream = tn_simulation_stream(sim->simulation);
   if (!stream->n_layers) return;
-  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful", "unused", "stall", "shift",
-                 "other", "DRAM bytes", "forecast");
+  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful", "unused", "stall",
+                 "shift", "other", "DRAM bytes", "forecast");
   for (int l = 0; l < stream->n_layers; l++) {
     tn_device_counters c = tn_simulation_counters(sim->simulation, l);
     double all = (double)c.cycles + 1, macs = (double)c.useful_macs + (double)c.unused_macs;
     double useful = macs > 0 ? (double)c.active * (double)c.useful_macs / macs : 0;
     int64_t time = c.active ? c.cycles : c.total_cycles;
     tn_text_printf(out, "%12lld %7.1f %7.1f %7.1f %7.1f %7.1f %12lld %9lld  %s%s%s\n", (long long)time,
-                   percent(useful, all), percent((double)c.active - useful, all), percent((double)c.weight_stall, all),
-                   percent((double)c.weight_shift, all), percent((double)c.non_matrix, all),
-                   (long long)(c.dram_read_bytes + c.dram_write_bytes), (long long)stream->layers[l].model_cycles,
-                   stream->layers[l].name, stream->layers[l].source ? "  " : "",
+                   percent(useful, all), percent((double)c.active - useful, all),
+                   percent((double)c.weight_stall, all), percent((double)c.weight_shift, all),
+                   percent((double)c.non_matrix, all), (long long)(c.dram_read_bytes + c.dram_write_bytes),
+                   (long long)stream->layers[l].model_cycles, stream->layers[l].name,
+                   stream->layers[l].source ? "  " : "",
                    stream->layers[l].source ? stream->layers[l].source : "");
   }
 }
@@ -162,8 +168,9 @@ static tn_status print_table(const sim_state *sim) {
   tn_text out = {0};
   tn_text_printf(&out, "%s on %s, %lld x %lld at %g MHz\n", stream->name, array->name, (long long)array->rows,
                  (long long)array->columns, array->clock_mhz);
-  tn_text_printf(&out, "%lld cycles of the array (%.6g us), %lld in all; forecast %llu\n", (long long)c.cycles,
-                 seconds * 1e6, (long long)c.total_cycles, (unsigned long long)stream->model_cycles);
+  tn_text_printf(&out, "%lld cycles of the array (%.6g us), %lld in all; forecast %llu\n",
+                 (long long)c.cycles, seconds * 1e6, (long long)c.total_cycles,
+                 (unsigned long long)stream->model_cycles);
   tn_text_printf(&out, "%.4g tera operations a second; %.2f %% of %.0f multiply-adds on the array\n\n",
                  2 * (double)c.useful_macs / seconds * 1e-12, percent(macs, macs + (double)stream->host_macs),
                  macs + (double)stream->host_macs);
@@ -200,8 +207,7 @@ static tn_status simulate(sim_state *sim) {
   tn_status status = read_expected(sim->context, line, &sim->expected);
   if (status == TN_OK && values)
     status = read_inputs(sim->context, line, tn_simulation_signature(sim->simulation), false, &sim->in);
-  tn_simulation_options options = {.kind = TN_DEVICE_TIMED,
-                                   .arguments = values ? sim->in.arguments : NULL,
+  tn_simulation_options options = {.arguments = values ? sim->in.arguments : NULL,
                                    .timeline = option_value(line, OPT_TIMELINE),
                                    .utilisation = option_value(line, OPT_UTILISATION)};
   if (status == TN_OK) status = tn_simulation_run(sim->simulation, &options, &sim->results);

@@ -58,10 +58,14 @@ static const char *host_library(const char *stream) {
 static void print_element(const char *type, const unsigned char *at) {
   float f;
   int32_t i;
-  if (strcmp(type, "f32") == 0) memcpy(&f, at, sizeof f), printf(" %g", f);
-  else if (strcmp(type, "s32") == 0) memcpy(&i, at, sizeof i), printf(" %d", (int)i);
-  else if (strcmp(type, "s8") == 0) printf(" %d", (signed char)*at);
-  else printf(" %02x", *at);
+  if (strcmp(type, "f32") == 0)
+    memcpy(&f, at, sizeof f), printf(" %g", f);
+  else if (strcmp(type, "s32") == 0)
+    memcpy(&i, at, sizeof i), printf(" %d", (int)i);
+  else if (strcmp(type, "s8") == 0)
+    printf(" %d", (signed char)*at);
+  else
+    printf(" %02x", *at);
 }
 
 static void print_value(const tn_value *value, const unsigned char *data) {
@@ -72,7 +76,8 @@ static void print_value(const tn_value *value, const unsigned char *data) {
     elements *= value->dims[d];
   }
   printf("]");
-  for (int64_t e = 0; e < elements && e < 16; e++) print_element(value->type, data + e * (value->bytes / elements));
+  for (int64_t e = 0; e < elements && e < 16; e++)
+    print_element(value->type, data + e * (value->bytes / elements));
   printf(elements > 16 ? " …\n" : "\n");
 }
 
@@ -100,8 +105,8 @@ static void print_counters(const tn_device *device, int timed) {
   if (tn_device_counters_of(device, -1, &c)) return;
   if (timed)
     printf("%lld cycles of the array, %lld in all; stalls: weights %lld, shift %lld, other %lld\n",
-           (long long)c.cycles, (long long)c.total_cycles, (long long)c.weight_stall, (long long)c.weight_shift,
-           (long long)c.non_matrix);
+           (long long)c.cycles, (long long)c.total_cycles, (long long)c.weight_stall,
+           (long long)c.weight_shift, (long long)c.non_matrix);
   printf("%lld multiply-adds, DRAM read %lld, written %lld\n", (long long)c.useful_macs,
          (long long)c.dram_read_bytes, (long long)c.dram_write_bytes);
 }
@@ -113,7 +118,8 @@ static int run(tn_device *device, const char *path, int n_files, char **files, i
   results = calloc((size_t)tn_device_result_count(device) + 1, sizeof *results);
   if (!results || !bind(device, n_files, files, results)) return 0;
   if (tn_device_start(device) || tn_device_wait(device)) return 0;
-  for (int r = 0; r < tn_device_result_count(device); r++) print_value(tn_device_result(device, r), results[r]);
+  for (int r = 0; r < tn_device_result_count(device); r++)
+    print_value(tn_device_result(device, r), results[r]);
   print_counters(device, timed);
   return 1;
 }

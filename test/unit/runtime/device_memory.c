@@ -143,7 +143,8 @@ static events watch(const tn_stream *stream) {
   events list = {0};
   tn_device *device = tn_device_open(TN_DEVICE_TIMED);
   tn_device_listen(device, listen, &list);
-  cr_assert_not(tn_device_load_stream(device, stream, NULL) || tn_device_start(device) || tn_device_wait(device));
+  cr_assert_not(tn_device_load_stream(device, stream, NULL) || tn_device_start(device) ||
+                tn_device_wait(device));
   tn_device_close(device);
   return list;
 }
@@ -186,13 +187,14 @@ Test(device_memory, waits_have_their_accounts) {
   uint64_t at = builder_dram(&b, w, sizeof w);
   builder_put(&b, TRANSFER(READ_HOST, 0, 0, 64, 1, 0, 0)); /* there in cycle 64 */
   put_view(&b, 8, 8);
-  builder_put(&b, (tn_instruction){.op = TN_ISA_PIPELINE, .PIPELINE = {.source = TN_S32, .result = TN_S8, .rounds = 1}});
+  builder_put(&b, (tn_instruction){.op = TN_ISA_PIPELINE,
+                                   .PIPELINE = {.source = TN_S32, .result = TN_S8, .rounds = 1}});
   builder_put(&b, read_weights(at, 8, 8, 8, 1, 3, 0));
   tn_instruction matmul = {.op = TN_ISA_MATMUL};
   matmul.MATMUL.type = TN_S8;
   matmul.MATMUL.rows = 8;
   matmul.MATMUL.repeat = 1;
-  put(&b, matmul, TN_UNIT_DMA0); /* shift 64, rows 72 … 80, waves … 94 */
+  put(&b, matmul, TN_UNIT_DMA0);                                     /* shift 64, rows 72 … 80, waves … 94 */
   put(&b, TRANSFER(READ_HOST, 0, 64, 128, 1, 0, 0), TN_UNIT_MATRIX); /* 94 … 222 */
   matmul.MATMUL.base = 64;
   matmul.MATMUL.accumulator = 8;

@@ -29,7 +29,8 @@ static void fill(tn_type type, uint8_t *to, int64_t count, uint64_t *seed) {
 }
 
 /* The chain that the array adds: for weights and input in pieces of `piece` rows, else one. */
-static float float_sum(const test_product *p, const uint8_t *x, const uint8_t *w, int64_t m, int64_t n, int64_t piece) {
+static float float_sum(const test_product *p, const uint8_t *x, const uint8_t *w, int64_t m, int64_t n,
+                       int64_t piece) {
   size_t xw = tn_type_bytes(p->x), ww = tn_type_bytes(p->w);
   float sum = 0;
   for (int64_t from = 0; from < p->k; from += piece) {
@@ -55,7 +56,8 @@ static uint32_t integer_sum(const test_product *p, const uint8_t *x, const uint8
 
 static void check_values(const tn_array_target *target, const test_product *p, uint64_t seed) {
   tn_arena *arena = tn_arena_create();
-  uint8_t *x = tn_arena_alloc(arena, (size_t)(p->m * p->k) * 4), *w = tn_arena_alloc(arena, (size_t)(p->k * p->n) * 4);
+  uint8_t *x = tn_arena_alloc(arena, (size_t)(p->m * p->k) * 4),
+          *w = tn_arena_alloc(arena, (size_t)(p->k * p->n) * 4);
   uint32_t *y = TN_NEW_ARRAY(arena, uint32_t, p->m * p->n);
   fill(p->x, x, p->m * p->k, &seed);
   fill(p->w, w, p->k * p->n, &seed);
@@ -79,7 +81,7 @@ static void check_values(const tn_array_target *target, const test_product *p, u
 }
 
 Test(device_product, values_of_all_types_and_dataflows) {
-  static const tn_type types[][2] = {{TN_S8, TN_S8},     {TN_S8, TN_S16}, {TN_S16, TN_S16}, {TN_U8, TN_S8},
+  static const tn_type types[][2] = {{TN_S8, TN_S8},     {TN_S8, TN_S16},  {TN_S16, TN_S16}, {TN_U8, TN_S8},
                                      {TN_BF16, TN_BF16}, {TN_F16, TN_F16}, {TN_F32, TN_F32}};
   tn_arena *arena = tn_arena_create();
   uint64_t seed = 7;
@@ -140,14 +142,15 @@ static tn_device_counters time_product(const tn_array_target *target, const test
 }
 
 Test(device_time, closed_forms_less_one) {
-  static const int64_t shapes[][3] = {{1024, 1024, 1024}, {200, 2048, 2048}, {96, 600, 600},   {12544, 147, 64},
-                                      {3136, 576, 64},    {49, 4608, 512},   {1, 2048, 1000},  {1, 1, 1},
-                                      {197, 1024, 4096},  {1024, 768, 2304}, {3136, 64, 256}};
+  static const int64_t shapes[][3] = {{1024, 1024, 1024}, {200, 2048, 2048}, {96, 600, 600},
+                                      {12544, 147, 64},   {3136, 576, 64},   {49, 4608, 512},
+                                      {1, 2048, 1000},    {1, 1, 1},         {197, 1024, 4096},
+                                      {1024, 768, 2304},  {3136, 64, 256}};
   static const int sizes[] = {8, 16, 32, 128, 256};
   tn_arena *arena = tn_arena_create();
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-    tn_array_target *target =
-        test_target(arena, tn_arena_printf(arena, "rows=%d columns=%d weight_double_buffer=no", sizes[s], sizes[s]));
+    tn_array_target *target = test_target(
+        arena, tn_arena_printf(arena, "rows=%d columns=%d weight_double_buffer=no", sizes[s], sizes[s]));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
       for (int d = 0; d < TN_DATAFLOWS; d++) {
         test_product p = {.m = shapes[i][0],
@@ -158,9 +161,9 @@ Test(device_time, closed_forms_less_one) {
                           .w = TN_S8,
                           .whole_rows = i % 2};
         tn_device_counters counters = time_product(target, &p, 1);
-        cr_assert_eq(counters.cycles, closed_form(&p, sizes[s], sizes[s]) - 1, "%s %lldx%lldx%lld on %d: %lld",
-                     tn_dataflow_name(p.dataflow), (long long)p.m, (long long)p.k, (long long)p.n, sizes[s],
-                     (long long)counters.cycles);
+        cr_assert_eq(counters.cycles, closed_form(&p, sizes[s], sizes[s]) - 1,
+                     "%s %lldx%lldx%lld on %d: %lld", tn_dataflow_name(p.dataflow), (long long)p.m,
+                     (long long)p.k, (long long)p.n, sizes[s], (long long)counters.cycles);
       }
   }
   tn_arena_destroy(arena);
@@ -193,8 +196,9 @@ Test(device_time, shadow_hides_shifts) {
 /* TPU v1: what bounds a 600 x 600 matrix of batch 96 is its nine tiles' way from DRAM. */
 Test(device_time, weights_bound_the_lstm) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "rows=256 columns=256 clock_mhz=700 dram_gb_s=34 vector_lanes=256 "
-                                               "weight_fifo_tiles=4 whole_weight_tiles=yes");
+  tn_array_target *target =
+      test_target(arena, "rows=256 columns=256 clock_mhz=700 dram_gb_s=34 vector_lanes=256 "
+                         "weight_fifo_tiles=4 whole_weight_tiles=yes");
   test_product lstm = {96, 600, 600, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, false, false};
   tn_device_counters twenty = time_product(target, &lstm, 20), ten = time_product(target, &lstm, 10);
   double us = (double)(twenty.cycles - ten.cycles) / 10 / 700;
@@ -222,12 +226,13 @@ Test(device_time, accounts_add_up_on_random_machines) {
   for (int number = 0; number < 400; number++) {
 #define PICK(most) (1 + (int)(next_random(&seed) % (most)))
     tn_array_target *target = test_target(
-        arena, tn_arena_printf(arena,
-                               "rows=%d columns=%d weight_double_buffer=%s dram_gb_s=%d host_gb_s=%d dram_latency_ns=%d "
-                               "host_latency_ns=%d weight_fifo_tiles=%d vector_lanes=%d vector_latency=%d "
-                               "whole_weight_tiles=%s",
-                               PICK(24), PICK(24), PICK(2) == 1 ? "yes" : "no", PICK(40), PICK(40), PICK(300), PICK(300),
-                               PICK(6), PICK(32), PICK(50), PICK(2) == 1 ? "yes" : "no"));
+        arena, tn_arena_printf(
+                   arena,
+                   "rows=%d columns=%d weight_double_buffer=%s dram_gb_s=%d host_gb_s=%d dram_latency_ns=%d "
+                   "host_latency_ns=%d weight_fifo_tiles=%d vector_lanes=%d vector_latency=%d "
+                   "whole_weight_tiles=%s",
+                   PICK(24), PICK(24), PICK(2) == 1 ? "yes" : "no", PICK(40), PICK(40), PICK(300), PICK(300),
+                   PICK(6), PICK(32), PICK(50), PICK(2) == 1 ? "yes" : "no"));
     test_product p = {.m = PICK(60), .k = PICK(80), .n = PICK(60), .dataflow = (tn_dataflow)(PICK(3) - 1)};
     p.x = p.w = TN_S8;
     p.whole_rows = PICK(2) == 1;
@@ -262,7 +267,8 @@ Test(device_time, skipping_changes_nothing) {
                                "weight_fifo_tiles=%d whole_weight_tiles=%s operand=s8:%d",
                                side, PICK(12), PICK(2) == 1 ? "yes" : "no", speed, PICK(40) - 1, PICK(6),
                                PICK(2) == 1 ? "yes" : "no", PICK(3)));
-    test_product p = {.m = PICK(40), .k = side * PICK(80), .n = 40 * PICK(10), .dataflow = (tn_dataflow)(PICK(3) - 1)};
+    test_product p = {
+        .m = PICK(40), .k = side * PICK(80), .n = 40 * PICK(10), .dataflow = (tn_dataflow)(PICK(3) - 1)};
 #undef PICK
     p.x = p.w = TN_S8;
     p.whole_rows = true;

@@ -10,7 +10,12 @@
 #include "streams.h"
 
 static const tn_type vector_types[] = {TN_S8, TN_U8, TN_S16, TN_U16, TN_S32, TN_BF16, TN_F16, TN_F32};
-enum { VECTOR_TYPES = sizeof vector_types / sizeof *vector_types, MEMORY = 65536, RESULT = 65536, RESULT_BYTES = 65536 };
+enum {
+  VECTOR_TYPES = sizeof vector_types / sizeof *vector_types,
+  MEMORY = 65536,
+  RESULT = 65536,
+  RESULT_BYTES = 65536
+};
 
 static uint64_t next_random(uint64_t *state) {
   *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -72,10 +77,14 @@ static uint32_t joined_integer(const element_rules *e, uint32_t m, uint32_t c) {
   for (uint32_t w = 0; w < e->i->VECTOR.windows; w++) {
     load_element(e, e->i->VECTOR.row + m, w * e->i->VECTOR.columns + c, bits);
     int32_t x = (int32_t)tn_load_integer((tn_type)e->p->PIPELINE.source, bits), old = (int32_t)v;
-    if (w == 0) v = (uint32_t)x;
-    else if (e->p->PIPELINE.join == TN_ISA_JOIN_ADD) v += (uint32_t)x;
-    else if (e->p->PIPELINE.join == TN_ISA_JOIN_MAXIMUM) v = (uint32_t)(x > old ? x : old);
-    else v = (uint32_t)(x < old ? x : old);
+    if (w == 0)
+      v = (uint32_t)x;
+    else if (e->p->PIPELINE.join == TN_ISA_JOIN_ADD)
+      v += (uint32_t)x;
+    else if (e->p->PIPELINE.join == TN_ISA_JOIN_MAXIMUM)
+      v = (uint32_t)(x > old ? x : old);
+    else
+      v = (uint32_t)(x < old ? x : old);
   }
   return v;
 }
@@ -86,9 +95,12 @@ static float joined_float(const element_rules *e, uint32_t m, uint32_t c) {
   for (uint32_t w = 0; w < e->i->VECTOR.windows; w++) {
     load_element(e, e->i->VECTOR.row + m, w * e->i->VECTOR.columns + c, bits);
     float x = (float)tn_load_float((tn_type)e->p->PIPELINE.source, bits);
-    if (e->p->PIPELINE.join == TN_ISA_JOIN_ADD) v = v + x;
-    else if (w == 0) v = x;
-    else v = e->p->PIPELINE.join == TN_ISA_JOIN_MAXIMUM ? maximum(v, x) : minimum(v, x);
+    if (e->p->PIPELINE.join == TN_ISA_JOIN_ADD)
+      v = v + x;
+    else if (w == 0)
+      v = x;
+    else
+      v = e->p->PIPELINE.join == TN_ISA_JOIN_MAXIMUM ? maximum(v, x) : minimum(v, x);
   }
   return v;
 }
@@ -131,8 +143,9 @@ static int64_t saturated(tn_type type, double v) {
 static void element(const element_rules *e, uint32_t m, uint32_t c, uint8_t out[8]) {
   const tn_instruction *p = e->p;
   tn_type source = (tn_type)p->PIPELINE.source, result = (tn_type)p->PIPELINE.result;
-  bool real = tn_type_is_float(source) || tn_type_is_float(result) || p->PIPELINE.has_scale || p->PIPELINE.operand ||
-              p->PIPELINE.has_clamp || p->PIPELINE.function || (p->PIPELINE.has_bias && !p->PIPELINE.integer_bias);
+  bool real = tn_type_is_float(source) || tn_type_is_float(result) || p->PIPELINE.has_scale ||
+              p->PIPELINE.operand || p->PIPELINE.has_clamp || p->PIPELINE.function ||
+              (p->PIPELINE.has_bias && !p->PIPELINE.integer_bias);
   uint32_t integer = 0;
   float v;
   if (tn_type_is_float(source)) {
@@ -165,7 +178,8 @@ typedef struct {
 static void draw_view(vector_case *t, uint64_t *seed, int64_t width) {
   int64_t n = pick(seed, 1, 2), h = pick(seed, 1, 6), w = pick(seed, 1, 6), c = pick(seed, 1, 20);
   int64_t ky = pick(seed, 1, 3), kx = pick(seed, 1, 3), sy = pick(seed, 1, 2), sx = pick(seed, 1, 2);
-  int64_t dy = pick(seed, 1, 2), py = pick(seed, 0, 2), px = pick(seed, 0, 2), y = pick(seed, 1, 6), x = pick(seed, 1, 6);
+  int64_t dy = pick(seed, 1, 2), py = pick(seed, 0, 2), px = pick(seed, 0, 2), y = pick(seed, 1, 6),
+          x = pick(seed, 1, 6);
   tn_instruction view = {.op = TN_ISA_VIEW};
   view.VIEW.view = (uint8_t)pick(seed, 0, 7);
   view.VIEW.row_dims = view.VIEW.column_dims = 3;
@@ -212,7 +226,8 @@ static void draw_pipeline(tn_instruction *p, uint64_t *seed) {
   p->PIPELINE.function = flip(seed) ? (uint8_t)pick(seed, 0, TN_ISA_FUNCTION_NEGATE) : 0;
   p->PIPELINE.rounds = 1;
   bool plain = p->PIPELINE.source == TN_S32 && !p->PIPELINE.has_scale && !p->PIPELINE.operand &&
-               !p->PIPELINE.has_clamp && !p->PIPELINE.function && (!p->PIPELINE.has_bias || p->PIPELINE.integer_bias);
+               !p->PIPELINE.has_clamp && !p->PIPELINE.function &&
+               (!p->PIPELINE.has_bias || p->PIPELINE.integer_bias);
   if (plain && !tn_type_is_float((tn_type)p->PIPELINE.result)) p->PIPELINE.rounds = flip(seed);
   p->PIPELINE.has_table = tn_type_bytes((tn_type)p->PIPELINE.result) == 1 && flip(seed);
   p->PIPELINE.scale = (uint32_t)pick(seed, 20000, 24000);
@@ -275,7 +290,8 @@ static bool same(tn_type type, const uint8_t *a, const uint8_t *b) {
   return tn_type_is_float(type) && isnan(tn_load_float(type, a)) && isnan(tn_load_float(type, b));
 }
 
-static void check_case(const tn_array_target *target, const vector_case *t, const uint8_t *memory, int number) {
+static void check_case(const tn_array_target *target, const vector_case *t, const uint8_t *memory,
+                       int number) {
   static uint8_t result[RESULT_BYTES];
   tn_arena *arena = tn_arena_create();
   tn_device_counters counters;

@@ -14,10 +14,10 @@ static void print(void *user, const tn_diagnostic *diagnostic) {
 
 tn_array_target *test_target(tn_arena *arena, const char *keys) {
   tn_diagnostics sink = {.callback = print};
-  const char *text = tn_arena_printf(arena,
-                                     "rows = 8\ncolumns = 8\ndataflow = any\ndram_gb_s = inf\nhost_gb_s = inf\n"
-                                     "unified_buffer_kib = inf\naccumulator_kib = inf\nvector_lanes = 16\n"
-                                     "operand = s8,s8*s16:2,s16:4,bf16,f16,f32,u8*s8\n");
+  const char *text =
+      tn_arena_printf(arena, "rows = 8\ncolumns = 8\ndataflow = any\ndram_gb_s = inf\nhost_gb_s = inf\n"
+                             "unified_buffer_kib = inf\naccumulator_kib = inf\nvector_lanes = 16\n"
+                             "operand = s8,s8*s16:2,s16:4,bf16,f16,f32,u8*s8\n");
   tn_array_target *target = tn_array_parse(arena, &sink, "test.target", (tn_str){text, strlen(text)});
   if (!target) abort();
   while (*keys) {
@@ -84,8 +84,8 @@ const tn_stream *builder_end(stream_builder *b) {
   b->stream.layers = b->layers.at;
   b->stream.n_layers = b->layers.count;
   if (b->stream.dram_bytes < b->dram.length) b->stream.dram_bytes = b->dram.length;
-  b->stream.dram = (tn_str){tn_arena_copy(b->arena, b->dram.bytes ? b->dram.bytes : "", b->dram.length),
-                            b->dram.length};
+  b->stream.dram =
+      (tn_str){tn_arena_copy(b->arena, b->dram.bytes ? b->dram.bytes : "", b->dram.length), b->dram.length};
   tn_text_free(&b->dram);
   tn_diagnostics sink = {.callback = print};
   if (!tn_stream_verify(&b->stream, "test.tns", &sink)) abort();
@@ -105,7 +105,8 @@ typedef struct {
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* `count` tiles from (k, n), step apart along k or n. */
-static void put_read(product_state *s, int64_t k, int64_t n, int64_t rows, int64_t columns, int64_t count, bool along_k) {
+static void put_read(product_state *s, int64_t k, int64_t n, int64_t rows, int64_t columns, int64_t count,
+                     bool along_k) {
   int64_t width = (int64_t)tn_type_bytes(s->product->w), lead = s->product->n * width;
   tn_instruction i = {.op = TN_ISA_READ_WEIGHTS};
   i.READ_WEIGHTS.type = (uint8_t)s->product->w;
@@ -123,7 +124,8 @@ static void put_read(product_state *s, int64_t k, int64_t n, int64_t rows, int64
   }
 }
 
-static tn_instruction matmul(const product_state *s, int64_t row, int64_t rows, int64_t k, int64_t accumulator) {
+static tn_instruction matmul(const product_state *s, int64_t row, int64_t rows, int64_t k,
+                             int64_t accumulator) {
   tn_instruction i = {.op = TN_ISA_MATMUL};
   i.MATMUL.dataflow = (uint8_t)s->product->dataflow;
   i.MATMUL.type = (uint8_t)s->product->x;
@@ -245,7 +247,8 @@ static void put_product(product_state *s) {
   builder_put(&s->b, store);
 }
 
-static void start_product(product_state *s, tn_arena *arena, const tn_array_target *target, const test_product *p) {
+static void start_product(product_state *s, tn_arena *arena, const tn_array_target *target,
+                          const test_product *p) {
   *s = (product_state){.product = p, .rows = target->rows, .columns = target->columns};
   builder_start(&s->b, arena, target);
   uint32_t x = builder_array(&s->b, "x", p->x, 2, (int64_t[]){p->m, p->k});
@@ -284,7 +287,8 @@ const tn_stream *products_stream(tn_arena *arena, const tn_array_target *target,
   return builder_end(&s.b);
 }
 
-void run_stream(tn_device_kind kind, const tn_stream *stream, const void *x, void *y, tn_device_counters *counters) {
+void run_stream(tn_device_kind kind, const tn_stream *stream, const void *x, void *y,
+                tn_device_counters *counters) {
   tn_device *device = tn_device_open(kind);
   bool failed = tn_device_load_stream(device, stream, NULL);
   for (int p = 0; !failed && p < stream->n_parameters; p++) failed = tn_device_bind_parameter(device, p, x);

@@ -48,6 +48,7 @@ const tn_stream *products_stream(tn_arena *arena, const tn_array_target *target,
                                  int layers);
 
 /* Loads and runs, aborts on an error. NULL arrays: timing alone. */
-void run_stream(tn_device_kind kind, const tn_stream *stream, const void *x, void *y, tn_device_counters *counters);
+void run_stream(tn_device_kind kind, const tn_stream *stream, const void *x, void *y,
+                tn_device_counters *counters);
 
 #endif
