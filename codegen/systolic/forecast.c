@@ -53,7 +53,7 @@ static tn_shape_of_work shape_of(const tn_forecast_block *b) {
   const tn_array_target *a = b->array;
   const tn_array_type *type = tn_array_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
   double rate = type ? (double)type->cycles : 1;
-  double k = tiles_of(p->k, a->rows), n = tiles_of(p->n, a->columns), parts = tiles_of(b->rows, b->tiling->sums_block);
+  double k = (double)b->k_tiles, n = (double)b->n_tiles, parts = tiles_of(b->rows, b->tiling->sums_block);
   tn_shape_of_work s = {.tiles = k, .fifo = 1};
   double width = (double)p->operand[TN_OPERAND_W].width;
   double bytes = a->whole_weight_tiles ? (double)(a->rows * a->columns) * width : (double)p->k / k * (double)p->n / n * width;
@@ -70,7 +70,7 @@ static tn_shape_of_work shape_of(const tn_forecast_block *b) {
     break;
   case TN_DATAFLOW_INPUT: {
     double blocks = tiles_of(p->n, b->tiling->sums_block);
-    s.groups = tiles_of(b->rows, a->columns) * blocks;
+    s.groups = (double)b->m_tiles * blocks;
     s.fifo = n / blocks;
     s.stream = (double)p->n / blocks * rate;
     break;
@@ -96,6 +96,22 @@ static double last_group(const tn_forecast *f, const tn_array_target *a, const t
   return fmax(begin, fmax(out, f->vector) + behind * s->activation + latency + shift);
 }
 
+/* When the tile left its place that the next one takes. */
+static double place_free(const tn_forecast *f, double places) {
+  double back = places - 1; /* tiles before the last */
+  for (int i = 0; i < TN_FORECAST_BLOCKS; i++) {
+    const tn_forecast_tiles *b = &f->tiles[(f->n_tiles + TN_FORECAST_BLOCKS - 1 - i) % TN_FORECAST_BLOCKS];
+    if (back < b->count) return b->last - (b->count > 1 ? back * (b->last - b->first) / (b->count - 1) : 0);
+    back -= b->count;
+  }
+  return 0;
+}
+
+static void leave_places(tn_forecast *f, double count, double first, double last) {
+  f->tiles[f->n_tiles] = (tn_forecast_tiles){count, first, last};
+  f->n_tiles = (f->n_tiles + 1) % TN_FORECAST_BLOCKS;
+}
+
 static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready) {
   const tn_array_target *a = b->array;
   tn_shape_of_work s = shape_of(b);
@@ -104,33 +120,30 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready)
   double shift = shifts ? (double)a->rows : 0, drain = (double)(a->rows + a->columns - 2);
   double latency = latency_of(a, false), places = (double)a->weight_fifo_tiles, all = s.groups * s.tiles * s.fifo;
   double period = shadow ? fmax(s.stream, shift) : shift + s.stream + drain;
-  double turn = (s.transfer + latency) / places; /* of a place */
-  if (all > places) period = fmax(period, fmax(turn, s.transfer) * s.fifo);
-  double issue = fmax(fmax(f->weights, b->weights), f->ahead), there = issue + s.transfer + latency;
+  double issue = fmax(fmax(f->weights, b->weights), place_free(f, places)), there = issue + s.transfer + latency;
   double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
   begin = fmax(begin, f->vector - (s.slots - 1) * s.activation); /* a slot */
   if (b->tiling->dataflow != TN_DATAFLOW_INPUT) begin = fmax(begin, there);
   double enter = fmax(fmax(begin + shift, f->rows_in), there), group = (s.tiles - 1) * period + s.stream;
   double last = last_group(f, a, &s, enter, fmax(group, s.tiles * period), drain, shift) + (s.tiles - 1) * period;
-  double supply = issue + all * s.transfer + latency, late = issue + fmax(all - places, 0) * turn + s.transfer + latency;
+  /* The last tile: the port's turn, or the turn of its place, which the tile before in it had to leave. */
+  double rounds = floor((all - 1) / places);
+  double late = there + fmax((all - 1) * s.transfer, rounds * (s.transfer + latency) + (all - 1 - rounds * places) * s.transfer);
   double first_out = enter + group + drain;
-  last = fmax(last, fmax(supply, late) + (weight ? shift : 0) + s.stream / s.fifo - s.stream);
+  last = fmax(last, late + (weight ? shift : 0) + s.stream / s.fifo - s.stream);
   if (f->first < 0) f->first = begin;
   f->last_tile = last;
   f->rows_in = last + s.stream;
   f->waves_out = f->rows_in + drain;
   f->last = fmax(f->last, f->waves_out);
   f->weights = fmax(f->weights, issue + all * s.transfer);
-  f->ahead = fmax(issue, f->rows_in - (places + 1) * period / s.fifo);
+  double left = weight ? last - shift : f->rows_in - s.stream / s.fifo; /* the last tile its place */
+  leave_places(f, all, weight ? enter - shift : enter, left);
   f->vector = fmax(fmax(f->waves_out, f->vector) + s.activation, fmax(first_out, f->vector) + s.groups * s.activation);
 }
 
-double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, double ready, double load_bytes,
-                        double read_bytes) {
-  if (load_bytes + read_bytes <= 0) return ready;
-  double free = fmax(ready, f->slot[slot]);
-  double in = tn_forecast_move(f, a, false, false, free, load_bytes);
-  return fmax(in, tn_forecast_move(f, a, true, false, free, read_bytes));
+double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, bool host, double ready, double bytes) {
+  return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[slot]), bytes) : ready;
 }
 
 double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b, double *stored) {
@@ -138,6 +151,7 @@ double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b, double *store
   const tn_problem *p = b->problem;
   bool streams = b->tiling->y != TN_HOME_BUFFER;
   if (streams) f->vector = fmax(f->vector, f->stored[b->slot]);
+  f->vector = fmax(f->vector, b->second - 1);
   if (p->is_product) {
     array_work(f, b, b->ready);
   } else {

@@ -7,11 +7,19 @@
 
 #include "codegen/systolic/problem.h"
 
+/* When the first and the last of a block's tiles of weights left their places in the FIFO. */
+typedef struct {
+  double count, first, last;
+} tn_forecast_tiles;
+enum { TN_FORECAST_BLOCKS = 32 };
+
 /* Cycles at which the units will be through with all that was laid out so far. */
 typedef struct {
   double first, last;                   /* of the array's work; first < 0: there was none */
   double rows_in, waves_out, last_tile; /* of the array: the last row is in, the last wave out, the last tile's first row */
-  double weights, ahead;                /* port through with tiles; how long before `last_tile` a place was free */
+  double weights;                       /* the port is through with tiles */
+  tn_forecast_tiles tiles[TN_FORECAST_BLOCKS]; /* a ring, */
+  int n_tiles;                                 /* of which this is next */
   double vector, load, store;           /* units */
   double dram, host;                    /* ports, tiles apart */
   double slot[2];                       /* of blocks: the work on what they hold is done */
@@ -26,13 +34,14 @@ typedef struct {
   int64_t rows;
   int slot;
   double store_bytes, write_bytes; /* to DRAM; to the host */
-  double ready;   /* its operands are in the unified buffer */
+  int64_t k_tiles, n_tiles, m_tiles; /* m: of x, input stationary */
+  double ready, second; /* x, and the second operand, are in the unified buffer */
   double weights; /* the same of weights that are no constants */
 } tn_forecast_block;
 
-/* The operands of a block come into a slot that another one has left; when they are there. */
-double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, int slot, double ready,
-                        double load_bytes, double read_bytes);
+/* An operand of a block comes into a slot that another one has left; when it is there. */
+double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, int slot, bool host, double ready,
+                        double bytes);
 /* When the block's results are in the unified buffer; *stored: and have left it. */
 double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block, double *stored);
 /* A transfer of something whole; when its last byte is there. */

@@ -195,7 +195,7 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
   activate(t, item, block, &s);
 }
 
-static int64_t stationary_rows(const tn_tiler *t, const tn_problem *p, int64_t m, int64_t left) {
+int64_t tn_stationary_rows(const tn_tiler *t, const tn_problem *p, int64_t m, int64_t left) {
   int64_t rows = least(least(t->array->columns, left), tn_problem_run(p, TN_OPERAND_Y, TN_ROLE_ROW, m));
   if (p->operand[TN_OPERAND_SECOND].exists) rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, TN_ROLE_ROW, m));
   return rows;
@@ -205,7 +205,7 @@ static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *bl
   const tn_problem *p = &item->problem;
   int64_t end = block->m + block->rows;
   for (int64_t m = block->m, rows; m < end; m += rows) {
-    rows = stationary_rows(t, p, m, end - m);
+    rows = tn_stationary_rows(t, p, m, end - m);
     for (int64_t n = 0, count; n < p->n; n += count) {
       count = least(item->tiling.sums_block, p->n - n);
       by_columns(t, item, block, m, rows, n, count);

@@ -74,7 +74,8 @@ static double ready_of(const tn_tiler *t, const tn_item_plan *item, tn_operand_k
 /* Addresses of the operands of a block, and its loads. */
 static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, int slot) {
   const tn_problem *p = &item->problem;
-  double load_bytes = 0, read_bytes = 0, x = ready_of(t, item, TN_OPERAND_X), second = ready_of(t, item, TN_OPERAND_SECOND);
+  block->ready = ready_of(t, item, TN_OPERAND_X);
+  block->second = ready_of(t, item, TN_OPERAND_SECOND);
   for (int kind = 0; kind < TN_OPERANDS; kind++) {
     if (!p->operand[kind].exists || kind == TN_OPERAND_W || kind == TN_OPERAND_CHANNEL) continue;
     int buffer = p->operand[kind].buffer;
@@ -83,10 +84,10 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     tn_span span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
-    *(t->places[buffer].in_dram ? &load_bytes : &read_bytes) += (double)(span.high - span.low);
+    double bytes = (double)(span.high - span.low), *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;
+    *ready = tn_forecast_load(&t->forecast, t->array, slot, !t->places[buffer].in_dram, *ready, bytes);
     tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
   }
-  block->ready = tn_forecast_load(&t->forecast, t->array, slot, x > second ? x : second, load_bytes, read_bytes);
 }
 
 static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
@@ -99,17 +100,26 @@ static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block
   double results = (double)(block->rows * item->problem.n * item->problem.operand[TN_OPERAND_Y].width);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   tn_forecast_block b = {.array = t->array, .problem = &item->problem, .tiling = &item->tiling, .rows = block->rows,
-                         .slot = slot, .ready = block->ready};
+                         .slot = slot, .ready = block->ready, .second = block->second,
+                         .k_tiles = item->k_tiles, .n_tiles = item->n_tiles};
+  for (int64_t m = block->m, end = m + block->rows; m < end && item->problem.is_product; b.m_tiles++)
+    m += tn_stationary_rows(t, &item->problem, m, end - m);
   b.weights = item->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
   if (item->tiling.y == TN_HOME_DRAM) b.store_bytes = results;
   if (y->host >= 0) b.write_bytes = results;
   y->ready = tn_forecast_add(&t->forecast, &b, &y->ready_outside);
 }
 
+static void count_tiles(const tn_tiler *t, tn_item_plan *item) {
+  for (int64_t k = 0; k < item->problem.k; item->k_tiles++) k += tn_tile_rows(t, item, k);
+  for (int64_t n = 0; n < item->problem.n; item->n_tiles++) n += tn_tile_columns(t, item, n);
+}
+
 static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   tn_block now = {0}, next;
   int64_t rows = item->tiling.rows_block;
   int slot = 0, slots = item->tiling.copies;
+  if (item->problem.is_product) count_tiles(t, item);
   bool more = tn_next_block(&item->problem, rows, &now);
   if (more) begin_block(t, item, &now, slot);
   while (more) {

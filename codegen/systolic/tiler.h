@@ -56,6 +56,7 @@ typedef struct {
   tn_tiling tiling;
   TN_VEC(tn_packed) packed;
   bool constant_weights;
+  int64_t k_tiles, n_tiles;
   /* constants of the pipeline in the unified buffer; -1: none */
   int64_t constants_at, constants_bytes, scale_at, bias_at, table_at;
   int64_t channel_batches; /* rows of scale and bias, one a batch, or 1 */
@@ -69,7 +70,7 @@ typedef struct {
 typedef struct {
   int64_t batch, m, rows;
   int64_t base[TN_OPERANDS];
-  double ready; /* forecast of when they are */
+  double ready, second; /* forecast of when they are: x, and the second operand */
 } tn_block;
 
 /* ---- moves.c ---- */
@@ -121,6 +122,8 @@ void tn_tiler_set_view(tn_tiler *tiler, const tn_problem *problem, int64_t batch
 
 /* ---- product.c, vector.c ---- */
 void tn_tiler_product_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
+/* Input stationary: so many rows from m on, of `left`, are one tile. */
+int64_t tn_stationary_rows(const tn_tiler *tiler, const tn_problem *problem, int64_t m, int64_t left);
 void tn_tiler_vector_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
 /* Of the element of the first row, column and sum of a block's batch; may lie outside of all memory. */
 int64_t tn_batch_address(const tn_block *block, const tn_problem *problem, tn_operand_kind kind);
