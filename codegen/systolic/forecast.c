@@ -31,10 +31,11 @@ static double latency_of(const tn_array_target *a, bool host) {
 
 double tn_forecast_move(tn_forecast *f, const tn_array_target *a, bool host, bool out, double ready, double bytes) {
   if (bytes <= 0) return ready;
-  double *unit = out && a->dma_channels > 1 ? &f->store : &f->load, *port = host ? &f->host : &f->dram;
-  double begin = fmax(fmax(ready, *unit), *port);
+  bool other = out && a->dma_channels > 1;
+  double *unit = other ? &f->store : &f->load, *done = other ? &f->store_done : &f->load_done;
+  double *port = host ? &f->host : &f->dram, begin = fmax(fmax(ready, *unit), *port);
   *unit = *port = begin + port_cycles(a, host ? a->host_gb_s : a->dram_gb_s, bytes);
-  return *unit + latency_of(a, host);
+  return *done = fmax(*done, *unit + latency_of(a, host)); /* counts go in order */
 }
 
 /* ---- the shape of a block's work ---- */
@@ -112,7 +113,8 @@ static void leave_places(tn_forecast *f, double count, double first, double last
   f->n_tiles = (f->n_tiles + 1) % TN_FORECAST_BLOCKS;
 }
 
-static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready) {
+/* `outlet`: results can leave the accumulators. */
+static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready, double outlet) {
   const tn_array_target *a = b->array;
   tn_shape_of_work s = shape_of(b);
   bool shadow = a->weight_double_buffer, weight = b->tiling->dataflow == TN_DATAFLOW_WEIGHT;
@@ -123,12 +125,14 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready)
   double issue = fmax(fmax(f->weights, b->weights), place_free(f, places)), there = issue + s.transfer + latency;
   double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
   begin = fmax(begin, f->vector - (s.slots - 1) * s.activation); /* a slot */
+  f->vector = fmax(f->vector, outlet);
   if (b->tiling->dataflow != TN_DATAFLOW_INPUT) begin = fmax(begin, there);
   double enter = fmax(fmax(begin + shift, f->rows_in), there), group = (s.tiles - 1) * period + s.stream;
   double last = last_group(f, a, &s, enter, fmax(group, s.tiles * period), drain, shift) + (s.tiles - 1) * period;
   /* The last tile: the port's turn, or the turn of its place, which the tile before in it had to leave. */
   double rounds = floor((all - 1) / places);
-  double late = there + fmax((all - 1) * s.transfer, rounds * (s.transfer + latency) + (all - 1 - rounds * places) * s.transfer);
+  double late = there + (all - 1) * s.transfer;
+  if (rounds > 0) late = fmax(late, fmax(there, begin) + rounds * (s.transfer + latency) + (all - 1 - rounds * places) * s.transfer);
   double first_out = enter + group + drain;
   last = fmax(last, late + (weight ? shift : 0) + s.stream / s.fifo - s.stream);
   if (f->first < 0) f->first = begin;
@@ -146,22 +150,29 @@ double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, bool
   return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[slot]), bytes) : ready;
 }
 
-double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b, double *stored) {
+double tn_forecast_flush(tn_forecast *f, const tn_array_target *a) {
+  tn_forecast_store *p = &f->pending;
+  double done = fmax(tn_forecast_move(f, a, false, true, p->ready, p->store_bytes),
+                     tn_forecast_move(f, a, true, true, p->ready, p->write_bytes));
+  if (p->store_bytes + p->write_bytes > 0) f->stored[p->slot] = done;
+  p->store_bytes = p->write_bytes = 0;
+  return done;
+}
+
+double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b) {
   const tn_array_target *a = b->array;
   const tn_problem *p = b->problem;
-  bool streams = b->tiling->y != TN_HOME_BUFFER;
-  if (streams) f->vector = fmax(f->vector, f->stored[b->slot]);
-  f->vector = fmax(f->vector, b->second - 1);
+  tn_forecast_flush(f, a);
+  double outlet = fmax(b->second, b->tiling->y != TN_HOME_BUFFER ? f->stored[b->slot] : 0);
   if (p->is_product) {
-    array_work(f, b, b->ready);
+    array_work(f, b, b->ready, outlet);
   } else {
     double elements = (double)b->rows * (double)p->n * (double)p->k;
-    f->vector = fmax(f->vector, b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
+    f->vector = fmax(fmax(f->vector, outlet), b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
   }
   double done = f->vector + (double)a->vector_latency;
   f->slot[b->slot] = p->is_product && !p->operand[TN_OPERAND_SECOND].exists ? f->waves_out : done;
-  *stored = fmax(tn_forecast_move(f, a, false, true, done, b->store_bytes),
-                 tn_forecast_move(f, a, true, true, done, b->write_bytes));
-  f->stored[b->slot] = *stored;
+  f->pending = (tn_forecast_store){b->store_bytes, b->write_bytes, done, b->slot};
+  if (a->dma_channels == 1) tn_forecast_flush(f, a);
   return done;
 }

@@ -13,6 +13,12 @@ typedef struct {
 } tn_forecast_tiles;
 enum { TN_FORECAST_BLOCKS = 32 };
 
+/* Results on their way out: behind the loads that are ready before them. */
+typedef struct {
+  double store_bytes, write_bytes, ready;
+  int slot;
+} tn_forecast_store;
+
 /* Cycles at which the units will be through with all that was laid out so far. */
 typedef struct {
   double first, last;                   /* of the array's work; first < 0: there was none */
@@ -21,9 +27,11 @@ typedef struct {
   tn_forecast_tiles tiles[TN_FORECAST_BLOCKS]; /* a ring, */
   int n_tiles;                                 /* of which this is next */
   double vector, load, store;           /* units */
+  double load_done, store_done;         /* what they did is finished */
   double dram, host;                    /* ports, tiles apart */
   double slot[2];                       /* of blocks: the work on what they hold is done */
   double stored[2];                     /* and what they held is stored */
+  tn_forecast_store pending;
 } tn_forecast;
 
 /* One block of an item. */
@@ -42,8 +50,10 @@ typedef struct {
 /* An operand of a block comes into a slot that another one has left; when it is there. */
 double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, int slot, bool host, double ready,
                         double bytes);
-/* When the block's results are in the unified buffer; *stored: and have left it. */
-double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block, double *stored);
+/* When the block's results are in the unified buffer. */
+double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block);
+/* When the last block's have left it. */
+double tn_forecast_flush(tn_forecast *forecast, const tn_array_target *array);
 /* A transfer of something whole; when its last byte is there. */
 double tn_forecast_move(tn_forecast *forecast, const tn_array_target *array, bool host, bool out, double ready,
                         double bytes);

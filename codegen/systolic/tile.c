@@ -107,7 +107,7 @@ static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block
   b.weights = item->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
   if (item->tiling.y == TN_HOME_DRAM) b.store_bytes = results;
   if (y->host >= 0) b.write_bytes = results;
-  y->ready = tn_forecast_add(&t->forecast, &b, &y->ready_outside);
+  y->ready = tn_forecast_add(&t->forecast, &b);
 }
 
 static void count_tiles(const tn_tiler *t, tn_item_plan *item) {
@@ -173,6 +173,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   memset(t->forecast.stored, 0, sizeof t->forecast.stored);
   emit_blocks(t, item);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
+  y->ready_outside = tn_forecast_flush(&t->forecast, t->array);
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
   y->in_host |= y->host >= 0;
   tn_tiler_release_item(t, item);
