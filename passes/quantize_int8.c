@@ -190,7 +190,7 @@ static tn_inst *mean_value(work *w, tn_site site, tn_inst *inst, float scale) {
 static tn_inst *sum_value(work *w, tn_site site, tn_inst *inst, float scale) {
   const tn_quantised_value *v = value_of(w, inst);
   tn_inst *a = rescaled(w, site, v->sources[0], scale), *b = rescaled(w, site, v->sources[1], scale);
-  return tn_make_binary(site, TN_OP_ADD, a, b);
+  return limited(site, tn_make_binary(site, TN_OP_ADD, a, b), v->low / scale, v->high / scale);
 }
 
 /* quantize or dequantize with one scale. */

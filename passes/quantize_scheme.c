@@ -274,13 +274,16 @@ static bool find_table(tn_quantised_scheme *s, tn_inst *inst) {
   return true;
 }
 
+/* a + b, limited or not. */
 static bool find_sum(tn_quantised_scheme *s, tn_inst *inst) {
-  if (inst->op != TN_OP_ADD) return false;
+  tn_quantised_value *v = value_of(s, inst);
+  tn_inst *sum;
+  if (!tn_quantised_limits(inst, &sum, &v->low, &v->high) || sum->op != TN_OP_ADD) return false;
   for (int i = 0; i < 2; i++)
-    if (!is_f32(inst->operands[i]) || !is_native(s, inst->operands[i]) || !is_known(s, inst->operands[i]))
+    if (!is_f32(sum->operands[i]) || !is_native(s, sum->operands[i]) || !is_known(s, sum->operands[i]))
       return false;
-  value_of(s, inst)->form = TN_BYTES_OF_SUM;
-  for (int i = 0; i < 2; i++) value_of(s, inst)->sources[i] = inst->operands[i];
+  v->form = TN_BYTES_OF_SUM;
+  for (int i = 0; i < 2; i++) v->sources[i] = sum->operands[i];
   return true;
 }
 
@@ -290,8 +293,9 @@ static void classify(tn_quantised_scheme *s, tn_inst *inst) {
   v->classified = true;
   v->form = TN_BYTES_OF_FLOATS;
   if (!is_f32(inst) || !tn_rewrite_is_free_to_move(inst)) return;
-  if (!find_move(s, inst) && !find_product(s, inst) && !find_mean(s, inst) && !find_table(s, inst))
-    find_sum(s, inst);
+  if (find_move(s, inst) || find_product(s, inst) || find_mean(s, inst)) return;
+  bool adds = inst->op == TN_OP_ADD; /* x + x^3 is rather a function of x than a sum of bytes */
+  if ((adds || !find_sum(s, inst)) && !find_table(s, inst) && adds) find_sum(s, inst);
 }
 
 /* ---- what is wanted ---- */

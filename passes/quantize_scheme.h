@@ -78,6 +78,7 @@ typedef struct {
   tn_inst **operands;     /* as they were before the module was changed */
   tn_quantised_product *product; /* of the form; of a product that is taken and not covered: with what follows it */
   double factor;          /* of a mean */
+  double low, high;       /* limits of a sum */
   tn_inst *reduction;     /* of a mean */
   tn_inst *bytes;         /* once made */
 } tn_quantised_value;
