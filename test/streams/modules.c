@@ -150,21 +150,36 @@ static window draw_window(draft *m, int64_t size) {
   return w;
 }
 
+/* Of the images; `spread`: zeros between their pixels. */
+static void put_convolution(draft *m, const value *x, const value *k, const window *h, const window *w,
+                            int64_t spread, int64_t groups, const char *labels) {
+  tn_text_printf(
+      &m->body, "convolution(v%d, v%d), window={size=%lldx%lld stride=%lldx%lld pad=%lld_%lldx%lld_%lld",
+      x->number, k->number, (long long)h->size, (long long)w->size, (long long)h->stride,
+      (long long)w->stride, (long long)h->low, (long long)h->high, (long long)w->low, (long long)w->high);
+  if (spread > 1) tn_text_printf(&m->body, " lhs_dilate=%lldx%lld", (long long)spread, (long long)spread);
+  tn_text_printf(&m->body, " rhs_dilate=%lldx%lld%s}, dim_labels=%s, feature_group_count=%lld\n",
+                 (long long)h->dilation, (long long)w->dilation, one_in(m, 8) ? " rhs_reversal=1x1" : "",
+                 labels, (long long)groups);
+}
+
+/* The value is [b,h,w,c], or read as [b,c,h,w]. */
 static void convolution(draft *m) {
   value x = m->now;
-  window h = draw_window(m, x.dims[1]), w = draw_window(m, x.dims[2]);
-  int64_t c = x.dims[3], groups = 1;
+  bool channels_first = one_in(m, 5);
+  int64_t spread = one_in(m, 12) ? 2 : 1;
+  int at = channels_first ? 2 : 1;
+  window h = draw_window(m, (x.dims[at] - 1) * spread + 1),
+         w = draw_window(m, (x.dims[at + 1] - 1) * spread + 1);
+  int64_t c = x.dims[channels_first ? 1 : 3], groups = 1;
   if (one_in(m, 4)) groups = c;
   if (c % 2 == 0 && one_in(m, 5)) groups = 2;
   int64_t n = groups * between(m, 1, groups > 2 ? 2 : 24 / groups);
-  value k = weights(m, x.type, 4, (int64_t[]){h.size, w.size, c / groups, n});
-  m->now = start(m, sum_type(x.type), 4, (int64_t[]){x.dims[0], h.out, w.out, n});
-  tn_text_printf(&m->body,
-                 "convolution(v%d, v%d), window={size=%lldx%lld stride=%lldx%lld pad=%lld_%lldx%lld_%lld "
-                 "rhs_dilate=%lldx%lld}, dim_labels=b01f_01io->b01f, feature_group_count=%lld\n",
-                 x.number, k.number, (long long)h.size, (long long)w.size, (long long)h.stride,
-                 (long long)w.stride, (long long)h.low, (long long)h.high, (long long)w.low,
-                 (long long)w.high, (long long)h.dilation, (long long)w.dilation, (long long)groups);
+  int64_t last[] = {h.size, w.size, c / groups, n}, first[] = {n, c / groups, h.size, w.size};
+  value k = weights(m, x.type, 4, channels_first ? first : last);
+  int64_t out[] = {x.dims[0], h.out, w.out, n}, out_first[] = {x.dims[0], n, h.out, w.out};
+  m->now = start(m, sum_type(x.type), 4, channels_first ? out_first : out);
+  put_convolution(m, &x, &k, &h, &w, spread, groups, channels_first ? "bf01_oi01->bf01" : "b01f_01io->b01f");
 }
 
 /* ---- between products ---- */
@@ -281,6 +296,21 @@ static void layer(draft *m, bool last) {
   if (!bytes && !last) m->now = unary(m, before.type, "convert", &m->now);
 }
 
+/* The last value, or that and one on the way. */
+static void put_root(draft *m, const value *kept) {
+  if (!kept) {
+    tn_text_printf(&m->body, "  ROOT v%d = ", m->values++);
+    put_shape(&m->body, &m->now);
+    tn_text_printf(&m->body, " copy(v%d)\n", m->now.number);
+    return;
+  }
+  tn_text_printf(&m->body, "  ROOT v%d = (", m->values++);
+  put_shape(&m->body, &m->now);
+  tn_text_put(&m->body, ", ");
+  put_shape(&m->body, kept);
+  tn_text_printf(&m->body, ") tuple(v%d, v%d)\n", m->now.number, kept->number);
+}
+
 void draw_module(tn_text *out, dice *d) {
   static const char *const types[] = {"s8", "s8", "s8", "bf16", "f32"};
   draft m = {.d = d};
@@ -294,11 +324,14 @@ void draw_module(tn_text *out, dice *d) {
                                   between(&m, 1, 20 * most)});
   /* Floats stay exact for one product. */
   int64_t layers = strcmp(type, "s8") ? 1 : between(&m, 1, 4);
-  for (int64_t i = 0; i < layers; i++) layer(&m, i + 1 == layers);
-  size_t line = m.body.length - 1;
-  while (line > 0 && m.body.bytes[line - 1] != '\n') line--;
-  tn_text_printf(out, "HloModule random\n%sENTRY main {\n%.*s  ROOT %s}\n",
-                 m.before.bytes ? m.before.bytes : "", (int)line, m.body.bytes, m.body.bytes + line + 2);
+  value kept = {0};
+  for (int64_t i = 0; i < layers; i++) {
+    layer(&m, i + 1 == layers);
+    if (i + 1 < layers && one_in(&m, 4)) kept = m.now;
+  }
+  put_root(&m, kept.type ? &kept : NULL);
+  tn_text_printf(out, "HloModule random\n%sENTRY main {\n%s}\n", m.before.bytes ? m.before.bytes : "",
+                 m.body.bytes);
   tn_text_free(&m.body);
   tn_text_free(&m.before);
 }
