@@ -9,7 +9,7 @@
  * both ask for more order than is needed, seldom more than there is. If it finds nothing the stream
  * is good. Else the careful one starts again, remembers exactly, and what it finds is reported.
  *
- * Cost: O(log n) for each range; how many ranges an instruction has is bounded (pieces_most).
+ * Cost: O(log n) for each range; how many ranges an instruction has is bounded (PIECES_MOST).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
