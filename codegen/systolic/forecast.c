@@ -97,20 +97,22 @@ static double last_group(const tn_forecast *f, const tn_array_target *a, const t
   return fmax(begin, fmax(out, f->vector) + behind * s->activation + latency + shift);
 }
 
-/* When the tile left its place that the next one takes. */
-static double place_free(const tn_forecast *f, double places) {
-  double back = places - 1; /* tiles before the last */
-  for (int i = 0; i < TN_FORECAST_BLOCKS; i++) {
-    const tn_forecast_tiles *b = &f->tiles[(f->n_tiles + TN_FORECAST_BLOCKS - 1 - i) % TN_FORECAST_BLOCKS];
-    if (back < b->count) return b->last - (b->count > 1 ? back * (b->last - b->first) / (b->count - 1) : 0);
-    back -= b->count;
+/* When the event was that so many others have followed since; 0: long ago. */
+static double event_before(const tn_forecast_history *h, double back) {
+  for (int i = 1; i <= TN_FORECAST_BLOCKS; i++) {
+    int at = (h->next + TN_FORECAST_BLOCKS - i) % TN_FORECAST_BLOCKS;
+    double count = h->block[at].count, first = h->block[at].first, last = h->block[at].last;
+    if (back < count) return last - (count > 1 ? back * (last - first) / (count - 1) : 0);
+    back -= count;
   }
   return 0;
 }
 
-static void leave_places(tn_forecast *f, double count, double first, double last) {
-  f->tiles[f->n_tiles] = (tn_forecast_tiles){count, first, last};
-  f->n_tiles = (f->n_tiles + 1) % TN_FORECAST_BLOCKS;
+static void note_events(tn_forecast_history *h, double count, double first, double last) {
+  h->block[h->next].count = count;
+  h->block[h->next].first = first;
+  h->block[h->next].last = last;
+  h->next = (h->next + 1) % TN_FORECAST_BLOCKS;
 }
 
 /* `outlet`: results can leave the accumulators. */
@@ -122,9 +124,9 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready,
   double shift = shifts ? (double)a->rows : 0, drain = (double)(a->rows + a->columns - 2);
   double latency = latency_of(a, false), places = (double)a->weight_fifo_tiles, all = s.groups * s.tiles * s.fifo;
   double period = shadow ? fmax(s.stream, shift) : shift + s.stream + drain;
-  double issue = fmax(fmax(f->weights, b->weights), place_free(f, places)), there = issue + s.transfer + latency;
+  double issue = fmax(fmax(f->weights, b->weights), event_before(&f->left, places - 1)), there = issue + s.transfer + latency;
   double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
-  begin = fmax(begin, f->vector - (s.slots - 1) * s.activation); /* a slot */
+  begin = fmax(begin, event_before(&f->activated, s.slots - 1));
   f->vector = fmax(f->vector, outlet);
   if (b->tiling->dataflow != TN_DATAFLOW_INPUT) begin = fmax(begin, there);
   double enter = fmax(fmax(begin + shift, f->rows_in), there), group = (s.tiles - 1) * period + s.stream;
@@ -142,8 +144,10 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready,
   f->last = fmax(f->last, f->waves_out);
   f->weights = fmax(f->weights, issue + all * s.transfer);
   double left = weight ? last - shift : f->rows_in - s.stream / s.fifo; /* the last tile its place */
-  leave_places(f, all, weight ? enter - shift : enter, left);
-  f->vector = fmax(fmax(f->waves_out, f->vector) + s.activation, fmax(first_out, f->vector) + s.groups * s.activation);
+  note_events(&f->left, all, weight ? enter - shift : enter, left);
+  double before = f->vector;
+  f->vector = fmax(fmax(f->waves_out, before) + s.activation, fmax(first_out, before) + s.groups * s.activation);
+  note_events(&f->activated, s.groups, fmax(first_out, before) + s.activation, f->vector);
 }
 
 double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, bool host, double ready, double bytes) {

@@ -7,11 +7,14 @@
 
 #include "codegen/systolic/problem.h"
 
-/* When the first and the last of a block's tiles of weights left their places in the FIFO. */
-typedef struct {
-  double count, first, last;
-} tn_forecast_tiles;
+/* Of the blocks so far, a ring: when the first and the last of so many events were. */
 enum { TN_FORECAST_BLOCKS = 32 };
+typedef struct {
+  struct {
+    double count, first, last;
+  } block[TN_FORECAST_BLOCKS];
+  int next;
+} tn_forecast_history;
 
 /* Results on their way out: behind the loads that are ready before them. */
 typedef struct {
@@ -24,8 +27,7 @@ typedef struct {
   double first, last;                   /* of the array's work; first < 0: there was none */
   double rows_in, waves_out, last_tile; /* of the array: the last row is in, the last wave out, the last tile's first row */
   double weights;                       /* the port is through with tiles */
-  tn_forecast_tiles tiles[TN_FORECAST_BLOCKS]; /* a ring, */
-  int n_tiles;                                 /* of which this is next */
+  tn_forecast_history left, activated;  /* tiles of weights their places, groups their slots */
   double vector, load, store;           /* units */
   double load_done, store_done;         /* what they did is finished */
   double dram, host;                    /* ports, tiles apart */
