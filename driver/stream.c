@@ -144,7 +144,7 @@ bool tn_stream_compile(tn_streaming *s) {
       s->array ? tn_cpu_find(context->scratch, sink, "host", all->options.cpu, all->options.features) : NULL;
   if (!host || !make_plan(s, host)) return false;
   tn_systolic_options options = {
-      .array = s->array, .name = all->options.name, .host = host, .keep_crossing = s->keep_crossing};
+      .array = s->array, .name = all->options.name, .host = host, .keep_values = s->keep_values};
   s->program = tn_systolic_compile(all->plan, &options, sink);
   if (!s->program) return false;
   if (s->program->n_host_plans && !make_library(s, s->program->host_plans, s->program->n_host_plans))

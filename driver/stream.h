@@ -17,7 +17,7 @@ tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char
  * until tn_compilation_end(&all).                                                                 */
 typedef struct {
   tn_compilation all;
-  bool keep_crossing; /* the caller's; see tn_systolic_options */
+  bool keep_values; /* the caller's; see tn_systolic_options */
   const tn_array_target *array;
   const tn_systolic_program *program; /* program->stream is complete, host_hash too */
   tn_text bytes;                      /* the .tns file; the caller's to free */

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "driver/sections.h"
 #include "tools/expect.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -27,6 +28,8 @@ typedef struct {
   int n_backends;
   expectation expected;
   json_t *passes; /* NULL until they have run */
+  const tn_section *sections; /* of --sections */
+  int32_t n_sections;
 } run_state;
 
 /* ---- comparing ---- */
@@ -85,9 +88,18 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
   return run_compiled(run, &options, results);
 }
 
+static tn_status run_sections(run_state *run, tn_arrays **results) {
+  tn_status status = tn_sections_run(run->model.model, &run->options, run->in.arguments, run->arena, results,
+                                     &run->sections, &run->n_sections);
+  if (status == TN_OK) end_passes(run);
+  for (int i = 0; status == TN_OK && i < run->n_sections; i++) run->expected.holds &= run->sections[i].holds;
+  return status;
+}
+
 static tn_status run_systolic(run_state *run, tn_arrays **results) {
   if (!run->program && !tn_target_names_array(run->options.target))
     return complain(TN_USAGE, "backend 'systolic' needs --target=FILE.target, which describes the array");
+  if (has_option(run->line, OPT_SECTIONS)) return run_sections(run, results);
   return run_compiled(run, &run->options, results);
 }
 
@@ -133,6 +145,14 @@ static tn_status parse_backends(run_state *run) {
   return complain(TN_USAGE, "option '--backend': a list of different backends is wanted");
 }
 
+static tn_status check_sections_option(const run_state *run, bool artefact) {
+  bool systolic = false;
+  if (!has_option(run->line, OPT_SECTIONS)) return TN_OK;
+  for (int i = 0; i < run->n_backends; i++) systolic |= run->backends[i] == BACKEND_SYSTOLIC;
+  if (artefact) return complain(TN_USAGE, "option '--sections' needs a model, not an artefact");
+  return systolic ? TN_OK : complain(TN_USAGE, "option '--sections' needs the backend 'systolic'");
+}
+
 /* Each backend's outputs against what is expected and against those before it. */
 static tn_status run_all(run_state *run, tn_arrays **results) {
   const backend *list = run->backends;
@@ -154,6 +174,7 @@ static tn_status prepare(run_state *run, const char *path) {
   if (status == TN_OK) status = parse_backends(run);
   if (status != TN_OK) return status;
   bool artefact = is_artefact(path);
+  if (check_sections_option(run, artefact) != TN_OK) return TN_USAGE;
   if (artefact)
     status = tn_program_open(run->context, path, run->options.name, &run->program);
   else
@@ -166,13 +187,52 @@ static tn_status prepare(run_state *run, const char *path) {
   return status == TN_OK ? read_expected(run->context, run->line, &run->expected) : status;
 }
 
+/* ---- sections ---- */
+
+static json_t *json_sections(const run_state *run) {
+  if (!has_option(run->line, OPT_SECTIONS)) return NULL;
+  json_t *list = json_array();
+  for (int i = 0; i < run->n_sections; i++) {
+    const tn_section *s = &run->sections[i];
+    json_t *shape = json_array();
+    for (int32_t d = 0; d < s->rank; d++) json_array_append_new(shape, json_integer(s->dims[d]));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I}", "name", s->name, "source", s->source,
+                                          "type", s->type, "shape", shape, "exact", s->exact, "holds", s->holds,
+                                          "mismatches", (json_int_t)s->mismatches));
+  }
+  return list;
+}
+
+static void print_section(const tn_section *s, tn_text *out) {
+  tn_text_printf(out, "%s: %s[", s->name, s->type);
+  for (int32_t d = 0; d < s->rank; d++) tn_text_printf(out, "%s%lld", d ? "," : "", (long long)s->dims[d]);
+  tn_text_printf(out, "] %s", s->holds ? s->exact ? "holds" : "holds within its bound" : "differs");
+  if (!s->holds)
+    tn_text_printf(out, " in %lld elements, the first at %lld: %.9g, the evaluator says %.9g", (long long)s->mismatches,
+                   (long long)s->first, s->got, s->wanted);
+  if (*s->source) tn_text_printf(out, "  (%s)", s->source);
+  tn_text_put_char(out, '\n');
+}
+
+static tn_status print_sections(const run_state *run) {
+  tn_text text = {0};
+  int holding = 0;
+  for (int i = 0; i < run->n_sections; i++) {
+    print_section(&run->sections[i], &text);
+    holding += run->sections[i].holds;
+  }
+  tn_text_printf(&text, "%d of %d sections hold\n", holding, (int)run->n_sections);
+  return print_text(&text);
+}
+
 static tn_status deliver(run_state *run, const tn_arrays *results) {
   const char *out = option_value(run->line, OPT_OUT);
   tn_status status = out ? tn_arrays_write(results, out) : TN_OK;
   if (status != TN_OK) return status;
   if (has_option(run->line, OPT_JSON))
-    return print_json(json_pack("{s:o, s:O, s:O*}", "outputs", json_arrays(results), "compared", run->expected.compared,
-                                "passes", run->passes));
+    return print_json(json_pack("{s:o, s:O, s:O*, s:o*}", "outputs", json_arrays(results), "compared",
+                                run->expected.compared, "passes", run->passes, "sections", json_sections(run)));
+  if (has_option(run->line, OPT_SECTIONS)) return print_sections(run);
   if (out || run->expected.arrays) return TN_OK;
   tn_text text = {0};
   for (int32_t i = 0; i < tn_arrays_count(results); i++) print_array(tn_arrays_at(results, i), &text);

@@ -117,6 +117,14 @@ static int section_buffer(builder *b, const tn_inst *decode, tn_section section)
   return tn_plan_constant_buffer(b, part);
 }
 
+static const int *operand_leaves(builder *b, const tn_inst *inst) {
+  value_list leaves = {0};
+  for (int i = 0; i < inst->n_operands; i++) tn_plan_leaves(b, tn_plan_value_of(b, inst->operands[i]), &leaves);
+  int *buffers = TN_NEW_ARRAY(b->arena, int, leaves.count);
+  for (int i = 0; i < leaves.count; i++) buffers[i] = leaves.at[i]->buffer;
+  return buffers;
+}
+
 bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lowered,
                         tn_inst *const *arguments) {
   tn_step *step = tn_plan_new_step(b, TN_STEP_RUN);
@@ -137,6 +145,7 @@ bool tn_plan_run_kernel(builder *b, const tn_inst *inst, const tn_lowered *lower
   lowered->kernel->source = tn_plan_source(b, inst);
   step->arguments = buffers;
   step->origin = inst;
+  if (b->apart) step->operands = operand_leaves(b, inst);
   step->kernel = b->kernels.count;
   TN_PUSH(b->arena, &b->kernels, lowered->kernel);
   return true;

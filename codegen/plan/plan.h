@@ -53,6 +53,8 @@ struct tn_step {
   int kernel;
   const int *arguments; /* buffers, one a kernel parameter */
   const tn_inst *origin; /* what it was made of, while its module lives; NULL: not known */
+  const int *operands;   /* of a kernel that is all of origin, in unscheduled plans: the leaves of origin's
+                            operands as buffers, those without memory left out; else NULL */
   /* COPY */
   int to, from;
   /* WHILE, CONDITIONAL */

@@ -56,6 +56,16 @@ static void find_crossing(composer *c, bool *crosses) {
   }
 }
 
+/* What steps of the array read and write; constants are known without it. */
+static void find_kept(const composer *c, bool *kept) {
+  for (int i = 0; i < c->p->count; i++) {
+    const tn_placed_step *s = &c->p->steps[i];
+    for (int k = 0; s->on_array && k < s->reads.count; k++) kept[s->reads.at[k]] = true;
+    for (int k = 0; s->on_array && k < s->writes.count; k++) kept[s->writes.at[k]] = true;
+  }
+  for (int b = 0; b < c->plan->n_buffers; b++) kept[b] &= c->plan->buffers[b].memory != TN_MEMORY_CONSTANT;
+}
+
 /* A value that one section of the host makes and another one reads is in host memory, too. */
 static void find_needed(const composer *c, int first, int end, bool *needed) {
   for (int i = 0; i < c->plan->n_results; i++) needed[c->plan->results[i]] = true;
@@ -72,6 +82,7 @@ static void place_signature(composer *c) {
   for (int b = 0; b < plan->n_buffers; b++) c->host_arrays[b] = -1;
   for (int i = 0; i < plan->n_parameters; i++) give_place(c, plan->parameters[i], plan->parameter_names[i]);
   for (int i = 0; i < plan->n_results; i++) give_place(c, plan->results[i], plan->result_names[i]);
+  if (c->options->keep_values) find_kept(c, crosses);
   find_crossing(c, crosses);
   for (int b = 0; b < plan->n_buffers; b++)
     if (crosses[b]) give_place(c, b, plan->buffers[b].name);
@@ -89,7 +100,7 @@ static void list_signature(composer *c) {
     c->stream->parameters[i] = (uint32_t)c->host_arrays[plan->parameters[i]];
   for (int i = 0; i < plan->n_results; i++)
     c->stream->results[i] = (uint32_t)c->host_arrays[plan->results[i]];
-  for (int i = own; c->options->keep_crossing && i < c->arrays.count; i++)
+  for (int i = own; c->options->keep_values && i < c->arrays.count; i++)
     c->stream->results[c->stream->n_results++] = (uint32_t)i;
 }
 
@@ -165,6 +176,11 @@ static void tell_inside(composer *c, const tn_step *step, const char *why, int64
   }
 }
 
+static bool sums_floats(const tn_array_work *work) {
+  return work->is_contraction ? tn_type_is_float(work->sum)
+                              : work->work.join == TN_ISA_JOIN_ADD && tn_type_is_float(work->work.source);
+}
+
 static void tell_placements(composer *c) {
   int layer = 0;
   for (int i = 0; i < c->p->count; i++) {
@@ -182,6 +198,7 @@ static void tell_placements(composer *c) {
     }
     if (s->on_array) {
       placement.why = NULL;
+      placement.sums_floats = sums_floats(s->work);
       placement.is_product = s->work->is_contraction;
       placement.dataflow = s->tiling->dataflow;
       placement.model_cycles = (int64_t)c->stream->layers[layer++].model_cycles;

@@ -18,8 +18,8 @@ typedef struct {
   const tn_cpu *host;    /* that the host's plans are for */
   bool dataflow_is_set;  /* else every one that the array has is weighed */
   tn_dataflow dataflow;
-  bool keep_crossing;    /* values that cross between host and array are results, too, behind the plan's:
-                            for those who check each section on what it received */
+  bool keep_values;      /* what steps of the array read and write is in host memory, too, and behind the
+                            plan's results: for those who check each step on what it received */
 } tn_systolic_options;
 
 /* Where a step went and why: for the table that `compile` prints. */
@@ -28,6 +28,7 @@ typedef struct {
   const char *kernel, *source;
   bool on_array;
   const char *why;     /* of the host: what the array cannot do */
+  bool sums_floats;    /* of the array: in an order of its own */
   bool is_product;     /* else the vector unit alone has work, and no dataflow */
   tn_dataflow dataflow;
   int64_t macs, model_cycles;

@@ -4,13 +4,14 @@ what compiling writes.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
+import json
 import os
 import random
 import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from support import BUILD, ROOT, SHARED, check, run, run_tests, tenon
+from support import ROOT, SHARED, check, run_tests, tenon, write_npz
 
 TARGETS = os.path.join(ROOT, "examples", "targets")
 DIGITS = os.path.join(SHARED or "", "models", "digits")
@@ -184,15 +185,30 @@ def quantized_digits(folder):
                   f"{DIGITS}/batch.npz", "--out", os.path.join(folder, "out.npz"))
 
 
+def sections_of_a_quantized_layer(folder):
+    """Integers from the host's floats: every step of the array has the evaluator's bits on what it received."""
+    with open(f"{ROOT}/test/text/systolic/transformer.hlo") as file:
+        text = file.read().replace("bf16[", "f32[")
+    model, samples, one = (os.path.join(folder, name) for name in ("layer.hlo", "samples.npz", "one.npz"))
+    with open(model, "w") as file:
+        file.write(text)
+    r = random.Random(1)
+    write_npz(samples, {"x": ([4, 24, 32], [r.uniform(-2, 2) for _ in range(4 * 24 * 32)])})
+    write_npz(one, {"x": ([24, 32], [r.uniform(-2, 2) for _ in range(24 * 32)])})
+    for target in ("gemmini", "tpu-v1", "edge"):
+        said = json.loads(tenon("run", model, "--fill-elided=random:1", "--quantize=int8", "--calibrate", samples,
+                                f"--target={TARGETS}/{target}.target", "--sections", "--json", "--in", one))
+        bad = [s for s in said["sections"] if not (s["holds"] and s["exact"])]
+        check(len(said["sections"]) >= 8 and not bad, f"{target}: {bad or said}")
+
+
 def sections_of_a_sentence_encoder(folder):
     """Its softmax and norms run on the host in floats; what the array made of their bytes is the evaluator's."""
-    words = [f"{MINILM}/minilm.hlo", "--weights", f"{MINILM}/minilm.weights.npz"]
-    path = os.path.join(folder, "minilm.hlo")
-    tenon("compile", *words, "--quantize=int8", "--calibrate", f"{MINILM}/ids.npz", "--constants=file", "-o", path,
-          f"--target={TARGETS}/edge.target")
-    said = run(os.path.join(BUILD, "test", "array_sections"), path, f"{TARGETS}/tpu-v1.target", "--in", f"{MINILM}/cases/0.in.npz")
-    match = re.search(r"(\d+) steps of the array evaluated, (\d+) values compared, 0 wrong", said)
-    check(match and int(match[1]) >= 48 and int(match[2]) >= 18, said)
+    said = tenon("run", f"{MINILM}/minilm.hlo", "--weights", f"{MINILM}/minilm.weights.npz", "--quantize=int8",
+                 "--calibrate", f"{MINILM}/ids.npz", f"--target={TARGETS}/tpu-v1.target", "--backend=systolic",
+                 "--sections", "--in", f"{MINILM}/cases/0.in.npz")
+    match = re.search(r"(\d+) of (\d+) sections hold", said)
+    check(match and match[1] == match[2] and int(match[1]) >= 48, said)
 
 
 def write_model(folder):
@@ -235,7 +251,8 @@ def both_files_or_none(folder):
 
 
 def main():
-    tests = [random_networks_on_random_arrays, same_input_same_bytes, a_stream_gives_what_its_model_gives, both_files_or_none]
+    tests = [random_networks_on_random_arrays, same_input_same_bytes, a_stream_gives_what_its_model_gives, both_files_or_none,
+             sections_of_a_quantized_layer]
     run_tests(tests + ([quantized_digits, sections_of_a_sentence_encoder] if SHARED else []))
 
 
