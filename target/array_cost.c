@@ -6,6 +6,9 @@
 
 #include <math.h>
 
+/* Transfers beside the array hold up a tile of weights now and then: of so many cycles one. */
+enum { CONTENTION = 8 };
+
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -89,6 +92,7 @@ tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_pro
   cost.dma_cycles = dram - cost.weight_cycles + host;
   cost.vector_cycles = tiles_of(p->vector_elements, a->vector_lanes);
   cost.cycles = larger(larger(cost.array_cycles, cost.vector_cycles), larger(dram, host));
+  cost.cycles += (dram < cost.array_cycles ? dram : cost.array_cycles) / CONTENTION;
   cost.cycles += cost.dma_cycles / (p->batch * tiles_of(p->m, p->rows_block));
   if (p->load_bytes + p->store_bytes) cost.cycles += latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
   if (p->read_bytes + p->write_bytes) cost.cycles += latency_cycles(a, a->host_gb_s, a->host_latency_ns);
