@@ -150,8 +150,9 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready,
   note_events(&f->activated, s.groups, fmax(first_out, before) + s.activation, f->vector);
 }
 
-double tn_forecast_load(tn_forecast *f, const tn_array_target *a, int slot, bool host, double ready, double bytes) {
-  return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[slot]), bytes) : ready;
+double tn_forecast_load(tn_forecast *f, const tn_array_target *a, bool second, int slot, bool host, double ready,
+                        double bytes) {
+  return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[second][slot]), bytes) : ready;
 }
 
 double tn_forecast_flush(tn_forecast *f, const tn_array_target *a) {
@@ -175,7 +176,8 @@ double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b) {
     f->vector = fmax(fmax(f->vector, outlet), b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
   }
   double done = f->vector + (double)a->vector_latency;
-  f->slot[b->slot] = p->is_product && !p->operand[TN_OPERAND_SECOND].exists ? f->waves_out : done;
+  f->slot[false][b->slot] = p->is_product ? f->waves_out : done;
+  f->slot[true][b->slot] = done;
   f->pending = (tn_forecast_store){b->store_bytes, b->write_bytes, done, b->slot};
   if (a->dma_channels == 1) tn_forecast_flush(f, a);
   return done;

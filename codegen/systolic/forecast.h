@@ -31,7 +31,7 @@ typedef struct {
   double vector, load, store;           /* units */
   double load_done, store_done;         /* what they did is finished */
   double dram, host;                    /* ports, tiles apart */
-  double slot[2];                       /* of blocks: the work on what they hold is done */
+  double slot[2][2];                    /* of blocks of x, of second operands: the work on them is done */
   double stored[2];                     /* and what they held is stored */
   tn_forecast_store pending;
 } tn_forecast;
@@ -50,8 +50,8 @@ typedef struct {
 } tn_forecast_block;
 
 /* An operand of a block comes into a slot that another one has left; when it is there. */
-double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, int slot, bool host, double ready,
-                        double bytes);
+double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, bool second, int slot, bool host,
+                        double ready, double bytes);
 /* When the block's results are in the unified buffer. */
 double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block);
 /* When the last block's have left it. */

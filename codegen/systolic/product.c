@@ -73,6 +73,8 @@ static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
   const tn_operand *x = &p->operand[TN_OPERAND_X];
   int64_t base = block->base[TN_OPERAND_X];
   tn_span span = tn_problem_span(p, TN_OPERAND_X, block->batch, pass->row, pass->rows);
+  if (span.low == span.high) /* nothing but padding begins no sooner than the rest of its block */
+    span = tn_problem_span(p, TN_OPERAND_X, block->batch, block->m, block->rows);
   tn_reach reaches[2] = {{TN_SPACE_BUFFER, false, base + span.low, base + span.high},
                          {TN_SPACE_SUMS, true, pass->sums, pass->sums + pass->n_sums}};
   if (joins(&t->matmul, pass)) {

@@ -85,7 +85,7 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
     double bytes = (double)(span.high - span.low), *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;
-    *ready = tn_forecast_load(&t->forecast, t->array, slot, !t->places[buffer].in_dram, *ready, bytes);
+    *ready = tn_forecast_load(&t->forecast, t->array, kind == TN_OPERAND_SECOND, slot, !t->places[buffer].in_dram, *ready, bytes);
     tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
   }
 }
