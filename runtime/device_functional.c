@@ -136,10 +136,16 @@ static void *pack_panels(machine *m, tn_numbers kind, const tile *t, int64_t col
     int64_t first = p * TN_PRODUCT_COLUMNS, here = columns - first;
     if (here > TN_PRODUCT_COLUMNS) here = TN_PRODUCT_COLUMNS;
     uint32_t *to = b + first * k;
-    for (int64_t i = 0; i < k; i++, to += TN_PRODUCT_COLUMNS) {
-      tn_numbers_of(kind, to, t->type, t->at + i * k_stride + first * j_stride, here, j_stride);
-      for (int64_t j = here; j < TN_PRODUCT_COLUMNS; j++) to[j] = 0;
-    }
+    tn_element_block block = {.from = t->at + first * j_stride,
+                              .type = t->type,
+                              .rows = k,
+                              .row_stride = k_stride,
+                              .count = here,
+                              .stride = j_stride,
+                              .to = to,
+                              .lead = TN_PRODUCT_COLUMNS};
+    if (here < TN_PRODUCT_COLUMNS) memset(to, 0, (size_t)(k * TN_PRODUCT_COLUMNS) * 4);
+    tn_numbers_of(kind, &block);
   }
   return b;
 }
@@ -241,23 +247,40 @@ static void multiply_output(machine *m, int64_t at) {
 }
 
 /* Input stationary: rows of sums are columns of weights, so the operands change places:
- * acc[n][m] = sum over k of tile[k][n] * view[m][k].                                     */
+ * acc[n][m] = sum over k of tile[k][n] * view[m][k]. The view's part stays for all repetitions.       */
+static void *pack_stationary(machine *m, tn_numbers kind, const tn_view_part *part) {
+  uint32_t *x = gather_rows(m, kind, part); /* [m][k]; its columns are panel b's k */
+  tile stationary = {.at = (uint8_t *)x, .type = kind == TN_NUMBERS_F32 ? TN_F32 : TN_S32};
+  return pack_panels(m, kind, &stationary, part->rows, 4, 4 * part->columns, part->columns);
+}
+
+/* A tile as rows of its columns, [n][k]. */
+static void *turn_tile(machine *m, tn_numbers kind, const tile *t) {
+  uint32_t *a = tn_scratch_reserve(&m->sums, (size_t)((t->n + TN_PRODUCT_ROWS) * t->k) * 4);
+  tn_element_block turned = {.from = t->at,
+                             .type = t->type,
+                             .rows = t->n,
+                             .row_stride = t->column_stride,
+                             .count = t->k,
+                             .stride = t->row_stride,
+                             .to = a,
+                             .lead = t->k};
+  tn_numbers_of(kind, &turned);
+  return a;
+}
+
 static void multiply_input(machine *m, int64_t at) {
   const tn_instruction *i = &m->program->stream->instructions[at];
   int64_t lead = m->program->stream->target->columns;
+  void *b = NULL;
   for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
     tile t = take_tile(m);
     tn_view_part part = part_of(m, at, r, &t);
     tn_numbers kind = numbers_for(part.type, t.type);
-    uint32_t *x = gather_rows(m, kind, &part); /* [m][k]; its columns are panel b's k */
-    tile stationary = {.at = (uint8_t *)x, .type = kind == TN_NUMBERS_F32 ? TN_F32 : TN_S32};
-    void *b = pack_panels(m, kind, &stationary, part.rows, 4, 4 * t.k, t.k);
-    uint32_t *a = tn_scratch_reserve(&m->sums, (size_t)((t.n + TN_PRODUCT_ROWS) * t.k) * 4);
-    for (int64_t n = 0; n < t.n; n++)
-      tn_numbers_of(kind, a + n * t.k, t.type, t.at + n * t.column_stride, t.k, t.row_stride);
+    if (!b) b = pack_stationary(m, kind, &part);
     bool adds = r ? i->MATMUL.then_accumulate : i->MATMUL.accumulate;
     int64_t row = i->MATMUL.accumulator + (int64_t)r * i->MATMUL.accumulator_step;
-    tn_product p = {.a = a,
+    tn_product p = {.a = turn_tile(m, kind, &t),
                     .b = b,
                     .rows = t.n,
                     .columns = part.rows,

@@ -18,9 +18,16 @@ typedef struct {
 void *tn_scratch_reserve(tn_scratch *scratch, size_t bytes);
 void tn_scratch_free(tn_scratch *scratch);
 
-/* `count` elements, `stride` bytes apart, as numbers. Integers that do not fit 32 bits wrap. */
-void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count,
-                   int64_t stride);
+/* `rows` rows of `count` elements, `stride` bytes apart, and where they go: `lead` numbers from row to row. */
+typedef struct {
+  const uint8_t *from;
+  tn_type type;
+  int64_t rows, row_stride, count, stride;
+  void *to;
+  int64_t lead;
+} tn_element_block;
+/* Elements as numbers. Integers that do not fit 32 bits wrap. */
+void tn_numbers_of(tn_numbers kind, const tn_element_block *block);
 
 /* view[row .. row + rows)[column .. column + columns), `to` is [rows][lead] of numbers. */
 typedef struct {

@@ -115,8 +115,13 @@ static void join_second(const tn_vector_line *line, int64_t m, float *restrict v
   const tn_instruction *p = line->pipeline;
   int64_t columns = line->columns;
   const uint8_t *from = line->buffer + line->second + m * line->second_row_stride;
-  tn_numbers_of(TN_NUMBERS_F32, second, (tn_type)p->PIPELINE.second, from, columns,
-                line->second_column_stride);
+  tn_element_block block = {.from = from,
+                            .type = (tn_type)p->PIPELINE.second,
+                            .rows = 1,
+                            .count = columns,
+                            .stride = line->second_column_stride,
+                            .to = second};
+  tn_numbers_of(TN_NUMBERS_F32, &block);
   if (p->PIPELINE.second_scale != 1)
     for (int64_t c = 0; c < columns; c++) second[c] *= p->PIPELINE.second_scale;
   switch ((tn_isa_operand)p->PIPELINE.operand) {

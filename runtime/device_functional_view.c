@@ -101,15 +101,19 @@ INLINE void convert(tn_numbers kind, void *to, tn_type type, const uint8_t *from
   DO(S32, S16, 2)                                                                                            \
   DO(S32, S32, 4)
 
-void tn_numbers_of(tn_numbers kind, void *to, tn_type type, const uint8_t *from, int64_t count,
-                   int64_t stride) {
+INLINE void convert_block(tn_numbers kind, tn_type type, int64_t stride, const tn_element_block *b) {
+  for (int64_t r = 0; r < b->rows; r++)
+    convert(kind, (uint32_t *)b->to + r * b->lead, type, b->from + r * b->row_stride, b->count, stride);
+}
+
+INLINE void numbers_of(tn_numbers kind, const tn_element_block *b) {
 #define DO(KIND, TYPE, width)                                                                                \
-  if (kind == TN_NUMBERS_##KIND && type == TN_##TYPE && stride == width)                                     \
-    convert(TN_NUMBERS_##KIND, to, TN_##TYPE, from, count, width);                                           \
+  if (kind == TN_NUMBERS_##KIND && b->type == TN_##TYPE && b->stride == width)                               \
+    convert_block(TN_NUMBERS_##KIND, TN_##TYPE, width, b);                                                   \
   else
   USUAL_TYPES_ELSE(DO)
 #undef DO
-  convert(kind, to, type, from, count, stride);
+  convert_block(kind, b->type, b->stride, b);
 }
 
 /* ---- views ---- */
@@ -224,9 +228,8 @@ INLINE void gather(const tn_view_part *part, tn_numbers kind, tn_type type, int6
   }
 }
 
-void tn_view_gather(const tn_view_part *part, tn_numbers kind, void *to, int64_t lead, tn_scratch *scratch) {
-  run *runs = tn_scratch_reserve(scratch, (size_t)part->columns * sizeof *runs);
-  int64_t count = find_runs(part, runs);
+INLINE void gather_by_type(const tn_view_part *part, tn_numbers kind, uint32_t *to, int64_t lead,
+                           const run *runs, int64_t count) {
 #define DO(KIND, TYPE, width)                                                                                \
   if (kind == TN_NUMBERS_##KIND && part->type == TN_##TYPE)                                                  \
     gather(part, TN_NUMBERS_##KIND, TN_##TYPE, width, to, lead, runs, count);                                \
@@ -234,4 +237,36 @@ void tn_view_gather(const tn_view_part *part, tn_numbers kind, void *to, int64_t
   USUAL_TYPES_ELSE(DO)
 #undef DO
   gather(part, kind, part->type, (int64_t)tn_type_bytes(part->type), to, lead, runs, count);
+}
+
+/* ---- twice: for any processor, and for those that widen bytes in one instruction ---- */
+
+#ifdef __x86_64__
+#define WIDE __attribute__((target("avx2")))
+static bool is_wide(void) { return __builtin_cpu_supports("avx2"); }
+#else
+#define WIDE
+static bool is_wide(void) { return false; }
+#endif
+
+static void numbers_anywhere(tn_numbers kind, const tn_element_block *block) { numbers_of(kind, block); }
+WIDE static void numbers_wide(tn_numbers kind, const tn_element_block *block) { numbers_of(kind, block); }
+
+void tn_numbers_of(tn_numbers kind, const tn_element_block *block) {
+  (is_wide() ? numbers_wide : numbers_anywhere)(kind, block);
+}
+
+static void gather_anywhere(const tn_view_part *part, tn_numbers kind, uint32_t *to, int64_t lead,
+                            const run *runs, int64_t count) {
+  gather_by_type(part, kind, to, lead, runs, count);
+}
+WIDE static void gather_wide(const tn_view_part *part, tn_numbers kind, uint32_t *to, int64_t lead,
+                             const run *runs, int64_t count) {
+  gather_by_type(part, kind, to, lead, runs, count);
+}
+
+void tn_view_gather(const tn_view_part *part, tn_numbers kind, void *to, int64_t lead, tn_scratch *scratch) {
+  run *runs = tn_scratch_reserve(scratch, (size_t)part->columns * sizeof *runs);
+  int64_t count = find_runs(part, runs);
+  (is_wide() ? gather_wide : gather_anywhere)(part, kind, to, lead, runs, count);
 }
