@@ -93,7 +93,12 @@ tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_pro
   cost.vector_cycles = tiles_of(p->vector_elements, a->vector_lanes);
   cost.cycles = larger(larger(cost.array_cycles, cost.vector_cycles), larger(dram, host));
   cost.cycles += (dram < cost.array_cycles ? dram : cost.array_cycles) / CONTENTION;
-  cost.cycles += cost.dma_cycles / (p->batch * tiles_of(p->m, p->rows_block));
+  if (p->copies == 1)
+    cost.cycles = larger(cost.cycles, larger(cost.array_cycles, cost.vector_cycles) + cost.dma_cycles) +
+                  cost.array_cycles / CONTENTION +
+                  p->batch * tiles_of(p->m, p->rows_block) * (2 * a->rows + a->columns);
+  else
+    cost.cycles += cost.dma_cycles / (p->batch * tiles_of(p->m, p->rows_block));
   if (p->load_bytes + p->store_bytes) cost.cycles += latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
   if (p->read_bytes + p->write_bytes) cost.cycles += latency_cycles(a, a->host_gb_s, a->host_latency_ns);
   if (p->k) cost.cycles += ramp_cycles(a, p->dataflow);

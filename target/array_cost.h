@@ -19,6 +19,7 @@ typedef struct {
   tn_type x, w;
   tn_dataflow dataflow;
   int64_t rows_block;      /* rows of m that are in the unified buffer together: transfers come in these */
+  int copies;              /* of each block: 2 lets transfers overlap with work; 0 is 2 */
   int64_t sums_block;      /* accumulator rows of one tile: of m (weight stationary) or n (input stationary) */
   int64_t weight_bytes;    /* of one batch, once */
   int64_t load_bytes, store_bytes; /* between DRAM and the unified buffer */

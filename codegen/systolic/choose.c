@@ -116,7 +116,8 @@ static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tili
 static void forecast(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
   const tn_operand *w = &p->operand[TN_OPERAND_W];
   tn_array_product product = {.m = p->m, .n = p->n, .batch = p->batch, .dataflow = t->dataflow,
-                              .rows_block = t->rows_block, .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
+                              
+                              .rows_block = t->rows_block, .copies = t->copies, .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
   if (p->is_product) {
     product.k = p->k;
     product.weight_bytes = array->whole_weight_tiles
@@ -135,22 +136,21 @@ bool tn_choose_blocks(const tn_problem *p, const tn_array_target *array, const t
   bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};
-  int tried = 0;
-  for (int64_t rows = p->m; rows > 0 && tried < TRIES; rows = tn_problem_smaller_block(p, rows)) {
+  int tried[3] = {0}; /* with so many copies */
+  for (int64_t rows = p->m; rows > 0 && tried[2] < TRIES; rows = tn_problem_smaller_block(p, rows)) {
     t->rows_block = rows;
-    t->copies = several_blocks(p, rows) && streams ? 2 : 1;
-    if (!slots_fit(p, room, t, t->copies)) {
-      if (rows > 1 || t->copies == 1) continue;
-      t->copies = 1; /* the last resort */
-      if (!slots_fit(p, room, t, 1)) continue;
+    for (t->copies = several_blocks(p, rows) && streams ? 2 : 1; t->copies > 0; t->copies--) {
+      if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, room, t, t->copies)) continue;
+      if (p->is_product) cut_sums(p, array, t);
+      forecast(p, array, t);
+      if (!(tried[1] + tried[2]) || t->cycles < best.cycles) best = *t;
+      tried[t->copies]++;
+      break; /* one copy only where two do not fit */
     }
-    if (p->is_product) cut_sums(p, array, t);
-    forecast(p, array, t);
-    if (!tried++ || t->cycles < best.cycles) best = *t;
     if (!streams) break;
   }
   *t = best;
-  return tried > 0;
+  return tried[1] + tried[2] > 0;
 }
 
 bool tn_dataflow_allowed(const tn_systolic_options *options, tn_dataflow dataflow) {
