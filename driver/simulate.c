@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "driver/driver.h"
@@ -126,11 +125,10 @@ typedef struct {
   tn_simulation *simulation;
 } open_work;
 
-/* NAME.host.so beside NAME.tns, or NULL. */
+/* NAME.host.so beside NAME.tns; looked at if the stream has functions of the host. */
 static const char *library_beside(tn_arena *arena, const char *path) {
   size_t stem = strlen(path) - strlen(tn_path_suffix(path));
-  const char *library = tn_arena_printf(arena, "%.*s.host.so", (int)stem, path);
-  return access(library, F_OK) == 0 ? library : NULL;
+  return tn_arena_printf(arena, "%.*s.host.so", (int)stem, path);
 }
 
 static bool do_open(void *argument) {

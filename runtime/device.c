@@ -39,10 +39,15 @@ struct tn_device {
 
 /* ---- messages ---- */
 
+/* What the caller's bytes are called: nothing, in messages. */
+static const char given_stream[] = "stream";
+
 static void keep_message(void *user, const tn_diagnostic *diagnostic) {
   tn_device *device = user;
-  if (diagnostic->severity == TN_SEVERITY_ERROR && !device->message[0])
-    snprintf(device->message, sizeof device->message, "%s", diagnostic->message);
+  if (diagnostic->severity != TN_SEVERITY_ERROR || device->message[0]) return;
+  const char *file = diagnostic->location.file == given_stream ? NULL : diagnostic->location.file;
+  snprintf(device->message, sizeof device->message, "%s%s%s", file ? file : "", file ? ": " : "",
+           diagnostic->message);
 }
 
 static bool refuse(tn_device *device, const char *text) {
@@ -201,7 +206,8 @@ static bool open_library(tn_device *device, const char *path) {
   if (!stream->n_functions) return true;
   if (!path)
     return tn_error(&device->sink, TN_USAGE, TN_NOWHERE,
-                    "the stream calls %d host functions, and no host library is given", stream->n_functions);
+                    "the stream calls functions of the host (%d), and no host library is given",
+                    stream->n_functions);
   tn_str bytes;
   if (!tn_file_map(device->arena, &device->sink, path, UINT64_MAX, &bytes)) return false;
   tn_hash hash = tn_hash_bytes(bytes.at, bytes.length);
@@ -230,8 +236,8 @@ static bool take(tn_device *device, const load_work *work) {
   const tn_stream *stream = work->stream;
   if (!stream) {
     tn_str bytes = {work->bytes, work->size};
-    stream = tn_stream_read(device->arena, &device->sink, "stream", bytes);
-    if (!stream || !tn_stream_verify(stream, "stream", &device->sink)) return false;
+    stream = tn_stream_read(device->arena, &device->sink, given_stream, bytes);
+    if (!stream || !tn_stream_verify(stream, given_stream, &device->sink)) return false;
   }
   tn_arena *arena = device->arena;
   device->stream = stream;
