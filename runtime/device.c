@@ -206,7 +206,7 @@ static bool open_library(tn_device *device, const char *path) {
   if (!stream->n_functions) return true;
   if (!path)
     return tn_error(&device->sink, TN_USAGE, TN_NOWHERE,
-                    "the stream calls functions of the host (%d), and no host library is given",
+                    "the stream calls %d host functions, and no host library is given",
                     stream->n_functions);
   tn_str bytes;
   if (!tn_file_map(device->arena, &device->sink, path, UINT64_MAX, &bytes)) return false;
