@@ -91,6 +91,14 @@ static tn_value *part_of(tn_eval *eval, tn_value *from, int64_t dim, int64_t sta
   return part;
 }
 
+/* f8e8m0fnu's 0 is NaN. */
+static tn_value *zeros(tn_eval *eval, const tn_shape *shape) {
+  tn_value *value = tn_value_zero(eval, shape);
+  if (shape->type == TN_F8E8M0FNU)
+    memset(tn_value_data(value), (int)tn_float_to_bits(TN_F8E8M0FNU, 0), (size_t)tn_shape_bytes(shape));
+  return value;
+}
+
 /* The plain dot of one group's parts; its dims are batch, lhs free, rhs free, with a free
  * group dim of size 1 where rhs has one, which moves no element.                         */
 static tn_value *group_dot(tn_eval *eval, const tn_inst *inst, tn_value *lhs, tn_value *rhs,
@@ -113,7 +121,7 @@ static int64_t result_dim_of(const tn_inst *inst, int64_t ragged) {
 
 static tn_value *ragged_free(tn_eval *eval, const tn_inst *inst, tn_value *const *operands, int64_t ragged) {
   const tn_shape *shape = inst->shape;
-  tn_value *result = tn_value_zero(eval, shape);
+  tn_value *result = zeros(eval, shape);
   int64_t group_dim = inst->attr.dot.rhs_group.at[0], at = result_dim_of(inst, ragged), start = 0;
   int64_t rows = operands[0]->literal.shape->dims[ragged], *strides = tn_strides(eval, shape);
   int64_t *dims = TN_SCRATCH(eval, int64_t, shape->rank);
@@ -140,7 +148,7 @@ static tn_value *ragged_free(tn_eval *eval, const tn_inst *inst, tn_value *const
 static tn_value *ragged_contracting(tn_eval *eval, const tn_inst *inst, tn_value *const *operands,
                                     int index) {
   const tn_shape *shape = inst->shape;
-  tn_value *result = tn_value_zero(eval, shape);
+  tn_value *result = zeros(eval, shape);
   int64_t lhs_dim = inst->attr.dot.side[0].contracting.at[index],
           rhs_dim = inst->attr.dot.side[1].contracting.at[index];
   int64_t depth = operands[0]->literal.shape->dims[lhs_dim], start = 0, *strides = tn_strides(eval, shape);

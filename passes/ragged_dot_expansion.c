@@ -251,6 +251,13 @@ static tn_type sum_type(const tn_inst *inst) {
   return wide || type == TN_F64 ? TN_F64 : TN_F32;
 }
 
+/* The operand's rows of the blocks, of a type that has the 0 that fills them up. */
+static tn_inst *take_side(tn_site s, tn_inst *operand, int64_t dim, tn_inst *rows) {
+  tn_type type = operand->shape->type;
+  tn_inst *taken = tn_make_take(s, operand, dim, rows);
+  return tn_make_convert(s, taken, type == TN_F8E8M0FNU ? TN_F32 : type);
+}
+
 static tn_inst *expand_contracting(tn_inst *inst, int index) {
   tn_site s = tn_site_of(inst);
   const tn_dot_side *roles = inst->attr.dot.side;
@@ -265,7 +272,7 @@ static tn_inst *expand_contracting(tn_inst *inst, int index) {
   tn_dot_side cut_dims[2];
   for (int side = 0; side < 2; side++) {
     int64_t dim = roles[side].contracting.at[index];
-    sides[side] = masked(s, tn_make_take(s, inst->operands[side], dim, rows), real, dim);
+    sides[side] = masked(s, take_side(s, inst->operands[side], dim, rows), real, dim);
     cut_dims[side] = cut_roles(s, &roles[side], dim, true, true, true);
   }
   tn_inst *parts = tn_make_dot(s, sum_type(inst), sides, cut_dims);
