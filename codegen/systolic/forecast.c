@@ -38,6 +38,13 @@ double tn_forecast_move(tn_forecast *f, const tn_array_target *a, bool host, boo
   return *done = fmax(*done, *unit + latency_of(a, host)); /* counts go in order */
 }
 
+double tn_forecast_constants(tn_forecast *f, const tn_array_target *a, double bytes) {
+  f->constants[0] = fmax(f->load, f->dram);
+  double there = tn_forecast_move(f, a, false, false, 0, bytes);
+  f->constants[1] = f->dram;
+  return there;
+}
+
 /* ---- the shape of a block's work ---- */
 
 typedef struct {
@@ -124,7 +131,9 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready,
   double shift = shifts ? (double)a->rows : 0, drain = (double)(a->rows + a->columns - 2);
   double latency = latency_of(a, false), places = (double)a->weight_fifo_tiles, all = s.groups * s.tiles * s.fifo;
   double period = shadow ? fmax(s.stream, shift) : shift + s.stream + drain;
-  double issue = fmax(fmax(f->weights, b->weights), event_before(&f->left, places - 1)), there = issue + s.transfer + latency;
+  double issue = fmax(fmax(f->weights, b->weights), event_before(&f->left, places - 1));
+  if (issue >= f->constants[0]) issue = fmax(issue, f->constants[1]); /* they have the port */
+  double there = issue + s.transfer + latency;
   double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
   begin = fmax(begin, event_before(&f->activated, s.slots - 1));
   f->vector = fmax(f->vector, outlet);

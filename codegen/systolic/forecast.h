@@ -34,6 +34,7 @@ typedef struct {
   double slot[2][2];                    /* of blocks of x, of second operands: the work on them is done */
   double stored[2];                     /* and what they held is stored */
   tn_forecast_store pending;
+  double constants[2];                  /* the last pipeline's were on their way from DRAM */
 } tn_forecast;
 
 /* One block of an item. */
@@ -49,6 +50,8 @@ typedef struct {
   double weights; /* the same of weights that are no constants */
 } tn_forecast_block;
 
+/* The constants of an item's pipeline come; when they are there. */
+double tn_forecast_constants(tn_forecast *forecast, const tn_array_target *array, double bytes);
 /* An operand of a block comes into a slot that another one has left; when it is there. */
 double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, bool second, int slot, bool host,
                         double ready, double bytes);

@@ -62,7 +62,7 @@ void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
   load.LOAD.rows = 1;
   tn_reach reach = {TN_SPACE_BUFFER, true, item->constants_at, item->constants_at + item->constants_bytes};
   tn_builder_add(t->builder, &load, 1, &reach);
-  tn_forecast_move(&t->forecast, t->array, false, false, 0, (double)item->constants_bytes);
+  item->constants_ready = tn_forecast_constants(&t->forecast, t->array, (double)item->constants_bytes);
 }
 
 /* ---- pipeline ---- */

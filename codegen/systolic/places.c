@@ -208,6 +208,7 @@ static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
 /* The same order as try_way's, so that what fitted there fits here. */
 static void take_places(tn_tiler *t, tn_item_plan *item) {
   item->constants_at = item->constants_bytes ? tn_room_take(&t->buffer, item->constants_bytes) : -1;
+  tn_tiler_load_constants(t, item); /* few bytes: before all else */
   for (int i = 0; i < 3; i++)
     if (item->problem.operand[held[i]].exists && !tn_is_streamed(&item->tiling, held[i]))
       bring_whole(t, item, held[i]);

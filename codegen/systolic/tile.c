@@ -100,7 +100,8 @@ static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block
   double results = (double)(block->rows * item->problem.n * item->problem.operand[TN_OPERAND_Y].width);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   tn_forecast_block b = {.array = t->array, .problem = &item->problem, .tiling = &item->tiling, .rows = block->rows,
-                         .slot = slot, .ready = block->ready, .second = block->second,
+                         .slot = slot, .ready = block->ready,
+                         .second = block->second > item->constants_ready ? block->second : item->constants_ready,
                          .k_tiles = item->k_tiles, .n_tiles = item->n_tiles};
   for (int64_t m = block->m, end = m + block->rows; m < end && item->problem.is_product; b.m_tiles++)
     m += tn_stationary_rows(t, &item->problem, m, end - m);
@@ -162,12 +163,11 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   item->constant_weights =
       item->problem.is_product &&
       plan->buffers[item->problem.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
-  if (!tn_tiler_place_item(t, item)) return false;
   tn_instruction layer = tn_instruction_of(TN_ISA_LAYER);
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);
+  if (!tn_tiler_place_item(t, item)) return false;
   set_piece(t, item);
-  tn_tiler_load_constants(t, item);
   double until = t->forecast.last;
   memset(t->forecast.slot, 0, sizeof t->forecast.slot);
   memset(t->forecast.stored, 0, sizeof t->forecast.stored);

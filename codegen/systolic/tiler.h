@@ -59,6 +59,7 @@ typedef struct {
   int64_t k_tiles, n_tiles;
   /* constants of the pipeline in the unified buffer; -1: none */
   int64_t constants_at, constants_bytes, scale_at, bias_at, table_at;
+  double constants_ready; /* forecast */
   int64_t channel_batches; /* rows of scale and bias, one a batch, or 1 */
   int64_t channel_count;   /* of each */
   tn_role channel_role;    /* along which they go; TN_ROLE_BATCH: along nothing, all are the same */
