@@ -178,13 +178,14 @@ static bool combine(scattering *s) {
 }
 
 /* A long row of features is taken in blocks: each lies in few pages, and one pass over the
- * updates serves all of a block.                                                         */
+ * updates serves all of a block. Not a batching dim: indices are looked up by it.        */
 enum { LONG_ROW = 128, LARGEST_BLOCK = 256, SMALLEST_BLOCK = 64 };
 
 static void split_features(scattering *s) {
   s->split = -1;
   int64_t last = s->updates->rank - 1;
-  if (last < 0 || role_of(s, last) != AROUND || s->updates->dims[last] < LONG_ROW) return;
+  if (last < 0 || !tn_dims_contain(window_dims(s), last) || s->updates->dims[last] < LONG_ROW) return;
+  if (role_of(s, last) != AROUND) return;
   int64_t half = s->updates->dims[last] / 2 / 16 * 16;
   for (int64_t b = half < LARGEST_BLOCK ? half : LARGEST_BLOCK; b >= SMALLEST_BLOCK && s->split < 0; b -= 16)
     if (s->updates->dims[last] % b == 0) {
