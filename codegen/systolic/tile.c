@@ -90,10 +90,15 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
   }
 }
 
+/* Values that are only kept leave in one piece, where blocks of groups would be thousands. */
+static bool leaves_whole(const tn_tiler *t, const tn_item_plan *item) {
+  return t->options->keep_values && item->tiling.y == TN_HOME_BUFFER;
+}
+
 static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
   const tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   if (item->tiling.y == TN_HOME_DRAM) store_block(t, item, block, false);
-  if (y->host >= 0) store_block(t, item, block, true);
+  if (y->host >= 0 && !leaves_whole(t, item)) store_block(t, item, block, true);
 }
 
 static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int slot) {
@@ -172,7 +177,9 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   memset(t->forecast.slot, 0, sizeof t->forecast.slot);
   memset(t->forecast.stored, 0, sizeof t->forecast.stored);
   emit_blocks(t, item);
-  tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
+  int result = item->problem.operand[TN_OPERAND_Y].buffer;
+  tn_value_place *y = &t->places[result];
+  if (y->host >= 0 && leaves_whole(t, item)) tn_tiler_store(t, result, true, y->buffer, 1, y->bytes, 0, 0);
   y->ready_outside = tn_forecast_flush(&t->forecast, t->array);
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
   y->in_host |= y->host >= 0;
