@@ -1,9 +1,12 @@
+#!/usr/bin/env python3
 """ResNet-50's convolutions on a 16 x 16 array: how much of its peak they reach, and the bytes that move.
 
     python3 bench/array_resnet50.py --tenon build/tenon --target examples/targets/gemmini.target
 
 The naive tiling is weight stationary with nothing kept: for every tile of weights all its rows of x come
 from DRAM, and partial sums of 32 bits go there and back between the tiles of a column.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import argparse
 import json

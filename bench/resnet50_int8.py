@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """ResNet-50 (He et al., CVPR 2016) as HLO of 8-bit integers, weights elided: for arrays.
 
     python3 bench/resnet50_int8.py --batch 4 > resnet50.hlo
@@ -5,6 +6,8 @@
 
 Convolutions are s8 x s8 -> s32, requantised with a scale and a bias for each channel; batch normalisation
 is in them. Shortcuts are added in the same place. Stride 2 is in the 3x3 convolutions (v1.5).
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import argparse
 

@@ -116,7 +116,7 @@ static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tili
 static void forecast(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
   const tn_operand *w = &p->operand[TN_OPERAND_W];
   tn_array_product product = {.m = p->m, .n = p->n, .batch = p->batch, .dataflow = t->dataflow,
-                              
+
                               .rows_block = t->rows_block, .copies = several_blocks(p, t->rows_block) ? t->copies : 0, .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
   if (p->is_product) {
     product.k = p->k;
