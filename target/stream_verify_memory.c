@@ -5,9 +5,10 @@
  * thousands of rows. If not, the box of cells is halved and each half asked (stream_cells.h), down to
  * pieces without gaps. Writes are always told piece by piece, for they say what is written.
  *
- * Two runs. The quick one remembers reads by their hulls and joins spans that a read has found in order;
- * both ask for more order than is needed, seldom more than there is. If it finds nothing the stream
- * is good. Else the careful one starts again, remembers exactly, and what it finds is reported.
+ * Three runs, each only if those before were not content; the last one reports. The first remembers reads
+ * by their hulls: it asks for more order than is needed, seldom more than there is, and it gives up on
+ * streams with many small pieces, each read again and again (LOOKS_MOST). For these the second joins spans
+ * that a read has found in order, which asks for more still. The careful one remembers exactly.
  *
  * Cost: O(log n) for each range; how many ranges an instruction has is bounded (PIECES_MOST).
  *
@@ -18,8 +19,11 @@
 #include "target/isa_table.h"
 #include "target/stream_verify.h"
 
+typedef enum { BY_HULLS, JOINED, CAREFUL } manner;
+
 enum {
-  JOIN_FROM = 8,         /* spans of one read that the quick run joins */
+  JOIN_FROM = 8,         /* spans of one read that are joined */
+  LOOKS_MOST = 1 << 28,  /* spans that reads and writes of the first run look at: about a second */
   PIECES_MOST = 1 << 20, /* of an instruction */
   ALL_MOST = 1 << 26,    /* of the stream */
   CAREFUL_MOST = 1 << 24 /* pieces that a careful run tells apart; what comes behind is remembered by hulls */
@@ -29,8 +33,9 @@ typedef enum { FINE, OUTSIDE, UNWRITTEN, NARROW, OTHER_TYPE, RACE, OWN, TWICE, T
 
 typedef struct {
   tn_verifier *v;
-  bool careful;
-  bool reports, found;       /* the quick run only finds that there is something */
+  bool careful, joins;
+  bool reports, found;       /* runs that do not report only find that there is something */
+  int64_t looks;             /* at spans */
   bool spoiled[TN_MEMORIES]; /* something was not written where it should be: what is missing is no fault */
   tn_spans *spans[TN_MEMORIES];
   int64_t written_from[TN_MEMORIES], written_to[TN_MEMORIES]; /* all that instructions write lies in there */
@@ -163,6 +168,7 @@ static trouble look_at_range(walk *w, access a, __int128 from, __int128 to, int 
     const tn_span *span = tn_spans_get(spans, place);
     if (span->from >= to) break;
     (*n_spans)++;
+    w->looks++;
     trouble found = look_at_span(w, a, span);
     if (found == FINE) continue;
     if (span->from > from) w->from = span->from;
@@ -195,7 +201,7 @@ static void remember_read(walk *w, access a, int64_t from, int64_t to, int n_spa
   if (from >= to) return;
   tn_spans *spans = w->spans[a.memory];
   tn_span_place place = tn_spans_cut(spans, from, to);
-  if (!w->careful && n_spans >= JOIN_FROM) {
+  if (w->joins && n_spans >= JOIN_FROM) {
     join_spans(spans, from, to);
     place = tn_spans_find(spans, from);
   }
@@ -235,7 +241,7 @@ static void write_range(walk *w, access a, __int128 from, __int128 to) {
 /* ---- boxes of cells ---- */
 
 static bool too_many(walk *w) {
-  if (++w->all_pieces > CAREFUL_MOST) w->careful = false;
+  if (++w->all_pieces > CAREFUL_MOST) w->careful = false, w->joins = true;
   return ++w->pieces > PIECES_MOST || w->all_pieces > ALL_MOST;
 }
 
@@ -626,11 +632,13 @@ static void start_walk(walk *w, tn_verifier *v) {
   }
 }
 
-/* True: nothing is wrong. The quick run stops at the first trouble, and whether it is one is not its question. */
-static bool run(tn_verifier *v, bool careful) {
-  walk w = {.careful = careful, .reports = careful};
+/* True: nothing is wrong. A run that does not report stops at the first trouble, and whether it is one is not
+ * its question. */
+static bool run(tn_verifier *v, manner manner) {
+  bool reports = manner == CAREFUL;
+  walk w = {.careful = reports, .joins = manner == JOINED, .reports = reports};
   start_walk(&w, v);
-  for (w.at = 0; w.at < v->stream->count && (careful || !w.found) && !tn_verify_enough(v); w.at++) {
+  for (w.at = 0; w.at < v->stream->count && (reports || !w.found) && !tn_verify_enough(v); w.at++) {
     w.is = &v->stream->instructions[w.at];
     w.unit = tn_instruction_unit(w.is);
     w.number = v->numbers[w.at];
@@ -638,11 +646,13 @@ static bool run(tn_verifier *v, bool careful) {
     w.pieces = 0;
     w.reported = false;
     step(&w);
+    if (manner == BY_HULLS && w.looks > LOOKS_MOST) return false;
   }
-  if (careful ? !v->faults : !w.found) check_results(&w);
+  if (reports ? !v->faults : !w.found) check_results(&w);
   return !w.found;
 }
 
 void tn_verify_memory(tn_verifier *v) {
-  if (!run(v, false)) run(v, true);
+  if (run(v, BY_HULLS) || run(v, JOINED)) return;
+  run(v, CAREFUL);
 }
