@@ -24,7 +24,8 @@ typedef struct {
   uint64_t at, bytes; /* in host memory; row-major; at is a multiple of 64 */
 } tn_stream_array;
 
-/* A function of NAME.host.so: symbol_run as tenon/runtime.h's; its parameters, then its results. */
+/* A function of NAME.host.so: SYMBOL_call with the arrays' addresses, parameters first, and SYMBOL_signature, which
+ * says how large they are (tenon/runtime.h, docs/abi.md).                                             */
 typedef struct {
   const char *symbol;
   int n_parameters, n_results;
@@ -51,7 +52,7 @@ typedef struct {
   int n_parameters, n_results;
   tn_stream_function *functions;
   int n_functions;
-  uint64_t host_hash[2]; /* of NAME.host.so; 0 without functions */
+  uint64_t host_hash[2]; /* of NAME.host.so, the high half first; 0 without functions */
   tn_stream_layer *layers;
   int n_layers;
   uint64_t model_cycles; /* the cost model's forecast of the whole */
@@ -60,7 +61,7 @@ typedef struct {
 
 #define TN_STREAM_MAGIC "\177TNS" /* what files begin with */
 
-/* The file's bytes; same stream, same bytes. `pieces` are to be written one after the other. */
+/* The file's bytes; same stream, same bytes. */
 void tn_stream_write(tn_text *out, const tn_stream *stream);
 /* Bounded by the file's size; views of `bytes` where possible. NULL after TN_INVALID with the offset. */
 tn_stream *tn_stream_read(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str bytes);

@@ -518,10 +518,14 @@ static void host_call(walk *w) {
   const tn_stream_function *function = &stream->functions[w->is->HOST_CALL.function];
   for (int i = 0; i < function->n_parameters + function->n_results; i++) {
     const tn_stream_array *array = &stream->arrays[function->arrays[i]];
+    access a = {.memory = TN_MEMORY_HOST, .writes = i >= function->n_parameters};
+    if (too_many(w)) { /* those without elements, too: looking at them takes time */
+      tell(w, TOO_MANY, a);
+      return;
+    }
     if (!array->bytes) continue;
     tn_cell_box box;
     tn_cells cells = tn_cells_of_pieces((int64_t)array->at, (int64_t)array->bytes, 0, NULL, NULL, &box);
-    access a = {.memory = TN_MEMORY_HOST, .writes = i >= function->n_parameters};
     if (a.writes)
       write_cells(w, a, &cells, &box);
     else
@@ -584,8 +588,9 @@ static void find_written(walk *w) {
     if (is->op == TN_ISA_HOST_TO_DRAM)
       widen_by_pieces(w, TN_MEMORY_DRAM, is->HOST_TO_DRAM.to, is->HOST_TO_DRAM.bytes, is->HOST_TO_DRAM.rows,
                       is->HOST_TO_DRAM.to_stride);
-    if (is->op != TN_ISA_HOST_CALL) continue;
-    const tn_stream_function *function = &stream->functions[is->HOST_CALL.function];
+  }
+  for (int f = 0; f < stream->n_functions; f++) { /* each once, however often it is called */
+    const tn_stream_function *function = &stream->functions[f];
     for (int r = 0; r < function->n_results; r++) {
       const tn_stream_array *array = &stream->arrays[function->arrays[function->n_parameters + r]];
       tn_cell_box box;

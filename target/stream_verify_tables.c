@@ -50,7 +50,59 @@ static bool meet(const tn_stream_array *a, const tn_stream_array *b) {
   return a->bytes && b->bytes && a->at < b->at + b->bytes && b->at < a->at + a->bytes;
 }
 
+/* ---- who lies where somebody else lies ---- */
+
+typedef struct {
+  const tn_stream_array *array;
+  bool alone; /* parameter or result: meets no other */
+} placed;
+
+/* Over arrays by their place: those that reach farthest so far. */
+typedef struct {
+  const placed *last, *last_alone;
+} sweep;
+
+static int by_place(const void *left, const void *right) {
+  const tn_stream_array *l = ((const placed *)left)->array, *r = ((const placed *)right)->array;
+  if (l->at != r->at) return l->at < r->at ? -1 : 1;
+  return l < r ? -1 : l > r;
+}
+
+static void sort_by_place(placed *all, int count) {
+  if (count) qsort(all, (size_t)count, sizeof *all, by_place);
+}
+
+static bool reaches_farther(const placed *one, const placed *other) {
+  return !other || one->array->at + one->array->bytes > other->array->at + other->array->bytes;
+}
+
+/* One before `next` that meets it though one of the two is to be alone, or NULL. */
+static const placed *pass_over(sweep *s, const placed *next) {
+  const placed *before = next->alone ? s->last : s->last_alone;
+  const placed *found = before && meet(before->array, next->array) ? before : NULL;
+  if (reaches_farther(next, s->last)) s->last = next;
+  if (next->alone && reaches_farther(next, s->last_alone)) s->last_alone = next;
+  return found;
+}
+
 /* What a function writes lies apart from all else that it is given. */
+static void check_results_apart(tn_verifier *v, const tn_stream_function *function) {
+  int count = function->n_parameters + function->n_results;
+  placed *all = TN_NEW_ARRAY(v->arena, placed, count);
+  for (int i = 0; i < count; i++)
+    all[i] = (placed){&v->stream->arrays[function->arrays[i]], i >= function->n_parameters};
+  sort_by_place(all, count);
+  sweep s = {0};
+  for (int i = 0; i < count; i++) {
+    const placed *before = pass_over(&s, &all[i]), *result = all[i].alone ? &all[i] : before;
+    if (!before) continue;
+    tn_verify_fault(v, -1, "function '%s': its result '%s' lies where its '%s' lies",
+                    name_of(function->symbol), name_of(result->array->name),
+                    name_of((result == before ? &all[i] : before)->array->name));
+    return;
+  }
+}
+
 static void check_function(tn_verifier *v, const tn_stream_function *function) {
   const tn_stream *stream = v->stream;
   const char *name = name_of(function->symbol);
@@ -62,51 +114,27 @@ static void check_function(tn_verifier *v, const tn_stream_function *function) {
                       stream->n_arrays);
       return;
     }
-  for (int r = function->n_parameters; r < all; r++)
-    for (int i = 0; i < r; i++) {
-      const tn_stream_array *result = &stream->arrays[function->arrays[r]],
-                            *other = &stream->arrays[function->arrays[i]];
-      if (!meet(result, other)) continue;
-      tn_verify_fault(v, -1, "function '%s': its result '%s' lies where its '%s' lies", name,
-                      name_of(result->name), name_of(other->name));
-      return;
-    }
+  check_results_apart(v, function);
 }
 
-typedef struct {
-  const tn_stream_array *array;
-  bool bound; /* parameter or result */
-} placed;
-
-static int by_place(const void *left, const void *right) {
-  const tn_stream_array *l = ((const placed *)left)->array, *r = ((const placed *)right)->array;
-  if (l->at != r->at) return l->at < r->at ? -1 : 1;
-  return l < r ? -1 : l > r;
-}
-
-/* The last end so far among all arrays, and among those that are bound, tells whether one meets another. */
 static void check_apart(tn_verifier *v) {
   const tn_stream *stream = v->stream;
   placed *all = TN_NEW_ARRAY(v->arena, placed, stream->n_arrays);
   for (int i = 0; i < stream->n_arrays; i++) all[i].array = &stream->arrays[i];
   for (int i = 0; i < stream->n_parameters; i++) {
-    if (all[stream->parameters[i]].bound)
+    if (all[stream->parameters[i]].alone)
       tn_verify_fault(v, -1, "parameter %d: is '%s' again", i,
                       name_of(all[stream->parameters[i]].array->name));
-    all[stream->parameters[i]].bound = true;
+    all[stream->parameters[i]].alone = true;
   }
-  for (int i = 0; i < stream->n_results; i++) all[stream->results[i]].bound = true;
-  if (stream->n_arrays) qsort(all, (size_t)stream->n_arrays, sizeof *all, by_place);
-  const placed *last = NULL, *last_bound = NULL;
+  for (int i = 0; i < stream->n_results; i++) all[stream->results[i]].alone = true;
+  sort_by_place(all, stream->n_arrays);
+  sweep s = {0};
   for (int i = 0; i < stream->n_arrays && !tn_verify_enough(v); i++) {
-    const placed *before = all[i].bound ? last : last_bound;
-    if (before && meet(before->array, all[i].array))
+    const placed *before = pass_over(&s, &all[i]);
+    if (before)
       tn_verify_fault(v, -1, "array '%s': lies where '%s' lies, and one of them is a parameter or result",
                       name_of(all[i].array->name), name_of(before->array->name));
-    uint64_t end = all[i].array->at + all[i].array->bytes;
-    if (!last || end > last->array->at + last->array->bytes) last = &all[i];
-    if (all[i].bound && (!last_bound || end > last_bound->array->at + last_bound->array->bytes))
-      last_bound = &all[i];
   }
 }
 

@@ -259,3 +259,32 @@ Test(ranges, long_streams_take_seconds) {
   cr_expect_eq(sink.errors, 0);
   tn_arena_destroy(arena);
 }
+
+/* A function with so many results that comparing each with each would take a minute, called `calls` times. */
+static int faults_of_calls(int64_t calls) {
+  enum { RESULTS = 500000 };
+  tn_arena *arena = tn_arena_create();
+  tn_diagnostics sink = {0};
+  tn_stream_array empty = {"e", TN_S8, 1, (int64_t[]){0}, 0, 0};
+  tn_stream_function function = {"f", 0, RESULTS, TN_NEW_ARRAY(arena, uint32_t, RESULTS)};
+  program p = {.at = TN_NEW_ARRAY(arena, tn_instruction, calls + 1)};
+  for (int64_t c = 0; c < calls; c++) put(&p, (tn_instruction){.op = TN_ISA_HOST_CALL});
+  put(&p, (tn_instruction){.op = TN_ISA_HALT});
+  tn_stream stream = {.target = tn_array_parse(arena, &sink, "t", (tn_str){"rows = 16\ncolumns = 16\n", 23}),
+                      .name = "calls",
+                      .arrays = &empty,
+                      .n_arrays = 1,
+                      .functions = &function,
+                      .n_functions = 1,
+                      .instructions = p.at,
+                      .count = p.count};
+  cr_expect_eq(tn_stream_verify(&stream, "calls", &sink), sink.errors == 0);
+  int faults = (int)sink.errors;
+  tn_arena_destroy(arena);
+  return faults;
+}
+
+Test(ranges, functions_with_many_results_take_a_second, .timeout = 30) {
+  cr_expect_eq(faults_of_calls(1), 0);
+  cr_expect_gt(faults_of_calls(100000), 0);
+}

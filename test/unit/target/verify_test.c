@@ -141,6 +141,27 @@ Test(verify, tables) {
          "function 'f': its result 'z' lies where its 'z' lies");
 }
 
+/* What a function writes meets nothing else that it is given, wherever that begins; parameters may meet. */
+Test(verify, results_of_functions) {
+  char *larger = spoil(good, ".host", ".host bytes=448");
+  char *base = spoil(larger, ".parameter",
+                     ".array \"a\" s8[192] at=192 bytes=192\n.array \"b\" s8[32] at=192 bytes=32\n"
+                     ".array \"c\" s8[16] at=320 bytes=16\n.array \"d\" s8[16] at=384 bytes=16\n"
+                     ".array \"e\" s8[0] at=256 bytes=0\n.parameter 0");
+  expect_good_of(base, ".function", ".function \"f\" parameters=1,1 results=2,6,7");
+  expect_good_of(base, ".function", ".function \"f\" parameters=1 results=2,3,7");
+  expect_of(base, ".function", ".function \"f\" parameters=3 results=5",
+            "function 'f': its result 'c' lies where its 'a' lies");
+  expect_of(base, ".function", ".function \"f\" parameters=1,5 results=2,7,3",
+            "function 'f': its result 'a' lies where its 'c' lies");
+  expect_of(base, ".function", ".function \"f\" parameters=3,4,7 results=2,5",
+            "function 'f': its result 'c' lies where its 'a' lies");
+  expect_of(base, ".function", ".function \"f\" parameters=5 results=4,3",
+            "function 'f': its result 'b' lies where its 'a' lies");
+  free(base);
+  free(larger);
+}
+
 Test(verify, control) {
   expect("layer", "layer layer=1", "layer: number 1, of 1");
   expect("host_call", "wait dma1=1 host_call function=1", "host_call: function 1, of 1");
