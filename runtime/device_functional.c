@@ -1,7 +1,7 @@
 /* Values: executes a verified stream at the host's speed.
  *
- * Which order the units take is free, as long as each is in order and waits hold. Of the instructions
- * that may go, the first in the stream goes: mostly the stream's own order.
+ * Which order the units take is free, as long as each is in order and waits hold. The stream's own order is
+ * such an order: of a verified stream waits look back, and a tile is read before it is taken.
  *
  * The FIFO keeps reads, not tiles: a tile is taken from DRAM when the array takes it. What a later
  * instruction would write over is copied first (rare: weights that are parameters of a loop).
@@ -32,9 +32,8 @@ typedef struct {
   tn_diagnostics *sink;
   uint8_t *host, *dram, *buffer;
   uint32_t *accumulators; /* [rows][columns] */
-  int64_t done[TN_UNITS];
-  queued_read *queue;   /* of the weights unit's instructions, by their number there */
-  int64_t front, tiles; /* the read that tiles come from; tiles that wait */
+  queued_read *queue;          /* of the weights unit's instructions, by their number there */
+  int64_t reads, front, tiles; /* reads so far; the one that tiles come from; tiles that wait */
   tn_scratch a, b, sums, index, row, source, arena;
   tn_view_part held; /* what panel a holds; rows 0: nothing */
   tn_numbers held_kind;
@@ -53,8 +52,7 @@ static const uint8_t *tile_at(const tn_instruction *read, const uint8_t *dram, u
 
 /* The queue's tiles are in DRAM still: now they must be elsewhere. */
 static void keep_tiles(machine *m) {
-  int64_t reads = m->done[TN_UNIT_WEIGHTS];
-  for (int64_t q = m->front; m->tiles && q < reads; q++) {
+  for (int64_t q = m->front; m->tiles && q < m->reads; q++) {
     queued_read *queued = &m->queue[q];
     const tn_instruction *read = queued->read;
     if (queued->copy || queued->taken == read->READ_WEIGHTS.repeat) continue;
@@ -361,7 +359,7 @@ static bool call_host(machine *m, const tn_instruction *i) {
                               function->symbol, failure);
 }
 
-/* ---- in which order ---- */
+/* ---- the stream ---- */
 
 static bool execute(machine *m, int64_t at) {
   const tn_instruction *i = &m->program->stream->instructions[at];
@@ -372,7 +370,7 @@ static bool execute(machine *m, int64_t at) {
   case TN_ISA_STORE:
   case TN_ISA_HOST_TO_DRAM: transfer(m, i); break;
   case TN_ISA_READ_WEIGHTS:
-    m->queue[m->done[TN_UNIT_WEIGHTS]] = (queued_read){.read = i};
+    m->queue[m->reads++] = (queued_read){.read = i};
     m->tiles += i->READ_WEIGHTS.repeat;
     break;
   case TN_ISA_MATMUL:
@@ -394,35 +392,9 @@ static bool execute(machine *m, int64_t at) {
   return true;
 }
 
-static bool may_go(const machine *m, const tn_instruction *i) {
-  for (int u = 0; u < TN_UNITS; u++)
-    if (i->waits >> u & 1 && m->done[u] < (int64_t)i->wait[u]) return false;
-  return i->op != TN_ISA_MATMUL || m->tiles >= (int64_t)i->MATMUL.repeat;
-}
-
-/* The unit whose next instruction may go and is the first in the stream, or TN_UNITS. */
-static int next_unit(const machine *m) {
-  int best = TN_UNITS;
-  int64_t first = INT64_MAX;
-  for (int u = 0; u < TN_UNITS; u++) {
-    if (m->done[u] == m->program->unit_count[u]) continue;
-    int64_t at = m->program->unit[u][m->done[u]];
-    if (at >= first || !may_go(m, &m->program->stream->instructions[at])) continue;
-    first = at;
-    best = u;
-  }
-  return best;
-}
-
 static bool run_all(machine *m) {
-  for (int64_t left = m->program->stream->count; left > 0; left--) {
-    int unit = next_unit(m);
-    if (unit == TN_UNITS)
-      return tn_error(m->sink, TN_INVALID, TN_NOWHERE,
-                      "the units wait for each other: %lld instructions are left", (long long)left);
-    if (!execute(m, m->program->unit[unit][m->done[unit]])) return false;
-    m->done[unit]++;
-  }
+  for (int64_t at = 0; at < m->program->stream->count; at++)
+    if (!execute(m, at)) return false;
   return true;
 }
 
