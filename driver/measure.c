@@ -89,6 +89,7 @@ static bool do_time(void *argument) {
                           : times.count >= LEAST_RUNS && after - start > enough_seconds;
   }
   tn_context *context = tn_program_context(work->program);
+  if (code && context->sink.status != TN_OK) return false; /* a device that has said why */
   if (code)
     return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "the program returned %d while it was timed", code);
   qsort(times.at, (size_t)times.count, sizeof *times.at, compare_doubles);

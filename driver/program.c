@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <ffi.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -234,12 +233,12 @@ static bool map_constants(open_work *work) {
   return true;
 }
 
-/* NAME.tns, and NAME.host.so where it names one. */
+/* NAME.tns, and NAME.host.so, which is looked at if the stream calls functions of it. */
 static bool open_stream(open_work *work, tn_str bytes) {
   size_t stem = strlen(work->path) - strlen(tn_path_suffix(work->path));
   const char *library = tn_arena_printf(work->context->scratch, "%.*s.host.so", (int)stem, work->path);
   work->program = new_program(work->context);
-  return load_stream(work->program, bytes, access(library, F_OK) == 0 ? library : NULL);
+  return load_stream(work->program, bytes, library);
 }
 
 static bool do_open(void *argument) {
@@ -286,7 +285,8 @@ enum { MOST_ON_STACK = 256 };
 int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results,
                     void *arena, size_t arena_size, const tn_exec *exec) {
   const tn_signature *signature = program->signature;
-  if (program->device) return tn_driver_run_stream(program->device, parameters, results);
+  if (program->device)
+    return tn_driver_run_stream(program->context, program->device, parameters, results) ? 0 : TN_E_NULL;
   int count = signature->parameter_count + signature->result_count + 4, used = 0;
   void *on_stack[MOST_ON_STACK], **values = on_stack;
   if (count > MOST_ON_STACK && !(values = malloc((size_t)count * sizeof *values))) return TN_E_NULL;
@@ -380,8 +380,7 @@ static bool do_run(void *argument) {
       (size_t)(signature->arena_bytes + signature->arena_bytes_per_thread * (exec ? exec->threads : 1));
   void *arena = aligned(context->scratch, size);
   int code = tn_program_call(work->program, parameters, results, arena, size, exec);
-  if (code && work->program->device)
-    return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "device: %s", tn_device_message(work->program->device));
+  if (code && work->program->device) return false; /* reported */
   if (code)
     return tn_error(&context->sink, TN_BUG, TN_NOWHERE, "%s_run returned %s", signature->name,
                     code_name(code));

@@ -75,8 +75,7 @@ static bool run_device(sections_work *work) {
   for (int i = 0; i < stream->n_results; i++)
     work->arrays[stream->results[i]] = results[i] =
         tn_arena_alloc(context->scratch, (size_t)stream->arrays[stream->results[i]].bytes);
-  if (tn_driver_run_stream(work->device, parameters, results))
-    return tn_error(&context->sink, TN_INVALID, TN_NOWHERE, "%s", tn_device_message(work->device));
+  if (!tn_driver_run_stream(context, work->device, parameters, results)) return false;
   append_results(work, results);
   return true;
 }

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "driver/driver.h"
+#include "driver/program.h"
 #include "driver/stream.h"
 #include "runtime/device_private.h"
 
@@ -54,13 +55,6 @@ tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int l
 }
 
 /* ---- loading ---- */
-
-/* The device's own words become the context's. */
-static bool device_failed(tn_context *context, const tn_device *device) {
-  tn_status status = tn_device_status(device);
-  return tn_error(&context->sink, status == TN_OK ? TN_LIMIT : status, TN_NOWHERE, "%s",
-                  tn_device_message(device));
-}
 
 static void list_values(tn_arena *arena, const tn_device *device, int count,
                         const tn_value *value_of(const tn_device *, int), const tn_value **list) {
@@ -107,7 +101,7 @@ static bool load(tn_simulation *simulation, const char *file, tn_str bytes, cons
   tn_device *device = simulation->device = tn_device_open(TN_DEVICE_TIMED);
   if (!device) tn_out_of_memory();
   if (tn_device_load_stream(device, simulation->stream, library))
-    return device_failed(simulation->context, device);
+    return tn_driver_device_failed(simulation->context, device);
   tn_signature *signature = &simulation->signature;
   *signature = (tn_signature){.version = 1,
                               .name = simulation->stream->name,
@@ -204,7 +198,7 @@ static bool bind_arguments(run_work *work, tn_device *device) {
                         i);
       data = literal->data;
     }
-    if (tn_device_bind_parameter(device, i, data)) return device_failed(context, device);
+    if (tn_device_bind_parameter(device, i, data)) return tn_driver_device_failed(context, device);
   }
   return true;
 }
@@ -214,7 +208,7 @@ static bool bind_results(run_work *work, tn_device *device, void **data) {
   for (int i = 0; i < signature->result_count; i++) {
     tn_arena *scratch = work->simulation->context->scratch;
     data[i] = work->options->arguments ? tn_arena_alloc(scratch, (size_t)signature->results[i].bytes) : NULL;
-    if (tn_device_bind_result(device, i, data[i])) return device_failed(work->simulation->context, device);
+    if (tn_device_bind_result(device, i, data[i])) return tn_driver_device_failed(work->simulation->context, device);
   }
   return true;
 }
@@ -267,7 +261,7 @@ static bool do_run(void *argument) {
   bool watch = work->options->timeline != NULL;
   if (watch) tn_timeline_start(&work->timeline, context->scratch, simulation->stream);
   tn_device_listen(device, watch ? tn_timeline_event : NULL, &work->timeline);
-  if (tn_device_start(device) || tn_device_wait(device)) return device_failed(context, device);
+  if (tn_device_start(device) || tn_device_wait(device)) return tn_driver_device_failed(context, device);
   take_counters(simulation, device);
   if (work->options->arguments) take_results(work, data);
   return write_pictures(work);

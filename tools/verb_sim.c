@@ -160,21 +160,31 @@ static void put_layers(const sim_state *sim, tn_text *out) {
   }
 }
 
+static void put_time(tn_text *out, const tn_stream *stream, const tn_device_counters *c) {
+  double seconds = ((double)c->cycles + 1) / stream->target->clock_mhz * 1e-6;
+  double macs = (double)array_macs(stream), all = macs + (double)stream->host_macs;
+  if (!c->active) {
+    tn_text_printf(
+        out, "nothing ran on the array; %lld cycles in all; 0.00 %% of %.0f multiply-adds on the array\n",
+        (long long)c->total_cycles, all);
+    return;
+  }
+  tn_text_printf(out, "%lld cycles of the array (%.6g us), %lld in all; forecast %llu\n",
+                 (long long)c->cycles, seconds * 1e6, (long long)c->total_cycles,
+                 (unsigned long long)stream->model_cycles);
+  tn_text_printf(out, "%.4g tera operations a second; %.2f %% of %.0f multiply-adds on the array\n\n",
+                 2 * (double)c->useful_macs / seconds * 1e-12, percent(macs, all), all);
+  put_accounts(out, c);
+}
+
 static tn_status print_table(const sim_state *sim) {
   const tn_stream *stream = tn_simulation_stream(sim->simulation);
   const tn_array_target *array = stream->target;
   tn_device_counters c = tn_simulation_counters(sim->simulation, -1);
-  double seconds = ((double)c.cycles + 1) / array->clock_mhz * 1e-6, macs = (double)array_macs(stream);
   tn_text out = {0};
   tn_text_printf(&out, "%s on %s, %lld x %lld at %g MHz\n", stream->name, array->name, (long long)array->rows,
                  (long long)array->columns, array->clock_mhz);
-  tn_text_printf(&out, "%lld cycles of the array (%.6g us), %lld in all; forecast %llu\n",
-                 (long long)c.cycles, seconds * 1e6, (long long)c.total_cycles,
-                 (unsigned long long)stream->model_cycles);
-  tn_text_printf(&out, "%.4g tera operations a second; %.2f %% of %.0f multiply-adds on the array\n\n",
-                 2 * (double)c.useful_macs / seconds * 1e-12, percent(macs, macs + (double)stream->host_macs),
-                 macs + (double)stream->host_macs);
-  put_accounts(&out, &c);
+  put_time(&out, stream, &c);
   put_traffic(&out, &c);
   put_layers(sim, &out);
   return print_text(&out);

@@ -373,7 +373,8 @@ TN_API const tn_signature *tn_program_signature(const tn_program *program);
 
 /* The generated function itself: parameters and results in the layouts of the
  * signature, an arena of the size and alignment it asks for; exec may be NULL.
- * Returns 0 or a TN_E_* code. Re-entrant.                                             */
+ * Returns 0 or a TN_E_* code. Re-entrant, but for streams: these have one device, and when it
+ * fails the context has heard why.                                                       */
 TN_API int tn_program_call(const tn_program *program, const void *const *parameters, void *const *results,
                            void *arena, size_t arena_size, const tn_exec *exec);
 
