@@ -1,7 +1,7 @@
 /* Products of dequantised values as integer products.
  *
- *   x = multiply(subtract(convert_f32(qx), zx), sx)      q = s32 dot(qx + 128 as u8, qw)
- *   w = multiply(convert_f32(qw), sw[n])            =>   i = add(q, -(zx + 128) * Σk qw[k,n])
+ *   x = multiply(subtract(convert_f32(qx), zx), sx)      q = s32 dot(qx, qw)
+ *   w = multiply(convert_f32(qw), sw[n])            =>   i = add(q, -zx * Σk qw[k,n])
  *   y = f32 dot(x, w)                                    y = multiply(convert_f32(i), sx*sw[n])
  *
  * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant s8, sw one number or one
@@ -11,10 +11,10 @@
  * taken as those bytes.
  *
  * What follows — bias, activation, residual, the quantisation of the result — stays as it is:
- * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. s8
- * becomes u8 because machines multiply unsigned by signed bytes; what that and the zero point
- * add is known when compiling: the sums of the weights' columns. A convolution's padding becomes
- * a pad with the zero point.
+ * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. What
+ * the zero point adds is known when compiling: the sums of the weights' columns. A convolution's
+ * padding becomes a pad with the zero point. qx keeps its type, which arrays may ask for; machines
+ * that multiply u8 by s8 alone have unsigned-products.
  *
  * Exact, this pass alone: scales are powers of two and no sum of |products| exceeds 2^24, so
  * that every step of the float product is exact too. Other scales round differently: see
@@ -299,21 +299,9 @@ static tn_inst *weight_bytes(const product *p) {
   return tn_build_constant(p->inst->parent, p->inst, literal);
 }
 
-/* x as u8; its zero point with it. */
-static tn_inst *unsigned_input(product *p) {
-  tn_inst *q = p->x.q, *at = p->inst;
-  if (q->shape->type == TN_U8) return q;
-  tn_arena *arena = at->parent->module->arena;
-  const tn_shape *shape = tn_shape_array(arena, TN_U8, q->shape->rank, q->shape->dims);
-  tn_inst *bits = tn_inst_create(at->parent, at, TN_OP_BITCAST_CONVERT, shape, 1, &q);
-  tn_inst *top = tn_build_constant(at->parent, at, tn_literal_scalar_integer(arena, TN_U8, 128));
-  tn_inst *all = tn_build_broadcast(at->parent, at, top, shape, (tn_dims){0});
-  p->x.zero += 128;
-  return tn_build_binary(at->parent, at, TN_OP_XOR, bits, all);
-}
-
 /* What a convolution pads with stands for 0: the zero point. Then the window pads no more. */
-static tn_inst *padded_input(product *p, tn_inst *x, tn_inst *result) {
+static tn_inst *padded_input(product *p, tn_inst *result) {
+  tn_inst *x = p->x.q;
   tn_arena *arena = x->parent->module->arena;
   tn_window *window = &result->attr.convolution.window;
   tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
@@ -329,8 +317,9 @@ static tn_inst *padded_input(product *p, tn_inst *x, tn_inst *result) {
   }
   if (!any || !p->x.zero) return x;
   window->at = dims;
-  tn_inst *zero = tn_build_constant(x->parent, result, tn_literal_scalar_integer(arena, TN_U8, p->x.zero));
-  const tn_shape *shape = tn_shape_array(arena, TN_U8, x->shape->rank, sizes);
+  tn_inst *zero =
+      tn_build_constant(x->parent, result, tn_literal_scalar_integer(arena, x->shape->type, p->x.zero));
+  const tn_shape *shape = tn_shape_array(arena, x->shape->type, x->shape->rank, sizes);
   tn_inst *pad = tn_inst_create(x->parent, result, TN_OP_PAD, shape, 2, (tn_inst *[]){x, zero});
   pad->attr.pad.at = pads;
   pad->attr.pad.count = x->shape->rank;
@@ -370,11 +359,10 @@ static tn_inst *rewrite(tn_pass_context *context, tn_inst *inst, bool exact) {
   if (!find_product(context->scratch, inst, &p) || !is_sane(&p) || (exact && !is_exact(&p))) return NULL;
   if (!tn_pass_spend(context)) return NULL;
   tn_arena *arena = inst->parent->module->arena;
-  tn_inst *x = unsigned_input(&p);
   const tn_shape *sum = tn_shape_array(arena, TN_S32, inst->shape->rank, inst->shape->dims);
-  tn_inst *operands[] = {x, weight_bytes(&p)};
+  tn_inst *operands[] = {p.x.q, weight_bytes(&p)};
   tn_inst *result = tn_inst_clone(inst->parent, inst, inst, sum, 2, operands);
-  if (inst->op == TN_OP_CONVOLUTION) tn_inst_set_operand(result, 0, padded_input(&p, x, result));
+  if (inst->op == TN_OP_CONVOLUTION) tn_inst_set_operand(result, 0, padded_input(&p, result));
   return build_epilogue(&p, result);
 }
 
