@@ -7,7 +7,7 @@
  *   add          multiply(convert(r), t)   operand, r from another layer
  *   maximum      0                         clamp
  *   round-nearest-even                     round
- *   clamp        -128 … 127                (commutes with it)
+ *   clamp        -128 … 127                (commutes with it, or is the saturation)
  *   convert      s8                        result
  *   convert multiply tanh … convert s8     table
  *
@@ -22,6 +22,7 @@
 #include "target/isa.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 bool tn_chain_has(const tn_chain *chain, const tn_inst *inst) {
   for (int i = 0; i < chain->count; i++)
@@ -152,20 +153,28 @@ static bool add_integers(tn_chain *chain, tn_inst *constant) {
   return true;
 }
 
-static bool limit(tn_chain *chain, tn_inst *constant) {
+/* Whole numbers may stand behind the rounding. Behind a function, too, they must turn out to be what the
+ * result saturates to.                                                                             */
+static bool limit(tn_chain *chain, tn_inst *constant, bool is_upper) {
   double value;
-  if (!is_f32(chain) || !is_number(constant, &value)) return false;
+  if (!is_f32(chain) || !is_number(constant, &value) || isnan(value)) return false;
   bool whole = value == nearbyint(value) || isinf(value);
   if (!(chain->stage == TN_CHAIN_ROUND && whole) && !advance(chain, TN_CHAIN_CLAMP)) return false;
+  if (!chain->has_limits) chain->low = -HUGE_VAL, chain->high = HUGE_VAL;
+  chain->has_limits = true;
+  if (is_upper)
+    chain->high = fmin(chain->high, value);
+  else
+    chain->low = fmax(chain->low, value);
   add_constant(chain, constant);
-  return true;
+  return chain->low <= chain->high;
 }
 
 /* Only by powers of two, which are products as well. */
 static bool divide(tn_chain *chain, tn_inst *constant) {
   double value;
   int exponent;
-  return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 &&
+  return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 && abs(exponent) <= 120 &&
          add_number(chain, constant, TN_CHAIN_SCALE);
 }
 
@@ -180,8 +189,15 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
     return constant ? add_number(chain, other, TN_CHAIN_SCALE) : add_second(chain, other);
   if (inst->op == TN_OP_DIVIDE && spine == 0) return divide(chain, other);
   if (inst->op == TN_OP_MAXIMUM || inst->op == TN_OP_MINIMUM)
-    return constant ? limit(chain, other) : add_second(chain, other);
+    return constant ? limit(chain, other, inst->op == TN_OP_MINIMUM) : add_second(chain, other);
   return false;
+}
+
+/* What is rounded, as integers. */
+static bool convert_rounded(tn_chain *chain, tn_type to) {
+  bool behind = chain->has_function && chain->has_limits;
+  return chain->stage == TN_CHAIN_ROUND && (!behind || tn_isa_saturates(to, chain->low, chain->high)) &&
+         advance(chain, TN_CHAIN_RESULT);
 }
 
 static bool convert(tn_chain *chain, const tn_inst *inst) {
@@ -192,14 +208,15 @@ static bool convert(tn_chain *chain, const tn_inst *inst) {
                   tn_type_bits(to) < tn_type_bits(from);
   if (low_bits) return chain->stage <= TN_CHAIN_INTEGER_BIAS && advance(chain, TN_CHAIN_RESULT);
   if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
-  if (tn_type_is_integer(to)) return chain->stage == TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
-  return tn_type_is_float(to) && advance(chain, TN_CHAIN_RESULT);
+  if (tn_type_is_integer(to)) return convert_rounded(chain, to);
+  return tn_type_is_float(to) && chain->stage != TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
 }
 
 static bool function(const tn_array_target *array, tn_chain *chain, tn_isa_function which) {
   if (!is_f32(chain) || !(array->vector_functions >> which & 1) || !advance(chain, TN_CHAIN_FUNCTION))
     return false;
   chain->has_function = true;
+  chain->has_limits = false;
   return true;
 }
 
@@ -223,7 +240,7 @@ static bool take(const tn_array_target *array, tn_chain *chain, tn_inst *inst) {
   if (inst->op == TN_OP_ABS) return function(array, chain, TN_ISA_FUNCTION_ABS);
   if (inst->op == TN_OP_NEGATE) return function(array, chain, TN_ISA_FUNCTION_NEGATE);
   if (inst->op == TN_OP_CLAMP)
-    return spine == 1 && limit(chain, inst->operands[0]) && limit(chain, inst->operands[2]);
+    return spine == 1 && limit(chain, inst->operands[0], false) && limit(chain, inst->operands[2], true);
   if (inst->n_operands == 2) return binary(chain, inst, spine);
   return false;
 }

@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <assert.h>
+#include <math.h>
 
 #include "target/isa_table.h"
 
@@ -138,6 +139,13 @@ tn_unit tn_instruction_unit(const tn_instruction *instruction) {
   case TN_UNIT_CLASS_VECTOR: return TN_UNIT_VECTOR;
   }
   return TN_UNIT_CONTROL;
+}
+
+bool tn_isa_saturates(tn_type result, double low, double high) {
+  if (!tn_type_is_integer(result)) return false;
+  bool has_sign = tn_type_class_of(result) == TN_CLASS_SIGNED;
+  int bits = tn_type_bits(result) - has_sign;
+  return low <= (has_sign ? -ldexp(1, bits) : 0) && high >= ldexp(1, bits) - 1;
 }
 
 /* ---- bytes ---- */

@@ -7,7 +7,8 @@
  *      9       8     6/8          6       2        3     4     5
  *
  * The pipeline rounds to f32 after each step, as HLO does; so whatever matches has the same bits.
- * Clamps by whole numbers may stand on either side of the rounding, which they commute with.
+ * Clamps by whole numbers may stand on either side of the rounding, which they commute with; those that
+ * hold all of the result's numbers are its saturation, and vanish, also behind a function.
  * Of two loads either may be the source. What is left over and maps 8 bits to 8 bits is a table.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -48,6 +49,7 @@ typedef struct {
   tn_walk x;
   numbers scale, bias;
   bool integer_bias;
+  double low, high; /* limits behind the rounding */
 } chain;
 
 static bool fail(chain *c, const char *what) { return tn_match_fail(c->m, "%s", what); }
@@ -165,19 +167,32 @@ static bool need_float(chain *c, const char *what) {
 
 static bool is_whole(double value) { return !isfinite(value) || value == nearbyint(value); }
 
-static bool clamp_to(chain *c, double low, double high) {
-  if (!need_float(c, "limits")) return false;
-  bool rounded = c->at == AT_ROUND;
-  if (rounded && !(is_whole(low) && is_whole(high)))
-    return fail(c, "limits that are no whole numbers behind the rounding");
-  if (rounded && c->work.function) return fail(c, "limits behind a function");
-  if (!rounded && !advance(c, AT_CLAMP, "limits behind a function")) return false;
+static bool set_limits(chain *c, double low, double high) {
   tn_vector_work *w = &c->work;
   if (!w->has_clamp) w->low = -HUGE_VALF, w->high = HUGE_VALF;
   w->has_clamp = true;
   if (low > w->low) w->low = (float)low;
   if (high < w->high) w->high = (float)high;
   return w->low <= w->high || fail(c, "limits that leave nothing");
+}
+
+static bool clamp_to(chain *c, double low, double high) {
+  if (!need_float(c, "limits")) return false;
+  if (isnan(low) || isnan(high)) return fail(c, "limits that are no numbers");
+  if (c->at != AT_ROUND) return advance(c, AT_CLAMP, "limits behind a function") && set_limits(c, low, high);
+  if (!is_whole(low) || !is_whole(high))
+    return fail(c, "limits that are no whole numbers behind the rounding");
+  c->low = fmax(c->low, low);
+  c->high = fmin(c->high, high);
+  return c->low <= c->high || fail(c, "limits that leave nothing");
+}
+
+/* What is rounded, as integers: limits behind the rounding are these type's, or move before it. */
+static bool round_to(chain *c, tn_type to) {
+  if (c->at != AT_ROUND) return fail(c, "a conversion to integers without rounding to even");
+  c->work.rounds = true;
+  if (tn_isa_saturates(to, c->low, c->high)) return true;
+  return c->work.function ? fail(c, "limits behind a function") : set_limits(c, c->low, c->high);
 }
 
 /* convert(load) * t, or a part of that, as the pipeline's second source. */
@@ -259,8 +274,9 @@ static bool convert_to(chain *c, tn_type to) {
     return true;
   }
   if (c->type == TN_F32 && tn_type_is_integer(to)) {
-    if (c->at != AT_ROUND) return fail(c, "a conversion to integers without rounding to even");
-    c->work.rounds = true;
+    if (!round_to(c, to)) return false;
+  } else if (c->type == TN_F32 && c->at == AT_ROUND) {
+    return fail(c, "rounding that no conversion to integers follows");
   } else if (c->type != TN_F32 || !tn_type_is_float(to)) {
     return tn_match_fail(c->m, "a conversion from %s to %s", tn_type_name(c->type), tn_type_name(to));
   }
@@ -411,7 +427,7 @@ static int count_operands(const tn_matcher *m, const tn_expr *expr) {
 }
 
 static bool try_chain(chain *c, tn_matcher *m, const tn_expr *expr) {
-  *c = (chain){.m = m, .work = {.second_scale = 1}};
+  *c = (chain){.m = m, .work = {.second_scale = 1}, .low = -HUGE_VAL, .high = HUGE_VAL};
   m->why = NULL;
   if (count_operands(m, expr) > 2) return fail(c, "more than two operands");
   if (!read_chain(c, expr)) return false;
