@@ -8,8 +8,8 @@
  *   join      add: from 0 in the order of windows; maximum, minimum: from the first window. Integers as
  *             s32, floats as f32. Of floats NaN wins and +0 is above -0.
  *   clamp     minimum(maximum(v, low), high)
- *   result    float: rounded once. Integer with `rounds`: to even, saturated, NaN is 0. Without: towards
- *             0 and saturated from f32, modulo the type's size from s32.
+ *   result    float: rounded once. Integer with `rounds`: to even, saturated, NaN is 0. Without: of s32
+ *             alone, modulo the type's size.
  *
  * Cost: O(columns * windows) a row.
  *
@@ -178,9 +178,9 @@ static void round_small(float *restrict v, int32_t *restrict r, int64_t columns,
   }
 }
 
-static int64_t to_integer(double v, bool rounds, int64_t low, int64_t high) {
+static int64_t to_integer(double v, int64_t low, int64_t high) {
   if (v != v) return 0;
-  double whole = rounds ? __builtin_rint(v) : __builtin_trunc(v);
+  double whole = __builtin_rint(v);
   return whole <= (double)low ? low : whole >= (double)high ? high : (int64_t)whole;
 }
 
@@ -189,11 +189,10 @@ static void integers_of(const tn_vector_line *line, float *v, int32_t *r) {
   tn_type type = (tn_type)line->pipeline->PIPELINE.result;
   int64_t low, high;
   range_of(type, &low, &high);
-  bool rounds = line->pipeline->PIPELINE.rounds;
-  if (rounds && tn_type_bits(type) <= 16)
+  if (tn_type_bits(type) <= 16)
     round_small(v, r, line->columns, (float)low, (float)high);
   else
-    for (int64_t c = 0; c < line->columns; c++) r[c] = (int32_t)(uint32_t)to_integer(v[c], rounds, low, high);
+    for (int64_t c = 0; c < line->columns; c++) r[c] = (int32_t)(uint32_t)to_integer(v[c], low, high);
 }
 
 static void saturate(const tn_vector_line *line, int32_t *r) {

@@ -92,7 +92,7 @@ const char *tn_isa_decode(tn_str bytes, size_t *at, tn_instruction *instruction)
 /* One line without its end: `wait dma0=3 vector=1 matmul dataflow=weight type=s8 …`. Fields that are 0
  * are left out where the table's kind makes that readable; parse reads them as 0.                  */
 void tn_isa_print(tn_text *out, const tn_instruction *instruction);
-/* NULL, or what is wrong, in `arena`. */
-const char *tn_isa_parse(tn_arena *arena, tn_str line, tn_instruction *instruction);
+/* NULL, or what is wrong, in `arena`; *at is then the byte of the line that is wrong. */
+const char *tn_isa_parse(tn_arena *arena, tn_str line, tn_instruction *instruction, size_t *at);
 
 #endif

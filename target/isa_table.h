@@ -71,9 +71,6 @@ int tn_isa_fields_bytes(const tn_isa_row *row);
 /* Words of a kind that has some, or NULL: word i is value i. */
 const char *const *tn_field_words(tn_field_kind kind, int *count);
 
-/* tn_isa_parse that also says where in the line: *at is the byte that is wrong. */
-const char *tn_isa_parse_at(tn_arena *arena, tn_str line, tn_instruction *instruction, size_t *at);
-
 /* An unsigned number, decimal or 0x…; the length read, 0 if there is none or it is too large. */
 size_t tn_read_unsigned(tn_str text, uint64_t *value);
 

@@ -244,7 +244,7 @@ static bool parse_field(parser *p, tn_instruction *instruction, tn_str token, ui
   return unknown(p, name, "field", names, row->n_fields);
 }
 
-const char *tn_isa_parse_at(tn_arena *arena, tn_str line, tn_instruction *instruction, size_t *at) {
+const char *tn_isa_parse(tn_arena *arena, tn_str line, tn_instruction *instruction, size_t *at) {
   parser p = {.arena = arena, .line = line};
   *instruction = (tn_instruction){0};
   uint32_t seen = 0;
@@ -253,9 +253,4 @@ const char *tn_isa_parse_at(tn_arena *arena, tn_str line, tn_instruction *instru
     while (!p.error && (token = next_token(&p)).length) parse_field(&p, instruction, token, &seen);
   *at = p.wrong;
   return p.error;
-}
-
-const char *tn_isa_parse(tn_arena *arena, tn_str line, tn_instruction *instruction) {
-  size_t at;
-  return tn_isa_parse_at(arena, line, instruction, &at);
 }

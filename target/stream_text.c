@@ -383,7 +383,7 @@ static bool read_directive(assembler *a) {
 static bool read_instruction(assembler *a) {
   tn_instruction instruction;
   size_t at;
-  const char *error = tn_isa_parse_at(a->arena, a->line, &instruction, &at);
+  const char *error = tn_isa_parse(a->arena, a->line, &instruction, &at);
   if (error) return wrong(a, at, "%s", error);
   TN_PUSH(a->arena, &a->code, instruction);
   return true;

@@ -152,8 +152,3 @@ bool tn_choose_blocks(const tn_problem *p, const tn_array_target *array, const t
   *t = best;
   return tried[1] + tried[2] > 0;
 }
-
-bool tn_dataflow_allowed(const tn_systolic_options *options, tn_dataflow dataflow) {
-  if (options->dataflow_is_set) return options->dataflow == dataflow;
-  return options->array->dataflows >> dataflow & 1;
-}

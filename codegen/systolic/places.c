@@ -169,7 +169,7 @@ static bool choose_way(tn_tiler *t, tn_item_plan *item, unsigned *chosen) {
   for (int i = 0; i < 3; i++)
     if (item->problem.operand[held[i]].exists) free |= 1u << i;
   for (int d = 0; d < (item->problem.is_product ? TN_DATAFLOWS : 1); d++) {
-    if (item->problem.is_product && !tn_dataflow_allowed(t->options, (tn_dataflow)d)) continue;
+    if (item->problem.is_product && !(t->options->array->dataflows >> d & 1)) continue;
     for (unsigned way = free;; way = (way - 1) & free) {
       tn_tiling tiling;
       double cost;

@@ -46,9 +46,8 @@ static void find_crossing(composer *c, bool *crosses) {
   for (int i = 0; i < c->p->count; i++)
     for (int k = 0; k < c->p->steps[i].writes.count; k++)
       side[c->p->steps[i].writes.at[k]] = c->p->steps[i].on_array ? 1 : 2;
-  for (int i = 0, section = 0; i < c->p->count; i++) {
+  for (int i = 0; i < c->p->count; i++) {
     const tn_placed_step *s = &c->p->steps[i];
-    while (i >= c->p->section_ends[section]) section++;
     for (int k = 0; k < s->reads.count; k++) {
       int from = side[s->reads.at[k]];
       if (from && from != (s->on_array ? 1 : 2)) crosses[s->reads.at[k]] = true;

@@ -16,8 +16,6 @@ typedef struct {
   const tn_array_target *array;
   const char *name;      /* of the stream, prefix of the host's symbols */
   const tn_cpu *host;    /* that the host's plans are for */
-  bool dataflow_is_set;  /* else every one that the array has is weighed */
-  tn_dataflow dataflow;
   bool keep_values;      /* what steps of the array read and write is in host memory, too, and behind the
                             plan's results: for those who check each step on what it received */
 } tn_systolic_options;

@@ -279,7 +279,7 @@ tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_array_w
   bool fits = !constants || tn_room_take(&room, constants) >= 0;
   for (int d = 0; d < (problem.is_product ? TN_DATAFLOWS : 1) && fits; d++) {
     tn_tiling tiling = {.dataflow = (tn_dataflow)d, .x = TN_HOME_DRAM, .second = TN_HOME_DRAM, .y = TN_HOME_DRAM};
-    if (problem.is_product && !tn_dataflow_allowed(options, (tn_dataflow)d)) continue;
+    if (problem.is_product && !(array->dataflows >> d & 1)) continue;
     if (!tn_choose_blocks(&problem, array, &room, &tiling) || (best && tiling.cycles >= best->cycles)) continue;
     best = tn_arena_copy(arena, &tiling, sizeof tiling);
   }

@@ -1,6 +1,6 @@
 /* Work for the array -> instructions: tiling, places in memory, order.
  *
- *   items --tile_product--> products --tile_choose--> tilings --tile_emit--> stream
+ *   items --problem--> matrices and their views --choose--> tilings --emit--> stream
  *
  * An item's operands are buffers of the plan. Each has a home: the unified buffer while it fits there
  * (from the item that makes it to the last that reads it), else DRAM or the host's memory, from which

@@ -101,7 +101,6 @@ int64_t tn_slot_bytes(const tn_problem *problem, tn_operand_kind kind, int64_t r
 bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind);
 /* Blocks in order: the one behind (batch, m), or false. Start with rows = 0. */
 bool tn_next_block(const tn_problem *problem, int64_t rows_block, tn_block *block);
-bool tn_dataflow_allowed(const tn_systolic_options *options, tn_dataflow dataflow);
 int64_t tn_sums_capacity(const tn_array_target *array);
 
 /* ---- weights.c ---- */

@@ -44,9 +44,10 @@ Test(isa, parse_of_print) {
   for (int round = 0; round < ROUNDS; round++) {
     tn_instruction instruction, again;
     tn_text text = {0};
+    size_t at;
     random_instruction(&random, &instruction);
     tn_isa_print(&text, &instruction);
-    const char *error = tn_isa_parse(arena, (tn_str){text.bytes, text.length}, &again);
+    const char *error = tn_isa_parse(arena, (tn_str){text.bytes, text.length}, &again, &at);
     cr_assert_null(error, "%s: %s", text.bytes, error);
     cr_assert_eq(again.op, instruction.op);
     expect_same_bytes(&instruction, &again);
@@ -130,7 +131,8 @@ static void expect_text(const char *line, const char *printed) {
   tn_arena *arena = tn_arena_create();
   tn_instruction instruction;
   tn_text text = {0};
-  const char *error = tn_isa_parse(arena, str_of(line), &instruction);
+  size_t at;
+  const char *error = tn_isa_parse(arena, str_of(line), &instruction, &at);
   if (!error) tn_isa_print(&text, &instruction);
   cr_assert_str_eq(error ? error : text.bytes, printed);
   tn_text_free(&text);
