@@ -308,11 +308,11 @@ static void emit_segment(tn_emitter *e, nest n, const segment *s, int variants) 
 
 /* before: if 0 < end goto loop … after: phis of what was there before and after the loop */
 void tn_emit_loop_to(tn_emitter *e, int dim, LLVMValueRef end, tn_nest_body *body, void *data) {
+  segment s = {0, e->k->dims[dim].size, 1, 1};
+  if (!s.count) return;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b), some = new_block(e), join = new_block(e);
   LLVMValueRef *old = TN_NEW_ARRAY(e->arena, LLVMValueRef, e->carried.count);
-  segment s = {0, e->k->dims[dim].size, 1, 1};
   tn_dim_state saved = e->dims[dim];
-  if (!s.count) return;
   for (int i = 0; i < e->carried.count; i++) old[i] = *e->carried.at[i];
   LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, end, number(e, 0), ""), some, join);
   LLVMPositionBuilderAtEnd(e->b, some);
