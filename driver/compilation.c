@@ -47,20 +47,9 @@ static int64_t count_steps(const tn_step *step) {
   return count;
 }
 
-typedef struct {
-  tn_arena *arena;
-  const char *message; /* the first error's; NULL while there is none */
-} first_error;
-
-static void keep_first(void *user, const tn_diagnostic *diagnostic) {
-  first_error *first = user;
-  if (!first->message && diagnostic->severity == TN_SEVERITY_ERROR)
-    first->message = tn_arena_string(first->arena, diagnostic->message);
-}
-
 bool tn_compilation_holds(const tn_plan *plan, tn_diagnostics *sink) {
-  first_error first = {.arena = plan->arena};
-  tn_diagnostics own = {.callback = keep_first, .user = &first, .sources = sink->sources};
+  tn_first_error first = {.arena = plan->arena};
+  tn_diagnostics own = {.callback = tn_driver_keep_first, .user = &first, .sources = sink->sources};
   if (tn_plan_verify(plan, &own)) return true;
   return tn_error(sink, TN_BUG, TN_NOWHERE, "the plan breaks a rule: %s",
                   first.message ? first.message : "no reason given");

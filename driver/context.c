@@ -77,3 +77,9 @@ tn_status tn_driver_do(tn_context *context, bool (*work)(void *), void *argument
   }
   return status;
 }
+
+void tn_driver_keep_first(void *user, const tn_diagnostic *diagnostic) {
+  tn_first_error *first = user;
+  if (!first->message && diagnostic->severity == TN_SEVERITY_ERROR)
+    first->message = tn_arena_string(first->arena, diagnostic->message);
+}

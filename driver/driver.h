@@ -50,6 +50,13 @@ struct tn_model {
  * reported, TN_BUG if it reported none.                                             */
 tn_status tn_driver_do(tn_context *context, bool (*work)(void *), void *argument);
 
+/* A diagnostics callback whose user is a tn_first_error: work that is tried, and told in other words. */
+typedef struct {
+  tn_arena *arena;
+  const char *message; /* the first error's; NULL while there is none */
+} tn_first_error;
+void tn_driver_keep_first(void *user, const tn_diagnostic *diagnostic);
+
 /* ---- values ---- */
 
 /* The leaves of a shape in flattening order, tokens left out; appended to `leaves`. */

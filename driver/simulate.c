@@ -63,17 +63,6 @@ static void list_values(tn_arena *arena, const tn_device *device, int count,
   *list = values;
 }
 
-typedef struct {
-  tn_arena *arena;
-  const char *message; /* the first error's; NULL while there is none */
-} first_error;
-
-static void keep_first(void *user, const tn_diagnostic *diagnostic) {
-  first_error *first = user;
-  if (!first->message && diagnostic->severity == TN_SEVERITY_ERROR)
-    first->message = tn_arena_string(first->arena, diagnostic->message);
-}
-
 /* Of a stream that holds as it is. */
 static bool apply_settings(tn_simulation *simulation, const char *file, const char *const *settings) {
   tn_context *context = simulation->context;
@@ -82,8 +71,8 @@ static bool apply_settings(tn_simulation *simulation, const char *file, const ch
   for (; *settings; settings++)
     if (!tn_array_set(target, &context->sink, (tn_str){*settings, strlen(*settings)})) return false;
   if (!tn_array_check(target, &context->sink)) return false;
-  first_error first = {.arena = context->scratch};
-  tn_diagnostics own = {.callback = keep_first, .user = &first};
+  tn_first_error first = {.arena = context->scratch};
+  tn_diagnostics own = {.callback = tn_driver_keep_first, .user = &first};
   if (tn_stream_verify(simulation->stream, file, &own)) return true;
   return tn_error(&context->sink, TN_USAGE, (tn_location){.file = file},
                   "'--set' changes what the stream was compiled for: %s", first.message ? first.message : "");
