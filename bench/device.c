@@ -18,7 +18,7 @@ static double cpu_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void measure(const tn_array_target *target, test_product p) {
+static void measure(const tn_systolic_target *target, test_product p) {
   tn_arena *arena = tn_arena_create();
   void *w = tn_arena_alloc(arena, (size_t)(p.k * p.n) * 4),
        *x = tn_arena_alloc(arena, (size_t)(p.m * p.k) * 4);
@@ -43,7 +43,7 @@ static int64_t argument(int argc, char **argv, int number, int64_t otherwise) {
 
 int main(int argc, char **argv) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "");
+  tn_systolic_target *target = test_target(arena, "");
   test_product p = {.m = argument(argc, argv, 1, 4096),
                     .k = argument(argc, argv, 2, 1024),
                     .n = argument(argc, argv, 3, 1024),

@@ -182,8 +182,8 @@ static bool find_target(tn_context *context, const tn_pass_options *options, tn_
   if (options->settings && !array)
     return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "settings: the target is no array, whose keys they are of");
   if (array)
-    pipeline->array = tn_array_read(context->scratch, &context->sink, options->target, context->limits.max_file_size,
-                                    options->settings);
+    pipeline->array = tn_systolic_target_read(context->scratch, &context->sink, options->target,
+                                              context->limits.max_file_size, options->settings);
   if (array && !pipeline->array) return false;
   if (!array && !options->target && options->sparsity <= 0) return true;
   pipeline->target = tn_cpu_find(context->scratch, &context->sink, cpu, NULL, NULL);

@@ -66,11 +66,11 @@ static void list_values(tn_arena *arena, const tn_device *device, int count,
 /* Of a stream that holds as it is. */
 static bool apply_settings(tn_simulation *simulation, const char *file, const char *const *settings) {
   tn_context *context = simulation->context;
-  tn_array_target *target = simulation->stream->target;
+  tn_systolic_target *target = simulation->stream->target;
   if (!settings || !*settings) return true;
   for (; *settings; settings++)
-    if (!tn_array_set(target, &context->sink, (tn_str){*settings, strlen(*settings)})) return false;
-  if (!tn_array_check(target, &context->sink)) return false;
+    if (!tn_systolic_target_set(target, &context->sink, (tn_str){*settings, strlen(*settings)})) return false;
+  if (!tn_systolic_target_check(target, &context->sink)) return false;
   tn_first_error first = {.arena = context->scratch};
   tn_diagnostics own = {.callback = tn_driver_keep_first, .user = &first};
   if (tn_stream_verify(simulation->stream, file, &own)) return true;

@@ -21,14 +21,14 @@ bool tn_target_names_array(const char *target) {
   return target && strcmp(tn_path_suffix(target), ".target") == 0;
 }
 
-tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char *path, int64_t max_file_size,
-                               const char *const *settings) {
+tn_systolic_target *tn_systolic_target_read(tn_arena *arena, tn_diagnostics *sink, const char *path,
+                                            int64_t max_file_size, const char *const *settings) {
   tn_str text;
   if (!tn_file_map(arena, sink, path, (uint64_t)max_file_size, &text)) return NULL;
-  tn_array_target *array = tn_array_parse(arena, sink, path, text);
+  tn_systolic_target *array = tn_systolic_target_parse(arena, sink, path, text);
   for (; array && settings && *settings; settings++)
-    if (!tn_array_set(array, sink, (tn_str){*settings, strlen(*settings)})) return NULL;
-  return array && tn_array_check(array, sink) ? array : NULL;
+    if (!tn_systolic_target_set(array, sink, (tn_str){*settings, strlen(*settings)})) return NULL;
+  return array && tn_systolic_target_check(array, sink) ? array : NULL;
 }
 
 /* ---- the plan ---- */
@@ -138,8 +138,8 @@ bool tn_stream_compile(tn_streaming *s) {
   if (!tn_target_names_array(all->options.target))
     return tn_error(sink, TN_USAGE, TN_NOWHERE,
                     "a stream needs --target=FILE.target, which describes the array");
-  s->array = tn_array_read(context->scratch, sink, all->options.target, context->limits.max_file_size,
-                           all->options.passes.settings);
+  s->array = tn_systolic_target_read(context->scratch, sink, all->options.target,
+                                     context->limits.max_file_size, all->options.passes.settings);
   const tn_cpu *host =
       s->array ? tn_cpu_find(context->scratch, sink, "host", all->options.cpu, all->options.features) : NULL;
   if (!host || !make_plan(s, host)) return false;

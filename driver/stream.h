@@ -9,8 +9,8 @@
 #include "driver/compile.h"
 
 /* The file with the settings (KEY=VALUE, NULL at the end; or NULL) over it. In `arena`; NULL after reporting. */
-tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char *path, int64_t max_file_size,
-                               const char *const *settings);
+tn_systolic_target *tn_systolic_target_read(tn_arena *arena, tn_diagnostics *sink, const char *path,
+                                            int64_t max_file_size, const char *const *settings);
 
 /* One compilation for an array. `all.model` and `all.options` are the caller's to set, `all.options.target`
  * the array's file. Everything else is made by tn_stream_compile, inside tn_driver_do; it lives
@@ -18,7 +18,7 @@ tn_array_target *tn_array_read(tn_arena *arena, tn_diagnostics *sink, const char
 typedef struct {
   tn_compilation all;
   bool keep_values; /* the caller's; see tn_systolic_options */
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   const tn_systolic_program *program; /* program->stream is complete, host_hash too */
   tn_text bytes;                      /* the .tns file; the caller's to free */
   const char

@@ -104,7 +104,7 @@ static void put_axis(tn_text *out, int rows) {
 
 void tn_utilisation_svg(tn_text *out, const tn_stream *stream, const tn_device_counters *whole,
                         const tn_device_counters *layers) {
-  const tn_array_target *array = stream->target;
+  const tn_systolic_target *array = stream->target;
   int rows = 1;
   for (int l = 0; l < stream->n_layers; l++) rows += layers[l].active > 0;
   int width = NAME + BAR + FIGURES, height = TOP + rows * ROW + 14;

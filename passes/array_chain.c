@@ -212,7 +212,7 @@ static bool convert(tn_chain *chain, const tn_inst *inst) {
   return tn_type_is_float(to) && chain->stage != TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
 }
 
-static bool function(const tn_array_target *array, tn_chain *chain, tn_isa_function which) {
+static bool function(const tn_systolic_target *array, tn_chain *chain, tn_isa_function which) {
   if (!is_f32(chain) || !(array->vector_functions >> which & 1) || !advance(chain, TN_CHAIN_FUNCTION))
     return false;
   chain->has_function = true;
@@ -231,7 +231,7 @@ static bool limit_result(tn_chain *chain, const tn_inst *inst, int spine) {
   return fits;
 }
 
-static bool take(const tn_array_target *array, tn_chain *chain, tn_inst *inst) {
+static bool take(const tn_systolic_target *array, tn_chain *chain, tn_inst *inst) {
   int spine = inst->n_operands > 1 && inst->operands[1] == chain->end;
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
   if (chain->stage == TN_CHAIN_RESULT) return limit_result(chain, inst, spine);
@@ -305,7 +305,7 @@ static tn_inst *only_user(const tn_inst *inst) {
 }
 
 /* Takes the user of the chain's end, or leaves the chain as it is. */
-static bool take_next(const tn_array_target *array, tn_chain *chain, tn_inst *user) {
+static bool take_next(const tn_systolic_target *array, tn_chain *chain, tn_inst *user) {
   tn_chain next = *chain;
   bool renames = user->op == TN_OP_RESHAPE;
   bool fits = renames || (tn_shape_same_dims(user->shape, chain->end->shape) && take(array, &next, user));
@@ -317,7 +317,7 @@ static bool take_next(const tn_array_target *array, tn_chain *chain, tn_inst *us
 }
 
 /* A rounding alone is nothing that the unit does, and another name is none of its business. */
-void tn_chain_grow(const tn_array_target *array, tn_chain *chain) {
+void tn_chain_grow(const tn_systolic_target *array, tn_chain *chain) {
   tn_chain whole = *chain;
   for (tn_inst *user; (user = only_user(whole.end));) {
     if (!take_next(array, &whole, user)) break;

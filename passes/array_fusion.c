@@ -117,10 +117,10 @@ static bool is_product(const finder *f, tn_inst *inst, tn_inst *sides[2]) {
   if (!tn_shape_is_plain(inst->shape) || !tn_shape_elements(inst->shape)) return false;
   if (!tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < 2; i++) sides[i] = narrow(inst, i);
-  tn_type x = sides[0]->shape->type, w = sides[1]->shape->type, sum = tn_array_sum_type(x);
+  tn_type x = sides[0]->shape->type, w = sides[1]->shape->type, sum = tn_systolic_sum_type(x);
   bool rounds = tn_type_is_float(sum) && (inst->shape->type == TN_BF16 || inst->shape->type == TN_F16);
   if (inst->shape->type != sum && !rounds) return false;
-  return tn_array_find_type(f->context->array, x, w) || tn_array_find_type(f->context->array, w, x);
+  return tn_systolic_find_type(f->context->array, x, w) || tn_systolic_find_type(f->context->array, w, x);
 }
 
 /* A dilated input becomes an array with the zeros in it, whose positions are linear. */
@@ -154,7 +154,7 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   if (dilated && (!may || !tn_pass_spend(f->context))) return;
   if (dilated) spread_input(inst);
   f->changed = f->changed || dilated;
-  if (inst->shape->type != tn_array_sum_type(sides[0]->shape->type)) chain.stage = TN_CHAIN_RESULT;
+  if (inst->shape->type != tn_systolic_sum_type(sides[0]->shape->type)) chain.stage = TN_CHAIN_RESULT;
   for (int i = 0; i < 2; i++)
     if (inst->operands[i]->op == TN_OP_CONVERT && sides[i] != inst->operands[i])
       tn_chain_add(&chain, inst->operands[i]);

@@ -308,7 +308,7 @@ static bool merge(tn_inst *dot, later_dots later, tn_pass_context *context) {
 /* In an array's vector unit each dot has an epilogue of its own. */
 static bool is_arrays(const tn_inst *dot, const tn_pass_context *context) {
   return context->array &&
-         tn_array_find_type(context->array, dot->operands[0]->shape->type, dot->operands[1]->shape->type);
+         tn_systolic_find_type(context->array, dot->operands[0]->shape->type, dot->operands[1]->shape->type);
 }
 
 /* Dots are listed first: merging takes instructions out. What remains of them is dead

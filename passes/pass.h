@@ -20,7 +20,7 @@ typedef struct tn_pass_context {
   bool reassociate;      /* value-changing rewrites are allowed, in passes that passes.def marks */
   double sparsity;       /* constants with this share of zero blocks may be kept without them; 0: none */
   const tn_cpu *target;  /* what costs are of; NULL: not known */
-  const tn_array_target *array; /* what products go to; NULL: none */
+  const tn_systolic_target *array; /* what products go to; NULL: none */
   int64_t max_fold_work; /* elements that folding may compute in one instruction */
   int64_t fuel;          /* single rewrites this pass may still make; < 0: any number */
   int64_t rewrites;      /* made by this pass so far */
@@ -155,7 +155,7 @@ typedef struct tn_pipeline_options {
   bool reassociate;
   double sparsity;              /* of tn_pass_context */
   const tn_cpu *target;         /* the same; NULL: not known */
-  const tn_array_target *array; /* the same; NULL: none */
+  const tn_systolic_target *array; /* the same; NULL: none */
   int64_t max_fold_work;        /* 0: the default, 2^28 */
   const tn_pass *const *passes; /* exactly these, in order; NULL: those of the level */
   int n_passes;

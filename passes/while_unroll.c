@@ -60,16 +60,16 @@ static size size_of(const tn_comp *comp) {
 }
 
 /* Does the array multiply what a product in there multiplies? */
-static bool has_array_product(const tn_comp *comp, const tn_array_target *array) {
+static bool has_array_product(const tn_comp *comp, const tn_systolic_target *array) {
   TN_FOR_EACH_IN_COMP(comp, inst) {
     if (inst->op != TN_OP_DOT && inst->op != TN_OP_CONVOLUTION) continue;
-    if (tn_array_find_type(array, inst->operands[0]->shape->type, inst->operands[1]->shape->type))
+    if (tn_systolic_find_type(array, inst->operands[0]->shape->type, inst->operands[1]->shape->type))
       return true;
   }
   return false;
 }
 
-static bool is_short(const tn_loop *loop, int64_t turns, const tn_array_target *array, int64_t *all) {
+static bool is_short(const tn_loop *loop, int64_t turns, const tn_systolic_target *array, int64_t *all) {
   size turn = size_of(loop->body);
   *all = turns * turn.instructions;
   if (array && has_array_product(loop->body, array))

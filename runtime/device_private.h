@@ -38,7 +38,7 @@ static inline const tn_instruction *tn_device_bound(const tn_device_program *pro
 /* Bytes and multiply-adds, which need no clock: added to `layers` (may be NULL) and `whole`. */
 void tn_device_count(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers);
 /* From what was counted. */
-void tn_device_energy(const tn_array_target *array, tn_device_counters *counters);
+void tn_device_energy(const tn_systolic_target *array, tn_device_counters *counters);
 
 /* ---- values ---- */
 

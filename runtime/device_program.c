@@ -143,13 +143,13 @@ static const tn_instruction *next_tiles(tile_cursor *cursor, uint32_t most, uint
 }
 
 /* `count` repetitions from the one numbered `first` on, with tiles of one read. */
-static void count_tiles(const tn_array_target *array, tn_device_counters *c, const tn_instruction *i,
+static void count_tiles(const tn_systolic_target *array, tn_device_counters *c, const tn_instruction *i,
                         const tn_instruction *read, uint32_t first, uint32_t count) {
   int64_t rows = i->MATMUL.rows, width = (int64_t)tn_type_bytes((tn_type)i->MATMUL.type);
   int64_t k = read->READ_WEIGHTS.rows, n = read->READ_WEIGHTS.columns, sums = 4 * rows * n;
   bool input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT, output = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT;
-  const tn_array_type *type =
-      tn_array_find_type(array, (tn_type)i->MATMUL.type, (tn_type)read->READ_WEIGHTS.type);
+  const tn_systolic_type *type =
+      tn_systolic_find_type(array, (tn_type)i->MATMUL.type, (tn_type)read->READ_WEIGHTS.type);
   double cost = type ? (double)type->cycles / (double)array->types[0].cycles : 1;
   c->useful_macs += rows * k * n * count;
   c->mac_pj += (double)(rows * k * n * count) * cost * array->mac_pj;
@@ -182,7 +182,7 @@ static void count_pipeline(tn_device_counters *c, const tn_instruction *pipeline
     c->buffer_read_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.second);
 }
 
-static int64_t tile_bytes(const tn_array_target *array, const tn_instruction *read) {
+static int64_t tile_bytes(const tn_systolic_target *array, const tn_instruction *read) {
   int64_t width = (int64_t)tn_type_bytes((tn_type)read->READ_WEIGHTS.type);
   return array->whole_weight_tiles ? array->rows * array->columns * width
                                    : (int64_t)read->READ_WEIGHTS.rows * read->READ_WEIGHTS.columns * width;
@@ -272,7 +272,7 @@ void tn_device_count(const tn_device_program *program, tn_device_counters *whole
   }
 }
 
-void tn_device_energy(const tn_array_target *array, tn_device_counters *c) {
+void tn_device_energy(const tn_systolic_target *array, tn_device_counters *c) {
   c->buffer_pj = (double)(c->buffer_read_bytes + c->buffer_write_bytes) * array->unified_buffer_pj;
   c->accumulator_pj =
       (double)(c->accumulator_read_bytes + c->accumulator_write_bytes) * array->accumulator_pj;

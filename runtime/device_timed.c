@@ -150,7 +150,7 @@ static tn_fixed transfer(tn_port *first, tn_port *second, tn_fixed ready, int64_
 }
 
 static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
-  const tn_array_target *array = t->array;
+  const tn_systolic_target *array = t->array;
   tn_type type = (tn_type)i->READ_WEIGHTS.type;
   int64_t rows = i->READ_WEIGHTS.rows, columns = i->READ_WEIGHTS.columns;
   int64_t elements = array->whole_weight_tiles ? array->rows * array->columns : rows * columns;
@@ -194,8 +194,8 @@ static int type_index(const tn_timer *t, tn_type x, tn_type w) {
 }
 
 /* What the tile's way is, given when it may start. */
-static tn_array_stay stay_of(const tn_timer *t, const tn_instruction *i, const tn_fifo_place_time *tile) {
-  tn_array_stay stay = {
+static tn_systolic_stay stay_of(const tn_timer *t, const tn_instruction *i, const tn_fifo_place_time *tile) {
+  tn_systolic_stay stay = {
       .free = array_free(t, i), .shift = t->next[TN_UNIT_MATRIX] >> TN_CYCLE_FRACTION, .reason = t->reason};
   stay.type = type_index(t, (tn_type)i->MATMUL.type, tile->type);
   int64_t p = t->array->types[stay.type].cycles;
@@ -222,7 +222,7 @@ static tn_array_stay stay_of(const tn_timer *t, const tn_instruction *i, const t
 
 static void enter_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
   tn_fifo_place_time *tile = &t->places[t->taken++ % t->n_places];
-  tn_array_stay stay = stay_of(t, i, tile);
+  tn_systolic_stay stay = stay_of(t, i, tile);
   if (!t->repetition[TN_UNIT_MATRIX]) t->began[TN_UNIT_MATRIX] = stay.shift;
   bool weight = i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT;
   tile->left = weight ? stay.shift : stay.start;
@@ -320,8 +320,8 @@ static int earliest(const tn_timer *t) {
   return t->next[best] == TN_UNKNOWN ? TN_UNITS : best;
 }
 
-static tn_port port_of(const tn_array_target *array, double gb_s, double latency_ns) {
-  double bytes = tn_array_bytes_per_cycle(array, gb_s);
+static tn_port port_of(const tn_systolic_target *array, double gb_s, double latency_ns) {
+  double bytes = tn_systolic_bytes_per_cycle(array, gb_s);
   if (isinf(bytes)) return (tn_port){0};
   return (tn_port){.cycles_per_byte = 1 / bytes,
                    .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
@@ -329,7 +329,7 @@ static tn_port port_of(const tn_array_target *array, double gb_s, double latency
 
 static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   const tn_stream *stream = program->stream;
-  const tn_array_target *array = stream->target;
+  const tn_systolic_target *array = stream->target;
   tn_timer *t = TN_NEW(arena, tn_timer);
   *t = (tn_timer){.program = program, .array = array, .instructions = stream->instructions};
   int64_t tiles = 1;

@@ -20,22 +20,22 @@ typedef struct {
   int64_t rows;          /* cycles in which rows enter */
   tn_wait_reason reason; /* for what `shift` waited */
   int type;              /* index in the target's types */
-} tn_array_stay;
+} tn_systolic_stay;
 
 /* Of the whole or of a layer. */
 typedef struct {
   bool any;
   int64_t first, entered, end; /* of the array's work so far; rows enter up to `entered` */
   int type;                    /* of the last tile */
-  int64_t active[TN_ARRAY_TYPES];
+  int64_t active[TN_SYSTOLIC_TYPES];
   int64_t weight_stall, weight_shift, raw_stall, input_stall, other;
   int64_t begun, finished;      /* of all units' work; begun INT64_MAX: none */
   int64_t vector, dma, weights; /* busy; the last two in fractions of cycles */
 } tn_ledger;
 
-void tn_ledger_enter(tn_ledger *ledger, const tn_array_stay *stay);
+void tn_ledger_enter(tn_ledger *ledger, const tn_systolic_stay *stay);
 /* Writes what belongs to time; useful_macs is there. */
-void tn_ledger_close(tn_ledger *ledger, const tn_array_target *array, tn_device_counters *counters);
+void tn_ledger_close(tn_ledger *ledger, const tn_systolic_target *array, tn_device_counters *counters);
 
 /* ---- the state ---- */
 
@@ -61,7 +61,7 @@ typedef struct {
 
 typedef struct {
   const tn_device_program *program;
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   const tn_instruction *instructions;
   /* units */
   int64_t head[TN_UNITS];  /* number of the next instruction */

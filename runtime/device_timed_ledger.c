@@ -34,7 +34,7 @@ static int64_t advance(int64_t *at, int64_t end) {
   return cycles;
 }
 
-void tn_ledger_enter(tn_ledger *ledger, const tn_array_stay *stay) {
+void tn_ledger_enter(tn_ledger *ledger, const tn_systolic_stay *stay) {
   if (!ledger->any) {
     ledger->any = true;
     ledger->first = ledger->entered = ledger->end = stay->shift;
@@ -56,7 +56,7 @@ static int64_t whole_cycles(int64_t fixed) {
   return (fixed + ((int64_t)1 << (TN_CYCLE_FRACTION - 1))) >> TN_CYCLE_FRACTION;
 }
 
-void tn_ledger_close(tn_ledger *ledger, const tn_array_target *array, tn_device_counters *c) {
+void tn_ledger_close(tn_ledger *ledger, const tn_systolic_target *array, tn_device_counters *c) {
   int64_t capacity = 0;
   ledger->active[ledger->type] += advance(&ledger->entered, ledger->end);
   for (int t = 0; t < array->n_types; t++) {

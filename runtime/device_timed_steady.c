@@ -20,7 +20,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 /* What one repetition adds to an account, so often. All of them lie in cycles in which rows enter or are
  * held up, between the last two `entered`.                                                           */
 static void grow(tn_ledger *ledger, const tn_ledger *before, int64_t count, int64_t cycles) {
-  for (int t = 0; t < TN_ARRAY_TYPES; t++)
+  for (int t = 0; t < TN_SYSTOLIC_TYPES; t++)
     ledger->active[t] += count * (ledger->active[t] - before->active[t]);
   ledger->weight_stall += count * (ledger->weight_stall - before->weight_stall);
   ledger->weight_shift += count * (ledger->weight_shift - before->weight_shift);

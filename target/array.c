@@ -9,13 +9,13 @@
 
 #include "target/array_private.h"
 
-const tn_array_key tn_array_keys[TN_ARRAY_KEYS] = {
+const tn_systolic_key tn_systolic_keys[TN_SYSTOLIC_KEYS] = {
 #define KEY(text, member, value_kind, lowest, highest, value, what)                                          \
   {.name = text,                                                                                             \
    .otherwise = value,                                                                                       \
    .help = what,                                                                                             \
    .kind = TN_KEY_##value_kind,                                                                              \
-   .offset = offsetof(tn_array_target, member),                                                              \
+   .offset = offsetof(tn_systolic_target, member),                                                           \
    .least = lowest,                                                                                          \
    .most = highest},
 #include "target/array_keys.def"
@@ -26,24 +26,24 @@ enum { MOST_ERRORS = 100 }; /* what is no target file is not read to its end */
 
 /* ---- what follows from a description ---- */
 
-const tn_array_type *tn_array_find_type(const tn_array_target *array, tn_type x, tn_type w) {
+const tn_systolic_type *tn_systolic_find_type(const tn_systolic_target *array, tn_type x, tn_type w) {
   for (int i = 0; i < array->n_types; i++)
     if (array->types[i].x == x && array->types[i].w == w) return &array->types[i];
   return NULL;
 }
 
-tn_type tn_array_sum_type(tn_type x) { return tn_type_is_float(x) ? TN_F32 : TN_S32; }
+tn_type tn_systolic_sum_type(tn_type x) { return tn_type_is_float(x) ? TN_F32 : TN_S32; }
 
-int64_t tn_array_accumulator_rows(const tn_array_target *array) {
-  if (array->accumulator_bytes == TN_ARRAY_UNBOUNDED) return TN_ARRAY_UNBOUNDED;
+int64_t tn_systolic_accumulator_rows(const tn_systolic_target *array) {
+  if (array->accumulator_bytes == TN_SYSTOLIC_UNBOUNDED) return TN_SYSTOLIC_UNBOUNDED;
   return array->accumulator_bytes / (array->columns * (int64_t)tn_type_bytes(TN_S32));
 }
 
-int64_t tn_array_tile_bytes(const tn_array_target *array, tn_type w) {
+int64_t tn_systolic_tile_bytes(const tn_systolic_target *array, tn_type w) {
   return array->rows * array->columns * (int64_t)tn_type_bytes(w);
 }
 
-double tn_array_bytes_per_cycle(const tn_array_target *array, double gb_s) {
+double tn_systolic_bytes_per_cycle(const tn_systolic_target *array, double gb_s) {
   return gb_s == HUGE_VAL ? HUGE_VAL : gb_s * 1e3 / array->clock_mhz;
 }
 
@@ -58,20 +58,20 @@ typedef struct {
 
 static tn_location key_location(const check *c, const char *name) {
   if (c->keys)
-    for (int k = 0; k < TN_ARRAY_KEYS; k++)
-      if (!strcmp(tn_array_keys[k].name, name)) return c->keys[k];
+    for (int k = 0; k < TN_SYSTOLIC_KEYS; k++)
+      if (!strcmp(tn_systolic_keys[k].name, name)) return c->keys[k];
   return TN_NOWHERE;
 }
 
-static bool check_memories(const tn_array_target *array, const check *c) {
+static bool check_memories(const tn_systolic_target *array, const check *c) {
   bool fits = true;
-  if (tn_array_accumulator_rows(array) < 1)
+  if (tn_systolic_accumulator_rows(array) < 1)
     fits = tn_error(c->sink, c->status, key_location(c, "accumulator_kib"),
                     "accumulator_kib: %lld bytes do not hold a row of %lld sums of 4 bytes",
                     (long long)array->accumulator_bytes, (long long)array->columns);
   for (int i = 0; i < array->n_types; i++) {
     int64_t row = array->rows * (int64_t)tn_type_bytes(array->types[i].x);
-    int64_t tile = tn_array_tile_bytes(array, array->types[i].w);
+    int64_t tile = tn_systolic_tile_bytes(array, array->types[i].w);
     if (array->unified_buffer_bytes < row)
       return tn_error(c->sink, c->status, key_location(c, "unified_buffer_kib"),
                       "unified_buffer_kib: %lld bytes do not hold a row of %lld elements of %s",
@@ -86,26 +86,26 @@ static bool check_memories(const tn_array_target *array, const check *c) {
   return fits;
 }
 
-bool tn_array_check(const tn_array_target *array, tn_diagnostics *sink) {
+bool tn_systolic_target_check(const tn_systolic_target *array, tn_diagnostics *sink) {
   return check_memories(array, &(check){.sink = sink, .status = TN_INVALID});
 }
 
 /* ---- keys ---- */
 
-static const tn_array_key *find_key(tn_str name) {
-  for (int k = 0; k < TN_ARRAY_KEYS; k++)
-    if (tn_str_is(name, tn_array_keys[k].name)) return &tn_array_keys[k];
+static const tn_systolic_key *find_key(tn_str name) {
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++)
+    if (tn_str_is(name, tn_systolic_keys[k].name)) return &tn_systolic_keys[k];
   return NULL;
 }
 
 static bool unknown_key(tn_str name, const tn_key_place *place) {
-  const char *names[TN_ARRAY_KEYS];
-  char word[TN_ARRAY_NAME];
+  const char *names[TN_SYSTOLIC_KEYS];
+  char word[TN_SYSTOLIC_NAME];
   size_t length = name.length < sizeof word ? name.length : sizeof word - 1;
   memcpy(word, name.at, length);
   word[length] = 0;
-  for (int k = 0; k < TN_ARRAY_KEYS; k++) names[k] = tn_array_keys[k].name;
-  const char *nearest = tn_nearest_name(word, names, TN_ARRAY_KEYS);
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) names[k] = tn_systolic_keys[k].name;
+  const char *nearest = tn_nearest_name(word, names, TN_SYSTOLIC_KEYS);
   tn_location location = tn_key_location(place, name.at);
   if (nearest)
     return tn_error(place->sink, place->status, location, "unknown key '%s'; did you mean '%s'?", word,
@@ -122,51 +122,51 @@ static bool split(tn_str text, tn_str *key, tn_str *value) {
   return true;
 }
 
-bool tn_array_set(tn_array_target *array, tn_diagnostics *sink, tn_str assignment) {
+bool tn_systolic_target_set(tn_systolic_target *array, tn_diagnostics *sink, tn_str assignment) {
   tn_key_place place = {.sink = sink, .status = TN_USAGE};
   tn_str name, value;
   if (!split(assignment, &name, &value))
     return tn_error(sink, TN_USAGE, TN_NOWHERE, "'%.*s' is not KEY=VALUE",
-                    (int)(assignment.length < TN_ARRAY_NAME ? assignment.length : TN_ARRAY_NAME),
+                    (int)(assignment.length < TN_SYSTOLIC_NAME ? assignment.length : TN_SYSTOLIC_NAME),
                     assignment.at);
-  const tn_array_key *key = find_key(name);
-  return key ? tn_array_read_value(array, key, value, &place) : unknown_key(name, &place);
+  const tn_systolic_key *key = find_key(name);
+  return key ? tn_systolic_read_value(array, key, value, &place) : unknown_key(name, &place);
 }
 
 /* ---- files ---- */
 
-static void set_defaults(tn_array_target *array) {
+static void set_defaults(tn_systolic_target *array) {
   tn_diagnostics silent = {0};
   tn_key_place place = {.sink = &silent, .status = TN_BUG};
-  for (int k = 0; k < TN_ARRAY_KEYS; k++) {
-    const char *value = tn_array_keys[k].otherwise;
-    if (value) tn_array_read_value(array, &tn_array_keys[k], (tn_str){value, strlen(value)}, &place);
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) {
+    const char *value = tn_systolic_keys[k].otherwise;
+    if (value) tn_systolic_read_value(array, &tn_systolic_keys[k], (tn_str){value, strlen(value)}, &place);
   }
 }
 
-static void read_line(tn_array_target *array, tn_str line, const tn_key_place *place, tn_location *seen) {
+static void read_line(tn_systolic_target *array, tn_str line, const tn_key_place *place, tn_location *seen) {
   tn_str name, value;
   if (!split(line, &name, &value)) {
     tn_error(place->sink, place->status, tn_key_location(place, line.at), "expected 'key = value'");
     return;
   }
-  const tn_array_key *key = find_key(name);
+  const tn_systolic_key *key = find_key(name);
   if (!key) {
     unknown_key(name, place);
     return;
   }
-  tn_location *first = &seen[key - tn_array_keys], here = tn_key_location(place, name.at);
+  tn_location *first = &seen[key - tn_systolic_keys], here = tn_key_location(place, name.at);
   if (first->line) {
     tn_error(place->sink, place->status, here, "%s: is given twice", key->name);
     tn_note(place->sink, *first, "%s: the first is here", key->name);
     return;
   }
   *first = here;
-  tn_array_read_value(array, key, value, place);
+  tn_systolic_read_value(array, key, value, place);
 }
 
 /* All lines, or what leads to so many errors; `seen` gets where each key stands. */
-static void read_lines(tn_array_target *array, tn_str text, tn_key_place *place, tn_location *seen) {
+static void read_lines(tn_systolic_target *array, tn_str text, tn_key_place *place, tn_location *seen) {
   const char *end = text.at + text.length;
   int most = place->sink->errors + MOST_ERRORS;
   for (const char *at = text.at; at < end && place->sink->errors < most;) {
@@ -181,22 +181,22 @@ static void read_lines(tn_array_target *array, tn_str text, tn_key_place *place,
   }
 }
 
-static void check_all(tn_array_target *array, const tn_key_place *place, const tn_location *seen,
+static void check_all(tn_systolic_target *array, const tn_key_place *place, const tn_location *seen,
                       int errors) {
-  for (int k = 0; k < TN_ARRAY_KEYS; k++)
-    if (!tn_array_keys[k].otherwise && !seen[k].line)
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++)
+    if (!tn_systolic_keys[k].otherwise && !seen[k].line)
       tn_error(place->sink, place->status, (tn_location){.file = place->file}, "%s: is missing",
-               tn_array_keys[k].name);
+               tn_systolic_keys[k].name);
   if (place->sink->errors == errors)
     check_memories(array, &(check){.sink = place->sink, .status = place->status, .keys = seen});
 }
 
-tn_array_target *tn_array_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text,
-                                     uint32_t lines) {
-  tn_array_target *array = TN_NEW(arena, tn_array_target);
+tn_systolic_target *tn_systolic_target_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file,
+                                                  tn_str text, uint32_t lines) {
+  tn_systolic_target *array = TN_NEW(arena, tn_systolic_target);
   tn_key_place place = {.sink = sink, .status = TN_INVALID, .file = file, .line = lines};
-  tn_location seen[TN_ARRAY_KEYS];
-  for (int k = 0; k < TN_ARRAY_KEYS; k++) seen[k] = (tn_location){.file = file};
+  tn_location seen[TN_SYSTOLIC_KEYS];
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) seen[k] = (tn_location){.file = file};
   int errors = sink->errors;
   set_defaults(array);
   read_lines(array, text, &place, seen);
@@ -204,18 +204,19 @@ tn_array_target *tn_array_parse_part(tn_arena *arena, tn_diagnostics *sink, cons
   return sink->errors == errors ? array : NULL;
 }
 
-tn_array_target *tn_array_parse(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text) {
+tn_systolic_target *tn_systolic_target_parse(tn_arena *arena, tn_diagnostics *sink, const char *file,
+                                             tn_str text) {
   tn_source source = {.name = file, .text = text.at, .length = text.length};
   tn_diagnostics_add_source(sink, &source);
-  tn_array_target *array = tn_array_parse_part(arena, sink, file, text, 0);
+  tn_systolic_target *array = tn_systolic_target_parse_part(arena, sink, file, text, 0);
   tn_diagnostics_remove_source(sink, &source);
   return array;
 }
 
-void tn_array_print(tn_text *out, const tn_array_target *array) {
-  for (int k = 0; k < TN_ARRAY_KEYS; k++) {
-    tn_text_printf(out, "%s = ", tn_array_keys[k].name);
-    tn_array_print_value(out, array, &tn_array_keys[k]);
+void tn_systolic_target_print(tn_text *out, const tn_systolic_target *array) {
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) {
+    tn_text_printf(out, "%s = ", tn_systolic_keys[k].name);
+    tn_systolic_print_value(out, array, &tn_systolic_keys[k]);
     tn_text_put_char(out, '\n');
   }
 }

@@ -12,39 +12,41 @@ enum { CONTENTION = 8 };
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static int64_t port_cycles(const tn_array_target *a, double gb_s, double bytes) {
-  double rate = tn_array_bytes_per_cycle(a, gb_s);
+static int64_t port_cycles(const tn_systolic_target *a, double gb_s, double bytes) {
+  double rate = tn_systolic_bytes_per_cycle(a, gb_s);
   return isinf(rate) ? 0 : (int64_t)ceil(bytes / rate);
 }
 
-static int64_t latency_cycles(const tn_array_target *a, double gb_s, double ns) {
+static int64_t latency_cycles(const tn_systolic_target *a, double gb_s, double ns) {
   return isinf(gb_s) ? 0 : (int64_t)ceil(ns * a->clock_mhz / 1000);
 }
 
 /* A place of the FIFO that becomes free holds its next tile after a transfer and the latency: so many
  * cycles a tile takes at least, whatever the array does with it.                                     */
-static int64_t tile_cycles(const tn_array_target *a, const tn_array_product *p) {
-  int64_t bytes = a->whole_weight_tiles ? tn_array_tile_bytes(a, p->w)
-                                        : (p->k < a->rows ? p->k : a->rows) * (p->n < a->columns ? p->n : a->columns) *
-                                              (int64_t)tn_type_bytes(p->w);
+static int64_t tile_cycles(const tn_systolic_target *a, const tn_systolic_product *p) {
+  int64_t bytes = a->whole_weight_tiles
+                      ? tn_systolic_tile_bytes(a, p->w)
+                      : (p->k < a->rows ? p->k : a->rows) * (p->n < a->columns ? p->n : a->columns) *
+                            (int64_t)tn_type_bytes(p->w);
   int64_t transfer = port_cycles(a, a->dram_gb_s, (double)bytes);
   int64_t turn = transfer + latency_cycles(a, a->dram_gb_s, a->dram_latency_ns);
   return larger(transfer, tiles_of(turn, a->weight_fifo_tiles));
 }
 
 /* Weight stationary: `tiles` of weights while `stream` rows pass each, in `blocks` nearly equal parts. */
-static int64_t weight_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream, int64_t rate,
-                             int64_t least) {
+static int64_t weight_cycles(const tn_systolic_target *a, int64_t tiles, int64_t blocks, int64_t stream,
+                             int64_t rate, int64_t least) {
   int64_t large = stream % blocks, part = stream / blocks * rate, more = part + rate;
   int64_t alone = 2 * a->rows + a->columns - 2;
   if (a->weight_double_buffer)
-    return tiles * (large * larger(more, larger(a->rows, least)) + (blocks - large) * larger(part, larger(a->rows, least)));
+    return tiles * (large * larger(more, larger(a->rows, least)) +
+                    (blocks - large) * larger(part, larger(a->rows, least)));
   return tiles * (large * larger(more + alone, least) + (blocks - large) * larger(part + alone, least));
 }
 
 /* Input stationary: the same of tiles of x, past which the columns of weights go a tile at a time. */
-static int64_t input_cycles(const tn_array_target *a, int64_t tiles, int64_t blocks, int64_t stream, int64_t rate,
-                            int64_t least) {
+static int64_t input_cycles(const tn_systolic_target *a, int64_t tiles, int64_t blocks, int64_t stream,
+                            int64_t rate, int64_t least) {
   int64_t fifo = tiles * tiles_of(stream, a->columns) * least;
   int64_t array = weight_cycles(a, tiles, blocks, stream, rate, 0);
   return larger(array, fifo);
@@ -53,7 +55,8 @@ static int64_t input_cycles(const tn_array_target *a, int64_t tiles, int64_t blo
 /* What the array does between its first and its last cycle, less what a first tile takes to get in and
  * the last wave to get out when tiles follow each other closely. Rows come in blocks; none shares a
  * tile with another.                                                                                */
-static void array_cycles(const tn_array_target *a, const tn_array_product *p, int64_t rate, tn_array_cost *cost) {
+static void array_cycles(const tn_systolic_target *a, const tn_systolic_product *p, int64_t rate,
+                         tn_systolic_cost *cost) {
   int64_t k_tiles = tiles_of(p->k, a->rows), n_tiles = tiles_of(p->n, a->columns), least = tile_cycles(a, p);
   int64_t whole = p->m / p->rows_block, rest = p->m % p->rows_block, most = p->sums_block;
   if (p->dataflow == TN_DATAFLOW_OUTPUT && most > a->rows) most = a->rows;
@@ -76,14 +79,14 @@ static void array_cycles(const tn_array_target *a, const tn_array_product *p, in
   }
 }
 
-static int64_t ramp_cycles(const tn_array_target *a, tn_dataflow dataflow) {
+static int64_t ramp_cycles(const tn_systolic_target *a, tn_dataflow dataflow) {
   if (!a->weight_double_buffer) return 0;
   return a->rows + a->columns - 2 + (dataflow == TN_DATAFLOW_OUTPUT ? 0 : a->rows);
 }
 
-tn_array_cost tn_array_product_cost(const tn_array_target *a, const tn_array_product *p) {
-  tn_array_cost cost = {0};
-  const tn_array_type *type = p->k ? tn_array_find_type(a, p->x, p->w) : NULL;
+tn_systolic_cost tn_systolic_product_cost(const tn_systolic_target *a, const tn_systolic_product *p) {
+  tn_systolic_cost cost = {0};
+  const tn_systolic_type *type = p->k ? tn_systolic_find_type(a, p->x, p->w) : NULL;
   if (p->k) array_cycles(a, p, type ? type->cycles : 1, &cost);
   double weights = (double)p->weight_bytes * (double)p->batch * (double)cost.weight_passes;
   cost.weight_cycles = port_cycles(a, a->dram_gb_s, weights);

@@ -18,22 +18,23 @@ typedef struct {
   int64_t m, n, k, batch;
   tn_type x, w;
   tn_dataflow dataflow;
-  int64_t rows_block;      /* rows of m that are in the unified buffer together: transfers come in these */
-  int copies;              /* of each block: 2 lets transfers overlap with work; 0 is 2 */
-  int64_t sums_block;      /* accumulator rows of one tile: of m (weight stationary) or n (input stationary) */
-  int64_t weight_bytes;    /* of one batch, once */
+  int64_t rows_block;   /* rows of m that are in the unified buffer together: transfers come in these */
+  int copies;           /* of each block: 2 lets transfers overlap with work; 0 is 2 */
+  int64_t sums_block;   /* accumulator rows of one tile: of m (weight stationary) or n (input stationary) */
+  int64_t weight_bytes; /* of one batch, once */
   int64_t load_bytes, store_bytes; /* between DRAM and the unified buffer */
   int64_t read_bytes, write_bytes; /* the host's */
-  int64_t vector_elements; /* results times windows */
-} tn_array_product;
+  int64_t vector_elements;         /* results times windows */
+} tn_systolic_product;
 
 typedef struct {
   int64_t array_cycles;  /* of the matrix unit alone */
   int64_t weight_passes; /* how often each tile of weights is read */
   int64_t weight_cycles, dma_cycles, vector_cycles;
-  int64_t cycles;        /* of all, overlapping as the stream lets them */
-} tn_array_cost;
+  int64_t cycles; /* of all, overlapping as the stream lets them */
+} tn_systolic_cost;
 
-tn_array_cost tn_array_product_cost(const tn_array_target *array, const tn_array_product *product);
+tn_systolic_cost tn_systolic_product_cost(const tn_systolic_target *array,
+                                          const tn_systolic_product *product);
 
 #endif

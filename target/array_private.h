@@ -24,17 +24,17 @@ typedef enum {
 typedef struct {
   const char *name, *otherwise, *help;
   tn_key_kind kind;
-  size_t offset; /* in tn_array_target */
+  size_t offset; /* in tn_systolic_target */
   double least, most;
-} tn_array_key;
+} tn_systolic_key;
 
 enum {
 #define KEY(...) +1
-  TN_ARRAY_KEYS = 0
+  TN_SYSTOLIC_KEYS = 0
 #include "target/array_keys.def"
 #undef KEY
 };
-extern const tn_array_key tn_array_keys[TN_ARRAY_KEYS];
+extern const tn_systolic_key tn_systolic_keys[TN_SYSTOLIC_KEYS];
 
 /* Where a value stands, for messages: in a file's line, or nowhere. */
 typedef struct {
@@ -47,13 +47,13 @@ typedef struct {
 tn_location tn_key_location(const tn_key_place *place, const char *at);
 
 /* Reads `value` into the key's member. False after reporting. */
-bool tn_array_read_value(tn_array_target *array, const tn_array_key *key, tn_str value,
-                         const tn_key_place *place);
-void tn_array_print_value(tn_text *out, const tn_array_target *array, const tn_array_key *key);
+bool tn_systolic_read_value(tn_systolic_target *array, const tn_systolic_key *key, tn_str value,
+                            const tn_key_place *place);
+void tn_systolic_print_value(tn_text *out, const tn_systolic_target *array, const tn_systolic_key *key);
 
-/* tn_array_parse of a part of a file, behind `lines` lines of it; the file is a source already. */
-tn_array_target *tn_array_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file, tn_str text,
-                                     uint32_t lines);
+/* tn_systolic_target_parse of a part of a file, behind `lines` lines of it; the file is a source already. */
+tn_systolic_target *tn_systolic_target_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file,
+                                                  tn_str text, uint32_t lines);
 
 /* Without what is white around it. */
 tn_str tn_str_trim(tn_str piece);

@@ -30,8 +30,10 @@ tn_str tn_str_trim(tn_str piece) {
   return piece;
 }
 
-static void *member(tn_array_target *array, const tn_array_key *key) { return (char *)array + key->offset; }
-static const void *member_of(const tn_array_target *array, const tn_array_key *key) {
+static void *member(tn_systolic_target *array, const tn_systolic_key *key) {
+  return (char *)array + key->offset;
+}
+static const void *member_of(const tn_systolic_target *array, const tn_systolic_key *key) {
   return (const char *)array + key->offset;
 }
 
@@ -44,19 +46,19 @@ static bool read_number(tn_str text, double *value) {
   return tn_parse_float(TN_F64, text.at, text.length, value) == text.length && isfinite(*value);
 }
 
-static bool read_name(char *name, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_name(char *name, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   bool good = text.length >= (size_t)key->least && text.length <= (size_t)key->most;
   for (size_t i = 0; good && i < text.length; i++) good = tn_is_name_char(text.at[i]);
   if (!good)
     return tn_error(place->sink, place->status, tn_key_location(place, text.at),
                     "%s: '%.*s' is not a name of 1 to %d letters, digits and ._-", key->name, SHOWN(text),
                     (int)key->most);
-  memset(name, 0, TN_ARRAY_NAME);
+  memset(name, 0, TN_SYSTOLIC_NAME);
   memcpy(name, text.at, text.length);
   return true;
 }
 
-static bool read_count(int64_t *count, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_count(int64_t *count, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   double value;
   if (!read_number(text, &value) || value != floor(value) || value < key->least || value > key->most)
     return tn_error(place->sink, place->status, tn_key_location(place, text.at),
@@ -66,7 +68,7 @@ static bool read_count(int64_t *count, const tn_array_key *key, tn_str text, con
   return true;
 }
 
-static bool read_real(double *real, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_real(double *real, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   double value;
   if (!read_number(text, &value) || value < key->least || value > key->most)
     return tn_error(place->sink, place->status, tn_key_location(place, text.at),
@@ -76,7 +78,7 @@ static bool read_real(double *real, const tn_array_key *key, tn_str text, const 
   return true;
 }
 
-static bool read_rate(double *rate, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_rate(double *rate, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   double value = HUGE_VAL;
   if (!tn_str_is(text, "inf") && (!read_number(text, &value) || value <= key->least || value > key->most))
     return tn_error(place->sink, place->status, tn_key_location(place, text.at),
@@ -86,11 +88,11 @@ static bool read_rate(double *rate, const tn_array_key *key, tn_str text, const 
   return true;
 }
 
-static bool read_size(int64_t *bytes, const tn_array_key *key, double unit, tn_str text,
+static bool read_size(int64_t *bytes, const tn_systolic_key *key, double unit, tn_str text,
                       const tn_key_place *place) {
   double value;
   if (tn_str_is(text, "inf")) {
-    *bytes = TN_ARRAY_UNBOUNDED;
+    *bytes = TN_SYSTOLIC_UNBOUNDED;
     return true;
   }
   if (!read_number(text, &value) || value <= 0 || value * unit > MOST_BYTES ||
@@ -103,7 +105,7 @@ static bool read_size(int64_t *bytes, const tn_array_key *key, double unit, tn_s
 
 /* ---- words ---- */
 
-static bool read_switch(bool *on, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_switch(bool *on, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   if (!tn_str_is(text, "yes") && !tn_str_is(text, "no"))
     return tn_error(place->sink, place->status, tn_key_location(place, text.at),
                     "%s: '%.*s' is not yes or no", key->name, SHOWN(text));
@@ -122,7 +124,7 @@ static tn_str next_piece(tn_str *rest, bool *more) {
   return piece;
 }
 
-static bool read_set(unsigned *set, const tn_array_key *key, tn_field_kind kind, int first, tn_str text,
+static bool read_set(unsigned *set, const tn_systolic_key *key, tn_field_kind kind, int first, tn_str text,
                      const tn_key_place *place) {
   int count;
   const char *const *words = tn_field_words(kind, &count);
@@ -163,7 +165,7 @@ static bool is_operand(tn_type type) {
   return false;
 }
 
-static bool read_type(tn_type *type, const tn_array_key *key, tn_str text, const tn_key_place *place) {
+static bool read_type(tn_type *type, const tn_systolic_key *key, tn_str text, const tn_key_place *place) {
   *type = tn_type_from_name(text);
   if (is_operand(*type)) return true;
   return tn_error(place->sink, place->status, tn_key_location(place, text.at),
@@ -171,13 +173,13 @@ static bool read_type(tn_type *type, const tn_array_key *key, tn_str text, const
 }
 
 /* "s8*s16:2" */
-static bool read_operand(tn_array_type *row, const tn_array_key *key, tn_str text,
+static bool read_operand(tn_systolic_type *row, const tn_systolic_key *key, tn_str text,
                          const tn_key_place *place) {
   const char *colon = text.length ? memchr(text.at, ':', text.length) : NULL;
   size_t pair = colon ? (size_t)(colon - text.at) : text.length;
   const char *star = pair ? memchr(text.at, '*', pair) : NULL;
   size_t left = star ? (size_t)(star - text.at) : pair;
-  *row = (tn_array_type){.cycles = 1};
+  *row = (tn_systolic_type){.cycles = 1};
   if (!read_type(&row->x, key, tn_str_trim((tn_str){text.at, left}), place)) return false;
   row->w = row->x;
   if (star && !read_type(&row->w, key, tn_str_trim((tn_str){star + 1, pair - left - 1}), place)) return false;
@@ -189,18 +191,18 @@ static bool read_operand(tn_array_type *row, const tn_array_key *key, tn_str tex
   return read_count(&row->cycles, key, tn_str_trim((tn_str){colon + 1, text.length - pair - 1}), place);
 }
 
-static bool read_operands(tn_array_target *array, const tn_array_key *key, tn_str text,
+static bool read_operands(tn_systolic_target *array, const tn_systolic_key *key, tn_str text,
                           const tn_key_place *place) {
-  tn_array_type types[TN_ARRAY_TYPES];
+  tn_systolic_type types[TN_SYSTOLIC_TYPES];
   int count = 0;
   tn_str rest = text;
   bool more;
   do {
     tn_str piece = next_piece(&rest, &more);
-    if (count == TN_ARRAY_TYPES)
+    if (count == TN_SYSTOLIC_TYPES)
       return tn_error(place->sink, place->status, tn_key_location(place, piece.at),
-                      "%s: more than %d pairs of types", key->name, TN_ARRAY_TYPES);
-    tn_array_type *row = &types[count];
+                      "%s: more than %d pairs of types", key->name, TN_SYSTOLIC_TYPES);
+    tn_systolic_type *row = &types[count];
     if (!read_operand(row, key, piece, place)) return false;
     for (int i = 0; i < count; i++)
       if (types[i].x == row->x && types[i].w == row->w)
@@ -214,8 +216,8 @@ static bool read_operands(tn_array_target *array, const tn_array_key *key, tn_st
   return true;
 }
 
-bool tn_array_read_value(tn_array_target *array, const tn_array_key *key, tn_str value,
-                         const tn_key_place *place) {
+bool tn_systolic_read_value(tn_systolic_target *array, const tn_systolic_key *key, tn_str value,
+                            const tn_key_place *place) {
   enum { ANY = (1 << TN_DATAFLOWS) - 1 };
   void *to = member(array, key);
   switch (key->kind) {
@@ -247,7 +249,7 @@ static void print_number(tn_text *out, double value) {
 }
 
 static void print_size(tn_text *out, int64_t bytes, double unit) {
-  if (bytes == TN_ARRAY_UNBOUNDED)
+  if (bytes == TN_SYSTOLIC_UNBOUNDED)
     tn_text_put(out, "inf");
   else
     print_number(out, (double)bytes / unit);
@@ -260,16 +262,16 @@ static void print_set(tn_text *out, unsigned set, tn_field_kind kind) {
     if (set >> i & 1) tn_text_printf(out, "%s%s", printed++ ? ", " : "", words[i]);
 }
 
-static void print_operands(tn_text *out, const tn_array_target *array) {
+static void print_operands(tn_text *out, const tn_systolic_target *array) {
   for (int i = 0; i < array->n_types; i++) {
-    const tn_array_type *row = &array->types[i];
+    const tn_systolic_type *row = &array->types[i];
     tn_text_printf(out, "%s%s", i ? ", " : "", tn_type_name(row->x));
     if (row->w != row->x) tn_text_printf(out, "*%s", tn_type_name(row->w));
     if (row->cycles != 1) tn_text_printf(out, ":%lld", (long long)row->cycles);
   }
 }
 
-void tn_array_print_value(tn_text *out, const tn_array_target *array, const tn_array_key *key) {
+void tn_systolic_print_value(tn_text *out, const tn_systolic_target *array, const tn_systolic_key *key) {
   const void *from = member_of(array, key);
   unsigned any = (1u << TN_DATAFLOWS) - 1;
   switch (key->kind) {

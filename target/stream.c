@@ -90,7 +90,7 @@ static void put_code(tn_text *out, const tn_stream *stream) {
 
 static void put_section(tn_text *out, const tn_stream *stream, tn_stream_section section) {
   switch (section) {
-  case TN_SECTION_TARGET: tn_array_print(out, stream->target); return;
+  case TN_SECTION_TARGET: tn_systolic_target_print(out, stream->target); return;
   case TN_SECTION_PROGRAM: put_program(out, stream); return;
   case TN_SECTION_ARRAYS: put_arrays(out, stream); return;
   case TN_SECTION_FUNCTIONS: put_functions(out, stream); return;
@@ -209,12 +209,12 @@ static uint32_t *take_indices(reader *r, int *count, const char *what) {
 static void read_target(reader *r, tn_stream *stream) {
   tn_str text = {r->bytes.at + r->at, r->end - r->at};
   tn_text again = {0};
-  stream->target = tn_array_parse(r->arena, r->sink, r->file, text);
+  stream->target = tn_systolic_target_parse(r->arena, r->sink, r->file, text);
   if (!stream->target) {
     r->failed = true;
     return;
   }
-  tn_array_print(&again, stream->target);
+  tn_systolic_target_print(&again, stream->target);
   bool same = again.length == text.length && memcmp(again.bytes, text.at, text.length) == 0;
   tn_text_free(&again);
   if (!same) refuse(r, r->at, "section 'target' is not as targets are printed");

@@ -40,7 +40,7 @@ typedef struct {
 } tn_stream_layer;
 
 typedef struct {
-  tn_array_target *target;
+  tn_systolic_target *target;
   const char *name;
   tn_instruction *instructions;
   int64_t count;

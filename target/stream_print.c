@@ -35,7 +35,7 @@ static void print_string(tn_text *out, const char *string) {
 
 static void print_target(tn_text *out, const tn_stream *stream) {
   tn_text keys = {0};
-  tn_array_print(&keys, stream->target);
+  tn_systolic_target_print(&keys, stream->target);
   tn_text_put(out, ".target\n");
   const char *at = keys.bytes, *end = keys.bytes + keys.length;
   while (at < end) {

@@ -234,7 +234,7 @@ static bool read_target(assembler *a) {
   for (size_t end = a->next; next_line(a); end = a->next) {
     if (!tn_str_is(tn_str_trim(a->line), ".end")) continue;
     tn_str text = {a->text.at + start, end - start};
-    a->stream->target = tn_array_parse_part(a->arena, a->sink, a->file, text, lines);
+    a->stream->target = tn_systolic_target_parse_part(a->arena, a->sink, a->file, text, lines);
     return a->stream->target != NULL;
   }
   a->number = lines;

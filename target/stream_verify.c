@@ -62,7 +62,7 @@ int64_t tn_memory_size(const tn_verifier *v, tn_memory memory) {
   case TN_MEMORY_HOST: return (int64_t)v->stream->host_bytes;
   case TN_MEMORY_DRAM: return (int64_t)v->stream->dram_bytes;
   case TN_MEMORY_BUFFER: size = v->target->unified_buffer_bytes; break;
-  case TN_MEMORY_ACCUMULATORS: size = tn_array_accumulator_rows(v->target); break;
+  case TN_MEMORY_ACCUMULATORS: size = tn_systolic_accumulator_rows(v->target); break;
   case TN_MEMORIES: return 0;
   }
   return size < named ? size : named;

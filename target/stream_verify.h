@@ -42,7 +42,7 @@ typedef enum {
 
 typedef struct {
   const tn_stream *stream;
-  const tn_array_target *target;
+  const tn_systolic_target *target;
   const char *file;
   tn_diagnostics *sink;
   tn_arena *arena;

@@ -135,14 +135,14 @@ static bool check_transfer(reader *r, uint8_t channel, uint32_t bytes, uint32_t 
   return at_least_1(r, "bytes", bytes) && at_least_1(r, "rows", rows);
 }
 
-static bool has_weights_of(const tn_array_target *target, uint8_t type) {
+static bool has_weights_of(const tn_systolic_target *target, uint8_t type) {
   for (int i = 0; i < target->n_types; i++)
     if (target->types[i].w == (tn_type)type) return true;
   return false;
 }
 
 static bool check_read_weights(reader *r) {
-  const tn_array_target *target = r->v->target;
+  const tn_systolic_target *target = r->v->target;
   const tn_instruction *w = r->is;
   if (!has_weights_of(target, w->READ_WEIGHTS.type))
     return FAULT(r, "read_weights: the array has no weights of %s", type_name(w->READ_WEIGHTS.type));
@@ -186,7 +186,7 @@ static const tn_instruction *view_of(reader *r, uint8_t view) {
 
 /* What stays in the array while the tiles pass must be one thing; docs/isa.md. */
 static bool check_dataflow(reader *r) {
-  const tn_array_target *target = r->v->target;
+  const tn_systolic_target *target = r->v->target;
   const tn_instruction *m = r->is;
   tn_dataflow dataflow = (tn_dataflow)m->MATMUL.dataflow;
   if (!(target->dataflows >> dataflow & 1))
@@ -211,7 +211,7 @@ static bool check_dataflow(reader *r) {
 static bool check_tiles(reader *r, const tn_instruction *view, const tn_instruction *first,
                         const tn_instruction *tile, int64_t done, uint32_t count) {
   const tn_instruction *m = r->is;
-  if (!tn_array_find_type(r->v->target, (tn_type)m->MATMUL.type, (tn_type)tile->READ_WEIGHTS.type))
+  if (!tn_systolic_find_type(r->v->target, (tn_type)m->MATMUL.type, (tn_type)tile->READ_WEIGHTS.type))
     return FAULT(r, "matmul: the array does not multiply %s by %s", type_name(m->MATMUL.type),
                  type_name(tile->READ_WEIGHTS.type));
   if (tile->READ_WEIGHTS.type != first->READ_WEIGHTS.type)
@@ -316,15 +316,15 @@ static bool check_one(reader *r) {
 /* ---- time ---- */
 
 static void look_at_ports(reader *r) {
-  const tn_array_target *target = r->v->target;
-  r->dram = 1 / tn_array_bytes_per_cycle(target, target->dram_gb_s); /* 0 where there is no limit */
-  r->host = 1 / tn_array_bytes_per_cycle(target, target->host_gb_s);
+  const tn_systolic_target *target = r->v->target;
+  r->dram = 1 / tn_systolic_bytes_per_cycle(target, target->dram_gb_s); /* 0 where there is no limit */
+  r->host = 1 / tn_systolic_bytes_per_cycle(target, target->host_gb_s);
   r->dram_latency = target->dram_latency_ns * target->clock_mhz / 1000 + 1;
   r->host_latency = target->host_latency_ns * target->clock_mhz / 1000 + 1;
 }
 
 static double product_cycles(const reader *r) {
-  const tn_array_target *target = r->v->target;
+  const tn_systolic_target *target = r->v->target;
   int64_t rate = 1, sides = target->rows + target->columns;
   for (int i = 0; i < target->n_types; i++)
     if (target->types[i].cycles > rate) rate = target->types[i].cycles;
@@ -335,7 +335,7 @@ static double product_cycles(const reader *r) {
 /* No less than what the instruction takes when it has everything to itself. */
 static double cycles_of(const reader *r) {
   const tn_instruction *is = r->is;
-  const tn_array_target *target = r->v->target;
+  const tn_systolic_target *target = r->v->target;
   double whole_tile = (double)(target->rows * target->columns) * 8;
   switch (is->op) {
   case TN_ISA_READ_HOST: return (double)is->READ_HOST.bytes * is->READ_HOST.rows * r->host + r->host_latency;

@@ -406,7 +406,7 @@ static void matmul(walk *w) {
   const tn_instruction *m = w->is, *view = w->bound.views[m->MATMUL.view];
   tn_cells cells = tn_cells_of_view(view, m->MATMUL.base, (int64_t)tn_type_bytes((tn_type)m->MATMUL.type));
   bool input = m->MATMUL.dataflow == TN_DATAFLOW_INPUT;
-  tn_type type = tn_array_sum_type((tn_type)m->MATMUL.type);
+  tn_type type = tn_systolic_sum_type((tn_type)m->MATMUL.type);
   for (uint32_t done = 0, count; done < m->MATMUL.repeat; done += count) {
     const tn_instruction *tile = tn_fifo_peek(w->v, w->fifo, m->MATMUL.repeat - done, &count);
     read_operand(w, &cells, view, done, count, tile->READ_WEIGHTS.rows);

@@ -179,7 +179,7 @@ static void put_time(tn_text *out, const tn_stream *stream, const tn_device_coun
 
 static tn_status print_table(const sim_state *sim) {
   const tn_stream *stream = tn_simulation_stream(sim->simulation);
-  const tn_array_target *array = stream->target;
+  const tn_systolic_target *array = stream->target;
   tn_device_counters c = tn_simulation_counters(sim->simulation, -1);
   tn_text out = {0};
   tn_text_printf(&out, "%s on %s, %lld x %lld at %g MHz\n", stream->name, array->name, (long long)array->rows,

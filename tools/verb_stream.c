@@ -90,9 +90,9 @@ tn_status verb_asm(const command_line *line) {
 bool is_target_file(const char *path) { return strcmp(tn_path_suffix(path), ".target") == 0; }
 
 /* Each key with its value as a target file has it. */
-static json_t *keys_of(const tn_array_target *array) {
+static json_t *keys_of(const tn_systolic_target *array) {
   tn_text out = {0};
-  tn_array_print(&out, array);
+  tn_systolic_target_print(&out, array);
   json_t *keys = json_object();
   for (char *at = out.bytes; *at;) {
     char *value = strstr(at, " = "), *end = strchr(at, '\n');
@@ -106,7 +106,7 @@ static json_t *keys_of(const tn_array_target *array) {
 bool is_stream_file(const char *path) { return strcmp(tn_path_suffix(path), ".tns") == 0; }
 
 static json_t *checked_target(tn_arena *arena, tn_diagnostics *sink, const char *path, tn_str bytes) {
-  tn_array_target *array = tn_array_parse(arena, sink, path, bytes);
+  tn_systolic_target *array = tn_systolic_target_parse(arena, sink, path, bytes);
   return array ? keys_of(array) : NULL;
 }
 

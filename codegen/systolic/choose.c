@@ -78,14 +78,14 @@ static bool slots_fit(const tn_problem *p, const tn_room *room, const tn_tiling 
 /* ---- accumulators ---- */
 
 /* More than functional simulation wants to hold is never needed, if `inf` is what there is. */
-int64_t tn_sums_capacity(const tn_array_target *array) {
-  int64_t rows = tn_array_accumulator_rows(array), most = INT64_C(1) << 30;
+int64_t tn_sums_capacity(const tn_systolic_target *array) {
+  int64_t rows = tn_systolic_accumulator_rows(array), most = INT64_C(1) << 30;
   return rows < most ? rows : most;
 }
 
 /* Two slots, so that one is activated while the other is summed; one if there is one tile only, or
  * no room. */
-static void cut_sums(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
+static void cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_tiling *t) {
   int64_t capacity = tn_sums_capacity(array), half = capacity > 1 ? capacity / 2 : 1, rows = t->rows_block;
   bool one_column = p->n <= array->columns && !several_blocks(p, rows);
   switch (t->dataflow) {
@@ -106,33 +106,41 @@ static void cut_sums(const tn_problem *p, const tn_array_target *array, tn_tilin
 /* ---- forecast ---- */
 
 static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t, tn_home home,
-                        tn_array_product *product) {
+                        tn_systolic_product *product) {
   if (!p->operand[kind].exists || home == TN_HOME_BUFFER) return;
   int64_t bytes = moved_bytes(p, kind, t->rows_block);
   if (kind == TN_OPERAND_Y) *(home == TN_HOME_DRAM ? &product->store_bytes : &product->write_bytes) += bytes;
   else *(home == TN_HOME_DRAM ? &product->load_bytes : &product->read_bytes) += bytes;
 }
 
-static void forecast(const tn_problem *p, const tn_array_target *array, tn_tiling *t) {
+static void forecast(const tn_problem *p, const tn_systolic_target *array, tn_tiling *t) {
   const tn_operand *w = &p->operand[TN_OPERAND_W];
-  tn_array_product product = {.m = p->m, .n = p->n, .batch = p->batch, .dataflow = t->dataflow,
+  tn_systolic_product product = {.m = p->m,
+                                 .n = p->n,
+                                 .batch = p->batch,
+                                 .dataflow = t->dataflow,
 
-                              .rows_block = t->rows_block, .copies = several_blocks(p, t->rows_block) ? t->copies : 0, .sums_block = t->sums_block, .x = p->operand[TN_OPERAND_X].type, .w = w->type};
+                                 .rows_block = t->rows_block,
+                                 .copies = several_blocks(p, t->rows_block) ? t->copies : 0,
+                                 .sums_block = t->sums_block,
+                                 .x = p->operand[TN_OPERAND_X].type,
+                                 .w = w->type};
   if (p->is_product) {
     product.k = p->k;
     product.weight_bytes = array->whole_weight_tiles
                                ? tiles_of(p->k, array->rows) * tiles_of(p->n, array->columns) *
-                                     tn_array_tile_bytes(array, w->type)
+                                     tn_systolic_tile_bytes(array, w->type)
                                : p->k * p->n * w->width;
   }
   product.vector_elements = p->batch * p->m * p->n * (p->is_product ? 1 : p->k);
   add_traffic(p, TN_OPERAND_X, t, t->x, &product);
   add_traffic(p, TN_OPERAND_SECOND, t, t->second, &product);
   add_traffic(p, TN_OPERAND_Y, t, t->y, &product);
-  t->cycles = tn_array_product_cost(array, &product).cycles;
+  t->cycles = tn_systolic_product_cost(array, &product).cycles;
 }
 
-bool tn_choose_blocks(const tn_problem *p, const tn_array_target *array, const tn_room *room, tn_tiling *t) {
+bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, const tn_room *room,
+                      tn_tiling *t) {
   bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};

@@ -161,7 +161,7 @@ static bool choose_sides(tn_matcher *m, const tn_walk *left, const tn_walk *righ
 }
 
 static void assign_roles(tn_matcher *m, int n_loops) {
-  tn_array_work *work = m->work;
+  tn_systolic_work *work = m->work;
   for (int d = 0; d < work->n_dims; d++) {
     bool x = work->x.strides[d] != 0, w = work->w.strides[d] != 0;
     for (int b = 0; b < work->x.n_bounds; b++) x = x || work->x.bounds[b].steps[d] != 0;
@@ -181,7 +181,7 @@ static bool is_zero(const tn_matcher *m, const tn_expr *initial) {
 }
 
 static bool match_contraction(tn_matcher *m, const tn_expr *const *factors) {
-  tn_array_work *work = m->work;
+  tn_systolic_work *work = m->work;
   tn_walk sides[2];
   work->is_contraction = true;
   work->sum = m->kernel->values[m->reduce->accumulators[0].value].type;
@@ -191,7 +191,7 @@ static bool match_contraction(tn_matcher *m, const tn_expr *const *factors) {
   for (int i = 0; i < 2; i++)
     if (!read_factor(m, factors[i], work->sum, &sides[i])) return false;
   if (!choose_sides(m, &sides[0], &sides[1])) return false;
-  if (!tn_array_find_type(m->array, work->x.type, work->w.type))
+  if (!tn_systolic_find_type(m->array, work->x.type, work->w.type))
     return tn_match_fail(m, "the array does not multiply %s by %s", tn_type_name(work->x.type),
                          tn_type_name(work->w.type));
   assign_roles(m, loop_dims(m));
@@ -230,7 +230,7 @@ static bool match_window(tn_matcher *m) {
   static const tn_isa_join joins[] = {[TN_JOIN_ADD] = TN_ISA_JOIN_ADD,
                                       [TN_JOIN_MINIMUM] = TN_ISA_JOIN_MINIMUM,
                                       [TN_JOIN_MAXIMUM] = TN_ISA_JOIN_MAXIMUM};
-  tn_array_work *work = m->work;
+  tn_systolic_work *work = m->work;
   const tn_accumulator *a = &m->reduce->accumulators[0];
   tn_join join = tn_reduce_join(m->kernel, m->reduce, 0);
   tn_type type = m->kernel->values[a->value].type;
@@ -254,7 +254,7 @@ static bool match_window(tn_matcher *m) {
     return tn_match_fail(m, "sums of %s", tn_type_name(type));
   work->work.join = joins[join];
   if (!begins_empty(m, joins[join], type)) return tn_match_fail(m, "a reduction that begins with a value");
-  work->sum = tn_array_sum_type(work->x.type);
+  work->sum = tn_systolic_sum_type(work->x.type);
   for (int d = loop_dims(m); d < work->n_dims; d++) work->roles[d] = TN_ROLE_SUM;
   return tn_match_epilogue(m, m->store->expr);
 }
@@ -277,10 +277,10 @@ static bool match_work(tn_matcher *m) {
   return match_window(m);
 }
 
-tn_array_work *tn_array_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step,
-                                const tn_array_target *array, const char **why) {
+tn_systolic_work *tn_systolic_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step,
+                                      const tn_systolic_target *array, const char **why) {
   tn_matcher m = {.arena = arena, .plan = plan, .step = step, .array = array};
-  m.work = TN_NEW(arena, tn_array_work);
+  m.work = TN_NEW(arena, tn_systolic_work);
   *why = NULL;
   if (step->kind == TN_STEP_WHILE || step->kind == TN_STEP_CONDITIONAL)
     tn_match_fail(&m, "control flow");

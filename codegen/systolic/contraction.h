@@ -70,11 +70,11 @@ typedef struct {
                              step 1, or, with groups, a batch dim and a column dim together */
   tn_vector_work work;
   int64_t macs;    /* that the model asks for, without those of padding */
-} tn_array_work;
+} tn_systolic_work;
 
 /* What the step is to the array, in `arena`, or NULL with the reason in *why ("sums of f64", "two
  * reductions", "the epilogue divides"): the table of what ran where prints it.                    */
-tn_array_work *tn_array_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step,
-                                const tn_array_target *array, const char **why);
+tn_systolic_work *tn_systolic_work_of(tn_arena *arena, const tn_plan *plan, const tn_step *step,
+                                      const tn_systolic_target *array, const char **why);
 
 #endif

@@ -89,7 +89,7 @@ static bool use_numbers(chain *c, const numbers *n, bool *used) {
 
 /* The numbers in the order of channels. */
 static const void *lay_out(chain *c, const numbers *n) {
-  const tn_array_work *work = c->m->work;
+  const tn_systolic_work *work = c->m->work;
   if (!n->expr) return NULL;
   uint32_t *result = TN_NEW_ARRAY(c->m->arena, uint32_t, work->channels);
   const tn_literal *literal = tn_match_literal(c->m, n->expr);
@@ -107,7 +107,7 @@ static const void *lay_out(chain *c, const numbers *n) {
 
 /* Channels count row-major over the dims that any of the numbers changes with. */
 static bool settle_numbers(chain *c) {
-  tn_array_work *work = c->m->work;
+  tn_systolic_work *work = c->m->work;
   bool *used = TN_NEW_ARRAY(c->m->arena, bool, work->n_dims), rows = false, columns = false;
   int64_t *channel = TN_NEW_ARRAY(c->m->arena, int64_t, work->n_dims);
   if (!use_numbers(c, &c->scale, used) || !use_numbers(c, &c->bias, used)) return false;
@@ -141,7 +141,7 @@ static bool take_load(chain *c, const tn_expr *load) {
 }
 
 static bool take_sum(chain *c, const tn_expr *sum) {
-  const tn_array_work *work = c->m->work;
+  const tn_systolic_work *work = c->m->work;
   c->has_source = true;
   c->type = sum->type;
   if (!work->is_contraction && tn_type_is_float(sum->type) != tn_type_is_float(work->x.type)) {
@@ -454,7 +454,7 @@ static bool read_with_table(chain *c, tn_matcher *m, const tn_expr *stored) {
 /* ---- the pass ---- */
 
 /* Of vector operations: channels are columns; without any, the innermost dim is. */
-static void name_columns(tn_array_work *work) {
+static void name_columns(tn_systolic_work *work) {
   bool any = false;
   int last = -1;
   for (int d = 0; d < work->n_dims; d++) {
@@ -495,7 +495,7 @@ static bool types_fit(tn_matcher *m) {
 }
 
 bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
-  tn_array_work *work = m->work;
+  tn_systolic_work *work = m->work;
   chain c;
   tn_isa_join join = work->work.join;
   if (count_operations(m, TN_NEW_ARRAY(m->arena, int, m->kernel->n_values), stored) > MOST_OPERATIONS)
@@ -508,7 +508,7 @@ bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
   work->work.join = join;
   work->work.source = work->is_contraction ? work->sum : work->x.type;
   work->work.result = work->y.type;
-  if (!work->is_contraction && !m->reduce) work->sum = tn_array_sum_type(work->x.type);
+  if (!work->is_contraction && !m->reduce) work->sum = tn_systolic_sum_type(work->x.type);
   if (!work->is_contraction) name_columns(work);
   return types_fit(m);
 }

@@ -12,14 +12,14 @@ typedef struct {
   tn_arena *arena;
   const tn_plan *plan;
   const tn_step *step;
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   tn_kernel *kernel;     /* a copy, its dims split where divisions go away by that */
   const tn_stmt *nest;   /* the kernel's one loop statement, … */
   const tn_stmt *reduce; /* … what stands in it: NULL or one reduce, … */
   const tn_stmt *store;  /* … and one store */
   const tn_expr **lets;  /* by value: what it stands for; NULL of accumulators */
   int *dim_of;           /* by the kernel's dim: the work's; -1 of size 1 */
-  tn_array_work *work;
+  tn_systolic_work *work;
   const char *why; /* set by the first failure */
 } tn_matcher;
 

@@ -178,7 +178,7 @@ static int compare_places(const void *a, const void *b) {
 }
 
 bool tn_match_number_dims(tn_matcher *m) {
-  tn_array_work *work = m->work;
+  tn_systolic_work *work = m->work;
   const tn_kernel *k = m->kernel;
   int64_t *steps = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims),
           *sizes = TN_NEW_ARRAY(m->arena, int64_t, k->n_dims);

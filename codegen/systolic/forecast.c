@@ -19,17 +19,18 @@
 
 static double tiles_of(int64_t size, int64_t tile) { return (double)((size + tile - 1) / tile); }
 
-static double port_cycles(const tn_array_target *a, double gb_s, double bytes) {
-  double rate = tn_array_bytes_per_cycle(a, gb_s);
+static double port_cycles(const tn_systolic_target *a, double gb_s, double bytes) {
+  double rate = tn_systolic_bytes_per_cycle(a, gb_s);
   return isinf(rate) ? 0 : bytes / rate;
 }
 
-static double latency_of(const tn_array_target *a, bool host) {
+static double latency_of(const tn_systolic_target *a, bool host) {
   double gb_s = host ? a->host_gb_s : a->dram_gb_s, ns = host ? a->host_latency_ns : a->dram_latency_ns;
   return isinf(gb_s) ? 0 : ceil(ns * a->clock_mhz / 1000);
 }
 
-double tn_forecast_move(tn_forecast *f, const tn_array_target *a, bool host, bool out, double ready, double bytes) {
+double tn_forecast_move(tn_forecast *f, const tn_systolic_target *a, bool host, bool out, double ready,
+                        double bytes) {
   if (bytes <= 0) return ready;
   bool other = out && a->dma_channels > 1;
   double *unit = other ? &f->store : &f->load, *done = other ? &f->store_done : &f->load_done;
@@ -38,7 +39,7 @@ double tn_forecast_move(tn_forecast *f, const tn_array_target *a, bool host, boo
   return *done = fmax(*done, *unit + latency_of(a, host)); /* counts go in order */
 }
 
-double tn_forecast_constants(tn_forecast *f, const tn_array_target *a, double bytes) {
+double tn_forecast_constants(tn_forecast *f, const tn_systolic_target *a, double bytes) {
   f->constants[0] = fmax(f->load, f->dram);
   double there = tn_forecast_move(f, a, false, false, 0, bytes);
   f->constants[1] = f->dram;
@@ -58,8 +59,9 @@ typedef struct {
 
 static tn_shape_of_work shape_of(const tn_forecast_block *b) {
   const tn_problem *p = b->problem;
-  const tn_array_target *a = b->array;
-  const tn_array_type *type = tn_array_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
+  const tn_systolic_target *a = b->array;
+  const tn_systolic_type *type =
+      tn_systolic_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
   double rate = type ? (double)type->cycles : 1;
   double k = (double)b->k_tiles, n = (double)b->n_tiles, parts = tiles_of(b->rows, b->tiling->sums_block);
   tn_shape_of_work s = {.tiles = k, .fifo = 1};
@@ -94,8 +96,8 @@ static tn_shape_of_work shape_of(const tn_forecast_block *b) {
 /* ---- a block of a product ---- */
 
 /* The last group begins when its tiles can, and when one of the slots has been activated. */
-static double last_group(const tn_forecast *f, const tn_array_target *a, const tn_shape_of_work *s, double enter,
-                         double group, double drain, double shift) {
+static double last_group(const tn_forecast *f, const tn_systolic_target *a, const tn_shape_of_work *s,
+                         double enter, double group, double drain, double shift) {
   double latency = (double)a->vector_latency, out = enter + group + drain;
   double begin = enter + (s->groups - 1) * group, behind = s->groups - s->slots;
   if (behind <= 0) return begin;
@@ -124,7 +126,7 @@ static void note_events(tn_forecast_history *h, double count, double first, doub
 
 /* `outlet`: results can leave the accumulators. */
 static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready, double outlet) {
-  const tn_array_target *a = b->array;
+  const tn_systolic_target *a = b->array;
   tn_shape_of_work s = shape_of(b);
   bool shadow = a->weight_double_buffer, weight = b->tiling->dataflow == TN_DATAFLOW_WEIGHT;
   bool shifts = b->tiling->dataflow != TN_DATAFLOW_OUTPUT;
@@ -159,12 +161,12 @@ static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready,
   note_events(&f->activated, s.groups, fmax(first_out, before) + s.activation, f->vector);
 }
 
-double tn_forecast_load(tn_forecast *f, const tn_array_target *a, bool second, int slot, bool host, double ready,
-                        double bytes) {
+double tn_forecast_load(tn_forecast *f, const tn_systolic_target *a, bool second, int slot, bool host,
+                        double ready, double bytes) {
   return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[second][slot]), bytes) : ready;
 }
 
-double tn_forecast_flush(tn_forecast *f, const tn_array_target *a) {
+double tn_forecast_flush(tn_forecast *f, const tn_systolic_target *a) {
   tn_forecast_store *p = &f->pending;
   double done = fmax(tn_forecast_move(f, a, false, true, p->ready, p->store_bytes),
                      tn_forecast_move(f, a, true, true, p->ready, p->write_bytes));
@@ -174,7 +176,7 @@ double tn_forecast_flush(tn_forecast *f, const tn_array_target *a) {
 }
 
 double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b) {
-  const tn_array_target *a = b->array;
+  const tn_systolic_target *a = b->array;
   const tn_problem *p = b->problem;
   tn_forecast_flush(f, a);
   double outlet = fmax(b->second, b->tiling->y != TN_HOME_BUFFER ? f->stored[b->slot] : 0);

@@ -39,7 +39,7 @@ typedef struct {
 
 /* One block of an item. */
 typedef struct {
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   const tn_problem *problem;
   const tn_tiling *tiling;
   int64_t rows;
@@ -51,16 +51,16 @@ typedef struct {
 } tn_forecast_block;
 
 /* The constants of an item's pipeline come; when they are there. */
-double tn_forecast_constants(tn_forecast *forecast, const tn_array_target *array, double bytes);
+double tn_forecast_constants(tn_forecast *forecast, const tn_systolic_target *array, double bytes);
 /* An operand of a block comes into a slot that another one has left; when it is there. */
-double tn_forecast_load(tn_forecast *forecast, const tn_array_target *array, bool second, int slot, bool host,
-                        double ready, double bytes);
+double tn_forecast_load(tn_forecast *forecast, const tn_systolic_target *array, bool second, int slot,
+                        bool host, double ready, double bytes);
 /* When the block's results are in the unified buffer. */
 double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block);
 /* When the last block's have left it. */
-double tn_forecast_flush(tn_forecast *forecast, const tn_array_target *array);
+double tn_forecast_flush(tn_forecast *forecast, const tn_systolic_target *array);
 /* A transfer of something whole; when its last byte is there. */
-double tn_forecast_move(tn_forecast *forecast, const tn_array_target *array, bool host, bool out, double ready,
-                        double bytes);
+double tn_forecast_move(tn_forecast *forecast, const tn_systolic_target *array, bool host, bool out,
+                        double ready, double bytes);
 
 #endif

@@ -80,7 +80,7 @@ static void list_effects(tn_partition *p, tn_placed_step *s) {
 
 static void look_at(tn_partition *p, tn_placed_step *s, tn_step *step) {
   s->step = step;
-  s->work = tn_array_work_of(p->arena, p->plan, step, p->options->array, &s->why);
+  s->work = tn_systolic_work_of(p->arena, p->plan, step, p->options->array, &s->why);
   if (s->work) s->tiling = tn_tile_choose(p->arena, p->plan, s->work, p->options, &s->why);
   if (!s->tiling) s->work = NULL;
   s->macs = s->work && s->work->is_contraction ? s->work->macs : step_macs(p->plan, step);

@@ -13,7 +13,7 @@ typedef TN_VEC(int) tn_buffer_list;
 typedef struct {
   tn_step *step;
   tn_buffer_list reads, writes; /* buffers, those of steps inside too */
-  const tn_array_work *work;    /* what it is to the array; NULL: nothing */
+  const tn_systolic_work *work; /* what it is to the array; NULL: nothing */
   const tn_tiling *tiling;      /* the same */
   const char *why;              /* of what is not on the array */
   bool on_array;

@@ -110,7 +110,7 @@ static double bytes_of(const tn_partition *p, int buffer) {
 
 /* host_gb_s is also bytes a nanosecond. */
 static double crossing(const tn_partition *p, int buffer) {
-  const tn_array_target *array = p->options->array;
+  const tn_systolic_target *array = p->options->array;
   return bytes_of(p, buffer) / array->host_gb_s + array->host_latency_ns;
 }
 

@@ -27,7 +27,7 @@ static void add_use(tn_tiler *t, int *counts, int buffer, int item) {
 
 static void find_uses(tn_tiler *t, int *counts) {
   for (int i = 0; i < t->program->n_items; i++) {
-    const tn_array_work *work = t->program->items[i].work;
+    const tn_systolic_work *work = t->program->items[i].work;
     if (!work) continue;
     add_use(t, counts, work->step->arguments[work->x.buffer], i);
     if (work->is_contraction) add_use(t, counts, work->step->arguments[work->w.buffer], i);
@@ -132,7 +132,7 @@ static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow d
     if (!whole) moved += (double)place->bytes * later_uses(place, t->item);
   }
   fits = fits && tn_choose_blocks(&item->problem, t->array, &room, tiling);
-  double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
+  double rate = tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
   *cost = (double)tiling->cycles + moved / rate;
   tn_arena_destroy(scratch);
   return fits;

@@ -10,7 +10,8 @@
 
 /* ---- dims into their order ---- */
 
-static bool set_operand(const tn_plan *plan, const tn_array_work *work, const tn_walk *walk, tn_operand *out) {
+static bool set_operand(const tn_plan *plan, const tn_systolic_work *work, const tn_walk *walk,
+                        tn_operand *out) {
   out->exists = true;
   out->buffer = work->step->arguments[walk->buffer];
   out->type = walk->type;
@@ -34,12 +35,12 @@ static void copy_dim(const tn_walk *walk, int from, tn_operand *out, int to) {
 
 /* Vector work has rows and one column dim: the channel's, else the one along which y's elements are
  * neighbours. Windows are sums in both kinds.                                                     */
-static tn_role role_of(const tn_array_work *work, int dim, int column) {
+static tn_role role_of(const tn_systolic_work *work, int dim, int column) {
   if (work->is_contraction || work->roles[dim] == TN_ROLE_SUM) return work->roles[dim];
   return dim == column ? TN_ROLE_COLUMN : TN_ROLE_ROW;
 }
 
-static int column_of(const tn_array_work *work) {
+static int column_of(const tn_systolic_work *work) {
   if (work->is_contraction) return -1;
   for (int d = 0; d < work->n_dims && work->channels > 1; d++)
     if (work->channel[d] && work->roles[d] != TN_ROLE_SUM) return d;
@@ -51,7 +52,7 @@ static int column_of(const tn_array_work *work) {
   return best;
 }
 
-static void add_dim(const tn_array_work *work, tn_problem *p, int dim) {
+static void add_dim(const tn_systolic_work *work, tn_problem *p, int dim) {
   int to = p->n_dims++;
   p->size[to] = work->sizes[dim];
   copy_dim(&work->x, dim, &p->operand[TN_OPERAND_X], to);
@@ -98,7 +99,7 @@ static void join_dims(tn_problem *p) {
 
 /* The order of sums is free where they are exact or bounded: weights that are not constant are read
  * with one stride a tile, so that their outer dims come first.                                      */
-static void order_sums(const tn_array_work *work, int *dims, int count) {
+static void order_sums(const tn_systolic_work *work, int *dims, int count) {
   for (int i = 1; i < count; i++)
     for (int j = i; j > 0 && llabs(work->w.strides[dims[j - 1]]) < llabs(work->w.strides[dims[j]]); j--) {
       int swap = dims[j];
@@ -107,7 +108,7 @@ static void order_sums(const tn_array_work *work, int *dims, int count) {
     }
 }
 
-static bool order_dims(const tn_plan *plan, const tn_array_work *work, tn_problem *p) {
+static bool order_dims(const tn_plan *plan, const tn_systolic_work *work, tn_problem *p) {
   int column = column_of(work);
   for (int role = 0; role < 4; role++) {
     int dims[TN_PROBLEM_DIMS], count = 0;
@@ -194,7 +195,8 @@ static bool fits_instructions(const tn_problem *p, const char **why) {
   return true;
 }
 
-bool tn_problem_of(const tn_plan *plan, const tn_array_work *work, int diagonal, tn_problem *p, const char **why) {
+bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagonal, tn_problem *p,
+                   const char **why) {
   memset(p, 0, sizeof *p);
   p->work = work;
   p->is_product = work->is_contraction;
@@ -218,7 +220,8 @@ bool tn_problem_of(const tn_plan *plan, const tn_array_work *work, int diagonal,
 
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
-int tn_problem_best_diagonal(const tn_plan *plan, const tn_array_work *work, const tn_array_target *array) {
+int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
+                             const tn_systolic_target *array) {
   tn_problem p;
   const char *why;
   int best = 1;

@@ -1,6 +1,6 @@
 /* A piece of work as matrices: batch x [M,K] x [K,N], or rows x columns with windows.
  *
- * The dims of a tn_array_work in the order batch, rows, columns, sums (each outermost first), neighbours
+ * The dims of a tn_systolic_work in the order batch, rows, columns, sums (each outermost first), neighbours
  * joined where every operand lets them be one. M is the flattened index over the row dims, and so on;
  * everything behind this header speaks of M, N, K and of bytes.
  *
@@ -30,7 +30,7 @@ typedef struct {
 } tn_operand;
 
 typedef struct {
-  const tn_array_work *work;
+  const tn_systolic_work *work;
   bool is_product;
   int n_dims, first[5]; /* dims of a role: first[role] … first[role + 1] */
   int64_t size[TN_PROBLEM_DIMS];
@@ -42,9 +42,11 @@ typedef struct {
 
 /* False with the reason: views have too few dims, strides do not fit. `diagonal` groups of the innermost
  * batch dim side by side, or 1.                                                                         */
-bool tn_problem_of(const tn_plan *plan, const tn_array_work *work, int diagonal, tn_problem *problem, const char **why);
+bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagonal, tn_problem *problem,
+                   const char **why);
 /* How many groups side by side cost least on this array: 1 if there is nothing to be packed. */
-int tn_problem_best_diagonal(const tn_plan *plan, const tn_array_work *work, const tn_array_target *array);
+int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
+                             const tn_systolic_target *array);
 
 /* Where the role's dims stand at flattened index `at`, added to the operand's offset. */
 int64_t tn_problem_offset(const tn_problem *problem, tn_operand_kind kind, tn_role role, int64_t at);

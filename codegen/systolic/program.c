@@ -175,7 +175,7 @@ static void tell_inside(composer *c, const tn_step *step, const char *why, int64
   }
 }
 
-static bool sums_floats(const tn_array_work *work) {
+static bool sums_floats(const tn_systolic_work *work) {
   return work->is_contraction ? tn_type_is_float(work->sum)
                               : work->work.join == TN_ISA_JOIN_ADD && tn_type_is_float(work->work.source);
 }

@@ -13,7 +13,7 @@
 #include "codegen/systolic/contraction.h"
 
 typedef struct {
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   const char *name;      /* of the stream, prefix of the host's symbols */
   const tn_cpu *host;    /* that the host's plans are for */
   bool keep_values;      /* what steps of the array read and write is in host memory, too, and behind the

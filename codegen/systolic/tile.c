@@ -148,12 +148,12 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
 /* Loads, stores and tiles of weights take turns at the port: a round must not take longer than the array
  * takes for a tile. */
 static void set_piece(tn_tiler *t, const tn_item_plan *item) {
-  double rate = tn_array_bytes_per_cycle(t->array, t->array->dram_gb_s);
+  double rate = tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
   t->piece_bytes = 0;
   if (!item->problem.is_product || !(rate < 1e9)) return;
   const tn_tiling *tiling = &item->tiling;
   int64_t rows = tiling->dataflow == TN_DATAFLOW_WEIGHT ? least(tiling->sums_block, tiling->rows_block) : t->array->columns;
-  double tile = (double)tn_array_tile_bytes(t->array, item->problem.operand[TN_OPERAND_W].type);
+  double tile = (double)tn_systolic_tile_bytes(t->array, item->problem.operand[TN_OPERAND_W].type);
   double bytes = (rate * (double)rows - tile) / 2, fewest = tile > LEAST_PIECE ? tile : LEAST_PIECE;
   t->piece_bytes = bytes < fewest ? (int64_t)fewest : bytes > UINT32_MAX ? 0 : (int64_t)bytes / 64 * 64;
 }
@@ -228,7 +228,7 @@ static bool finish(tn_tiler *t) {
                           (size_t)constants};
   stream->dram_bytes = (uint64_t)(constants + t->dram.most);
   tn_text_free(&t->constants);
-  if (t->array->dram_bytes != TN_ARRAY_UNBOUNDED && stream->dram_bytes > (uint64_t)t->array->dram_bytes)
+  if (t->array->dram_bytes != TN_SYSTOLIC_UNBOUNDED && stream->dram_bytes > (uint64_t)t->array->dram_bytes)
     return tn_error(t->sink, TN_LIMIT, TN_NOWHERE, "%s: %llu bytes of dram are needed, the target has %lld",
                     stream->name, (unsigned long long)stream->dram_bytes, (long long)t->array->dram_bytes);
   return true;
@@ -265,9 +265,9 @@ bool tn_tile_emit(tn_arena *arena, tn_tile_program *program, const tn_systolic_o
 
 /* ---- one piece of work alone ---- */
 
-tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_array_work *work,
+tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systolic_work *work,
                           const tn_systolic_options *options, const char **why) {
-  const tn_array_target *array = options->array;
+  const tn_systolic_target *array = options->array;
   tn_problem problem;
   if (!tn_problem_of(plan, work, tn_problem_best_diagonal(plan, work, array), &problem, why)) return NULL;
   tn_tiler alone = {.arena = arena, .array = array};

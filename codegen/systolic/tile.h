@@ -15,7 +15,7 @@
 
 /* One thing that the stream does, in order: work of the array, or a function of the host. */
 typedef struct {
-  const tn_array_work *work; /* NULL: the host's */
+  const tn_systolic_work *work; /* NULL: the host's */
   int function;              /* of the host: index in stream->functions */
   int layer;                 /* of the array: index in stream->layers */
   int n_reads, n_writes;     /* of the host: buffers of the plan, all with a host array */
@@ -54,7 +54,7 @@ typedef struct {
 
 /* Can the work be done on this array, whatever else is there? The tiling with its operands outside of
  * the unified buffer, or NULL with the reason: it stays on the host. In `arena`.                     */
-tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_array_work *work,
+tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systolic_work *work,
                           const tn_systolic_options *options, const char **why);
 
 /* False after reporting TN_LIMIT: something does not fit where it must. In `arena`. */

@@ -33,7 +33,7 @@ typedef struct {
   tn_arena *arena;
   const tn_tile_program *program;
   const tn_systolic_options *options;
-  const tn_array_target *array;
+  const tn_systolic_target *array;
   tn_diagnostics *sink;
   tn_builder *builder;
   tn_room buffer, dram;
@@ -94,14 +94,14 @@ void tn_tiler_release_item(tn_tiler *tiler, tn_item_plan *item);
 /* ---- choose.c ---- */
 /* The best tiling with x, second and y where `tiling` says and so many bytes for blocks of what is not
  * in the unified buffer; a room that shows what fits. False: none.                                   */
-bool tn_choose_blocks(const tn_problem *problem, const tn_array_target *array, const tn_room *room,
+bool tn_choose_blocks(const tn_problem *problem, const tn_systolic_target *array, const tn_room *room,
                       tn_tiling *tiling);
 /* The bytes that a slot of the operand needs. */
 int64_t tn_slot_bytes(const tn_problem *problem, tn_operand_kind kind, int64_t rows_block);
 bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind);
 /* Blocks in order: the one behind (batch, m), or false. Start with rows = 0. */
 bool tn_next_block(const tn_problem *problem, int64_t rows_block, tn_block *block);
-int64_t tn_sums_capacity(const tn_array_target *array);
+int64_t tn_sums_capacity(const tn_systolic_target *array);
 
 /* ---- weights.c ---- */
 /* One tile, columns n … and rows k … of the problem, into the FIFO. */

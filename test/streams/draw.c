@@ -28,7 +28,7 @@ typedef struct {
   tn_arena *arena;
   dice *d;
   tn_stream *stream;
-  tn_array_target *target;
+  tn_systolic_target *target;
   TN_VEC(tn_instruction) code;
   uint32_t done[TN_UNITS];
   uint32_t written; /* bytes of the buffer */
@@ -65,7 +65,7 @@ static uint32_t place(maker *m, uint32_t bytes) {
 
 static const char *const dataflows[] = {"weight", "output", "input", "weight, input", "any"};
 
-static tn_array_target *draw_target(maker *m) {
+static tn_systolic_target *draw_target(maker *m) {
   char text[600];
   const char *yes_no[] = {"yes", "no"};
   int length = snprintf(
@@ -80,7 +80,8 @@ static tn_array_target *draw_target(maker *m) {
       dice_one_in(m->d, 2) ? "inf" : "0.9", (int)between(m, 0, 20), (int)between(m, 1, 4),
       (int)between(m, 1, 9), (int)between(m, 0, 5));
   tn_diagnostics sink = {0};
-  tn_array_target *target = tn_array_parse(m->arena, &sink, "random", (tn_str){text, (size_t)length});
+  tn_systolic_target *target =
+      tn_systolic_target_parse(m->arena, &sink, "random", (tn_str){text, (size_t)length});
   if (!target) abort();
   return target;
 }
@@ -193,8 +194,8 @@ static void put_tiles(maker *m, tn_type type, uint32_t rows, uint32_t columns, u
 
 /* A product of some rows of a view and a matrix of `n` columns, at most the array's. */
 static void put_product(maker *m) {
-  const tn_array_target *target = m->target;
-  const tn_array_type *types = &target->types[between(m, 0, target->n_types - 1)];
+  const tn_systolic_target *target = m->target;
+  const tn_systolic_type *types = &target->types[between(m, 0, target->n_types - 1)];
   uint8_t number = (uint8_t)between(m, 0, TN_VIEWS - 1);
   matrix x = put_view(m, number, types->x);
   tn_dataflow dataflow;
@@ -224,7 +225,7 @@ static void put_product(maker *m) {
                                      .repeat = copies + (rest != 0),
                                      .column_step = input ? 0 : (int32_t)chunk,
                                      .accumulator_step = input ? (int32_t)n : 0}});
-  put_activate(m, tn_array_sum_type(types->x), accumulator, input ? n * copies : rows, input ? rows : n);
+  put_activate(m, tn_systolic_sum_type(types->x), accumulator, input ? n * copies : rows, input ? rows : n);
 }
 
 static void put_vector(maker *m) {

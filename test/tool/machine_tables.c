@@ -46,8 +46,8 @@ static void print_types(void) {
 
 static void print_keys(void) {
   printf("| key | default | |\n|---|---|---|\n");
-  for (int k = 0; k < TN_ARRAY_KEYS; k++) {
-    const tn_array_key *key = &tn_array_keys[k];
+  for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) {
+    const tn_systolic_key *key = &tn_systolic_keys[k];
     printf("| `%s` | %s%s%s | %s |\n", key->name, key->otherwise ? "`" : "",
            key->otherwise ? key->otherwise : "needed", key->otherwise ? "`" : "", key->help);
   }

@@ -54,7 +54,7 @@ static uint32_t integer_sum(const test_product *p, const uint8_t *x, const uint8
   return sum;
 }
 
-static void check_values(const tn_array_target *target, const test_product *p, uint64_t seed) {
+static void check_values(const tn_systolic_target *target, const test_product *p, uint64_t seed) {
   tn_arena *arena = tn_arena_create();
   uint8_t *x = tn_arena_alloc(arena, (size_t)(p->m * p->k) * 4),
           *w = tn_arena_alloc(arena, (size_t)(p->k * p->n) * 4);
@@ -88,7 +88,7 @@ Test(device_product, values_of_all_types_and_dataflows) {
   for (size_t t = 0; t < sizeof types / sizeof *types; t++)
     for (int d = 0; d < TN_DATAFLOWS; d++)
       for (int shape = 0; shape < 12; shape++) {
-        tn_array_target *target = test_target(arena, "");
+        tn_systolic_target *target = test_target(arena, "");
         target->rows = 1 + (int64_t)next_random(&seed) % 24;
         target->columns = 1 + (int64_t)next_random(&seed) % 24;
         test_product p = {.m = 1 + (int64_t)next_random(&seed) % 40,
@@ -106,7 +106,7 @@ Test(device_product, values_of_all_types_and_dataflows) {
 /* -128 * -128 a thousand times is far beyond what f32 holds exactly in one piece of 2048. */
 Test(device_product, sums_of_extremes_are_exact) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "rows=2048 columns=1");
+  tn_systolic_target *target = test_target(arena, "rows=2048 columns=1");
   test_product p = {.m = 1, .k = 2048, .n = 1, .x = TN_S8, .w = TN_S8};
   int8_t x[2048], w[2048];
   int32_t y;
@@ -131,7 +131,7 @@ static int64_t closed_form(const test_product *p, int64_t rows, int64_t columns)
   return 0;
 }
 
-static tn_device_counters time_product(const tn_array_target *target, const test_product *p, int layers) {
+static tn_device_counters time_product(const tn_systolic_target *target, const test_product *p, int layers) {
   tn_arena *arena = tn_arena_create();
   tn_device_counters counters;
   run_stream(TN_DEVICE_TIMED, products_stream(arena, target, p, layers), NULL, NULL, &counters);
@@ -149,7 +149,7 @@ Test(device_time, closed_forms_less_one) {
   static const int sizes[] = {8, 16, 32, 128, 256};
   tn_arena *arena = tn_arena_create();
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-    tn_array_target *target = test_target(
+    tn_systolic_target *target = test_target(
         arena, tn_arena_printf(arena, "rows=%d columns=%d weight_double_buffer=no", sizes[s], sizes[s]));
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
       for (int d = 0; d < TN_DATAFLOWS; d++) {
@@ -171,7 +171,7 @@ Test(device_time, closed_forms_less_one) {
 
 Test(device_time, published_numbers) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "rows=256 columns=256 weight_double_buffer=no");
+  tn_systolic_target *target = test_target(arena, "rows=256 columns=256 weight_double_buffer=no");
   test_product square = {1024, 1024, 1024, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, true, false};
   cr_assert_eq(time_product(target, &square, 1).cycles, 28639);
   square.dataflow = TN_DATAFLOW_OUTPUT;
@@ -183,7 +183,7 @@ Test(device_time, published_numbers) {
 
 Test(device_time, shadow_hides_shifts) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "rows=256 columns=256");
+  tn_systolic_target *target = test_target(arena, "rows=256 columns=256");
   test_product square = {1024, 1024, 1024, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, false, false};
   tn_device_counters counters = time_product(target, &square, 1);
   cr_assert_eq(counters.cycles, 256 + 16 * 1024 + 510 - 1);
@@ -196,7 +196,7 @@ Test(device_time, shadow_hides_shifts) {
 /* TPU v1: what bounds a 600 x 600 matrix of batch 96 is its nine tiles' way from DRAM. */
 Test(device_time, weights_bound_the_lstm) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target =
+  tn_systolic_target *target =
       test_target(arena, "rows=256 columns=256 clock_mhz=700 dram_gb_s=34 vector_lanes=256 "
                          "weight_fifo_tiles=4 whole_weight_tiles=yes");
   test_product lstm = {96, 600, 600, TN_DATAFLOW_WEIGHT, TN_S8, TN_S8, false, false};
@@ -211,7 +211,7 @@ Test(device_time, weights_bound_the_lstm) {
 /* Half the rate: rows enter every other cycle. */
 Test(device_time, slower_types_take_their_cycles) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "weight_double_buffer=no");
+  tn_systolic_target *target = test_target(arena, "weight_double_buffer=no");
   test_product p = {100, 8, 8, TN_DATAFLOW_WEIGHT, TN_S8, TN_S16, false, false};
   tn_device_counters counters = time_product(target, &p, 1);
   cr_assert_eq(counters.cycles, 2 * 8 + 8 + 2 * 100 - 2 - 1);
@@ -225,7 +225,7 @@ Test(device_time, accounts_add_up_on_random_machines) {
   uint64_t seed = 3;
   for (int number = 0; number < 400; number++) {
 #define PICK(most) (1 + (int)(next_random(&seed) % (most)))
-    tn_array_target *target = test_target(
+    tn_systolic_target *target = test_target(
         arena, tn_arena_printf(
                    arena,
                    "rows=%d columns=%d weight_double_buffer=%s dram_gb_s=%d host_gb_s=%d dram_latency_ns=%d "
@@ -261,7 +261,7 @@ Test(device_time, skipping_changes_nothing) {
 #define PICK(most) (1 + (int)(next_random(&seed) % (most)))
     int side = PICK(12);
     const char *speed = number % 4 ? tn_arena_printf(arena, "%d", PICK(32)) : "inf";
-    tn_array_target *target = test_target(
+    tn_systolic_target *target = test_target(
         arena, tn_arena_printf(arena,
                                "rows=%d columns=%d weight_double_buffer=%s dram_gb_s=%s dram_latency_ns=%d "
                                "weight_fifo_tiles=%d whole_weight_tiles=%s operand=s8:%d",

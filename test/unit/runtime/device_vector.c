@@ -258,7 +258,8 @@ static void draw_memory(uint8_t *memory, uint64_t *seed) {
   }
 }
 
-static const tn_stream *vector_stream(tn_arena *arena, const tn_array_target *target, const vector_case *t) {
+static const tn_stream *vector_stream(tn_arena *arena, const tn_systolic_target *target,
+                                      const vector_case *t) {
   stream_builder b;
   builder_start(&b, arena, target);
   uint32_t x = builder_array(&b, "x", TN_U8, 1, (int64_t[]){MEMORY});
@@ -290,7 +291,7 @@ static bool same(tn_type type, const uint8_t *a, const uint8_t *b) {
   return tn_type_is_float(type) && isnan(tn_load_float(type, a)) && isnan(tn_load_float(type, b));
 }
 
-static void check_case(const tn_array_target *target, const vector_case *t, const uint8_t *memory,
+static void check_case(const tn_systolic_target *target, const vector_case *t, const uint8_t *memory,
                        int number) {
   static uint8_t result[RESULT_BYTES];
   tn_arena *arena = tn_arena_create();
@@ -312,7 +313,7 @@ static void check_case(const tn_array_target *target, const vector_case *t, cons
 
 Test(device_vector, random_pipelines_views_and_windows) {
   tn_arena *arena = tn_arena_create();
-  tn_array_target *target = test_target(arena, "vector_functions=abs,negate");
+  tn_systolic_target *target = test_target(arena, "vector_functions=abs,negate");
   uint8_t *memory = tn_arena_alloc(arena, MEMORY);
   uint64_t seed = 11;
   for (int number = 0; number < 5000; number++) {

@@ -12,23 +12,24 @@ static void print(void *user, const tn_diagnostic *diagnostic) {
   fprintf(stderr, "%s\n", diagnostic->message);
 }
 
-tn_array_target *test_target(tn_arena *arena, const char *keys) {
+tn_systolic_target *test_target(tn_arena *arena, const char *keys) {
   tn_diagnostics sink = {.callback = print};
   const char *text =
       tn_arena_printf(arena, "rows = 8\ncolumns = 8\ndataflow = any\ndram_gb_s = inf\nhost_gb_s = inf\n"
                              "unified_buffer_kib = inf\naccumulator_kib = inf\nvector_lanes = 16\n"
                              "operand = s8,s8*s16:2,s16:4,bf16,f16,f32,u8*s8\n");
-  tn_array_target *target = tn_array_parse(arena, &sink, "test.target", (tn_str){text, strlen(text)});
+  tn_systolic_target *target =
+      tn_systolic_target_parse(arena, &sink, "test.target", (tn_str){text, strlen(text)});
   if (!target) abort();
   while (*keys) {
     size_t blank = strspn(keys, " "), length = strcspn(keys + blank, " ");
-    if (length && !tn_array_set(target, &sink, (tn_str){keys + blank, length})) abort();
+    if (length && !tn_systolic_target_set(target, &sink, (tn_str){keys + blank, length})) abort();
     keys += blank + length;
   }
   return target;
 }
 
-void builder_start(stream_builder *b, tn_arena *arena, const tn_array_target *target) {
+void builder_start(stream_builder *b, tn_arena *arena, const tn_systolic_target *target) {
   *b = (stream_builder){.arena = arena};
   b->stream.target = tn_arena_copy(arena, target, sizeof *target);
   b->stream.name = "test";
@@ -227,7 +228,7 @@ static void put_product(product_state *s) {
   view.VIEW.stride[0] = (int32_t)(p->k * width);
   view.VIEW.stride[4] = (int32_t)width;
   builder_put(&s->b, view);
-  tn_type sum = tn_array_sum_type(p->x);
+  tn_type sum = tn_systolic_sum_type(p->x);
   tn_instruction pipeline = {.op = TN_ISA_PIPELINE};
   pipeline.PIPELINE.source = pipeline.PIPELINE.result = (uint8_t)sum;
   pipeline.PIPELINE.second_scale = 1;
@@ -247,12 +248,12 @@ static void put_product(product_state *s) {
   builder_put(&s->b, store);
 }
 
-static void start_product(product_state *s, tn_arena *arena, const tn_array_target *target,
+static void start_product(product_state *s, tn_arena *arena, const tn_systolic_target *target,
                           const test_product *p) {
   *s = (product_state){.product = p, .rows = target->rows, .columns = target->columns};
   builder_start(&s->b, arena, target);
   uint32_t x = builder_array(&s->b, "x", p->x, 2, (int64_t[]){p->m, p->k});
-  uint32_t y = builder_array(&s->b, "y", tn_array_sum_type(p->x), 2, (int64_t[]){p->m, p->n});
+  uint32_t y = builder_array(&s->b, "y", tn_systolic_sum_type(p->x), 2, (int64_t[]){p->m, p->n});
   s->b.stream.parameters = tn_arena_copy(arena, &x, sizeof x);
   s->b.stream.results = tn_arena_copy(arena, &y, sizeof y);
   s->b.stream.n_parameters = s->b.stream.n_results = 1;
@@ -260,8 +261,8 @@ static void start_product(product_state *s, tn_arena *arena, const tn_array_targ
   s->y = s->b.arrays.at[y].at;
 }
 
-const tn_stream *product_stream(tn_arena *arena, const tn_array_target *target, const test_product *product,
-                                const void *w) {
+const tn_stream *product_stream(tn_arena *arena, const tn_systolic_target *target,
+                                const test_product *product, const void *w) {
   product_state s;
   start_product(&s, arena, target, product);
   s.w = builder_dram(&s.b, w, (size_t)(product->k * product->n) * tn_type_bytes(product->w));
@@ -270,8 +271,8 @@ const tn_stream *product_stream(tn_arena *arena, const tn_array_target *target, 
   return builder_end(&s.b);
 }
 
-const tn_stream *products_stream(tn_arena *arena, const tn_array_target *target, const test_product *product,
-                                 int layers) {
+const tn_stream *products_stream(tn_arena *arena, const tn_systolic_target *target,
+                                 const test_product *product, int layers) {
   product_state s;
   start_product(&s, arena, target, product);
   uint64_t bytes = (uint64_t)(product->k * product->n) * tn_type_bytes(product->w);

@@ -8,7 +8,7 @@
 #include "runtime/device_private.h"
 
 /* A target: `keys` over defaults without limits. Aborts on an error. */
-tn_array_target *test_target(tn_arena *arena, const char *keys);
+tn_systolic_target *test_target(tn_arena *arena, const char *keys);
 
 /* Grows a stream. Addresses of arrays are given out one behind the other. */
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
   uint32_t counts[TN_UNITS]; /* of instructions so far */
 } stream_builder;
 
-void builder_start(stream_builder *b, tn_arena *arena, const tn_array_target *target);
+void builder_start(stream_builder *b, tn_arena *arena, const tn_systolic_target *target);
 /* Appended as given; its place. */
 tn_instruction *builder_put(stream_builder *b, tn_instruction i);
 /* It waits for all that `unit` has been given so far. */
@@ -41,11 +41,11 @@ typedef struct {
   bool whole_rows;   /* repetitions where tiles are alike, else each tile is an instruction */
   bool single_reads; /* a read_weights for each tile, whatever the matmul repeats */
 } test_product;
-const tn_stream *product_stream(tn_arena *arena, const tn_array_target *target, const test_product *product,
-                                const void *w);
+const tn_stream *product_stream(tn_arena *arena, const tn_systolic_target *target,
+                                const test_product *product, const void *w);
 /* The same `layers` times, each with x and w of its own size in place. Without values. */
-const tn_stream *products_stream(tn_arena *arena, const tn_array_target *target, const test_product *product,
-                                 int layers);
+const tn_stream *products_stream(tn_arena *arena, const tn_systolic_target *target,
+                                 const test_product *product, int layers);
 
 /* Loads and runs, aborts on an error. NULL arrays: timing alone. */
 void run_stream(tn_device_kind kind, const tn_stream *stream, const void *x, void *y,

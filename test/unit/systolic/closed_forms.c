@@ -81,9 +81,18 @@ static void check(const char *name, const char *hlo, int64_t m, int64_t k, int64
     int64_t expected = closed_form((tn_dataflow)d, array, array, m, k, n), cycles = cycles_of(&machine);
     cr_expect(cycles == expected - 1, "%s, %dx%d, %s: %lld cycles, the closed form has %lld", name, array, array,
               tn_dataflow_name((tn_dataflow)d), (long long)cycles, (long long)expected - 1);
-    tn_array_product product = {.m = m, .n = n, .k = k, .batch = 1, .x = TN_S8, .w = TN_S8, .dataflow = (tn_dataflow)d,
-                                .rows_block = m, .sums_block = d == TN_DATAFLOW_INPUT ? n : d == TN_DATAFLOW_WEIGHT ? m : array};
-    int64_t forecast = tn_array_product_cost(&machine.target, &product).array_cycles;
+    tn_systolic_product product = {.m = m,
+                                   .n = n,
+                                   .k = k,
+                                   .batch = 1,
+                                   .x = TN_S8,
+                                   .w = TN_S8,
+                                   .dataflow = (tn_dataflow)d,
+                                   .rows_block = m,
+                                   .sums_block = d == TN_DATAFLOW_INPUT    ? n
+                                                 : d == TN_DATAFLOW_WEIGHT ? m
+                                                                           : array};
+    int64_t forecast = tn_systolic_product_cost(&machine.target, &product).array_cycles;
     cr_expect(forecast == expected, "%s: the cost model says %lld, not %lld", name, (long long)forecast, (long long)expected);
     close_machine(&machine);
   }

@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-static void put_walk(tn_text *out, const char *name, const tn_array_work *work, const tn_walk *walk) {
+static void put_walk(tn_text *out, const char *name, const tn_systolic_work *work, const tn_walk *walk) {
   tn_text_printf(out, " | %s %lld", name, (long long)walk->offset);
   for (int d = 0; d < work->n_dims; d++) tn_text_printf(out, " %lld", (long long)walk->strides[d]);
   for (int b = 0; b < walk->n_bounds; b++) {
@@ -17,7 +17,7 @@ static void put_walk(tn_text *out, const char *name, const tn_array_work *work, 
 }
 
 /* "8m 4n 6k | x 0 6 0 1 | w …| y …": sizes with roles (b, m, n, k), then offsets and strides by dim. */
-static const char *describe(test_machine *machine, const tn_array_work *work) {
+static const char *describe(test_machine *machine, const tn_systolic_work *work) {
   tn_text out = {0};
   for (int d = 0; d < work->n_dims; d++)
     tn_text_printf(&out, "%s%lld%c", d ? " " : "", (long long)work->sizes[d], "bmnk"[work->roles[d]]);
@@ -32,7 +32,7 @@ static const char *describe(test_machine *machine, const tn_array_work *work) {
 typedef struct {
   test_machine machine;
   tn_plan *plan;
-  const tn_array_work *work; /* of the first step */
+  const tn_systolic_work *work; /* of the first step */
   const char *why;
 } matched;
 
@@ -42,7 +42,7 @@ static matched match(const char *body) {
                              .unscheduled = true};
   m.plan = tn_plan_build(m.machine.module, &options, &m.machine.sink);
   cr_assert(m.plan && m.plan->steps, "%s", m.machine.messages);
-  m.work = tn_array_work_of(m.machine.arena, m.plan, m.plan->steps, &m.machine.target, &m.why);
+  m.work = tn_systolic_work_of(m.machine.arena, m.plan, m.plan->steps, &m.machine.target, &m.why);
   return m;
 }
 

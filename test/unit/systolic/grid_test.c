@@ -204,11 +204,11 @@ static const char target_text[] =
     "weight_double_buffer = %s\nweight_fifo_tiles = %d\nunified_buffer_kib = inf\n"
     "accumulator_kib = inf\ndram_gb_s = inf\nhost_gb_s = inf\npacking = no\n";
 
-static tn_array_target *target_of(tn_arena *arena, tn_diagnostics *sink, const problem *p) {
+static tn_systolic_target *target_of(tn_arena *arena, tn_diagnostics *sink, const problem *p) {
   char text[500];
   int length = snprintf(text, sizeof text, target_text, p->rows, p->columns, tn_dataflow_name(p->dataflow),
                         p->shadow ? "yes" : "no", p->fifo);
-  tn_array_target *target = tn_array_parse(arena, sink, "grid", (tn_str){text, (size_t)length});
+  tn_systolic_target *target = tn_systolic_target_parse(arena, sink, "grid", (tn_str){text, (size_t)length});
   cr_assert(target);
   return target;
 }

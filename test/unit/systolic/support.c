@@ -22,7 +22,8 @@ test_machine open_machine(const char *hlo, const char *keys) {
   tn_hlo_options options = {.file = "test.hlo"};
   m.module = tn_hlo_parse((tn_str){hlo, strlen(hlo)}, &options, &m.sink);
   cr_assert(m.module, "%s", messages);
-  tn_array_target *target = tn_array_parse(m.arena, &m.sink, "test.target", (tn_str){keys, strlen(keys)});
+  tn_systolic_target *target =
+      tn_systolic_target_parse(m.arena, &m.sink, "test.target", (tn_str){keys, strlen(keys)});
   cr_assert(target, "%s", messages);
   m.target = *target;
   return m;

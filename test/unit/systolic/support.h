@@ -11,7 +11,7 @@ typedef struct {
   tn_arena *arena;
   tn_diagnostics sink;
   tn_module *module;
-  tn_array_target target;
+  tn_systolic_target target;
   char messages[2000];
 } test_machine;
 

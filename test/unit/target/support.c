@@ -83,14 +83,15 @@ static tn_stream_function random_function(tn_arena *arena, test_random *random) 
   return function;
 }
 
-static tn_array_target *random_target(tn_arena *arena, test_random *random) {
+static tn_systolic_target *random_target(tn_arena *arena, test_random *random) {
   messages kept;
   collect(&kept);
   tn_text text = {0};
   tn_text_printf(&text, "rows=%d\ncolumns=%d\ndram_gb_s=%s\nname=t%d\n", 1 + (int)next_below(random, 16),
                  1 + (int)next_below(random, 16), next_below(random, 2) ? "inf" : "0.3",
                  (int)next_below(random, 9));
-  tn_array_target *target = tn_array_parse(arena, &kept.sink, "t.target", (tn_str){text.bytes, text.length});
+  tn_systolic_target *target =
+      tn_systolic_target_parse(arena, &kept.sink, "t.target", (tn_str){text.bytes, text.length});
   tn_text_free(&text);
   tn_text_free(&kept.text);
   return target;

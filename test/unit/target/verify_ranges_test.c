@@ -229,7 +229,7 @@ Test(ranges, long_streams_take_seconds) {
   tn_diagnostics sink = {0};
   tn_str target = {"rows = 16\ncolumns = 16\n", 23};
   static char weights[4096];
-  tn_stream stream = {.target = tn_array_parse(arena, &sink, "t", target),
+  tn_stream stream = {.target = tn_systolic_target_parse(arena, &sink, "t", target),
                       .name = "long",
                       .host_bytes = 4096,
                       .dram_bytes = sizeof weights,
@@ -270,14 +270,15 @@ static int faults_of_calls(int64_t calls) {
   program p = {.at = TN_NEW_ARRAY(arena, tn_instruction, calls + 1)};
   for (int64_t c = 0; c < calls; c++) put(&p, (tn_instruction){.op = TN_ISA_HOST_CALL});
   put(&p, (tn_instruction){.op = TN_ISA_HALT});
-  tn_stream stream = {.target = tn_array_parse(arena, &sink, "t", (tn_str){"rows = 16\ncolumns = 16\n", 23}),
-                      .name = "calls",
-                      .arrays = &empty,
-                      .n_arrays = 1,
-                      .functions = &function,
-                      .n_functions = 1,
-                      .instructions = p.at,
-                      .count = p.count};
+  tn_stream stream = {
+      .target = tn_systolic_target_parse(arena, &sink, "t", (tn_str){"rows = 16\ncolumns = 16\n", 23}),
+      .name = "calls",
+      .arrays = &empty,
+      .n_arrays = 1,
+      .functions = &function,
+      .n_functions = 1,
+      .instructions = p.at,
+      .count = p.count};
   cr_expect_eq(tn_stream_verify(&stream, "calls", &sink), sink.errors == 0);
   int faults = (int)sink.errors;
   tn_arena_destroy(arena);
