@@ -44,6 +44,15 @@ typedef enum {
 } tn_unit;
 const char *tn_unit_name(tn_unit unit); /* "dma0" */
 
+/* What addresses are of. */
+typedef enum {
+  TN_SPACE_HOST,
+  TN_SPACE_DRAM,
+  TN_SPACE_BUFFER,       /* bytes, as the two before */
+  TN_SPACE_ACCUMULATORS, /* rows */
+  TN_SPACES
+} tn_space;
+
 typedef enum { TN_ISA_JOIN_NONE, TN_ISA_JOIN_ADD, TN_ISA_JOIN_MAXIMUM, TN_ISA_JOIN_MINIMUM } tn_isa_join;
 typedef enum {
   TN_ISA_OPERAND_NONE,

@@ -55,15 +55,15 @@ void tn_fifo_take(const tn_verifier *v, tn_fifo_place *place, uint32_t count) {
   place->entry++;
 }
 
-int64_t tn_memory_size(const tn_verifier *v, tn_memory memory) {
+int64_t tn_space_size(const tn_verifier *v, tn_space memory) {
   const int64_t named = (int64_t)1 << 32;
   int64_t size = 0;
   switch (memory) {
-  case TN_MEMORY_HOST: return (int64_t)v->stream->host_bytes;
-  case TN_MEMORY_DRAM: return (int64_t)v->stream->dram_bytes;
-  case TN_MEMORY_BUFFER: size = v->target->unified_buffer_bytes; break;
-  case TN_MEMORY_ACCUMULATORS: size = tn_systolic_accumulator_rows(v->target); break;
-  case TN_MEMORIES: return 0;
+  case TN_SPACE_HOST: return (int64_t)v->stream->host_bytes;
+  case TN_SPACE_DRAM: return (int64_t)v->stream->dram_bytes;
+  case TN_SPACE_BUFFER: size = v->target->unified_buffer_bytes; break;
+  case TN_SPACE_ACCUMULATORS: size = tn_systolic_accumulator_rows(v->target); break;
+  case TN_SPACES: return 0;
   }
   return size < named ? size : named;
 }

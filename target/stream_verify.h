@@ -32,14 +32,6 @@ typedef struct {
   const tn_instruction *views[TN_VIEWS], *pipeline;
 } tn_bound;
 
-typedef enum {
-  TN_MEMORY_HOST,
-  TN_MEMORY_DRAM,
-  TN_MEMORY_BUFFER,
-  TN_MEMORY_ACCUMULATORS,
-  TN_MEMORIES
-} tn_memory;
-
 typedef struct {
   const tn_stream *stream;
   const tn_systolic_target *target;
@@ -72,6 +64,6 @@ const tn_instruction *tn_fifo_peek(const tn_verifier *v, tn_fifo_place place, ui
 void tn_fifo_take(const tn_verifier *v, tn_fifo_place *place, uint32_t count);
 
 /* Of the buffer in bytes and the accumulators in rows: at most 2^32, which addresses can name. */
-int64_t tn_memory_size(const tn_verifier *v, tn_memory memory);
+int64_t tn_space_size(const tn_verifier *v, tn_space memory);
 
 #endif

@@ -34,11 +34,11 @@ typedef enum { FINE, OUTSIDE, UNWRITTEN, NARROW, OTHER_TYPE, RACE, OWN, TWICE, T
 typedef struct {
   tn_verifier *v;
   bool careful, joins;
-  bool reports, found;       /* runs that do not report only find that there is something */
-  int64_t looks;             /* at spans */
-  bool spoiled[TN_MEMORIES]; /* something was not written where it should be: what is missing is no fault */
-  tn_spans *spans[TN_MEMORIES];
-  int64_t written_from[TN_MEMORIES], written_to[TN_MEMORIES]; /* all that instructions write lies in there */
+  bool reports, found;     /* runs that do not report only find that there is something */
+  int64_t looks;           /* at spans */
+  bool spoiled[TN_SPACES]; /* something was not written where it should be: what is missing is no fault */
+  tn_spans *spans[TN_SPACES];
+  int64_t written_from[TN_SPACES], written_to[TN_SPACES]; /* all that instructions write lies in there */
   tn_bound bound;
   tn_fifo_place fifo;
   int64_t all_pieces;
@@ -60,15 +60,15 @@ typedef struct {
 
 /* One access: a memory, and of accumulators what they must hold or will. Who adds reads and writes. */
 typedef struct {
-  tn_memory memory;
+  tn_space memory;
   bool writes, adds;
   uint32_t columns;
   tn_type type;
 } access;
 
-static const char *const memory_names[TN_MEMORIES] = {"host memory", "DRAM", "the unified buffer",
-                                                      "the accumulators"};
-static const char *const memory_units[TN_MEMORIES] = {"bytes", "bytes", "bytes", "rows"};
+static const char *const memory_names[TN_SPACES] = {"host memory", "DRAM", "the unified buffer",
+                                                    "the accumulators"};
+static const char *const memory_units[TN_SPACES] = {"bytes", "bytes", "bytes", "rows"};
 
 /* ---- reporting ---- */
 
@@ -145,7 +145,7 @@ static bool is_ordered(walk *w, const tn_clock *clock) {
 }
 
 static trouble look_at_span(walk *w, access a, const tn_span *span) {
-  bool sums = a.memory == TN_MEMORY_ACCUMULATORS, reads = !a.writes || a.adds;
+  bool sums = a.memory == TN_SPACE_ACCUMULATORS, reads = !a.writes || a.adds;
   w->columns = span->columns;
   w->type = (tn_type)span->type;
   if (reads && !span->written) return UNWRITTEN;
@@ -284,7 +284,7 @@ static void write_cells(walk *w, access a, const tn_cells *cells, const tn_cell_
   } while (tn_cells_next_piece(&piece));
 }
 
-static void read_row(walk *w, tn_memory memory, int64_t from, int64_t bytes) {
+static void read_row(walk *w, tn_space memory, int64_t from, int64_t bytes) {
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces(from, bytes, 0, NULL, NULL, &box);
   read_cells(w, (access){.memory = memory}, &cells, &box);
@@ -292,7 +292,7 @@ static void read_row(walk *w, tn_memory memory, int64_t from, int64_t bytes) {
 
 /* ---- instructions ---- */
 
-static void transfer(walk *w, tn_memory source, uint64_t from, tn_memory result, uint64_t to, uint32_t bytes,
+static void transfer(walk *w, tn_space source, uint64_t from, tn_space result, uint64_t to, uint32_t bytes,
                      uint32_t rows, int64_t from_stride, int64_t to_stride) {
   const uint64_t beyond = (uint64_t)1 << 62; /* further away than any memory is large */
   tn_cell_box box;
@@ -318,13 +318,13 @@ static void read_weights(walk *w) {
   uint64_t from = is->READ_WEIGHTS.from < beyond ? is->READ_WEIGHTS.from : beyond;
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces((int64_t)from, bytes, 3, counts, strides, &box);
-  read_cells(w, (access){.memory = TN_MEMORY_DRAM}, &cells, &box);
+  read_cells(w, (access){.memory = TN_SPACE_DRAM}, &cells, &box);
 }
 
 /* Rows and columns of a view, which it has. */
 static trouble read_view(walk *w, const tn_cells *cells, const tn_instruction *view, int64_t row,
                          int64_t last_row, int64_t column, int64_t last_column) {
-  access a = {.memory = TN_MEMORY_BUFFER};
+  access a = {.memory = TN_SPACE_BUFFER};
   tn_cell_box boxes[TN_VIEW_BOXES] = {tn_view_box(view, row, last_row, column, last_column)};
   if (!w->careful) {
     tn_cell_hull hull = tn_cells_hull(cells, boxes);
@@ -352,7 +352,7 @@ static void read_operand(walk *w, const tn_cells *cells, const tn_instruction *v
   int64_t row_step = m->MATMUL.row_step, column_step = m->MATMUL.column_step;
   int64_t row = m->MATMUL.row + row_step * done, column = m->MATMUL.column + column_step * done;
   int64_t rows_on = row_step * (count - 1), columns_on = column_step * (count - 1);
-  access a = {.memory = TN_MEMORY_BUFFER};
+  access a = {.memory = TN_SPACE_BUFFER};
   tn_cell_box box = tn_view_box(
       view, row + (rows_on < 0 ? rows_on : 0), row + (rows_on > 0 ? rows_on : 0) + m->MATMUL.rows - 1,
       column + (columns_on < 0 ? columns_on : 0), column + (columns_on > 0 ? columns_on : 0) + k - 1);
@@ -372,7 +372,7 @@ static void read_operand(walk *w, const tn_cells *cells, const tn_instruction *v
 /* Accumulator rows of one repetition, or of several that lie one behind the other. */
 static void sum_rows(walk *w, int64_t from, int64_t rows, bool adds, uint32_t columns, tn_type type) {
   access a = {
-      .memory = TN_MEMORY_ACCUMULATORS, .writes = true, .adds = adds, .columns = columns, .type = type};
+      .memory = TN_SPACE_ACCUMULATORS, .writes = true, .adds = adds, .columns = columns, .type = type};
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces(from, rows, 0, NULL, NULL, &box);
   write_cells(w, a, &cells, &box);
@@ -392,7 +392,7 @@ static void sum(walk *w, int64_t done, int64_t count, uint32_t rows, uint32_t co
     } else {
       together = 1;
       if (too_many(w)) {
-        tell(w, TOO_MANY, (access){.memory = TN_MEMORY_ACCUMULATORS, .writes = true});
+        tell(w, TOO_MANY, (access){.memory = TN_SPACE_ACCUMULATORS, .writes = true});
         return;
       }
       sum_rows(w, at, rows, adds, columns, type);
@@ -439,16 +439,16 @@ static bool second_is_in_place(const tn_instruction *p, const vector_work *work)
 static void read_parameters(walk *w, const vector_work *work) {
   const tn_instruction *p = w->bound.pipeline;
   int64_t bytes = 4 * (int64_t)(p->PIPELINE.by_row ? work->rows : work->columns);
-  if (p->PIPELINE.has_scale) read_row(w, TN_MEMORY_BUFFER, p->PIPELINE.scale, bytes);
-  if (p->PIPELINE.has_bias) read_row(w, TN_MEMORY_BUFFER, p->PIPELINE.bias, bytes);
-  if (p->PIPELINE.has_table) read_row(w, TN_MEMORY_BUFFER, p->PIPELINE.table, 256);
+  if (p->PIPELINE.has_scale) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.scale, bytes);
+  if (p->PIPELINE.has_bias) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.bias, bytes);
+  if (p->PIPELINE.has_table) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.table, 256);
 }
 
 /* In place nothing is remembered of the read: the write that follows says more. */
 static void check_only(walk *w, const tn_cells *cells, const tn_cell_box *box) {
   uint32_t number = w->number;
   w->number = number - 1;
-  read_cells(w, (access){.memory = TN_MEMORY_BUFFER}, cells, box);
+  read_cells(w, (access){.memory = TN_SPACE_BUFFER}, cells, box);
   w->number = number;
 }
 
@@ -462,16 +462,16 @@ static void work_through_pipeline(walk *w, const vector_work *work) {
     if (second_is_in_place(p, work))
       check_only(w, &second, &box);
     else
-      read_cells(w, (access){.memory = TN_MEMORY_BUFFER}, &second, &box);
+      read_cells(w, (access){.memory = TN_SPACE_BUFFER}, &second, &box);
   }
   tn_cells result = matrix_cells(work->to, (tn_type)p->PIPELINE.result, work->rows, work->columns,
                                  work->row_stride, work->column_stride, &box);
-  write_cells(w, (access){.memory = TN_MEMORY_BUFFER, .writes = true}, &result, &box);
+  write_cells(w, (access){.memory = TN_SPACE_BUFFER, .writes = true}, &result, &box);
 }
 
 static void activate(walk *w) {
   const tn_instruction *a = w->is;
-  access sums = {.memory = TN_MEMORY_ACCUMULATORS,
+  access sums = {.memory = TN_SPACE_ACCUMULATORS,
                  .columns = a->ACTIVATE.columns,
                  .type = (tn_type)w->bound.pipeline->PIPELINE.source};
   tn_cell_box box;
@@ -506,7 +506,7 @@ static void vector(walk *w) {
     check_only(w, &cells, &box);
   } else {
     tell(w, read_view(w, &cells, view, a->VECTOR.row, last_row, 0, last_column),
-         (access){.memory = TN_MEMORY_BUFFER});
+         (access){.memory = TN_SPACE_BUFFER});
   }
   work_through_pipeline(w, &(vector_work){a->VECTOR.rows, a->VECTOR.columns, a->VECTOR.second, a->VECTOR.to,
                                           a->VECTOR.second_row_stride, a->VECTOR.second_column_stride,
@@ -518,7 +518,7 @@ static void host_call(walk *w) {
   const tn_stream_function *function = &stream->functions[w->is->HOST_CALL.function];
   for (int i = 0; i < function->n_parameters + function->n_results; i++) {
     const tn_stream_array *array = &stream->arrays[function->arrays[i]];
-    access a = {.memory = TN_MEMORY_HOST, .writes = i >= function->n_parameters};
+    access a = {.memory = TN_SPACE_HOST, .writes = i >= function->n_parameters};
     if (too_many(w)) { /* those without elements, too: looking at them takes time */
       tell(w, TOO_MANY, a);
       return;
@@ -543,11 +543,11 @@ static void step(walk *w) {
   case TN_ISA_VIEW:
   case TN_ISA_PIPELINE: tn_bind(&w->bound, w->is); return;
   case TN_ISA_HOST_CALL: host_call(w); return;
-  case TN_ISA_READ_HOST: TRANSFER(w, READ_HOST, TN_MEMORY_HOST, TN_MEMORY_BUFFER); return;
-  case TN_ISA_WRITE_HOST: TRANSFER(w, WRITE_HOST, TN_MEMORY_BUFFER, TN_MEMORY_HOST); return;
-  case TN_ISA_LOAD: TRANSFER(w, LOAD, TN_MEMORY_DRAM, TN_MEMORY_BUFFER); return;
-  case TN_ISA_STORE: TRANSFER(w, STORE, TN_MEMORY_BUFFER, TN_MEMORY_DRAM); return;
-  case TN_ISA_HOST_TO_DRAM: TRANSFER(w, HOST_TO_DRAM, TN_MEMORY_HOST, TN_MEMORY_DRAM); return;
+  case TN_ISA_READ_HOST: TRANSFER(w, READ_HOST, TN_SPACE_HOST, TN_SPACE_BUFFER); return;
+  case TN_ISA_WRITE_HOST: TRANSFER(w, WRITE_HOST, TN_SPACE_BUFFER, TN_SPACE_HOST); return;
+  case TN_ISA_LOAD: TRANSFER(w, LOAD, TN_SPACE_DRAM, TN_SPACE_BUFFER); return;
+  case TN_ISA_STORE: TRANSFER(w, STORE, TN_SPACE_BUFFER, TN_SPACE_DRAM); return;
+  case TN_ISA_HOST_TO_DRAM: TRANSFER(w, HOST_TO_DRAM, TN_SPACE_HOST, TN_SPACE_DRAM); return;
   case TN_ISA_READ_WEIGHTS: read_weights(w); return;
   case TN_ISA_MATMUL: matmul(w); return;
   case TN_ISA_ACTIVATE: activate(w); return;
@@ -557,13 +557,13 @@ static void step(walk *w) {
 
 /* ---- runs ---- */
 
-static void widen(walk *w, tn_memory memory, const tn_cells *cells, const tn_cell_box *box) {
+static void widen(walk *w, tn_space memory, const tn_cells *cells, const tn_cell_box *box) {
   tn_cell_hull hull = tn_cells_hull(cells, box);
   if (hull.from < w->written_from[memory]) w->written_from[memory] = clip(hull.from);
   if (hull.to > w->written_to[memory]) w->written_to[memory] = clip(hull.to);
 }
 
-static void widen_by_pieces(walk *w, tn_memory memory, uint64_t to, uint32_t bytes, uint32_t rows,
+static void widen_by_pieces(walk *w, tn_space memory, uint64_t to, uint32_t bytes, uint32_t rows,
                             int64_t stride) {
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces((int64_t)(to & INT64_MAX), bytes, 1, (int64_t[]){rows}, &stride, &box);
@@ -573,20 +573,20 @@ static void widen_by_pieces(walk *w, tn_memory memory, uint64_t to, uint32_t byt
 /* Host memory and DRAM are written in few places. */
 static void find_written(walk *w) {
   const tn_stream *stream = w->v->stream;
-  for (int m = 0; m < TN_MEMORIES; m++) {
-    bool some = m == TN_MEMORY_HOST || m == TN_MEMORY_DRAM;
+  for (int m = 0; m < TN_SPACES; m++) {
+    bool some = m == TN_SPACE_HOST || m == TN_SPACE_DRAM;
     w->written_from[m] = some ? INT64_MAX : 0;
     w->written_to[m] = some ? 0 : INT64_MAX;
   }
   for (int64_t i = 0; i < stream->count; i++) {
     const tn_instruction *is = &stream->instructions[i];
     if (is->op == TN_ISA_WRITE_HOST)
-      widen_by_pieces(w, TN_MEMORY_HOST, is->WRITE_HOST.to, is->WRITE_HOST.bytes, is->WRITE_HOST.rows,
+      widen_by_pieces(w, TN_SPACE_HOST, is->WRITE_HOST.to, is->WRITE_HOST.bytes, is->WRITE_HOST.rows,
                       is->WRITE_HOST.to_stride);
     if (is->op == TN_ISA_STORE)
-      widen_by_pieces(w, TN_MEMORY_DRAM, is->STORE.to, is->STORE.bytes, is->STORE.rows, is->STORE.to_stride);
+      widen_by_pieces(w, TN_SPACE_DRAM, is->STORE.to, is->STORE.bytes, is->STORE.rows, is->STORE.to_stride);
     if (is->op == TN_ISA_HOST_TO_DRAM)
-      widen_by_pieces(w, TN_MEMORY_DRAM, is->HOST_TO_DRAM.to, is->HOST_TO_DRAM.bytes, is->HOST_TO_DRAM.rows,
+      widen_by_pieces(w, TN_SPACE_DRAM, is->HOST_TO_DRAM.to, is->HOST_TO_DRAM.bytes, is->HOST_TO_DRAM.rows,
                       is->HOST_TO_DRAM.to_stride);
   }
   for (int f = 0; f < stream->n_functions; f++) { /* each once, however often it is called */
@@ -595,12 +595,12 @@ static void find_written(walk *w) {
       const tn_stream_array *array = &stream->arrays[function->arrays[function->n_parameters + r]];
       tn_cell_box box;
       tn_cells cells = tn_cells_of_pieces((int64_t)array->at, (int64_t)array->bytes, 0, NULL, NULL, &box);
-      widen(w, TN_MEMORY_HOST, &cells, &box);
+      widen(w, TN_SPACE_HOST, &cells, &box);
     }
   }
 }
 
-static void write_at_start(walk *w, tn_memory memory, int64_t from, int64_t to) {
+static void write_at_start(walk *w, tn_space memory, int64_t from, int64_t to) {
   if (from == to) return;
   tn_spans_cut(w->spans[memory], from, to);
   *tn_spans_merge(w->spans[memory], from, to) = (tn_span){.from = from, .written = true};
@@ -608,7 +608,7 @@ static void write_at_start(walk *w, tn_memory memory, int64_t from, int64_t to) 
 
 static void check_results(walk *w) {
   const tn_stream *stream = w->v->stream;
-  tn_spans *host = w->spans[TN_MEMORY_HOST];
+  tn_spans *host = w->spans[TN_SPACE_HOST];
   for (int i = 0; i < stream->n_results && !tn_verify_enough(w->v); i++) {
     const tn_stream_array *array = &stream->arrays[stream->results[i]];
     int64_t from = (int64_t)array->at, to = from + (int64_t)array->bytes;
@@ -626,14 +626,13 @@ static void check_results(walk *w) {
 
 static void start_walk(walk *w, tn_verifier *v) {
   w->v = v;
-  for (int m = 0; m < TN_MEMORIES; m++)
-    w->spans[m] = tn_spans_create(v->arena, tn_memory_size(v, (tn_memory)m));
+  for (int m = 0; m < TN_SPACES; m++) w->spans[m] = tn_spans_create(v->arena, tn_space_size(v, (tn_space)m));
   find_written(w);
   const tn_stream *stream = v->stream;
-  write_at_start(w, TN_MEMORY_DRAM, 0, (int64_t)stream->dram.length);
+  write_at_start(w, TN_SPACE_DRAM, 0, (int64_t)stream->dram.length);
   for (int i = 0; i < stream->n_parameters; i++) {
     const tn_stream_array *array = &stream->arrays[stream->parameters[i]];
-    write_at_start(w, TN_MEMORY_HOST, (int64_t)array->at, (int64_t)(array->at + array->bytes));
+    write_at_start(w, TN_SPACE_HOST, (int64_t)array->at, (int64_t)(array->at + array->bytes));
   }
 }
 

@@ -10,8 +10,6 @@
 typedef struct tn_builder tn_builder;
 tn_builder *tn_builder_create(tn_arena *arena);
 
-typedef enum { TN_SPACE_BUFFER, TN_SPACE_SUMS, TN_SPACE_DRAM, TN_SPACE_HOST, TN_SPACES } tn_space;
-
 /* low … high of a space: bytes, or rows of accumulators. Empty ones are nothing. */
 typedef struct {
   tn_space space;
@@ -23,7 +21,6 @@ typedef struct {
 void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int n_reaches, const tn_reach *reaches);
 
 tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *count);
-
 
 /* All fields 0. */
 static inline tn_instruction tn_instruction_of(tn_isa_op op) {

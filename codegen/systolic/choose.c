@@ -39,7 +39,7 @@ bool tn_next_block(const tn_problem *p, int64_t rows_block, tn_block *block) {
 int64_t tn_slot_bytes(const tn_problem *p, tn_operand_kind kind, int64_t rows_block) {
   int64_t most = 0;
   for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
-    tn_span span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+    tn_byte_range span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
     if (span.high - span.low > most) most = span.high - span.low;
   }
   return most;
@@ -50,7 +50,7 @@ static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, int64_t ro
   int64_t bytes = 0;
   if (kind == TN_OPERAND_Y) return p->batch * p->m * p->n * p->operand[kind].width;
   for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
-    tn_span span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+    tn_byte_range span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
     bytes += span.high - span.low;
   }
   return bytes;

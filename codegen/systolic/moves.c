@@ -27,7 +27,7 @@ static int64_t piece_of(const tn_tiler *t, bool dram) {
   return dram && t->piece_bytes ? t->piece_bytes : UINT32_MAX;
 }
 
-void tn_tiler_load(tn_tiler *t, int buffer, tn_span span, int64_t at) {
+void tn_tiler_load(tn_tiler *t, int buffer, tn_byte_range span, int64_t at) {
   const tn_value_place *place = &t->places[buffer];
   int64_t bytes = span.high - span.low;
   if (bytes <= 0) return;

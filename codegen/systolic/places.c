@@ -195,7 +195,7 @@ static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind k
   place->in_buffer = true;
   if (kind == TN_OPERAND_Y) return;
   bool host = !place->in_dram;
-  tn_tiler_load(t, buffer, (tn_span){0, place->bytes}, place->buffer);
+  tn_tiler_load(t, buffer, (tn_byte_range){0, place->bytes}, place->buffer);
   place->ready = tn_forecast_move(&t->forecast, t->array, host, false, place->ready_outside, (double)place->bytes);
 }
 

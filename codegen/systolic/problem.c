@@ -267,16 +267,16 @@ int64_t tn_problem_stride(const tn_problem *p, tn_operand_kind kind, tn_role rol
 
 typedef struct {
   int64_t low[TN_PROBLEM_DIMS], high[TN_PROBLEM_DIMS]; /* both inside */
-} tn_box;
+} index_box;
 
-static void add_range(int64_t scale, int64_t a, int64_t b, tn_span *span) {
+static void add_range(int64_t scale, int64_t a, int64_t b, tn_byte_range *span) {
   span->low += scale * (scale < 0 ? b : a);
   span->high += scale * (scale < 0 ? a : b);
 }
 
 /* The smallest box of the row dims that holds rows m … m + rows, in batch `batch`. */
-static tn_box box_of(const tn_problem *p, int64_t batch, int64_t m, int64_t rows) {
-  tn_box box = {0};
+static index_box box_of(const tn_problem *p, int64_t batch, int64_t m, int64_t rows) {
+  index_box box = {0};
   for (int d = 0; d < p->n_dims; d++) box.high[d] = p->size[d] - 1;
   for (int d = p->first[TN_ROLE_ROW] - 1; d >= 0; d--) {
     box.low[d] = box.high[d] = batch % p->size[d];
@@ -306,18 +306,18 @@ static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
   return 0;
 }
 
-tn_span tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows) {
+tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows) {
   const tn_operand *o = &p->operand[kind];
-  tn_box box = box_of(p, batch, m, rows);
+  index_box box = box_of(p, batch, m, rows);
   int64_t factor[2] = {0, 0};
-  tn_span span = {o->offset, o->offset};
+  tn_byte_range span = {o->offset, o->offset};
   for (int b = 0; b < o->n_bounds; b++) {
     factor[b] = factor_of(p, o, b);
-    tn_span at = {o->bound[b].offset, o->bound[b].offset};
+    tn_byte_range at = {o->bound[b].offset, o->bound[b].offset};
     for (int d = 0; d < p->n_dims; d++) add_range(o->bound[b].step[d], box.low[d], box.high[d], &at);
     at.low = at.low < 0 ? 0 : at.low;
     at.high = at.high >= o->bound[b].limit ? o->bound[b].limit - 1 : at.high;
-    if (at.low > at.high) return (tn_span){0, 0};
+    if (at.low > at.high) return (tn_byte_range){0, 0};
     add_range(factor[b], at.low - o->bound[b].offset, at.high - o->bound[b].offset, &span);
   }
   for (int d = 0; d < p->n_dims; d++) {
@@ -328,7 +328,7 @@ tn_span tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch
   span.high += o->width;
   span.low = span.low < 0 ? 0 : span.low;
   span.high = span.high > o->bytes ? o->bytes : span.high;
-  return span.low < span.high ? span : (tn_span){0, 0};
+  return span.low < span.high ? span : (tn_byte_range){0, 0};
 }
 
 /* ---- blocks of rows: some of one dim, all of the inner ones ---- */

@@ -58,8 +58,8 @@ int64_t tn_problem_stride(const tn_problem *problem, tn_operand_kind kind, tn_ro
  * low == high.                                                                                      */
 typedef struct {
   int64_t low, high;
-} tn_span;
-tn_span tn_problem_span(const tn_problem *problem, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows);
+} tn_byte_range;
+tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows);
 
 /* Sizes that blocks of rows may have, so that a block is a box of the row dims: the next smaller one, or 0. */
 int64_t tn_problem_smaller_block(const tn_problem *problem, int64_t rows);

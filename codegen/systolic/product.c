@@ -45,7 +45,7 @@ static void flush_matmul(tn_tiler *t) {
 typedef struct {
   int64_t row, rows, column, sums, n_sums; /* accumulator rows from `sums` on */
   bool accumulate;
-} tn_pass;
+} tile_pass;
 
 static void widen(tn_reach *reach, tn_reach by) {
   if (by.low < reach->low) reach->low = by.low;
@@ -53,7 +53,7 @@ static void widen(tn_reach *reach, tn_reach by) {
 }
 
 /* One tile more for the instruction that waits to be added, if it goes on in even steps. */
-static bool joins(tn_instruction *m, const tn_pass *pass) {
+static bool joins(tn_instruction *m, const tile_pass *pass) {
   int64_t count = m->MATMUL.repeat, rows = pass->row - m->MATMUL.row, columns = pass->column - m->MATMUL.column,
           sums = pass->sums - m->MATMUL.accumulator;
   if (!count || m->MATMUL.rows != pass->rows) return false;
@@ -68,15 +68,15 @@ static bool joins(tn_instruction *m, const tn_pass *pass) {
   return true;
 }
 
-static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_pass *pass) {
+static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tile_pass *pass) {
   const tn_problem *p = &item->problem;
   const tn_operand *x = &p->operand[TN_OPERAND_X];
   int64_t base = block->base[TN_OPERAND_X];
-  tn_span span = tn_problem_span(p, TN_OPERAND_X, block->batch, pass->row, pass->rows);
+  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, block->batch, pass->row, pass->rows);
   if (span.low == span.high) /* nothing but padding begins no sooner than the rest of its block */
     span = tn_problem_span(p, TN_OPERAND_X, block->batch, block->m, block->rows);
   tn_reach reaches[2] = {{TN_SPACE_BUFFER, false, base + span.low, base + span.high},
-                         {TN_SPACE_SUMS, true, pass->sums, pass->sums + pass->n_sums}};
+                         {TN_SPACE_ACCUMULATORS, true, pass->sums, pass->sums + pass->n_sums}};
   if (joins(&t->matmul, pass)) {
     for (int i = 0; i < 2; i++) widen(&t->matmul_reaches[i], reaches[i]);
     return;
@@ -103,15 +103,15 @@ static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 typedef struct {
   tn_role row_role, column_role;
   int64_t sums, row, rows, column, columns;
-} tn_sums;
+} sum_block;
 
-static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, const tn_sums *s,
+static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, const sum_block *s,
                           int64_t row) {
   return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) + tn_problem_offset(p, kind, s->column_role, s->column);
 }
 
 /* Rows whose results (and second operands) lie in even steps. */
-static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_sums *s,
+static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const sum_block *s,
                           int64_t row, int64_t rows) {
   const tn_problem *p = &item->problem;
   tn_reach reaches[8];
@@ -126,7 +126,7 @@ static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block 
   int64_t column_stride = tn_problem_stride(p, TN_OPERAND_Y, s->column_role);
   a.ACTIVATE.to = (uint32_t)to;
   a.ACTIVATE.row_stride = (int32_t)row_stride, a.ACTIVATE.column_stride = (int32_t)column_stride;
-  reaches[n++] = (tn_reach){TN_SPACE_SUMS, false, sums, sums + rows};
+  reaches[n++] = (tn_reach){TN_SPACE_ACCUMULATORS, false, sums, sums + rows};
   reaches[n++] = tn_reach_of(p, TN_OPERAND_Y, true, to, rows, row_stride, s->columns, column_stride);
   if (p->operand[TN_OPERAND_SECOND].exists) {
     int64_t second = address_of(block, p, TN_OPERAND_SECOND, s, row);
@@ -139,7 +139,7 @@ static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block 
   tn_builder_add(t->builder, &a, n, reaches);
 }
 
-static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const tn_sums *s) {
+static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const sum_block *s) {
   const tn_problem *p = &item->problem;
   flush_matmul(t);
   for (int64_t row = s->row, rows; row < s->row + s->rows; row += rows) {
@@ -158,11 +158,11 @@ static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int
   int64_t sums = take_sums(t, rows);
   for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
     depth = tn_tile_rows(t, item, k);
-    tn_pass pass = {m, rows, k, sums, rows, k > 0};
+    tile_pass pass = {m, rows, k, sums, rows, k > 0};
     multiply(t, item, block, &pass);
     tn_tiler_read_tile(t, item, block->batch, k, depth, n, columns);
   }
-  tn_sums s = {TN_ROLE_ROW, TN_ROLE_COLUMN, sums, m, rows, n, columns};
+  sum_block s = {TN_ROLE_ROW, TN_ROLE_COLUMN, sums, m, rows, n, columns};
   activate(t, item, block, &s);
 }
 
@@ -188,12 +188,12 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
     flush_matmul(t); /* another tile of x: another instruction */
     for (int64_t j = 0, columns; j < count; j += columns) {
       columns = least(tn_tile_columns(t, item, n + j), count - j);
-      tn_pass pass = {m, rows, k, sums + j, columns, k > 0};
+      tile_pass pass = {m, rows, k, sums + j, columns, k > 0};
       multiply(t, item, block, &pass);
       tn_tiler_read_tile(t, item, block->batch, k, depth, n + j, columns);
     }
   }
-  tn_sums s = {TN_ROLE_COLUMN, TN_ROLE_ROW, sums, n, count, m, rows};
+  sum_block s = {TN_ROLE_COLUMN, TN_ROLE_ROW, sums, n, count, m, rows};
   activate(t, item, block, &s);
 }
 

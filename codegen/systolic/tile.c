@@ -81,7 +81,7 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     int buffer = p->operand[kind].buffer;
     block->base[kind] = t->places[buffer].buffer;
     if (!tn_is_streamed(&item->tiling, (tn_operand_kind)kind)) continue;
-    tn_span span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
+    tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
     double bytes = (double)(span.high - span.low), *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;

@@ -21,7 +21,7 @@ static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *
   v.VECTOR.base = (uint32_t)tn_batch_address(block, p, TN_OPERAND_X);
   v.VECTOR.row = (uint32_t)row, v.VECTOR.rows = (uint32_t)rows;
   v.VECTOR.columns = (uint32_t)p->n, v.VECTOR.windows = (uint32_t)p->k;
-  tn_span span = tn_problem_span(p, TN_OPERAND_X, block->batch, row, rows);
+  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, block->batch, row, rows);
   int64_t from = block->base[TN_OPERAND_X], to = address_of(block, p, TN_OPERAND_Y, row);
   reaches[n++] = (tn_reach){TN_SPACE_BUFFER, false, from + span.low, from + span.high};
   int64_t row_stride = tn_problem_stride(p, TN_OPERAND_Y, TN_ROLE_ROW);

@@ -57,8 +57,8 @@ Test(builder, waits) {
                  vector = vector_instruction(), store = tn_instruction_of(TN_ISA_STORE);
   store.STORE.channel = 1;
   tn_builder_add(b, &load, 1, &(tn_reach){TN_SPACE_BUFFER, true, 0, 64});
-  tn_builder_add(b, &matmul, 2, (tn_reach[]){{TN_SPACE_BUFFER, false, 32, 40}, {TN_SPACE_SUMS, true, 0, 8}});
-  tn_builder_add(b, &vector, 2, (tn_reach[]){{TN_SPACE_SUMS, false, 0, 8}, {TN_SPACE_BUFFER, true, 0, 16}});
+  tn_builder_add(b, &matmul, 2, (tn_reach[]){{TN_SPACE_BUFFER, false, 32, 40}, {TN_SPACE_ACCUMULATORS, true, 0, 8}});
+  tn_builder_add(b, &vector, 2, (tn_reach[]){{TN_SPACE_ACCUMULATORS, false, 0, 8}, {TN_SPACE_BUFFER, true, 0, 16}});
   tn_builder_add(b, &store, 1, &(tn_reach){TN_SPACE_BUFFER, false, 0, 64});
   tn_builder_add(b, &load, 1, &(tn_reach){TN_SPACE_BUFFER, true, 64, 128});
   int64_t count;
