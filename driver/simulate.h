@@ -40,11 +40,15 @@ tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int l
 
 /* ---- pictures ---- */
 
+enum { TN_TIMELINE_LANES = 64 };
+
 /* Events -> the text of a Chrome trace. */
 typedef struct {
   const tn_stream *stream;
   tn_text out;
   int64_t *layer_start, *layer_end; /* of the array's and the vector unit's work */
+  int64_t free[TN_UNITS][TN_TIMELINE_LANES]; /* from which cycle on nothing is shown there */
+  int used[TN_UNITS];                        /* lanes */
 } tn_timeline;
 void tn_timeline_start(tn_timeline *timeline, tn_arena *arena, const tn_stream *stream);
 void tn_timeline_event(void *timeline, const tn_device_event *event);

@@ -2,6 +2,14 @@
  *
  *   process "tpu-v1": a thread for each unit, in the order of tn_unit; process "layers": one thread
  *
+ *   dma0    |load======|     |load======|         an instruction that begins before the one before it
+ *   dma0 +1      |load======|                     has ended is shown in the next lane that is free
+ *
+ * Events of one thread must nest: viewers leave out what overlaps. A unit does overlap: latencies are
+ * pipelined, the next rows enter while the last waves leave. So a unit has as many lanes as it has
+ * instructions under way, at most LANES; beyond, an instruction is shown from where a lane is free on
+ * (its own cycles are among the arguments). Threads that nothing ran on are not named.
+ *
  * Times are in microseconds, as the format wants; cycles are among the arguments. A layer is shown from
  * the first to the last cycle of its work in the array and the vector unit; where two overlap (weights
  * shift in early) the later begins where the earlier ends.
@@ -10,10 +18,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "driver/json_text.h"
 #include "driver/simulate.h"
 
-enum { UNITS_PROCESS = 1, LAYERS_PROCESS = 2 };
+#include <stdio.h>
+
+#include "driver/json_text.h"
+
+enum { UNITS_PROCESS = 1, LAYERS_PROCESS = 2, LANES = TN_TIMELINE_LANES };
 
 static void put_name(tn_text *out, int process, int thread, const char *what, const char *name) {
   tn_json json = {.out = out};
@@ -38,12 +49,11 @@ void tn_timeline_start(tn_timeline *timeline, tn_arena *arena, const tn_stream *
   tn_text_put(&timeline->out, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
   put_name(&timeline->out, UNITS_PROCESS, 0, "process_name", stream->target->name);
   put_name(&timeline->out, LAYERS_PROCESS, 0, "process_name", "layers");
-  for (int u = 0; u < TN_UNITS; u++)
-    put_name(&timeline->out, UNITS_PROCESS, u + 1, "thread_name", tn_unit_name((tn_unit)u));
 }
 
+/* Shown from `start` on; `event` has its own time. */
 static void put_event(const tn_timeline *timeline, tn_text *out, int process, int thread, const char *name,
-                      int64_t start, int64_t end, const char *detail, const char *text) {
+                      int64_t start, const tn_device_event *event, const char *detail, const char *text) {
   double us = 1 / timeline->stream->target->clock_mhz;
   tn_json json = {.out = out};
   tn_text_put(out, "\n");
@@ -53,14 +63,38 @@ static void put_event(const tn_timeline *timeline, tn_text *out, int process, in
   tn_json_int(&json, "pid", process);
   tn_json_int(&json, "tid", thread);
   tn_json_number(&json, "ts", (double)start * us);
-  tn_json_number(&json, "dur", (double)(end - start) * us);
+  tn_json_number(&json, "dur", (double)(event->end - start) * us);
   tn_json_open(&json, "args", '{');
-  tn_json_int(&json, "cycle", start);
-  tn_json_int(&json, "cycles", end - start);
+  tn_json_int(&json, "cycle", event->start);
+  tn_json_int(&json, "cycles", event->end - event->start);
   if (text) tn_json_string(&json, detail, text);
   tn_json_close(&json, '}');
   tn_json_close(&json, '}');
   tn_text_put(out, ",");
+}
+
+/* A thread of the unit in which nothing else is shown at `*start`, which may move. Events of a unit come in
+ * the order in which they begin.                                                                      */
+static int thread_of(tn_timeline *timeline, const tn_device_event *event, int64_t *start) {
+  int64_t *free = timeline->free[event->unit];
+  int *used = &timeline->used[event->unit], lane = 0;
+  while (lane < *used && free[lane] > *start) lane++;
+  int thread = event->unit * LANES + lane + 1;
+  if (lane == *used && lane < LANES) {
+    const char *unit = tn_unit_name((tn_unit)event->unit);
+    char name[32];
+    snprintf(name, sizeof name, lane ? "%s +%d" : "%s", unit, lane);
+    put_name(&timeline->out, UNITS_PROCESS, thread, "thread_name", name);
+    ++*used;
+  } else if (lane == LANES) {
+    lane = 0;
+    for (int i = 1; i < LANES; i++)
+      if (free[i] < free[lane]) lane = i;
+    thread = event->unit * LANES + lane + 1;
+    *start = free[lane] < event->end ? free[lane] : event->end;
+  }
+  free[lane] = event->end > free[lane] ? event->end : free[lane];
+  return thread;
 }
 
 /* The instruction's text is its name up to the first field that is none of its waits. */
@@ -78,8 +112,10 @@ static void put_instruction(tn_timeline *timeline, const tn_device_event *event)
   length = length < sizeof mnemonic ? length : sizeof mnemonic - 1;
   memcpy(mnemonic, name, length);
   mnemonic[length] = 0;
-  put_event(timeline, &timeline->out, UNITS_PROCESS, event->unit + 1, mnemonic, event->start, event->end,
-            "instruction", text.bytes);
+  int64_t start = event->start;
+  int thread = thread_of(timeline, event, &start);
+  put_event(timeline, &timeline->out, UNITS_PROCESS, thread, mnemonic, start, event, "instruction",
+            text.bytes);
   tn_text_free(&text);
 }
 
@@ -100,7 +136,8 @@ void tn_timeline_end(tn_timeline *timeline) {
     if (start < before) start = before;
     if (end < start) end = start;
     before = end;
-    put_event(timeline, &timeline->out, LAYERS_PROCESS, 1, timeline->stream->layers[l].name, start, end,
+    tn_device_event shown = {.start = start, .end = end};
+    put_event(timeline, &timeline->out, LAYERS_PROCESS, 1, timeline->stream->layers[l].name, start, &shown,
               "source", timeline->stream->layers[l].source);
   }
   if (timeline->out.bytes[timeline->out.length - 1] == ',') timeline->out.length--;
