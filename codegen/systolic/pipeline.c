@@ -19,14 +19,16 @@ static bool has_bias(const tn_vector_work *work) { return work->bias || work->in
 
 /* ---- constants ---- */
 
-int64_t tn_constants_bytes(const tn_tiler *t, tn_item_plan *item) {
+int64_t tn_constants_bytes(const tn_systolic_target *array, tn_item_plan *item) {
   const tn_problem *p = &item->problem;
   const tn_vector_work *work = &p->work->work;
-  item->channel_role = follows(p, TN_ROLE_ROW) ? TN_ROLE_ROW : follows(p, TN_ROLE_COLUMN) ? TN_ROLE_COLUMN : TN_ROLE_BATCH;
+  item->channel_role = follows(p, TN_ROLE_ROW)      ? TN_ROLE_ROW
+                       : follows(p, TN_ROLE_COLUMN) ? TN_ROLE_COLUMN
+                                                    : TN_ROLE_BATCH;
   item->channel_batches = follows(p, TN_ROLE_BATCH) ? p->batch : 1;
   item->channel_count = item->channel_role == TN_ROLE_ROW      ? p->m
                         : item->channel_role == TN_ROLE_COLUMN ? p->n
-                        : p->is_product                        ? t->array->columns
+                        : p->is_product                        ? array->columns
                                                                : p->n;
   int64_t bytes = item->channel_batches * item->channel_count * 4;
   item->scale_at = 0;
@@ -41,18 +43,24 @@ static void put_channels(tn_tiler *t, const tn_item_plan *item, const void *numb
   for (int64_t b = 0; b < item->channel_batches; b++)
     for (int64_t i = 0; i < item->channel_count; i++) {
       int64_t at = first + tn_problem_offset(p, TN_OPERAND_CHANNEL, TN_ROLE_BATCH, b);
-      if (item->channel_role != TN_ROLE_BATCH) at += tn_problem_offset(p, TN_OPERAND_CHANNEL, item->channel_role, i);
+      if (item->channel_role != TN_ROLE_BATCH)
+        at += tn_problem_offset(p, TN_OPERAND_CHANNEL, item->channel_role, i);
       tn_text_put_n(&t->constants, (const char *)numbers + 4 * at, 4);
     }
+}
+
+int64_t tn_tiler_begin_constant(tn_tiler *t) {
+  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
+  return (int64_t)t->constants.length;
 }
 
 void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
   const tn_vector_work *work = &item->problem.work->work;
   if (!item->constants_bytes) return;
-  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
-  int64_t from = (int64_t)t->constants.length;
+  int64_t from = tn_tiler_begin_constant(t);
   if (work->scale) put_channels(t, item, work->scale);
-  if (has_bias(work)) put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
+  if (has_bias(work))
+    put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
   if (work->table) tn_text_put_n(&t->constants, work->table, 256);
   tn_instruction load = tn_instruction_of(TN_ISA_LOAD);
   load.LOAD.channel = (uint8_t)tn_tiler_channel(t, TN_MOVE_IN);
@@ -72,7 +80,8 @@ static tn_reach constant_reach(const tn_item_plan *item, int64_t at, int64_t byt
 }
 
 int tn_tiler_set_pipeline(tn_tiler *t, const tn_item_plan *item, tn_role row_role, int64_t row, int64_t rows,
-                          tn_role column_role, int64_t column, int64_t columns, int64_t batch, tn_reach *reaches) {
+                          tn_role column_role, int64_t column, int64_t columns, int64_t batch,
+                          tn_reach *reaches) {
   const tn_vector_work *work = &item->problem.work->work;
   bool by_row = item->channel_role == row_role, by_column = item->channel_role == column_role;
   int64_t first = by_row ? row : by_column ? column : 0, count = by_row ? rows : columns;

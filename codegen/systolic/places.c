@@ -46,7 +46,8 @@ void tn_tiler_open_places(tn_tiler *t) {
     t->places[b].in_host = array >= 0 && parameter;
   }
   find_uses(t, NULL);
-  for (int b = 0; b < plan->n_buffers; b++) t->places[b].uses = TN_NEW_ARRAY(t->arena, int, t->places[b].n_uses);
+  for (int b = 0; b < plan->n_buffers; b++)
+    t->places[b].uses = TN_NEW_ARRAY(t->arena, int, t->places[b].n_uses);
   find_uses(t, TN_NEW_ARRAY(t->arena, int, plan->n_buffers));
 }
 
@@ -72,8 +73,7 @@ static void place_constant(tn_tiler *t, int buffer) {
   const tn_buffer *b = &t->program->plan->buffers[buffer];
   tn_value_place *place = &t->places[buffer];
   if (b->memory != TN_MEMORY_CONSTANT || place->in_dram) return;
-  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
-  place->dram = (int64_t)t->constants.length;
+  place->dram = tn_tiler_begin_constant(t);
   place->in_dram = true;
   tn_text_put_n(&t->constants, b->literal->data, (size_t)place->bytes);
 }
@@ -95,7 +95,8 @@ static bool is_operand(const tn_item_plan *item, int buffer) {
 
 static bool stays(const tn_item_plan *item, unsigned way, int buffer) {
   for (int i = 0; i < 3; i++)
-    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer) return way >> i & 1;
+    if (item->problem.operand[held[i]].exists && item->problem.operand[held[i]].buffer == buffer)
+      return way >> i & 1;
   return way >> OTHERS & 1;
 }
 
@@ -149,7 +150,8 @@ static void put_aside(tn_tiler *t, int buffer) {
   if (!place->in_dram && !place->in_host) {
     if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
-    place->ready_outside = tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
+    place->ready_outside =
+        tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
     place->in_dram = true;
   }
   drop(t, place);
@@ -196,7 +198,8 @@ static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind k
   if (kind == TN_OPERAND_Y) return;
   bool host = !place->in_dram;
   tn_tiler_load(t, buffer, (tn_byte_range){0, place->bytes}, place->buffer);
-  place->ready = tn_forecast_move(&t->forecast, t->array, host, false, place->ready_outside, (double)place->bytes);
+  place->ready =
+      tn_forecast_move(&t->forecast, t->array, host, false, place->ready_outside, (double)place->bytes);
 }
 
 static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
@@ -221,13 +224,14 @@ static void take_places(tn_tiler *t, tn_item_plan *item) {
 
 bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
   const tn_problem *p = &item->problem;
-  tn_constants_bytes(t, item);
+  tn_constants_bytes(t->array, item);
   for (int i = 1; i < 3; i++)
     if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
   unsigned way = 0;
   if (!choose_way(t, item, &way))
-    return tn_error(t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
-                      p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
+    return tn_error(
+        t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
+        p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
   for (int b = 0; b < t->program->plan->n_buffers; b++)
     if (t->places[b].in_buffer && !stays(item, way, b)) put_aside(t, b);
   take_places(t, item);

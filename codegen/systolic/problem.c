@@ -57,7 +57,8 @@ static void add_dim(const tn_systolic_work *work, tn_problem *p, int dim) {
   p->size[to] = work->sizes[dim];
   copy_dim(&work->x, dim, &p->operand[TN_OPERAND_X], to);
   if (work->is_contraction) copy_dim(&work->w, dim, &p->operand[TN_OPERAND_W], to);
-  if (p->operand[TN_OPERAND_SECOND].exists) copy_dim(&work->work.second, dim, &p->operand[TN_OPERAND_SECOND], to);
+  if (p->operand[TN_OPERAND_SECOND].exists)
+    copy_dim(&work->work.second, dim, &p->operand[TN_OPERAND_SECOND], to);
   copy_dim(&work->y, dim, &p->operand[TN_OPERAND_Y], to);
   if (work->channels > 1) p->operand[TN_OPERAND_CHANNEL].stride[to] = work->channel[dim];
 }
@@ -190,7 +191,8 @@ static bool fits_instructions(const tn_problem *p, const char **why) {
   if (p->operand[TN_OPERAND_W].n_bounds || p->operand[TN_OPERAND_SECOND].n_bounds ||
       p->operand[TN_OPERAND_Y].n_bounds)
     return *why = "padding of what is not the first operand", false;
-  if (p->m > UINT32_MAX || p->n > UINT32_MAX || p->k > UINT32_MAX) return *why = "sizes beyond 32 bits", false;
+  if (p->m > UINT32_MAX || p->n > UINT32_MAX || p->k > UINT32_MAX)
+    return *why = "sizes beyond 32 bits", false;
   if (p->batch < 1 || p->m < 1 || p->n < 1 || p->k < 1) return *why = "no elements", false;
   return true;
 }
@@ -218,6 +220,7 @@ bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagon
   return fits_instructions(p, why);
 }
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
 int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
@@ -229,7 +232,8 @@ int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
   int d = p.first[TN_ROLE_ROW] - 1;
   bool constant = plan->buffers[p.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
   if (tn_type_is_float(work->sum)) return 1; /* 0 * infinity */
-  if (d < 0 || !constant || !p.operand[TN_OPERAND_W].stride[d] || p.first[4] - p.first[TN_ROLE_SUM] > 3) return 1;
+  if (d < 0 || !constant || !p.operand[TN_OPERAND_W].stride[d] || p.first[4] - p.first[TN_ROLE_SUM] > 3)
+    return 1;
   double least = (double)(tiles_of(p.k, array->rows) * tiles_of(p.n, array->columns));
   for (int g = 2; g * p.n <= array->columns && g <= p.size[d]; g++) {
     double tiles = (double)(tiles_of(g * p.k, array->rows) * tiles_of(g * p.n, array->columns)) / g;
@@ -256,6 +260,12 @@ int64_t tn_problem_run(const tn_problem *p, tn_operand_kind kind, tn_role role, 
   int64_t run = p->size[d];
   for (; d > p->first[role] && stride[d - 1] == stride[d] * p->size[d]; d--) run *= p->size[d - 1];
   return run - at % run;
+}
+
+int64_t tn_problem_even_run(const tn_problem *p, tn_role role, int64_t at, int64_t left) {
+  left = least(left, tn_problem_run(p, TN_OPERAND_Y, role, at));
+  return p->operand[TN_OPERAND_SECOND].exists ? least(left, tn_problem_run(p, TN_OPERAND_SECOND, role, at))
+                                              : left;
 }
 
 int64_t tn_problem_stride(const tn_problem *p, tn_operand_kind kind, tn_role role) {
@@ -306,7 +316,8 @@ static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
   return 0;
 }
 
-tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows) {
+tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m,
+                              int64_t rows) {
   const tn_operand *o = &p->operand[kind];
   index_box box = box_of(p, batch, m, rows);
   int64_t factor[2] = {0, 0};

@@ -13,7 +13,14 @@
 
 enum { TN_PROBLEM_DIMS = 24 };
 
-typedef enum { TN_OPERAND_X, TN_OPERAND_W, TN_OPERAND_SECOND, TN_OPERAND_Y, TN_OPERAND_CHANNEL, TN_OPERANDS } tn_operand_kind;
+typedef enum {
+  TN_OPERAND_X,
+  TN_OPERAND_W,
+  TN_OPERAND_SECOND,
+  TN_OPERAND_Y,
+  TN_OPERAND_CHANNEL,
+  TN_OPERANDS
+} tn_operand_kind;
 
 /* Bytes from the buffer's start: offset + sum of stride * index. CHANNEL: which scale and bias, in numbers. */
 typedef struct {
@@ -52,6 +59,8 @@ int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
 int64_t tn_problem_offset(const tn_problem *problem, tn_operand_kind kind, tn_role role, int64_t at);
 /* From `at` on, so many indices of the role lie a constant stride apart. */
 int64_t tn_problem_run(const tn_problem *problem, tn_operand_kind kind, tn_role role, int64_t at);
+/* The same of what is written and joined there, y and the second operand: one instruction's. At most `left`. */
+int64_t tn_problem_even_run(const tn_problem *problem, tn_role role, int64_t at, int64_t left);
 int64_t tn_problem_stride(const tn_problem *problem, tn_operand_kind kind, tn_role role);
 
 /* Bytes that rows m … m + rows of one batch touch, padding apart: low … high of the buffer, empty if
@@ -59,7 +68,8 @@ int64_t tn_problem_stride(const tn_problem *problem, tn_operand_kind kind, tn_ro
 typedef struct {
   int64_t low, high;
 } tn_byte_range;
-tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, int64_t batch, int64_t m, int64_t rows);
+tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, int64_t batch, int64_t m,
+                              int64_t rows);
 
 /* Sizes that blocks of rows may have, so that a block is a box of the row dims: the next smaller one, or 0. */
 int64_t tn_problem_smaller_block(const tn_problem *problem, int64_t rows);

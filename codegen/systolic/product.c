@@ -20,18 +20,21 @@ static int64_t take_sums(tn_tiler *t, int64_t rows) {
   return at;
 }
 
-tn_reach tn_reach_of(const tn_problem *p, tn_operand_kind kind, bool writes, int64_t address,
-                     int64_t rows, int64_t row_stride, int64_t columns, int64_t column_stride) {
+tn_reach tn_reach_of(const tn_problem *p, tn_operand_kind kind, bool writes, int64_t address, int64_t rows,
+                     int64_t row_stride, int64_t columns, int64_t column_stride) {
   tn_reach reach = {TN_SPACE_BUFFER, writes, address, address + p->operand[kind].width};
   int64_t ends[2] = {(rows - 1) * row_stride, (columns - 1) * column_stride};
   for (int i = 0; i < 2; i++)
-    if (ends[i] < 0) reach.low += ends[i];
-    else reach.high += ends[i];
+    if (ends[i] < 0)
+      reach.low += ends[i];
+    else
+      reach.high += ends[i];
   return reach;
 }
 
 int64_t tn_batch_address(const tn_block *block, const tn_problem *p, tn_operand_kind kind) {
-  return block->base[kind] + p->operand[kind].offset + tn_problem_offset(p, kind, TN_ROLE_BATCH, block->batch);
+  return block->base[kind] + p->operand[kind].offset +
+         tn_problem_offset(p, kind, TN_ROLE_BATCH, block->batch);
 }
 
 /* ---- matmul ---- */
@@ -54,8 +57,8 @@ static void widen(tn_reach *reach, tn_reach by) {
 
 /* One tile more for the instruction that waits to be added, if it goes on in even steps. */
 static bool joins(tn_instruction *m, const tile_pass *pass) {
-  int64_t count = m->MATMUL.repeat, rows = pass->row - m->MATMUL.row, columns = pass->column - m->MATMUL.column,
-          sums = pass->sums - m->MATMUL.accumulator;
+  int64_t count = m->MATMUL.repeat, rows = pass->row - m->MATMUL.row,
+          columns = pass->column - m->MATMUL.column, sums = pass->sums - m->MATMUL.accumulator;
   if (!count || m->MATMUL.rows != pass->rows) return false;
   if (count == 1) {
     m->MATMUL.row_step = (int32_t)rows, m->MATMUL.column_step = (int32_t)columns;
@@ -107,7 +110,8 @@ typedef struct {
 
 static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, const sum_block *s,
                           int64_t row) {
-  return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) + tn_problem_offset(p, kind, s->column_role, s->column);
+  return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) +
+         tn_problem_offset(p, kind, s->column_role, s->column);
 }
 
 /* Rows whose results (and second operands) lie in even steps. */
@@ -133,8 +137,10 @@ static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block 
     row_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->row_role);
     column_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->column_role);
     a.ACTIVATE.second = (uint32_t)second;
-    a.ACTIVATE.second_row_stride = (int32_t)row_stride, a.ACTIVATE.second_column_stride = (int32_t)column_stride;
-    reaches[n++] = tn_reach_of(p, TN_OPERAND_SECOND, false, second, rows, row_stride, s->columns, column_stride);
+    a.ACTIVATE.second_row_stride = (int32_t)row_stride,
+    a.ACTIVATE.second_column_stride = (int32_t)column_stride;
+    reaches[n++] =
+        tn_reach_of(p, TN_OPERAND_SECOND, false, second, rows, row_stride, s->columns, column_stride);
   }
   tn_builder_add(t->builder, &a, n, reaches);
 }
@@ -143,9 +149,7 @@ static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
   const tn_problem *p = &item->problem;
   flush_matmul(t);
   for (int64_t row = s->row, rows; row < s->row + s->rows; row += rows) {
-    rows = least(s->row + s->rows - row, tn_problem_run(p, TN_OPERAND_Y, s->row_role, row));
-    if (p->operand[TN_OPERAND_SECOND].exists)
-      rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, s->row_role, row));
+    rows = tn_problem_even_run(p, s->row_role, row, s->row + s->rows - row);
     activate_rows(t, item, block, s, row, rows);
   }
 }
@@ -153,8 +157,8 @@ static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 /* ---- the three orders ---- */
 
 /* All of K for some rows and some columns. Weight and output stationary. */
-static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows, int64_t n,
-                     int64_t columns) {
+static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
+                     int64_t n, int64_t columns) {
   int64_t sums = take_sums(t, rows);
   for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
     depth = tn_tile_rows(t, item, k);
@@ -170,7 +174,8 @@ static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int6
   int64_t parts = (block->rows + most - 1) / most;
   bool even = item->tiling.dataflow == TN_DATAFLOW_WEIGHT; /* output stationary: full tiles, then the rest */
   for (int64_t i = 0, m = block->m; m < block->m + block->rows; i++) {
-    int64_t left = block->m + block->rows - m, rows = even ? (left + parts - i - 1) / (parts - i) : least(most, left);
+    int64_t left = block->m + block->rows - m,
+            rows = even ? (left + parts - i - 1) / (parts - i) : least(most, left);
     for (int64_t n = 0, columns; n < item->problem.n; n += columns) {
       columns = tn_tile_columns(t, item, n);
       sum_tile(t, item, block, m, rows, n, columns);
@@ -180,8 +185,8 @@ static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int6
 }
 
 /* Columns of weights n … n + count pass C rows of x. */
-static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows, int64_t n,
-                       int64_t count) {
+static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
+                       int64_t n, int64_t count) {
   int64_t sums = take_sums(t, count);
   for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
     depth = tn_tile_rows(t, item, k);
@@ -198,9 +203,7 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
 }
 
 int64_t tn_stationary_rows(const tn_tiler *t, const tn_problem *p, int64_t m, int64_t left) {
-  int64_t rows = least(least(t->array->columns, left), tn_problem_run(p, TN_OPERAND_Y, TN_ROLE_ROW, m));
-  if (p->operand[TN_OPERAND_SECOND].exists) rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, TN_ROLE_ROW, m));
-  return rows;
+  return tn_problem_even_run(p, TN_ROLE_ROW, m, least(t->array->columns, left));
 }
 
 static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *block) {

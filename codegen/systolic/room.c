@@ -37,7 +37,8 @@ void tn_room_give(tn_room *room, int64_t at, int64_t bytes) {
   tn_hole hole = {at, at + rounded(bytes)};
   int i = 0;
   while (i < room->holes.count && room->holes.at[i].low < at) i++;
-  tn_hole *next = i < room->holes.count ? &room->holes.at[i] : NULL, *last = i ? &room->holes.at[i - 1] : NULL;
+  tn_hole *next = i < room->holes.count ? &room->holes.at[i] : NULL,
+          *last = i ? &room->holes.at[i - 1] : NULL;
   if (last && last->high == hole.low) {
     last->high = hole.high;
     if (next && next->low == hole.high) {

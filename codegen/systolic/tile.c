@@ -18,38 +18,40 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 typedef struct {
   int64_t size, stride;
-} tn_extent;
+} extent;
 
 static int by_stride(const void *a, const void *b) {
-  int64_t x = ((const tn_extent *)a)->stride, y = ((const tn_extent *)b)->stride;
+  int64_t x = ((const extent *)a)->stride, y = ((const extent *)b)->stride;
   return x < y ? -1 : x > y;
 }
 
 /* The elements of y in a block: the offset of the first, dims with ascending strides, those that follow
  * each other joined; returns their number, *bytes of the innermost piece.                             */
-static int extents_of(const tn_problem *p, const tn_block *block, tn_extent *out, int64_t *bytes) {
+static int extents_of(const tn_problem *p, const tn_block *block, extent *out, int64_t *bytes) {
   const tn_operand *y = &p->operand[TN_OPERAND_Y];
   int count = 0, kept = 0;
   int64_t m = block->rows;
   for (int d = p->first[TN_ROLE_COLUMN] - 1; d >= p->first[TN_ROLE_ROW] && m > 1; d--) {
     int64_t size = m < p->size[d] ? m : p->size[d];
-    out[count++] = (tn_extent){size, y->stride[d]};
+    out[count++] = (extent){size, y->stride[d]};
     m /= size;
   }
   for (int d = p->first[TN_ROLE_COLUMN]; d < p->first[TN_ROLE_SUM]; d++)
-    out[count++] = (tn_extent){p->size[d], y->stride[d]};
+    out[count++] = (extent){p->size[d], y->stride[d]};
   for (int i = 0; i < count; i++) out[i].stride = llabs(out[i].stride);
   qsort(out, (size_t)count, sizeof *out, by_stride);
   *bytes = y->width;
   for (int i = 0; i < count; i++)
-    if (out[i].stride == *bytes && !kept) *bytes *= out[i].size;
-    else out[kept++] = out[i];
+    if (out[i].stride == *bytes && !kept)
+      *bytes *= out[i].size;
+    else
+      out[kept++] = out[i];
   return kept;
 }
 
 static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, bool to_host) {
   const tn_problem *p = &item->problem;
-  tn_extent extents[TN_PROBLEM_DIMS];
+  extent extents[TN_PROBLEM_DIMS];
   int64_t bytes, index[TN_PROBLEM_DIMS] = {0};
   int count = extents_of(p, block, extents, &bytes), buffer = p->operand[TN_OPERAND_Y].buffer;
   int64_t low = tn_problem_span(p, TN_OPERAND_Y, block->batch, block->m, block->rows).low;
@@ -84,8 +86,10 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
-    double bytes = (double)(span.high - span.low), *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;
-    *ready = tn_forecast_load(&t->forecast, t->array, kind == TN_OPERAND_SECOND, slot, !t->places[buffer].in_dram, *ready, bytes);
+    double bytes = (double)(span.high - span.low),
+           *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;
+    *ready = tn_forecast_load(&t->forecast, t->array, kind == TN_OPERAND_SECOND, slot,
+                              !t->places[buffer].in_dram, *ready, bytes);
     tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
   }
 }
@@ -104,10 +108,16 @@ static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *blo
 static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int slot) {
   double results = (double)(block->rows * item->problem.n * item->problem.operand[TN_OPERAND_Y].width);
   tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
-  tn_forecast_block b = {.array = t->array, .problem = &item->problem, .tiling = &item->tiling, .rows = block->rows,
-                         .slot = slot, .ready = block->ready,
-                         .second = block->second > item->constants_ready ? block->second : item->constants_ready,
-                         .k_tiles = item->k_tiles, .n_tiles = item->n_tiles};
+  tn_forecast_block b = {.array = t->array,
+                         .problem = &item->problem,
+                         .tiling = &item->tiling,
+                         .rows = block->rows,
+                         .slot = slot,
+                         .ready = block->ready,
+                         .second =
+                             block->second > item->constants_ready ? block->second : item->constants_ready,
+                         .k_tiles = item->k_tiles,
+                         .n_tiles = item->n_tiles};
   for (int64_t m = block->m, end = m + block->rows; m < end && item->problem.is_product; b.m_tiles++)
     m += tn_stationary_rows(t, &item->problem, m, end - m);
   b.weights = item->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
@@ -134,8 +144,10 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
     int before = slot;
     slot = (slot + 1) % slots;
     if (more && slots > 1) begin_block(t, item, &next, slot);
-    if (item->problem.is_product) tn_tiler_product_block(t, item, &now);
-    else tn_tiler_vector_block(t, item, &now);
+    if (item->problem.is_product)
+      tn_tiler_product_block(t, item, &now);
+    else
+      tn_tiler_vector_block(t, item, &now);
     end_block(t, item, &now);
     forecast_block(t, item, &now, before);
     if (more && slots == 1) begin_block(t, item, &next, slot);
@@ -152,7 +164,8 @@ static void set_piece(tn_tiler *t, const tn_item_plan *item) {
   t->piece_bytes = 0;
   if (!item->problem.is_product || !(rate < 1e9)) return;
   const tn_tiling *tiling = &item->tiling;
-  int64_t rows = tiling->dataflow == TN_DATAFLOW_WEIGHT ? least(tiling->sums_block, tiling->rows_block) : t->array->columns;
+  int64_t rows = tiling->dataflow == TN_DATAFLOW_WEIGHT ? least(tiling->sums_block, tiling->rows_block)
+                                                        : t->array->columns;
   double tile = (double)tn_systolic_tile_bytes(t->array, item->problem.operand[TN_OPERAND_W].type);
   double bytes = (rate * (double)rows - tile) / 2, fewest = tile > LEAST_PIECE ? tile : LEAST_PIECE;
   t->piece_bytes = bytes < fewest ? (int64_t)fewest : bytes > UINT32_MAX ? 0 : (int64_t)bytes / 64 * 64;
@@ -185,7 +198,8 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   y->in_host |= y->host >= 0;
   tn_tiler_release_item(t, item);
   tn_stream *stream = t->program->stream;
-  stream->layers[from->layer].model_cycles += (uint64_t)(t->forecast.last - (until > 0 ? until : t->forecast.first));
+  stream->layers[from->layer].model_cycles +=
+      (uint64_t)(t->forecast.last - (until > 0 ? until : t->forecast.first));
   return true;
 }
 
@@ -212,20 +226,21 @@ static void settle_scratch(tn_instruction *i, int64_t constants) {
   if (i->op == TN_ISA_LOAD && i->LOAD.from >= (uint64_t)TN_SCRATCH) i->LOAD.from += by;
   if (i->op == TN_ISA_STORE && i->STORE.to >= (uint64_t)TN_SCRATCH) i->STORE.to += by;
   if (i->op == TN_ISA_HOST_TO_DRAM) i->HOST_TO_DRAM.to += by;
-  if (i->op == TN_ISA_READ_WEIGHTS && i->READ_WEIGHTS.from >= (uint64_t)TN_SCRATCH) i->READ_WEIGHTS.from += by;
+  if (i->op == TN_ISA_READ_WEIGHTS && i->READ_WEIGHTS.from >= (uint64_t)TN_SCRATCH)
+    i->READ_WEIGHTS.from += by;
 }
 
 static bool finish(tn_tiler *t) {
   tn_stream *stream = t->program->stream;
   tn_instruction halt = tn_instruction_of(TN_ISA_HALT);
   tn_builder_add(t->builder, &halt, 0, NULL);
-  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
-  int64_t constants = (int64_t)t->constants.length;
+  int64_t constants = tn_tiler_begin_constant(t);
   stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)(t->forecast.last - t->forecast.first - 1);
   stream->instructions = tn_builder_instructions(t->builder, &stream->count);
   for (int64_t i = 0; i < stream->count; i++) settle_scratch(&stream->instructions[i], constants);
-  stream->dram = (tn_str){tn_arena_copy(t->arena, t->constants.bytes ? t->constants.bytes : "", (size_t)constants),
-                          (size_t)constants};
+  stream->dram =
+      (tn_str){tn_arena_copy(t->arena, t->constants.bytes ? t->constants.bytes : "", (size_t)constants),
+               (size_t)constants};
   stream->dram_bytes = (uint64_t)(constants + t->dram.most);
   tn_text_free(&t->constants);
   if (t->array->dram_bytes != TN_SYSTOLIC_UNBOUNDED && stream->dram_bytes > (uint64_t)t->array->dram_bytes)
@@ -234,14 +249,21 @@ static bool finish(tn_tiler *t) {
   return true;
 }
 
-static tn_tiler *open_tiler(tn_arena *arena, const tn_tile_program *program, const tn_systolic_options *options,
-                            tn_diagnostics *sink) {
+/* Addresses have 32 bits. */
+static tn_room empty_buffer(tn_arena *arena, const tn_systolic_target *array) {
+  tn_room room;
+  tn_room_open(&room, arena, least(array->unified_buffer_bytes, INT64_C(1) << 32));
+  return room;
+}
+
+static tn_tiler *open_tiler(tn_arena *arena, const tn_tile_program *program,
+                            const tn_systolic_options *options, tn_diagnostics *sink) {
   tn_tiler *t = TN_NEW(arena, tn_tiler);
-  int64_t buffer = options->array->unified_buffer_bytes, most = INT64_C(1) << 32; /* addresses have 32 bits */
-  *t = (tn_tiler){.arena = arena, .program = program, .options = options, .array = options->array, .sink = sink};
+  *t = (tn_tiler){
+      .arena = arena, .program = program, .options = options, .array = options->array, .sink = sink};
   t->forecast.first = -1;
   t->builder = tn_builder_create(arena);
-  tn_room_open(&t->buffer, arena, buffer < most ? buffer : most);
+  t->buffer = empty_buffer(arena, options->array);
   tn_room_open(&t->dram, arena, INT64_C(1) << 46);
   t->sums_rows = tn_sums_capacity(options->array);
   tn_tiler_open_places(t);
@@ -270,17 +292,17 @@ tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systoli
   const tn_systolic_target *array = options->array;
   tn_problem problem;
   if (!tn_problem_of(plan, work, tn_problem_best_diagonal(plan, work, array), &problem, why)) return NULL;
-  tn_tiler alone = {.arena = arena, .array = array};
   tn_item_plan item = {.problem = problem};
-  tn_room room;
-  tn_room_open(&room, arena, array->unified_buffer_bytes < INT64_C(1) << 32 ? array->unified_buffer_bytes : INT64_C(1) << 32);
+  tn_room room = empty_buffer(arena, array);
   tn_tiling *best = NULL;
-  int64_t constants = tn_constants_bytes(&alone, &item);
+  int64_t constants = tn_constants_bytes(array, &item);
   bool fits = !constants || tn_room_take(&room, constants) >= 0;
   for (int d = 0; d < (problem.is_product ? TN_DATAFLOWS : 1) && fits; d++) {
-    tn_tiling tiling = {.dataflow = (tn_dataflow)d, .x = TN_HOME_DRAM, .second = TN_HOME_DRAM, .y = TN_HOME_DRAM};
+    tn_tiling tiling = {
+        .dataflow = (tn_dataflow)d, .x = TN_HOME_DRAM, .second = TN_HOME_DRAM, .y = TN_HOME_DRAM};
     if (problem.is_product && !(array->dataflows >> d & 1)) continue;
-    if (!tn_choose_blocks(&problem, array, &room, &tiling) || (best && tiling.cycles >= best->cycles)) continue;
+    if (!tn_choose_blocks(&problem, array, &room, &tiling) || (best && tiling.cycles >= best->cycles))
+      continue;
     best = tn_arena_copy(arena, &tiling, sizeof tiling);
   }
   if (!best) *why = "a row of its operands is larger than the unified buffer";

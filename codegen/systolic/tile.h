@@ -16,9 +16,9 @@
 /* One thing that the stream does, in order: work of the array, or a function of the host. */
 typedef struct {
   const tn_systolic_work *work; /* NULL: the host's */
-  int function;              /* of the host: index in stream->functions */
-  int layer;                 /* of the array: index in stream->layers */
-  int n_reads, n_writes;     /* of the host: buffers of the plan, all with a host array */
+  int function;                 /* of the host: index in stream->functions */
+  int layer;                    /* of the array: index in stream->layers */
+  int n_reads, n_writes;        /* of the host: buffers of the plan, all with a host array */
   const int *reads, *writes;
 } tn_tile_item;
 
@@ -26,7 +26,8 @@ typedef struct {
  * start, constants have literals. Buffer b of a work's kernel is the plan's step->arguments[b].       */
 typedef struct {
   const tn_plan *plan;
-  tn_stream *stream; /* in: target, name, arrays, parameters, results, functions, layers, host_bytes, host_macs;
+  tn_stream
+      *stream; /* in: target, name, arrays, parameters, results, functions, layers, host_bytes, host_macs;
                         out: instructions, count, dram, dram_bytes, model_cycles of layers and the whole */
   int n_items;
   const tn_tile_item *items;
@@ -44,12 +45,12 @@ typedef enum {
  * those tiles. Sums over K are whole in every block: no partial sums leave the accumulators.         */
 typedef struct {
   tn_dataflow dataflow;
-  int64_t rows_block;    /* rows of x (and y) that are in the unified buffer together */
-  int64_t sums_block;    /* accumulator rows of one slot */
-  int64_t slots;         /* of accumulators: one is activated while others are summed */
-  int copies;            /* of blocks in the unified buffer: 2 to load one while another is worked on */
+  int64_t rows_block; /* rows of x (and y) that are in the unified buffer together */
+  int64_t sums_block; /* accumulator rows of one slot */
+  int64_t slots;      /* of accumulators: one is activated while others are summed */
+  int copies;         /* of blocks in the unified buffer: 2 to load one while another is worked on */
   tn_home x, second, y;
-  int64_t cycles;        /* forecast of the whole item */
+  int64_t cycles; /* forecast of the whole item */
 } tn_tiling;
 
 /* Can the work be done on this array, whatever else is there? The tiling with its operands outside of

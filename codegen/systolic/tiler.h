@@ -114,7 +114,9 @@ int64_t tn_tile_columns(const tn_tiler *tiler, const tn_item_plan *item, int64_t
 
 /* ---- pipeline.c ---- */
 void tn_tiler_load_constants(tn_tiler *tiler, tn_item_plan *item);
-int64_t tn_constants_bytes(const tn_tiler *tiler, tn_item_plan *item);
+int64_t tn_constants_bytes(const tn_systolic_target *array, tn_item_plan *item);
+/* DRAM's next constant starts where this says. */
+int64_t tn_tiler_begin_constant(tn_tiler *tiler);
 /* Sets the pipeline for elements whose row and column start there; touches are appended. */
 int tn_tiler_set_pipeline(tn_tiler *tiler, const tn_item_plan *item, tn_role row_role, int64_t row, int64_t rows,
                           tn_role column_role, int64_t column, int64_t columns, int64_t batch, tn_reach *reaches);

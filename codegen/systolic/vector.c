@@ -7,16 +7,16 @@
  */
 #include "codegen/systolic/tiler.h"
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, int64_t row) {
   return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, TN_ROLE_ROW, row);
 }
 
-static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int64_t row, int64_t rows) {
+static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int64_t row,
+                         int64_t rows) {
   const tn_problem *p = &item->problem;
   tn_reach reaches[8];
-  int n = tn_tiler_set_pipeline(t, item, TN_ROLE_ROW, row, rows, TN_ROLE_COLUMN, 0, p->n, block->batch, reaches);
+  int n =
+      tn_tiler_set_pipeline(t, item, TN_ROLE_ROW, row, rows, TN_ROLE_COLUMN, 0, p->n, block->batch, reaches);
   tn_instruction v = tn_instruction_of(TN_ISA_VECTOR);
   v.VECTOR.base = (uint32_t)tn_batch_address(block, p, TN_OPERAND_X);
   v.VECTOR.row = (uint32_t)row, v.VECTOR.rows = (uint32_t)rows;
@@ -44,9 +44,7 @@ void tn_tiler_vector_block(tn_tiler *t, tn_item_plan *item, const tn_block *bloc
   const tn_problem *p = &item->problem;
   tn_tiler_set_view(t, p, block->batch);
   for (int64_t row = block->m, end = row + block->rows, rows; row < end; row += rows) {
-    rows = least(end - row, tn_problem_run(p, TN_OPERAND_Y, TN_ROLE_ROW, row));
-    if (p->operand[TN_OPERAND_SECOND].exists)
-      rows = least(rows, tn_problem_run(p, TN_OPERAND_SECOND, TN_ROLE_ROW, row));
+    rows = tn_problem_even_run(p, TN_ROLE_ROW, row, end - row);
     compute_rows(t, item, block, row, rows);
   }
 }

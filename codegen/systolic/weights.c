@@ -23,22 +23,22 @@ int64_t tn_tile_columns(const tn_tiler *t, const tn_item_plan *item, int64_t n) 
   int64_t columns = least(t->array->columns, p->n - n);
   if (item->tiling.dataflow == TN_DATAFLOW_INPUT) { /* columns of w are rows of sums, activated in pieces */
     columns = least(columns, item->tiling.sums_block);
-    return item->constant_weights ? columns : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
+    return item->constant_weights ? columns
+                                  : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
   }
-  columns = least(columns, tn_problem_run(p, TN_OPERAND_Y, TN_ROLE_COLUMN, n));
-  if (p->operand[TN_OPERAND_SECOND].exists)
-    columns = least(columns, tn_problem_run(p, TN_OPERAND_SECOND, TN_ROLE_COLUMN, n));
-  return item->constant_weights ? columns : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
+  columns = tn_problem_even_run(p, TN_ROLE_COLUMN, n, columns);
+  return item->constant_weights ? columns
+                                : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
 }
 
 /* ---- packing ---- */
 
 typedef struct {
   int64_t *offset, *group; /* by flattened index: bytes in w; which of the groups on the diagonal */
-} tn_axis;
+} weight_axis;
 
-static tn_axis axis_of(tn_arena *arena, const tn_problem *p, tn_role role, int64_t count) {
-  tn_axis axis = {TN_NEW_ARRAY(arena, int64_t, count), TN_NEW_ARRAY(arena, int64_t, count)};
+static weight_axis axis_of(tn_arena *arena, const tn_problem *p, tn_role role, int64_t count) {
+  weight_axis axis = {TN_NEW_ARRAY(arena, int64_t, count), TN_NEW_ARRAY(arena, int64_t, count)};
   int64_t per_group = p->diagonal > 1 ? count / p->diagonal : count;
   for (int64_t i = 0; i < count; i++) {
     axis.offset[i] = tn_problem_offset(p, TN_OPERAND_W, role, i);
@@ -51,22 +51,20 @@ static void pack(tn_tiler *t, const tn_item_plan *item, const uint8_t *from) {
   const tn_problem *p = &item->problem;
   int64_t width = p->operand[TN_OPERAND_W].width;
   tn_arena *scratch = tn_arena_create();
-  tn_axis k = axis_of(scratch, p, TN_ROLE_SUM, p->k), n = axis_of(scratch, p, TN_ROLE_COLUMN, p->n);
+  weight_axis k = axis_of(scratch, p, TN_ROLE_SUM, p->k), n = axis_of(scratch, p, TN_ROLE_COLUMN, p->n);
   uint8_t *to = (uint8_t *)tn_text_reserve(&t->constants, (size_t)(p->k * p->n * width));
   for (int64_t n0 = 0; n0 < p->n;) {
     int64_t columns = tn_tile_columns(t, item, n0);
     for (int64_t i = 0; i < p->k; i++)
       for (int64_t j = n0; j < n0 + columns; j++, to += width)
-        if (k.group[i] == n.group[j]) memcpy(to, from + k.offset[i] + n.offset[j], (size_t)width);
-        else memset(to, 0, (size_t)width);
+        if (k.group[i] == n.group[j])
+          memcpy(to, from + k.offset[i] + n.offset[j], (size_t)width);
+        else
+          memset(to, 0, (size_t)width);
     n0 += columns;
   }
   t->constants.length += (size_t)(p->k * p->n * width);
   tn_arena_destroy(scratch);
-}
-
-static void align_constants(tn_tiler *t) {
-  while (t->constants.length % 64) tn_text_put_char(&t->constants, 0);
 }
 
 /* Where the weights of a batch start in DRAM. */
@@ -77,8 +75,7 @@ static int64_t weights_of(tn_tiler *t, tn_item_plan *item, int64_t batch) {
   if (!item->constant_weights) return tn_tiler_weights_home(t, w->buffer) + offset;
   for (int i = item->packed.count - 1; i >= 0; i--)
     if (item->packed.at[i].offset == offset) return item->packed.at[i].at;
-  align_constants(t);
-  tn_packed packed = {offset, (int64_t)t->constants.length};
+  tn_packed packed = {offset, tn_tiler_begin_constant(t)};
   TN_PUSH(t->arena, &item->packed, packed);
   pack(t, item, (const uint8_t *)t->program->plan->buffers[w->buffer].literal->data + offset);
   return packed.at;
@@ -95,8 +92,10 @@ void tn_tiler_flush_weights(tn_tiler *t) {
                          {w->READ_WEIGHTS.repeat, w->READ_WEIGHTS.repeat_stride}};
   for (int i = 0; i < 3; i++) {
     int64_t reach = (spans[i][0] - 1) * spans[i][1];
-    if (reach < 0) low += reach;
-    else high += reach;
+    if (reach < 0)
+      low += reach;
+    else
+      high += reach;
   }
   high += (int64_t)tn_type_bytes((tn_type)w->READ_WEIGHTS.type);
   tn_reach reach = {TN_SPACE_DRAM, false, low, high};
@@ -107,7 +106,8 @@ void tn_tiler_flush_weights(tn_tiler *t) {
 /* The same shape, one step further? */
 static bool joins(tn_instruction *w, const tn_instruction *next) {
   if (!w->READ_WEIGHTS.repeat || w->READ_WEIGHTS.rows != next->READ_WEIGHTS.rows ||
-      w->READ_WEIGHTS.columns != next->READ_WEIGHTS.columns || w->READ_WEIGHTS.type != next->READ_WEIGHTS.type ||
+      w->READ_WEIGHTS.columns != next->READ_WEIGHTS.columns ||
+      w->READ_WEIGHTS.type != next->READ_WEIGHTS.type ||
       w->READ_WEIGHTS.row_stride != next->READ_WEIGHTS.row_stride ||
       w->READ_WEIGHTS.column_stride != next->READ_WEIGHTS.column_stride)
     return false;
@@ -133,7 +133,8 @@ void tn_tiler_read_tile(tn_tiler *t, tn_item_plan *item, int64_t batch, int64_t 
     next.READ_WEIGHTS.row_stride = columns * w->width;
     next.READ_WEIGHTS.column_stride = w->width;
   } else {
-    at += tn_problem_offset(p, TN_OPERAND_W, TN_ROLE_SUM, k) + tn_problem_offset(p, TN_OPERAND_W, TN_ROLE_COLUMN, n);
+    at += tn_problem_offset(p, TN_OPERAND_W, TN_ROLE_SUM, k) +
+          tn_problem_offset(p, TN_OPERAND_W, TN_ROLE_COLUMN, n);
     next.READ_WEIGHTS.row_stride = tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_SUM);
     next.READ_WEIGHTS.column_stride = tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_COLUMN);
   }
