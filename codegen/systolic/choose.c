@@ -26,31 +26,21 @@ bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind) {
   return false;
 }
 
-bool tn_next_block(const tn_problem *p, int64_t rows_block, tn_block *block) {
-  block->m += block->rows;
-  if (block->m >= p->m) {
-    block->m = 0;
-    block->batch++;
-  }
-  block->rows = tn_problem_block_at(p, rows_block, block->m);
-  return block->batch < p->batch;
-}
-
-int64_t tn_slot_bytes(const tn_problem *p, tn_operand_kind kind, int64_t rows_block) {
+int64_t tn_slot_bytes(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
   int64_t most = 0;
-  for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
-    tn_byte_range span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+  for (tn_work_part part = {0}; tn_next_block(p, t, &part);) {
+    tn_byte_range span = tn_problem_span(p, kind, &part);
     if (span.high - span.low > most) most = span.high - span.low;
   }
   return most;
 }
 
 /* Bytes of all blocks together: what overlaps counts as often as it is moved. */
-static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, int64_t rows_block) {
+static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
   int64_t bytes = 0;
   if (kind == TN_OPERAND_Y) return p->batch * p->m * p->n * p->operand[kind].width;
-  for (tn_block b = {0}; tn_next_block(p, rows_block, &b);) {
-    tn_byte_range span = tn_problem_span(p, kind, b.batch, b.m, b.rows);
+  for (tn_work_part part = {0}; tn_next_block(p, t, &part);) {
+    tn_byte_range span = tn_problem_span(p, kind, &part);
     bytes += span.high - span.low;
   }
   return bytes;
@@ -68,7 +58,7 @@ static bool slots_fit(const tn_problem *p, const tn_room *room, const tn_tiling 
   bool fits = true;
   for (int kind = 0; kind < TN_OPERANDS && fits; kind++) {
     if (!p->operand[kind].exists || !tn_is_streamed(t, (tn_operand_kind)kind)) continue;
-    int64_t bytes = tn_slot_bytes(p, (tn_operand_kind)kind, t->rows_block);
+    int64_t bytes = tn_slot_bytes(p, (tn_operand_kind)kind, t);
     for (int i = 0; i < copies && fits; i++) fits = tn_room_take(&copy, bytes) >= 0;
   }
   tn_arena_destroy(scratch);
@@ -108,7 +98,7 @@ static void cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_ti
 static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t, tn_home home,
                         tn_systolic_product *product) {
   if (!p->operand[kind].exists || home == TN_HOME_BUFFER) return;
-  int64_t bytes = moved_bytes(p, kind, t->rows_block);
+  int64_t bytes = moved_bytes(p, kind, t);
   if (kind == TN_OPERAND_Y) *(home == TN_HOME_DRAM ? &product->store_bytes : &product->write_bytes) += bytes;
   else *(home == TN_HOME_DRAM ? &product->load_bytes : &product->read_bytes) += bytes;
 }
@@ -145,7 +135,10 @@ bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, cons
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};
   int tried[3] = {0}; /* with so many copies */
-  for (int64_t rows = p->m; rows > 0 && tried[2] < TRIES; rows = tn_problem_smaller_block(p, rows)) {
+  t->columns_block = p->n;
+  t->k_block = p->k;
+  for (int64_t rows = p->m; rows > 0 && tried[2] < TRIES;
+       rows = tn_problem_smaller_block(p, TN_ROLE_ROW, rows)) {
     t->rows_block = rows;
     for (t->copies = several_blocks(p, rows) && streams ? 2 : 1; t->copies > 0; t->copies--) {
       if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, room, t, t->copies)) continue;

@@ -63,33 +63,33 @@ static tn_shape_of_work shape_of(const tn_forecast_block *b) {
   const tn_systolic_type *type =
       tn_systolic_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
   double rate = type ? (double)type->cycles : 1;
-  double k = (double)b->k_tiles, n = (double)b->n_tiles, parts = tiles_of(b->rows, b->tiling->sums_block);
+  double k = (double)b->tiles.k, n = (double)b->tiles.n, parts = tiles_of(b->part.rows, b->tiling->sums_block);
   tn_shape_of_work s = {.tiles = k, .fifo = 1};
   double width = (double)p->operand[TN_OPERAND_W].width;
-  double bytes = a->whole_weight_tiles ? (double)(a->rows * a->columns) * width : (double)p->k / k * (double)p->n / n * width;
+  double bytes = a->whole_weight_tiles ? (double)(a->rows * a->columns) * width : (double)b->part.depth / k * (double)b->part.columns / n * width;
   s.transfer = port_cycles(a, a->dram_gb_s, bytes);
   switch (b->tiling->dataflow) {
   case TN_DATAFLOW_WEIGHT:
     s.groups = parts * n;
-    s.stream = (double)b->rows / parts * rate;
+    s.stream = (double)b->part.rows / parts * rate;
     break;
   case TN_DATAFLOW_OUTPUT:
     s.groups = parts * n;
     s.fifo = k, s.tiles = 1;
-    s.stream = (double)p->k * rate;
+    s.stream = (double)b->part.depth * rate;
     break;
   case TN_DATAFLOW_INPUT: {
-    double blocks = tiles_of(p->n, b->tiling->sums_block);
-    s.groups = (double)b->m_tiles * blocks;
+    double blocks = tiles_of(b->part.columns, b->tiling->sums_block);
+    s.groups = (double)b->tiles.m * blocks;
     s.fifo = n / blocks;
-    s.stream = (double)p->n / blocks * rate;
+    s.stream = (double)b->part.columns / blocks * rate;
     break;
   }
   }
   bool input = b->tiling->dataflow == TN_DATAFLOW_INPUT;
-  double sums = input ? (double)b->tiling->sums_block : ceil((double)b->rows / parts);
+  double sums = input ? (double)b->tiling->sums_block : ceil((double)b->part.rows / parts);
   s.slots = floor((double)b->tiling->slots * (double)b->tiling->sums_block / sums);
-  s.activation = fmax(1, ceil((double)b->rows * (double)p->n / s.groups / (double)a->vector_lanes));
+  s.activation = fmax(1, ceil((double)b->part.rows * (double)b->part.columns / s.groups / (double)a->vector_lanes));
   return s;
 }
 
@@ -183,7 +183,7 @@ double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b) {
   if (p->is_product) {
     array_work(f, b, b->ready, outlet);
   } else {
-    double elements = (double)b->rows * (double)p->n * (double)p->k;
+    double elements = (double)b->part.rows * (double)b->part.columns * (double)b->part.depth;
     f->vector = fmax(fmax(f->vector, outlet), b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
   }
   double done = f->vector + (double)a->vector_latency;

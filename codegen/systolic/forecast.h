@@ -42,10 +42,10 @@ typedef struct {
   const tn_systolic_target *array;
   const tn_problem *problem;
   const tn_tiling *tiling;
-  int64_t rows;
+  tn_work_part part;
+  tn_tile_counts tiles;
   int slot;
   double store_bytes, write_bytes; /* to DRAM; to the host */
-  int64_t k_tiles, n_tiles, m_tiles; /* m: of x, input stationary */
   double ready, second; /* x, and the second operand, are in the unified buffer */
   double weights; /* the same of weights that are no constants */
 } tn_forecast_block;

@@ -203,7 +203,7 @@ static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind k
 }
 
 static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
-  item->slot_bytes[kind] = tn_slot_bytes(&item->problem, kind, item->tiling.rows_block);
+  item->slot_bytes[kind] = tn_slot_bytes(&item->problem, kind, &item->tiling);
   for (int i = 0; i < item->tiling.copies; i++)
     item->slot_at[i][kind] = tn_room_take(&t->buffer, item->slot_bytes[kind]);
 }

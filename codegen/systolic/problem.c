@@ -109,7 +109,7 @@ static void order_sums(const tn_systolic_work *work, int *dims, int count) {
     }
 }
 
-static bool order_dims(const tn_plan *plan, const tn_systolic_work *work, tn_problem *p) {
+static bool order_dims(const tn_systolic_work *work, tn_problem *p) {
   int column = column_of(work);
   for (int role = 0; role < 4; role++) {
     int dims[TN_PROBLEM_DIMS], count = 0;
@@ -119,9 +119,7 @@ static bool order_dims(const tn_plan *plan, const tn_systolic_work *work, tn_pro
         if (p->n_dims + count == TN_PROBLEM_DIMS - 4) return false;
         dims[count++] = d;
       }
-    bool constant = work->is_contraction &&
-                    plan->buffers[work->step->arguments[work->w.buffer]].memory == TN_MEMORY_CONSTANT;
-    if (role == TN_ROLE_SUM && work->is_contraction && !constant) order_sums(work, dims, count);
+    if (role == TN_ROLE_SUM && p->is_product && !p->constant_weights) order_sums(work, dims, count);
     for (int i = 0; i < count; i++) add_dim(work, p, dims[i]);
   }
   p->first[4] = p->n_dims;
@@ -209,7 +207,9 @@ bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagon
                (work->work.operand == TN_ISA_OPERAND_NONE ||
                 set_operand(plan, work, &work->work.second, &p->operand[TN_OPERAND_SECOND]));
   p->operand[TN_OPERAND_CHANNEL].exists = work->channels > 1;
-  if (!sized || !order_dims(plan, work, p)) return *why = "more dims than are looked at", false;
+  p->constant_weights =
+      p->is_product && plan->buffers[p->operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
+  if (!sized || !order_dims(work, p)) return *why = "more dims than are looked at", false;
   join_dims(p);
   if (diagonal > 1) split_groups(p, diagonal);
   rows_to_batches(p);
@@ -230,9 +230,9 @@ int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
   int best = 1;
   if (!array->packing || !work->is_contraction || !tn_problem_of(plan, work, 1, &p, &why)) return 1;
   int d = p.first[TN_ROLE_ROW] - 1;
-  bool constant = plan->buffers[p.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
   if (tn_type_is_float(work->sum)) return 1; /* 0 * infinity */
-  if (d < 0 || !constant || !p.operand[TN_OPERAND_W].stride[d] || p.first[4] - p.first[TN_ROLE_SUM] > 3)
+  if (d < 0 || !p.constant_weights || !p.operand[TN_OPERAND_W].stride[d] ||
+      p.first[4] - p.first[TN_ROLE_SUM] > 3)
     return 1;
   double least = (double)(tiles_of(p.k, array->rows) * tiles_of(p.n, array->columns));
   for (int g = 2; g * p.n <= array->columns && g <= p.size[d]; g++) {
@@ -284,23 +284,27 @@ static void add_range(int64_t scale, int64_t a, int64_t b, tn_byte_range *span) 
   span->high += scale * (scale < 0 ? a : b);
 }
 
-/* The smallest box of the row dims that holds rows m … m + rows, in batch `batch`. */
-static index_box box_of(const tn_problem *p, int64_t batch, int64_t m, int64_t rows) {
-  index_box box = {0};
-  for (int d = 0; d < p->n_dims; d++) box.high[d] = p->size[d] - 1;
-  for (int d = p->first[TN_ROLE_ROW] - 1; d >= 0; d--) {
-    box.low[d] = box.high[d] = batch % p->size[d];
-    batch /= p->size[d];
-  }
-  int64_t a = m, b = m + rows - 1, below = p->m;
-  for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) {
+/* The smallest box of the role's dims that holds indices at … at + count. */
+static void set_range(const tn_problem *p, tn_role role, int64_t at, int64_t count, index_box *box) {
+  int64_t a = at, b = at + count - 1, below = product_of(p, role);
+  int d = p->first[role], end = p->first[role + 1];
+  for (int i = d; i < end; i++) box->low[i] = 0, box->high[i] = p->size[i] - 1;
+  for (; d < end; d++) {
     below /= p->size[d];
     int64_t first = a / below, last = b / below;
-    box.low[d] = first;
-    box.high[d] = last;
+    box->low[d] = first;
+    box->high[d] = last;
     if (first != last) break; /* inner dims: all of them */
     a -= first * below, b -= last * below;
   }
+}
+
+static index_box box_of(const tn_problem *p, const tn_work_part *part) {
+  index_box box;
+  set_range(p, TN_ROLE_BATCH, part->batch, 1, &box);
+  set_range(p, TN_ROLE_ROW, part->m, part->rows, &box);
+  set_range(p, TN_ROLE_COLUMN, part->n, part->columns, &box);
+  set_range(p, TN_ROLE_SUM, part->k, part->depth, &box);
   return box;
 }
 
@@ -316,10 +320,9 @@ static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
   return 0;
 }
 
-tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t batch, int64_t m,
-                              int64_t rows) {
+tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, const tn_work_part *part) {
   const tn_operand *o = &p->operand[kind];
-  index_box box = box_of(p, batch, m, rows);
+  index_box box = box_of(p, part);
   int64_t factor[2] = {0, 0};
   tn_byte_range span = {o->offset, o->offset};
   for (int b = 0; b < o->n_bounds; b++) {
@@ -342,23 +345,23 @@ tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, int64_t
   return span.low < span.high ? span : (tn_byte_range){0, 0};
 }
 
-/* ---- blocks of rows: some of one dim, all of the inner ones ---- */
+/* ---- blocks: some indices of one dim of a role, all of the inner ones ---- */
 
-/* A block of so many rows cuts a dim: `below` rows are one index of it, `around` are all. */
-static void find_level(const tn_problem *p, int64_t rows, int64_t *below, int64_t *around) {
-  *around = *below = p->m;
-  for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) {
+/* A block of so many indices cuts a dim: `below` are one index of it, `around` are all. */
+static void find_level(const tn_problem *p, tn_role role, int64_t size, int64_t *below, int64_t *around) {
+  *around = *below = product_of(p, role);
+  for (int d = p->first[role]; d < p->first[role + 1]; d++) {
     *around = *below;
     *below /= p->size[d];
-    if (rows > *below) return;
+    if (size > *below) return;
   }
 }
 
-int64_t tn_problem_smaller_block(const tn_problem *p, int64_t rows) {
-  if (rows <= 1) return 0;
+int64_t tn_problem_smaller_block(const tn_problem *p, tn_role role, int64_t size) {
+  if (size <= 1) return 0;
   int64_t below, around;
-  find_level(p, rows, &below, &around);
-  int64_t of = around / below, count = tiles_of(rows, below);
+  find_level(p, role, size, &below, &around);
+  int64_t of = around / below, count = tiles_of(size, below);
   if (count <= 1) return below;
   /* Nearly equal parts: 56 rows are 28 + 28, 19 + 19 + 18, 14 * 4, … */
   int64_t parts = tiles_of(of, count), smaller = count;
@@ -366,9 +369,20 @@ int64_t tn_problem_smaller_block(const tn_problem *p, int64_t rows) {
   return smaller * below;
 }
 
-int64_t tn_problem_block_at(const tn_problem *p, int64_t block, int64_t m) {
+int64_t tn_problem_block_at(const tn_problem *p, tn_role role, int64_t block, int64_t at) {
   int64_t below, around;
-  find_level(p, block, &below, &around);
-  int64_t left = around - m % around;
-  return block < left ? block : left;
+  find_level(p, role, block, &below, &around);
+  at %= around;
+  return least(block - at % block, around - at);
+}
+
+bool tn_next_block(const tn_problem *p, const tn_tiling *t, tn_work_part *b) {
+  b->k += b->depth;
+  if (b->k >= p->k) b->k = 0, b->n += b->columns;
+  if (b->n >= p->n) b->n = 0, b->m += b->rows;
+  if (b->m >= p->m) b->m = 0, b->batch++;
+  b->rows = tn_problem_block_at(p, TN_ROLE_ROW, t->rows_block, b->m);
+  b->columns = tn_problem_block_at(p, TN_ROLE_COLUMN, t->columns_block, b->n);
+  b->depth = tn_problem_block_at(p, TN_ROLE_SUM, t->k_block, b->k);
+  return b->batch < p->batch;
 }

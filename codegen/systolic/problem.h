@@ -38,7 +38,7 @@ typedef struct {
 
 typedef struct {
   const tn_systolic_work *work;
-  bool is_product;
+  bool is_product, constant_weights;
   int n_dims, first[5]; /* dims of a role: first[role] … first[role + 1] */
   int64_t size[TN_PROBLEM_DIMS];
   tn_operand operand[TN_OPERANDS];
@@ -63,17 +63,29 @@ int64_t tn_problem_run(const tn_problem *problem, tn_operand_kind kind, tn_role 
 int64_t tn_problem_even_run(const tn_problem *problem, tn_role role, int64_t at, int64_t left);
 int64_t tn_problem_stride(const tn_problem *problem, tn_operand_kind kind, tn_role role);
 
-/* Bytes that rows m … m + rows of one batch touch, padding apart: low … high of the buffer, empty if
- * low == high.                                                                                      */
+/* A box of a problem: of one batch some rows, some columns, some of the sums (windows of vector work). */
+typedef struct {
+  int64_t batch, m, rows, n, columns, k, depth;
+} tn_work_part;
+
+/* How many tiles a part of a product is: along its sums, its columns and, input stationary, its rows. */
+typedef struct {
+  int64_t k, n, m;
+} tn_tile_counts;
+
+/* Bytes that a part touches, padding apart: low … high of the buffer, empty if low == high. */
 typedef struct {
   int64_t low, high;
 } tn_byte_range;
-tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, int64_t batch, int64_t m,
-                              int64_t rows);
+tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, const tn_work_part *part);
 
-/* Sizes that blocks of rows may have, so that a block is a box of the row dims: the next smaller one, or 0. */
-int64_t tn_problem_smaller_block(const tn_problem *problem, int64_t rows);
-/* Rows of the block at m: cut where the box ends. */
-int64_t tn_problem_block_at(const tn_problem *problem, int64_t block, int64_t m);
+/* Sizes that blocks of a role's indices may have, so that a block is a box of its dims: the next smaller
+ * one, or 0.                                                                                        */
+int64_t tn_problem_smaller_block(const tn_problem *problem, tn_role role, int64_t size);
+/* From `at` to the end of its block, which is cut where the box ends. */
+int64_t tn_problem_block_at(const tn_problem *problem, tn_role role, int64_t block, int64_t at);
+/* Blocks in order, batches outermost, then rows, columns, sums: the one behind `part`, or false. Starts with
+ * a part of zeros.                                                                                   */
+bool tn_next_block(const tn_problem *problem, const tn_tiling *tiling, tn_work_part *part);
 
 #endif

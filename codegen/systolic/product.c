@@ -34,7 +34,7 @@ tn_reach tn_reach_of(const tn_problem *p, tn_operand_kind kind, bool writes, int
 
 int64_t tn_batch_address(const tn_block *block, const tn_problem *p, tn_operand_kind kind) {
   return block->base[kind] + p->operand[kind].offset +
-         tn_problem_offset(p, kind, TN_ROLE_BATCH, block->batch);
+         tn_problem_offset(p, kind, TN_ROLE_BATCH, block->part.batch);
 }
 
 /* ---- matmul ---- */
@@ -75,9 +75,11 @@ static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
   const tn_problem *p = &item->problem;
   const tn_operand *x = &p->operand[TN_OPERAND_X];
   int64_t base = block->base[TN_OPERAND_X];
-  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, block->batch, pass->row, pass->rows);
+  tn_work_part part = block->part;
+  part.m = pass->row, part.rows = pass->rows;
+  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, &part);
   if (span.low == span.high) /* nothing but padding begins no sooner than the rest of its block */
-    span = tn_problem_span(p, TN_OPERAND_X, block->batch, block->m, block->rows);
+    span = tn_problem_span(p, TN_OPERAND_X, &block->part);
   tn_reach reaches[2] = {{TN_SPACE_BUFFER, false, base + span.low, base + span.high},
                          {TN_SPACE_ACCUMULATORS, true, pass->sums, pass->sums + pass->n_sums}};
   if (joins(&t->matmul, pass)) {
@@ -108,8 +110,8 @@ typedef struct {
   int64_t sums, row, rows, column, columns;
 } sum_block;
 
-static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind, const sum_block *s,
-                          int64_t row) {
+static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind,
+                          const sum_block *s, int64_t row) {
   return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) +
          tn_problem_offset(p, kind, s->column_role, s->column);
 }
@@ -120,7 +122,7 @@ static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block 
   const tn_problem *p = &item->problem;
   tn_reach reaches[8];
   int n = tn_tiler_set_pipeline(t, item, s->row_role, row, rows, s->column_role, s->column, s->columns,
-                                block->batch, reaches);
+                                block->part.batch, reaches);
   tn_instruction a = tn_instruction_of(TN_ISA_ACTIVATE);
   int64_t sums = s->sums + row - s->row;
   a.ACTIVATE.accumulator = (uint32_t)sums;
@@ -160,24 +162,25 @@ static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
                      int64_t n, int64_t columns) {
   int64_t sums = take_sums(t, rows);
-  for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
-    depth = tn_tile_rows(t, item, k);
+  for (int64_t k = block->part.k, depth; k < block->part.k + block->part.depth; k += depth) {
+    depth = tn_tile_rows(t->array, &item->problem, &item->tiling, k);
     tile_pass pass = {m, rows, k, sums, rows, k > 0};
     multiply(t, item, block, &pass);
-    tn_tiler_read_tile(t, item, block->batch, k, depth, n, columns);
+    tn_tiler_read_tile(t, item, block->part.batch, k, depth, n, columns);
   }
   sum_block s = {TN_ROLE_ROW, TN_ROLE_COLUMN, sums, m, rows, n, columns};
   activate(t, item, block, &s);
 }
 
 static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t most) {
-  int64_t parts = (block->rows + most - 1) / most;
+  const tn_work_part *part = &block->part;
+  int64_t parts = (part->rows + most - 1) / most;
   bool even = item->tiling.dataflow == TN_DATAFLOW_WEIGHT; /* output stationary: full tiles, then the rest */
-  for (int64_t i = 0, m = block->m; m < block->m + block->rows; i++) {
-    int64_t left = block->m + block->rows - m,
+  for (int64_t i = 0, m = part->m; m < part->m + part->rows; i++) {
+    int64_t left = part->m + part->rows - m,
             rows = even ? (left + parts - i - 1) / (parts - i) : least(most, left);
-    for (int64_t n = 0, columns; n < item->problem.n; n += columns) {
-      columns = tn_tile_columns(t, item, n);
+    for (int64_t n = part->n, columns; n < part->n + part->columns; n += columns) {
+      columns = tn_tile_columns(t->array, &item->problem, &item->tiling, n);
       sum_tile(t, item, block, m, rows, n, columns);
     }
     m += rows;
@@ -188,38 +191,47 @@ static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int6
 static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
                        int64_t n, int64_t count) {
   int64_t sums = take_sums(t, count);
-  for (int64_t k = 0, depth; k < item->problem.k; k += depth) {
-    depth = tn_tile_rows(t, item, k);
+  for (int64_t k = block->part.k, depth; k < block->part.k + block->part.depth; k += depth) {
+    depth = tn_tile_rows(t->array, &item->problem, &item->tiling, k);
     flush_matmul(t); /* another tile of x: another instruction */
     for (int64_t j = 0, columns; j < count; j += columns) {
-      columns = least(tn_tile_columns(t, item, n + j), count - j);
+      columns = least(tn_tile_columns(t->array, &item->problem, &item->tiling, n + j), count - j);
       tile_pass pass = {m, rows, k, sums + j, columns, k > 0};
       multiply(t, item, block, &pass);
-      tn_tiler_read_tile(t, item, block->batch, k, depth, n + j, columns);
+      tn_tiler_read_tile(t, item, block->part.batch, k, depth, n + j, columns);
     }
   }
   sum_block s = {TN_ROLE_COLUMN, TN_ROLE_ROW, sums, n, count, m, rows};
   activate(t, item, block, &s);
 }
 
-int64_t tn_stationary_rows(const tn_tiler *t, const tn_problem *p, int64_t m, int64_t left) {
-  return tn_problem_even_run(p, TN_ROLE_ROW, m, least(t->array->columns, left));
+int64_t tn_stationary_rows(const tn_systolic_target *array, const tn_problem *p, int64_t m, int64_t left) {
+  return tn_problem_even_run(p, TN_ROLE_ROW, m, least(array->columns, left));
+}
+
+void tn_count_tiles(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t,
+                    const tn_work_part *part, tn_tile_counts *counts) {
+  *counts = (tn_tile_counts){0};
+  for (int64_t k = part->k; k < part->k + part->depth; counts->k++) k += tn_tile_rows(array, p, t, k);
+  for (int64_t n = part->n; n < part->n + part->columns; counts->n++) n += tn_tile_columns(array, p, t, n);
+  for (int64_t m = part->m, end = m + part->rows; m < end; counts->m++)
+    m += tn_stationary_rows(array, p, m, end - m);
 }
 
 static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
   const tn_problem *p = &item->problem;
-  int64_t end = block->m + block->rows;
-  for (int64_t m = block->m, rows; m < end; m += rows) {
-    rows = tn_stationary_rows(t, p, m, end - m);
-    for (int64_t n = 0, count; n < p->n; n += count) {
-      count = least(item->tiling.sums_block, p->n - n);
+  int64_t end = block->part.m + block->part.rows, last = block->part.n + block->part.columns;
+  for (int64_t m = block->part.m, rows; m < end; m += rows) {
+    rows = tn_stationary_rows(t->array, p, m, end - m);
+    for (int64_t n = block->part.n, count; n < last; n += count) {
+      count = least(item->tiling.sums_block, last - n);
       by_columns(t, item, block, m, rows, n, count);
     }
   }
 }
 
 void tn_tiler_product_block(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
-  tn_tiler_set_view(t, &item->problem, block->batch);
+  tn_tiler_set_view(t, &item->problem, block->part.batch);
   switch (item->tiling.dataflow) {
   case TN_DATAFLOW_WEIGHT:
   case TN_DATAFLOW_OUTPUT: by_rows(t, item, block, item->tiling.sums_block); break;

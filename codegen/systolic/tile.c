@@ -30,7 +30,7 @@ static int by_stride(const void *a, const void *b) {
 static int extents_of(const tn_problem *p, const tn_block *block, extent *out, int64_t *bytes) {
   const tn_operand *y = &p->operand[TN_OPERAND_Y];
   int count = 0, kept = 0;
-  int64_t m = block->rows;
+  int64_t m = block->part.rows;
   for (int d = p->first[TN_ROLE_COLUMN] - 1; d >= p->first[TN_ROLE_ROW] && m > 1; d--) {
     int64_t size = m < p->size[d] ? m : p->size[d];
     out[count++] = (extent){size, y->stride[d]};
@@ -54,7 +54,7 @@ static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *b
   extent extents[TN_PROBLEM_DIMS];
   int64_t bytes, index[TN_PROBLEM_DIMS] = {0};
   int count = extents_of(p, block, extents, &bytes), buffer = p->operand[TN_OPERAND_Y].buffer;
-  int64_t low = tn_problem_span(p, TN_OPERAND_Y, block->batch, block->m, block->rows).low;
+  int64_t low = tn_problem_span(p, TN_OPERAND_Y, &block->part).low;
   int64_t rows = count ? extents[0].size : 1, stride = count ? extents[0].stride : 0;
   for (int d = 1;;) { /* the outer extents one by one */
     int64_t at = low;
@@ -83,7 +83,7 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     int buffer = p->operand[kind].buffer;
     block->base[kind] = t->places[buffer].buffer;
     if (!tn_is_streamed(&item->tiling, (tn_operand_kind)kind)) continue;
-    tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, block->batch, block->m, block->rows);
+    tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, &block->part);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
     double bytes = (double)(span.high - span.low),
@@ -106,41 +106,32 @@ static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *blo
 }
 
 static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int slot) {
-  double results = (double)(block->rows * item->problem.n * item->problem.operand[TN_OPERAND_Y].width);
-  tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
+  const tn_problem *p = &item->problem;
+  double results = (double)(block->part.rows * block->part.columns * p->operand[TN_OPERAND_Y].width);
+  tn_value_place *y = &t->places[p->operand[TN_OPERAND_Y].buffer];
   tn_forecast_block b = {.array = t->array,
-                         .problem = &item->problem,
+                         .problem = p,
                          .tiling = &item->tiling,
-                         .rows = block->rows,
+                         .part = block->part,
                          .slot = slot,
                          .ready = block->ready,
                          .second =
-                             block->second > item->constants_ready ? block->second : item->constants_ready,
-                         .k_tiles = item->k_tiles,
-                         .n_tiles = item->n_tiles};
-  for (int64_t m = block->m, end = m + block->rows; m < end && item->problem.is_product; b.m_tiles++)
-    m += tn_stationary_rows(t, &item->problem, m, end - m);
-  b.weights = item->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
+                             block->second > item->constants_ready ? block->second : item->constants_ready};
+  if (p->is_product) tn_count_tiles(t->array, p, &item->tiling, &b.part, &b.tiles);
+  b.weights = p->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
   if (item->tiling.y == TN_HOME_DRAM) b.store_bytes = results;
   if (y->host >= 0) b.write_bytes = results;
   y->ready = tn_forecast_add(&t->forecast, &b);
 }
 
-static void count_tiles(const tn_tiler *t, tn_item_plan *item) {
-  for (int64_t k = 0; k < item->problem.k; item->k_tiles++) k += tn_tile_rows(t, item, k);
-  for (int64_t n = 0; n < item->problem.n; item->n_tiles++) n += tn_tile_columns(t, item, n);
-}
-
 static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   tn_block now = {0}, next;
-  int64_t rows = item->tiling.rows_block;
   int slot = 0, slots = item->tiling.copies;
-  if (item->problem.is_product) count_tiles(t, item);
-  bool more = tn_next_block(&item->problem, rows, &now);
+  bool more = tn_next_block(&item->problem, &item->tiling, &now.part);
   if (more) begin_block(t, item, &now, slot);
   while (more) {
     next = now;
-    more = tn_next_block(&item->problem, rows, &next);
+    more = tn_next_block(&item->problem, &item->tiling, &next.part);
     int before = slot;
     slot = (slot + 1) % slots;
     if (more && slots > 1) begin_block(t, item, &next, slot);
@@ -178,9 +169,6 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   int diagonal = tn_problem_best_diagonal(plan, from->work, t->array);
   if (!tn_problem_of(plan, from->work, diagonal, &item->problem, &why))
     return tn_error(t->sink, TN_UNSUPPORTED, TN_NOWHERE, "%s: %s", from->work->kernel->name, why);
-  item->constant_weights =
-      item->problem.is_product &&
-      plan->buffers[item->problem.operand[TN_OPERAND_W].buffer].memory == TN_MEMORY_CONSTANT;
   tn_instruction layer = tn_instruction_of(TN_ISA_LAYER);
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);

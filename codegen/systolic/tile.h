@@ -41,14 +41,14 @@ typedef enum {
   TN_HOME_HOST
 } tn_home;
 
-/* How a piece of work is cut. Loops, outermost first: batch, blocks of rows, blocks of columns, and of
- * those tiles. Sums over K are whole in every block: no partial sums leave the accumulators.         */
+/* How a piece of work is cut. Loops, outermost first: batch, blocks of rows, of columns, of sums, and of
+ * those tiles. No partial sums leave the accumulators.                                               */
 typedef struct {
   tn_dataflow dataflow;
-  int64_t rows_block; /* rows of x (and y) that are in the unified buffer together */
-  int64_t sums_block; /* accumulator rows of one slot */
-  int64_t slots;      /* of accumulators: one is activated while others are summed */
-  int copies;         /* of blocks in the unified buffer: 2 to load one while another is worked on */
+  int64_t rows_block, columns_block, k_block; /* a block in the unified buffer: rows and columns of y, sums */
+  int64_t sums_block;                         /* accumulator rows of one slot */
+  int64_t slots;                              /* of accumulators: one is activated while others are summed */
+  int copies; /* of blocks in the unified buffer: 2 to load one while another is worked on */
   tn_home x, second, y;
   int64_t cycles; /* forecast of the whole item */
 } tn_tiling;

@@ -40,10 +40,10 @@ typedef struct {
   tn_value_place *places; /* by buffer of the plan */
   tn_text constants;      /* DRAM's first bytes */
   int item;
-  int64_t piece_bytes; /* that one transfer from or to DRAM may have; 0: any number */
+  int64_t piece_bytes;          /* that one transfer from or to DRAM may have; 0: any number */
   int64_t sums_rows, sums_next; /* accumulators: a ring */
   tn_forecast forecast;
-  tn_instruction pipeline, view; /* as last set */
+  tn_instruction pipeline, view;  /* as last set */
   tn_instruction weights, matmul; /* not yet added: repetitions still join them */
   int n_matmul_reaches;
   tn_reach matmul_reaches[2];
@@ -55,11 +55,9 @@ typedef struct {
   tn_problem problem;
   tn_tiling tiling;
   TN_VEC(tn_packed) packed;
-  bool constant_weights;
-  int64_t k_tiles, n_tiles;
   /* constants of the pipeline in the unified buffer; -1: none */
   int64_t constants_at, constants_bytes, scale_at, bias_at, table_at;
-  double constants_ready; /* forecast */
+  double constants_ready;  /* forecast */
   int64_t channel_batches; /* rows of scale and bias, one a batch, or 1 */
   int64_t channel_count;   /* of each */
   tn_role channel_role;    /* along which they go; TN_ROLE_BATCH: along nothing, all are the same */
@@ -69,7 +67,7 @@ typedef struct {
 
 /* Where the operands of one block are: address of the buffer's first byte, were all of it there. */
 typedef struct {
-  int64_t batch, m, rows;
+  tn_work_part part;
   int64_t base[TN_OPERANDS];
   double ready, second; /* forecast of when they are: x, and the second operand */
 } tn_block;
@@ -79,8 +77,8 @@ typedef enum { TN_MOVE_IN, TN_MOVE_OUT, TN_MOVE_ASIDE } tn_move_kind; /* ASIDE: 
 int tn_tiler_channel(const tn_tiler *tiler, tn_move_kind kind);
 /* low … high of a value between its home and the unified buffer, at address `at` there. */
 void tn_tiler_load(tn_tiler *tiler, int buffer, tn_byte_range span, int64_t at);
-void tn_tiler_store(tn_tiler *tiler, int buffer, bool to_host, int64_t from, int64_t rows, int64_t bytes, int64_t at,
-                    int64_t stride);
+void tn_tiler_store(tn_tiler *tiler, int buffer, bool to_host, int64_t from, int64_t rows, int64_t bytes,
+                    int64_t at, int64_t stride);
 /* The weights of a buffer lie in DRAM when this returns; its address. */
 int64_t tn_tiler_weights_home(tn_tiler *tiler, int buffer);
 
@@ -97,20 +95,23 @@ void tn_tiler_release_item(tn_tiler *tiler, tn_item_plan *item);
 bool tn_choose_blocks(const tn_problem *problem, const tn_systolic_target *array, const tn_room *room,
                       tn_tiling *tiling);
 /* The bytes that a slot of the operand needs. */
-int64_t tn_slot_bytes(const tn_problem *problem, tn_operand_kind kind, int64_t rows_block);
+int64_t tn_slot_bytes(const tn_problem *problem, tn_operand_kind kind, const tn_tiling *tiling);
 bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind);
-/* Blocks in order: the one behind (batch, m), or false. Start with rows = 0. */
-bool tn_next_block(const tn_problem *problem, int64_t rows_block, tn_block *block);
 int64_t tn_sums_capacity(const tn_systolic_target *array);
 
 /* ---- weights.c ---- */
 /* One tile, columns n … and rows k … of the problem, into the FIFO. */
-void tn_tiler_read_tile(tn_tiler *tiler, tn_item_plan *item, int64_t batch, int64_t k, int64_t rows, int64_t n,
-                        int64_t columns);
+void tn_tiler_read_tile(tn_tiler *tiler, tn_item_plan *item, int64_t batch, int64_t k, int64_t rows,
+                        int64_t n, int64_t columns);
 void tn_tiler_flush_weights(tn_tiler *tiler);
 /* From k on so many rows can be one tile, from n on so many columns. */
-int64_t tn_tile_rows(const tn_tiler *tiler, const tn_item_plan *item, int64_t k);
-int64_t tn_tile_columns(const tn_tiler *tiler, const tn_item_plan *item, int64_t n);
+int64_t tn_tile_rows(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling,
+                     int64_t k);
+int64_t tn_tile_columns(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling,
+                        int64_t n);
+
+void tn_count_tiles(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling,
+                    const tn_work_part *part, tn_tile_counts *counts);
 
 /* ---- pipeline.c ---- */
 void tn_tiler_load_constants(tn_tiler *tiler, tn_item_plan *item);
@@ -118,19 +119,21 @@ int64_t tn_constants_bytes(const tn_systolic_target *array, tn_item_plan *item);
 /* DRAM's next constant starts where this says. */
 int64_t tn_tiler_begin_constant(tn_tiler *tiler);
 /* Sets the pipeline for elements whose row and column start there; touches are appended. */
-int tn_tiler_set_pipeline(tn_tiler *tiler, const tn_item_plan *item, tn_role row_role, int64_t row, int64_t rows,
-                          tn_role column_role, int64_t column, int64_t columns, int64_t batch, tn_reach *reaches);
+int tn_tiler_set_pipeline(tn_tiler *tiler, const tn_item_plan *item, tn_role row_role, int64_t row,
+                          int64_t rows, tn_role column_role, int64_t column, int64_t columns, int64_t batch,
+                          tn_reach *reaches);
 void tn_tiler_set_view(tn_tiler *tiler, const tn_problem *problem, int64_t batch);
 
 /* ---- product.c, vector.c ---- */
 void tn_tiler_product_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
 /* Input stationary: so many rows from m on, of `left`, are one tile. */
-int64_t tn_stationary_rows(const tn_tiler *tiler, const tn_problem *problem, int64_t m, int64_t left);
+int64_t tn_stationary_rows(const tn_systolic_target *array, const tn_problem *problem, int64_t m,
+                           int64_t left);
 void tn_tiler_vector_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
 /* Of the element of the first row, column and sum of a block's batch; may lie outside of all memory. */
 int64_t tn_batch_address(const tn_block *block, const tn_problem *problem, tn_operand_kind kind);
 /* What a box of elements from `address` on touches. */
-tn_reach tn_reach_of(const tn_problem *problem, tn_operand_kind kind, bool writes, int64_t address, int64_t rows,
-                     int64_t row_stride, int64_t columns, int64_t column_stride);
+tn_reach tn_reach_of(const tn_problem *problem, tn_operand_kind kind, bool writes, int64_t address,
+                     int64_t rows, int64_t row_stride, int64_t columns, int64_t column_stride);
 
 #endif

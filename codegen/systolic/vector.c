@@ -15,13 +15,15 @@ static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *
                          int64_t rows) {
   const tn_problem *p = &item->problem;
   tn_reach reaches[8];
-  int n =
-      tn_tiler_set_pipeline(t, item, TN_ROLE_ROW, row, rows, TN_ROLE_COLUMN, 0, p->n, block->batch, reaches);
+  int n = tn_tiler_set_pipeline(t, item, TN_ROLE_ROW, row, rows, TN_ROLE_COLUMN, 0, p->n, block->part.batch,
+                                reaches);
   tn_instruction v = tn_instruction_of(TN_ISA_VECTOR);
   v.VECTOR.base = (uint32_t)tn_batch_address(block, p, TN_OPERAND_X);
   v.VECTOR.row = (uint32_t)row, v.VECTOR.rows = (uint32_t)rows;
   v.VECTOR.columns = (uint32_t)p->n, v.VECTOR.windows = (uint32_t)p->k;
-  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, block->batch, row, rows);
+  tn_work_part part = block->part;
+  part.m = row, part.rows = rows;
+  tn_byte_range span = tn_problem_span(p, TN_OPERAND_X, &part);
   int64_t from = block->base[TN_OPERAND_X], to = address_of(block, p, TN_OPERAND_Y, row);
   reaches[n++] = (tn_reach){TN_SPACE_BUFFER, false, from + span.low, from + span.high};
   int64_t row_stride = tn_problem_stride(p, TN_OPERAND_Y, TN_ROLE_ROW);
@@ -42,8 +44,8 @@ static void compute_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *
 
 void tn_tiler_vector_block(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
   const tn_problem *p = &item->problem;
-  tn_tiler_set_view(t, p, block->batch);
-  for (int64_t row = block->m, end = row + block->rows, rows; row < end; row += rows) {
+  tn_tiler_set_view(t, p, block->part.batch);
+  for (int64_t row = block->part.m, end = row + block->part.rows, rows; row < end; row += rows) {
     rows = tn_problem_even_run(p, TN_ROLE_ROW, row, end - row);
     compute_rows(t, item, block, row, rows);
   }

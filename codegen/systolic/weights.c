@@ -12,23 +12,18 @@
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-int64_t tn_tile_rows(const tn_tiler *t, const tn_item_plan *item, int64_t k) {
-  const tn_problem *p = &item->problem;
-  int64_t rows = least(t->array->rows, p->k - k);
-  return item->constant_weights ? rows : least(rows, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_SUM, k));
+int64_t tn_tile_rows(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t, int64_t k) {
+  int64_t rows = least(array->rows, tn_problem_block_at(p, TN_ROLE_SUM, t->k_block, k));
+  return p->constant_weights ? rows : least(rows, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_SUM, k));
 }
 
-int64_t tn_tile_columns(const tn_tiler *t, const tn_item_plan *item, int64_t n) {
-  const tn_problem *p = &item->problem;
-  int64_t columns = least(t->array->columns, p->n - n);
-  if (item->tiling.dataflow == TN_DATAFLOW_INPUT) { /* columns of w are rows of sums, activated in pieces */
-    columns = least(columns, item->tiling.sums_block);
-    return item->constant_weights ? columns
-                                  : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
-  }
-  columns = tn_problem_even_run(p, TN_ROLE_COLUMN, n, columns);
-  return item->constant_weights ? columns
-                                : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
+int64_t tn_tile_columns(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t, int64_t n) {
+  int64_t columns = least(array->columns, tn_problem_block_at(p, TN_ROLE_COLUMN, t->columns_block, n));
+  if (t->dataflow == TN_DATAFLOW_INPUT) /* columns of w are rows of sums, activated in pieces */
+    columns = least(columns, t->sums_block);
+  else
+    columns = tn_problem_even_run(p, TN_ROLE_COLUMN, n, columns);
+  return p->constant_weights ? columns : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
 }
 
 /* ---- packing ---- */
@@ -54,7 +49,7 @@ static void pack(tn_tiler *t, const tn_item_plan *item, const uint8_t *from) {
   weight_axis k = axis_of(scratch, p, TN_ROLE_SUM, p->k), n = axis_of(scratch, p, TN_ROLE_COLUMN, p->n);
   uint8_t *to = (uint8_t *)tn_text_reserve(&t->constants, (size_t)(p->k * p->n * width));
   for (int64_t n0 = 0; n0 < p->n;) {
-    int64_t columns = tn_tile_columns(t, item, n0);
+    int64_t columns = tn_tile_columns(t->array, &item->problem, &item->tiling, n0);
     for (int64_t i = 0; i < p->k; i++)
       for (int64_t j = n0; j < n0 + columns; j++, to += width)
         if (k.group[i] == n.group[j])
@@ -72,7 +67,7 @@ static int64_t weights_of(tn_tiler *t, tn_item_plan *item, int64_t batch) {
   const tn_problem *p = &item->problem;
   const tn_operand *w = &p->operand[TN_OPERAND_W];
   int64_t offset = w->offset + tn_problem_offset(p, TN_OPERAND_W, TN_ROLE_BATCH, batch);
-  if (!item->constant_weights) return tn_tiler_weights_home(t, w->buffer) + offset;
+  if (!item->problem.constant_weights) return tn_tiler_weights_home(t, w->buffer) + offset;
   for (int i = item->packed.count - 1; i >= 0; i--)
     if (item->packed.at[i].offset == offset) return item->packed.at[i].at;
   tn_packed packed = {offset, tn_tiler_begin_constant(t)};
@@ -128,7 +123,7 @@ void tn_tiler_read_tile(tn_tiler *t, tn_item_plan *item, int64_t batch, int64_t 
   next.READ_WEIGHTS.rows = (uint16_t)rows;
   next.READ_WEIGHTS.columns = (uint16_t)columns;
   next.READ_WEIGHTS.repeat = 1;
-  if (item->constant_weights) {
+  if (item->problem.constant_weights) {
     at += (n * p->k + k * columns) * w->width;
     next.READ_WEIGHTS.row_stride = columns * w->width;
     next.READ_WEIGHTS.column_stride = w->width;
