@@ -4,7 +4,7 @@
     python3 bench/resnet50_int8.py --batch 4 > resnet50.hlo
     tenon sim resnet50.hlo --fill-elided=random:1 --target=examples/targets/gemmini.target
 
-Convolutions are s8 x s8 -> s32, requantised with a scale and a bias for each channel; batch normalisation
+Convolutions are s8 x s8 -> s32, requantized with a scale and a bias for each channel; batch normalisation
 is in them. Shortcuts are added in the same place. Stride 2 is in the 3x3 convolutions (v1.5).
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -29,19 +29,19 @@ class Module:
         c = self.add(f"f32[{shape[-1]}] constant({{{', '.join([str(value)] * shape[-1])}}})")
         return self.add(f"f32[{dims(shape)}] broadcast({c}), dimensions={{{len(shape) - 1}}}")
 
-    def quantise(self, value, shape, low):
+    def quantize(self, value, shape, low):
         clamped = self.add(f"f32[{dims(shape)}] clamp({self.scalar(low)}, {value}, {self.scalar(127)})")
         even = self.add(f"f32[{dims(shape)}] round-nearest-even({clamped})")
         return self.add(f"s8[{dims(shape)}] convert({even})")
 
-    def requantise(self, sums, shape, scale, relu, other=None):
+    def requantize(self, sums, shape, scale, relu, other=None):
         f = self.add(f"f32[{dims(shape)}] convert({sums})")
         f = self.add(f"f32[{dims(shape)}] multiply({f}, {self.channels(shape, scale)})")
         f = self.add(f"f32[{dims(shape)}] add({f}, {self.channels(shape, 0.5)})")
         if other:
             o = self.add(f"f32[{dims(shape)}] convert({other})")
             f = self.add(f"f32[{dims(shape)}] add({f}, {o})")
-        return self.quantise(f, shape, 0 if relu else -128)
+        return self.quantize(f, shape, 0 if relu else -128)
 
     def convolution(self, x, size, channels, filters, window, stride, relu=True, other=None):
         pad, out = window // 2, (size + stride - 1) // stride
@@ -50,7 +50,7 @@ class Module:
         sums = self.add(f"s32[{dims(shape)}] convolution({x}, {w}), window={{size={window}x{window} stride={stride}x{stride} "
                         f"pad={pad}_{(out - 1) * stride + window - size - pad}x{pad}_{(out - 1) * stride + window - size - pad}}}, "
                         "dim_labels=b01f_01io->b01f")
-        return self.requantise(sums, shape, 0.01, relu, other), out
+        return self.requantize(sums, shape, 0.01, relu, other), out
 
 
 def dims(shape):
@@ -77,7 +77,7 @@ def resnet50(batch):
     wide = m.add(f"s32[{batch},7,7,2048] convert({x})")
     zero = m.add("s32[] constant(0)")
     sums = m.add(f"s32[{batch},2048] reduce({wide}, {zero}), dimensions={{1,2}}, to_apply=plus")
-    mean = m.requantise(sums, (batch, 2048), 1 / 49, False)
+    mean = m.requantize(sums, (batch, 2048), 1 / 49, False)
     w = m.add("s8[2048,1000] constant({...})")
     m.add(f"s32[{batch},1000] dot({mean}, {w}), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}")
     m.lines[-1] = "  ROOT" + m.lines[-1][1:]

@@ -57,7 +57,7 @@ static tn_inst *extreme(tn_site site, tn_inst *value, tn_op op) {
 
 static bool do_want(void *argument) {
   calibration *c = argument;
-  c->wanted = tn_quantise_wanted(c->model->module, c->arena, &c->count);
+  c->wanted = tn_quantize_wanted(c->model->module, c->arena, &c->count);
   c->ranges = TN_NEW_ARRAY(c->arena, tn_range, c->count);
   c->known = TN_NEW_ARRAY(c->arena, bool, c->count);
   for (int i = 0; i < c->count; i++) {

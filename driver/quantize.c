@@ -14,7 +14,7 @@
 enum { LEVEL = 2 };
 
 /* Layouts are chosen for the operations that there will be; code that is written out is
- * quantised many times.                                                                 */
+ * quantized many times.                                                                 */
 static const char *const left_out[] = {"layout-assignment", "while-unroll", NULL};
 
 static bool run(tn_model *model, tn_pipeline_options *options) {
@@ -66,19 +66,19 @@ static bool do_check(void *argument) {
   tn_diagnostics *sink = &work->model->context->sink;
   const char *method = options->method ? options->method : "minmax";
   if (is_later(options->mode))
-    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "quantisation '%s' is not supported by this version",
+    return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "quantization '%s' is not supported by this version",
                     options->mode);
   if (strcmp(options->mode, "int8") != 0)
     return tn_error(
         sink, TN_USAGE, TN_NOWHERE,
-        "quantisation '%s' is unknown; it is int8 or none (later: int8-dynamic, int4-weights, bf16, f16)",
+        "quantization '%s' is unknown; it is int8 or none (later: int8-dynamic, int4-weights, bf16, f16)",
         options->mode);
   if (!tn_cut_parse(method, &work->cut))
     return tn_error(sink, TN_USAGE, TN_NOWHERE,
                     "calibration '%s' is unknown; it is minmax, percentile:P (0 < P <= 100), entropy or mse",
                     method);
   if (!options->data)
-    return tn_error(sink, TN_USAGE, TN_NOWHERE, "quantisation 'int8' needs data to calibrate with");
+    return tn_error(sink, TN_USAGE, TN_NOWHERE, "quantization 'int8' needs data to calibrate with");
   return true;
 }
 

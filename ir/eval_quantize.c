@@ -5,7 +5,7 @@
  *               too: to f32, or f64 where q has more than 16 bits
  *   dequantize  x = (q - zero) * scale, the difference and the product rounded to f32
  *
- * NaN is quantised to 0, whatever the zero point. A quantised value of an inexact one is exact
+ * NaN is quantized to 0, whatever the zero point. A quantized value of an inexact one is exact
  * where every value within the bounds gives the same, else its bound is infinite.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -29,7 +29,7 @@ static kind kind_of(tn_type type, bool zero_first) {
 
 static double saturated(const kind *k, double x) { return x < k->low ? k->low : x > k->high ? k->high : x; }
 
-static int64_t quantised(const kind *k, double x, double scale, int64_t zero) {
+static int64_t quantized(const kind *k, double x, double scale, int64_t zero) {
   double ratio = (float)((float)x / (float)scale), sum = nearbyint(ratio) + (double)zero;
   if (k->zero_first) sum = ratio + (double)zero;
   if (k->zero_first && tn_type_bits(k->type) <= 16) sum = (float)sum;
@@ -61,14 +61,14 @@ static terms load_terms(const tn_inst *inst, tn_value *const *operands, int64_t 
   return t;
 }
 
-static double quantised_bound(const kind *k, const terms *t, int64_t q) {
+static double quantized_bound(const kind *k, const terms *t, int64_t q) {
   if (t->zero_bound > 0) return INFINITY;
   if (t->x_bound == 0 && t->scale_bound == 0) return 0;
   if (!(fabs(t->scale.f) > t->scale_bound)) return INFINITY;
   for (int corner = 0; corner < 4; corner++) {
     double x = t->x.f + (corner & 1 ? t->x_bound : -t->x_bound),
            scale = t->scale.f + (corner & 2 ? t->scale_bound : -t->scale_bound);
-    if (isnan(x) || quantised(k, x, scale, t->zero.i) != q) return INFINITY;
+    if (isnan(x) || quantized(k, x, scale, t->zero.i) != q) return INFINITY;
   }
   return 0;
 }
@@ -89,14 +89,14 @@ tn_value *tn_eval_quantize(tn_eval *eval, const tn_inst *inst, tn_value *const *
   kind k = kind_of(inst->shape->type, inst->attr.quantize.zero_point_first);
   for (int64_t i = 0; i < tn_shape_elements(inst->shape); i++) {
     terms t = load_terms(inst, operands, i);
-    tn_cell q = {.i = quantised(&k, t.x.f, t.scale.f, t.zero.i)};
-    store(result, i, q, eval->options.bounds ? quantised_bound(&k, &t, q.i) : 0);
+    tn_cell q = {.i = quantized(&k, t.x.f, t.scale.f, t.zero.i)};
+    store(result, i, q, eval->options.bounds ? quantized_bound(&k, &t, q.i) : 0);
   }
   return result;
 }
 
 /* The scale's error, and a rounding each of the difference, the product and the result. */
-static double dequantised_bound(tn_type type, const terms *t, double difference, double product) {
+static double dequantized_bound(tn_type type, const terms *t, double difference, double product) {
   if (t->x_bound > 0 || t->zero_bound > 0) return INFINITY;
   double bound = fabs(difference) * t->scale_bound;
   if ((double)(t->x.i - t->zero.i) != difference) bound += tn_half_ulp(TN_F32, difference) * fabs(t->scale.f);
@@ -112,7 +112,7 @@ tn_value *tn_eval_dequantize(tn_eval *eval, const tn_inst *inst, tn_value *const
     terms t = load_terms(inst, operands, i);
     double difference = (float)(t.x.i - t.zero.i), product = (float)(difference * t.scale.f);
     tn_cell x = {.f = tn_round_float(type, product)};
-    store(result, i, x, eval->options.bounds ? dequantised_bound(type, &t, difference, product) : 0);
+    store(result, i, x, eval->options.bounds ? dequantized_bound(type, &t, difference, product) : 0);
   }
   return result;
 }

@@ -4,7 +4,7 @@
  */
 #include "ir/infer.h"
 
-static bool is_quantised(tn_type type) { return tn_type_is_integer(type) && tn_type_bits(type) <= 32; }
+static bool is_quantized(tn_type type) { return tn_type_is_integer(type) && tn_type_bits(type) <= 32; }
 
 static bool is_expressed(tn_type type) { return type == TN_F32 || type == TN_F16 || type == TN_BF16; }
 
@@ -37,7 +37,7 @@ const tn_shape *tn_infer_quantize(const tn_inference *in) {
   tn_type from = tn_operand_shape(in, 0)->type, to = in->inst->shape->type;
   if (!is_expressed(from))
     return tn_refuse(in, 1, "operand 0 must be f32, f16 or bf16 and is %s", tn_type_name(from));
-  if (!is_quantised(to))
+  if (!is_quantized(to))
     return tn_refuse(in, 0, "the result must be integers of at most 32 bits and is %s", tn_type_name(to));
   if (!need_parameter(in, 1, "scale", TN_F32)) return NULL;
   if (in->inst->n_operands == 3 && !need_parameter(in, 2, "zero point", to)) return NULL;
@@ -47,7 +47,7 @@ const tn_shape *tn_infer_quantize(const tn_inference *in) {
 const tn_shape *tn_infer_dequantize(const tn_inference *in) {
   if (!tn_need_operands(in, 2, 3) || !tn_need_arrays(in) || !tn_need_declared_array(in)) return NULL;
   tn_type from = tn_operand_shape(in, 0)->type, to = in->inst->shape->type;
-  if (!is_quantised(from))
+  if (!is_quantized(from))
     return tn_refuse(in, 1, "operand 0 must be integers of at most 32 bits and is %s", tn_type_name(from));
   if (!is_expressed(to))
     return tn_refuse(in, 0, "the result must be f32, f16 or bf16 and is %s", tn_type_name(to));

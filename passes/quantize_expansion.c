@@ -8,7 +8,7 @@
  * in f32, which holds sums and differences of integers of 16 bits; with 32 bits sums, clamps and
  * differences are in f64. A sum that f32 rounds is far outside what q holds. No zero point, or one that is a constant of
  * zeros, leaves the addition out.
- * Why: nothing behind this pass needs to know the opcodes; products of dequantised values are
+ * Why: nothing behind this pass needs to know the opcodes; products of dequantized values are
  * found as they stand in programs that were written without them (quantized_products.c). Keeps:
  * every bit. Cost: linear.
  *
@@ -26,8 +26,8 @@ typedef struct {
   tn_type wide; /* of sums with the zero point */
 } work;
 
-static work work_of(tn_inst *inst, tn_type quantised) {
-  return (work){tn_site_of(inst), inst, tn_type_bits(quantised) <= 16 ? TN_F32 : TN_F64};
+static work work_of(tn_inst *inst, tn_type quantized) {
+  return (work){tn_site_of(inst), inst, tn_type_bits(quantized) <= 16 ? TN_F32 : TN_F64};
 }
 
 /* One value, or one for each index of the dimension, in the dims of x. */

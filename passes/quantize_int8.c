@@ -30,12 +30,12 @@
 #include <math.h>
 
 typedef struct {
-  tn_quantised_scheme scheme;
+  tn_quantize_scheme scheme;
   tn_pass_context *context;
 } work;
 
-static tn_quantised_value *value_of(work *w, const tn_inst *inst) { return &w->scheme.of[inst->id]; }
-static float scale_of(work *w, const tn_inst *inst) { return tn_quantised_scale(&w->scheme, inst); }
+static tn_quantize_value *value_of(work *w, const tn_inst *inst) { return &w->scheme.of[inst->id]; }
+static float scale_of(work *w, const tn_inst *inst) { return tn_quantize_scale(&w->scheme, inst); }
 
 /* What is made of `inst` stands right behind it. */
 static tn_site site_behind(tn_inst *inst) { return (tn_site){inst->parent, inst->next, inst}; }
@@ -47,7 +47,7 @@ static const tn_shape *bytes_shape(tn_site site, const tn_shape *shape, tn_type 
 /* ---- weights ---- */
 
 /* The bytes of the weights, and the scale of each channel's. */
-static tn_inst *weight_bytes(work *w, tn_site site, const tn_quantised_product *p, double *scales) {
+static tn_inst *weight_bytes(work *w, tn_site site, const tn_quantize_product *p, double *scales) {
   const tn_inst *weights = value_of(w, p->product)->operands[p->weights];
   const float *values = weights->attr.constant.literal->data;
   int64_t count = tn_shape_elements(weights->shape);
@@ -70,7 +70,7 @@ static tn_inst *weight_bytes(work *w, tn_site site, const tn_quantised_product *
 
 /* ---- numbers by channel ---- */
 
-static tn_inst *by_channel(tn_site site, const tn_quantised_product *p, const double *values,
+static tn_inst *by_channel(tn_site site, const tn_quantize_product *p, const double *values,
                            const tn_shape *shape) {
   bool same = true;
   for (int64_t c = 1; c < p->count; c++) same = same && (float)values[c] == (float)values[0];
@@ -104,8 +104,8 @@ static tn_inst *rounded(tn_site site, tn_inst *value) {
 /* ---- products ---- */
 
 /* The sums, in s32; *scale is the step of each channel's. */
-static tn_inst *integer_product(work *w, tn_site site, const tn_quantised_product *p, double *scales) {
-  const tn_quantised_value *v = value_of(w, p->product);
+static tn_inst *integer_product(work *w, tn_site site, const tn_quantize_product *p, double *scales) {
+  const tn_quantize_value *v = value_of(w, p->product);
   tn_inst *operands[2];
   if (p->weights >= 0)
     operands[p->weights] = weight_bytes(w, site, p, scales);
@@ -140,7 +140,7 @@ static tn_inst *limited(tn_site site, tn_inst *value, double low, double high) {
 }
 
 /* The product and what follows it, in steps of `scale`: f32. */
-static tn_inst *product_value(work *w, tn_site site, const tn_quantised_product *p, float scale) {
+static tn_inst *product_value(work *w, tn_site site, const tn_quantize_product *p, float scale) {
   double *scales = TN_NEW_ARRAY(w->scheme.arena, double, p->count);
   tn_inst *value = tn_make_convert(site, integer_product(w, site, p, scales), TN_F32);
   double *offset = TN_NEW_ARRAY(w->scheme.arena, double, p->count);
@@ -162,7 +162,7 @@ static tn_inst *zero_or_least(tn_site site, const tn_inst *inst) {
 }
 
 static tn_inst *moved_bytes(work *w, tn_site site, tn_inst *inst) {
-  const tn_quantised_value *v = value_of(w, inst);
+  const tn_quantize_value *v = value_of(w, inst);
   tn_inst **operands =
       tn_arena_copy(w->scheme.arena, v->operands, sizeof *operands * (size_t)inst->n_operands);
   int bytes = inst->op == TN_OP_CONCATENATE ? inst->n_operands : 1;
@@ -177,7 +177,7 @@ static tn_inst *moved_bytes(work *w, tn_site site, tn_inst *inst) {
 }
 
 static tn_inst *mean_value(work *w, tn_site site, tn_inst *inst, float scale) {
-  const tn_quantised_value *v = value_of(w, inst);
+  const tn_quantize_value *v = value_of(w, inst);
   tn_inst *wide = tn_make_convert(site, value_of(w, v->sources[0])->bytes, TN_S32);
   tn_inst *operands[] = {wide, tn_make_integer(site, TN_S32, 0)};
   tn_inst *sum = tn_inst_clone(site.comp, site.before, v->reduction,
@@ -188,7 +188,7 @@ static tn_inst *mean_value(work *w, tn_site site, tn_inst *inst, float scale) {
 }
 
 static tn_inst *sum_value(work *w, tn_site site, tn_inst *inst, float scale) {
-  const tn_quantised_value *v = value_of(w, inst);
+  const tn_quantize_value *v = value_of(w, inst);
   tn_inst *a = rescaled(w, site, v->sources[0], scale), *b = rescaled(w, site, v->sources[1], scale);
   return limited(site, tn_make_binary(site, TN_OP_ADD, a, b), v->low / scale, v->high / scale);
 }
@@ -203,7 +203,7 @@ static tn_inst *converted(tn_site site, tn_op op, tn_inst *value, tn_type type, 
 
 static tn_inst *make_bytes(work *w, tn_site site, tn_inst *inst) {
   float scale = scale_of(w, inst);
-  const tn_quantised_value *v = value_of(w, inst);
+  const tn_quantize_value *v = value_of(w, inst);
   switch (v->form) {
   case TN_BYTES_OF_FLOATS:
   case TN_BYTES_OF_TABLE: return converted(site, TN_OP_QUANTIZE, inst, TN_S8, scale);
@@ -229,7 +229,7 @@ static void replace_floats(work *w, tn_inst *inst, tn_inst *by, const tn_inst *e
 }
 
 static void rewrite_value(work *w, tn_inst *inst) {
-  tn_quantised_value *v = value_of(w, inst);
+  tn_quantize_value *v = value_of(w, inst);
   tn_site site = site_behind(inst);
   v->bytes = make_bytes(w, site, inst);
   if (v->form == TN_BYTES_OF_FLOATS || v->form == TN_BYTES_OF_BYTES) return;
@@ -242,7 +242,7 @@ static void rewrite_value(work *w, tn_inst *inst) {
 
 /* A product that is read as floats, with the steps behind it. */
 static void rewrite_product(work *w, tn_inst *inst) {
-  tn_quantised_product *p = value_of(w, inst)->product;
+  tn_quantize_product *p = value_of(w, inst)->product;
   tn_inst *floats = product_value(w, site_behind(p->end), p, 1);
   replace_floats(w, p->end, floats, NULL);
 }
@@ -253,7 +253,7 @@ static bool rewrite_comp(work *w, tn_comp *comp) {
   TN_FOR_EACH_IN_COMP(comp, inst) TN_PUSH(w->scheme.arena, &list, inst);
   for (int i = 0; i < list.count; i++) {
     tn_inst *inst = list.at[i];
-    const tn_quantised_value *v = value_of(w, inst);
+    const tn_quantize_value *v = value_of(w, inst);
     if (v->taken && !v->covered) rewrite_product(w, inst);
     if (v->wanted) rewrite_value(w, inst);
     changed = changed || v->taken;
@@ -265,10 +265,10 @@ static bool allow(void *user) { return tn_pass_spend(user); }
 
 bool tn_pass_quantize_int8(tn_module *module, tn_pass_context *context) {
   bool changed = false;
-  work w = {tn_quantised_scheme_of(module, context->scratch, false), context};
+  work w = {tn_quantize_scheme_of(module, context->scratch, false), context};
   TN_FOR_EACH_COMP(module, comp) {
     if (!tn_comp_is_sequence(comp)) continue;
-    tn_quantise_comp(&w.scheme, comp, allow, context);
+    tn_quantize_comp(&w.scheme, comp, allow, context);
     changed = rewrite_comp(&w, comp) || changed;
   }
   TN_FOR_EACH_COMP(module, comp)

@@ -23,13 +23,13 @@
 
 /* ---- channels ---- */
 
-static void add_channel(tn_quantised_product *p, int64_t dim, int64_t weight_dim) {
+static void add_channel(tn_quantize_product *p, int64_t dim, int64_t weight_dim) {
   p->channels[p->n_channels] = dim;
   p->weight_dims[p->n_channels++] = weight_dim;
   p->count *= p->product->shape->dims[dim];
 }
 
-static void dot_channels(tn_quantised_product *p) {
+static void dot_channels(tn_quantize_product *p) {
   const tn_dot_side *side = p->product->attr.dot.side;
   int64_t dim = 0;
   for (; dim < side[0].batch.count; dim++) add_channel(p, dim, side[p->weights].batch.at[dim]);
@@ -41,7 +41,7 @@ static void dot_channels(tn_quantised_product *p) {
     }
 }
 
-static void find_channels(tn_quantised_product *p) {
+static void find_channels(tn_quantize_product *p) {
   if (p->weights < 0) return;
   if (p->product->op == TN_OP_DOT)
     dot_channels(p);
@@ -50,7 +50,7 @@ static void find_channels(tn_quantised_product *p) {
                 p->product->attr.convolution.dims.kernel_output);
 }
 
-tn_channel_walk tn_channel_walk_of(const tn_quantised_product *p, const tn_shape *weights) {
+tn_channel_walk tn_channel_walk_of(const tn_quantize_product *p, const tn_shape *weights) {
   tn_channel_walk walk = {.shape = weights};
   int64_t stride = 1;
   for (int i = p->n_channels - 1; i >= 0; i--) {
@@ -104,7 +104,7 @@ static double element_at(const tn_inst *inst, const int64_t *index) {
 }
 
 /* The constant's value for each channel; false: it is none, or has more values. */
-static bool values_of(const tn_quantised_product *p, const tn_inst *inst, double *values) {
+static bool values_of(const tn_quantize_product *p, const tn_inst *inst, double *values) {
   bool along[TN_MOST_DIMS] = {false};
   int64_t index[TN_MOST_DIMS] = {0};
   for (int i = 0; i < p->n_channels; i++) along[p->channels[i]] = true;
@@ -125,7 +125,7 @@ static bool values_of(const tn_quantised_product *p, const tn_inst *inst, double
 /* ---- the chain ---- */
 
 /* y = factor * x + offset is the next step's operand. */
-static void scale_by(tn_quantised_product *p, const double *values, bool divide) {
+static void scale_by(tn_quantize_product *p, const double *values, bool divide) {
   for (int64_t c = 0; c < p->count; c++) {
     double by = divide ? 1 / values[c] : values[c];
     p->factor[c] *= by;
@@ -133,11 +133,11 @@ static void scale_by(tn_quantised_product *p, const double *values, bool divide)
   }
 }
 
-static void move_by(tn_quantised_product *p, const double *values, double sign) {
+static void move_by(tn_quantize_product *p, const double *values, double sign) {
   for (int64_t c = 0; c < p->count; c++) p->offset[c] += sign * values[c];
 }
 
-static void turn(tn_quantised_product *p) {
+static void turn(tn_quantize_product *p) {
   for (int64_t c = 0; c < p->count; c++) {
     p->factor[c] = -p->factor[c];
     p->offset[c] = -p->offset[c];
@@ -145,7 +145,7 @@ static void turn(tn_quantised_product *p) {
 }
 
 /* Takes `user`, a step with constants whose other operand is p->end, into p. */
-static bool take_step(tn_quantised_product *p, tn_arena *arena, tn_inst *user) {
+static bool take_step(tn_quantize_product *p, tn_arena *arena, tn_inst *user) {
   if (user->shape->type != TN_F32 || !tn_shape_same_dims(user->shape, p->product->shape)) return false;
   if (user->op == TN_OP_NEGATE) return turn(p), p->end = user, true;
   bool known = user->op == TN_OP_ADD || user->op == TN_OP_SUBTRACT || user->op == TN_OP_MULTIPLY ||
@@ -168,10 +168,10 @@ static bool is_only_read_once(const tn_inst *inst) {
   return inst->users.count == 1 && inst != inst->parent->root && tn_rewrite_is_free_to_move(inst);
 }
 
-tn_quantised_product *tn_quantised_start(tn_arena *arena, tn_inst *product, int weights) {
-  tn_quantised_product *p = TN_NEW(arena, tn_quantised_product);
+tn_quantize_product *tn_quantize_start(tn_arena *arena, tn_inst *product, int weights) {
+  tn_quantize_product *p = TN_NEW(arena, tn_quantize_product);
   int rank = product->shape->rank;
-  *p = (tn_quantised_product){.product = product, .weights = weights, .count = 1, .end = product};
+  *p = (tn_quantize_product){.product = product, .weights = weights, .count = 1, .end = product};
   p->channels = TN_NEW_ARRAY(arena, int64_t, rank + 1);
   p->weight_dims = TN_NEW_ARRAY(arena, int64_t, rank + 1);
   p->low = -INFINITY;
@@ -183,13 +183,13 @@ tn_quantised_product *tn_quantised_start(tn_arena *arena, tn_inst *product, int 
   return p;
 }
 
-void tn_quantised_follow(tn_quantised_product *p, tn_arena *arena, const tn_inst *until) {
+void tn_quantize_follow(tn_quantize_product *p, tn_arena *arena, const tn_inst *until) {
   while (p->end != until && is_only_read_once(p->end) && take_step(p, arena, p->end->users.at[0])) {}
 }
 
 /* ---- from the end back ---- */
 
-bool tn_quantised_limits(tn_inst *end, tn_inst **inner, double *low, double *high) {
+bool tn_quantize_limits(tn_inst *end, tn_inst **inner, double *low, double *high) {
   *low = -INFINITY, *high = INFINITY;
   tn_inst *inst = end;
   for (;;) {
@@ -221,7 +221,7 @@ bool tn_quantised_limits(tn_inst *end, tn_inst **inner, double *low, double *hig
 }
 
 /* The product at the beginning of a chain of steps with constants that ends in `end`. */
-tn_inst *tn_quantised_root(tn_inst *end, const tn_inst *from) {
+tn_inst *tn_quantize_root(tn_inst *end, const tn_inst *from) {
   for (tn_inst *inst = end;;) {
     if (inst != from && !is_only_read_once(inst)) return NULL;
     if (inst->op == TN_OP_DOT || inst->op == TN_OP_CONVOLUTION) return inst;

@@ -31,13 +31,13 @@ enum {
   LONGEST = 24         /* operations of a function that becomes a table */
 };
 
-static tn_quantised_value *value_of(const tn_quantised_scheme *s, const tn_inst *inst) {
+static tn_quantize_value *value_of(const tn_quantize_scheme *s, const tn_inst *inst) {
   return &s->of[inst->id];
 }
 
-tn_quantised_scheme tn_quantised_scheme_of(tn_module *module, tn_arena *arena, bool assume) {
-  tn_quantised_scheme s = {.module = module, .arena = arena, .assume = assume, .count = module->next_id};
-  s.of = TN_NEW_ARRAY(arena, tn_quantised_value, s.count);
+tn_quantize_scheme tn_quantize_scheme_of(tn_module *module, tn_arena *arena, bool assume) {
+  tn_quantize_scheme s = {.module = module, .arena = arena, .assume = assume, .count = module->next_id};
+  s.of = TN_NEW_ARRAY(arena, tn_quantize_value, s.count);
   for (int i = 0; i < s.count; i++) s.of[i].group = i;
   return s;
 }
@@ -55,7 +55,7 @@ static bool constant_range(const tn_inst *inst, tn_range *range) {
   return true;
 }
 
-static bool range_of(const tn_quantised_scheme *s, const tn_inst *inst, tn_range *range) {
+static bool range_of(const tn_quantize_scheme *s, const tn_inst *inst, tn_range *range) {
   if (inst->op == TN_OP_CONSTANT) return constant_range(inst, range);
   *range = (tn_range){-1, 1};
   if (s->assume || tn_range_read(inst, range)) return true;
@@ -64,25 +64,25 @@ static bool range_of(const tn_quantised_scheme *s, const tn_inst *inst, tn_range
 
 /* ---- groups ---- */
 
-static int group_of(tn_quantised_scheme *s, int id) {
+static int group_of(tn_quantize_scheme *s, int id) {
   while (s->of[id].group != id) id = s->of[id].group = s->of[s->of[id].group].group;
   return id;
 }
 
-static void join(tn_quantised_scheme *s, const tn_inst *a, const tn_inst *b) {
+static void join(tn_quantize_scheme *s, const tn_inst *a, const tn_inst *b) {
   int from = group_of(s, a->id), to = group_of(s, b->id);
   s->of[to].largest = fmax(s->of[to].largest, s->of[from].largest);
   s->of[from].group = to;
 }
 
-static void widen(tn_quantised_scheme *s, const tn_inst *inst) {
+static void widen(tn_quantize_scheme *s, const tn_inst *inst) {
   tn_range range;
-  tn_quantised_value *group = &s->of[group_of(s, inst->id)];
+  tn_quantize_value *group = &s->of[group_of(s, inst->id)];
   if (range_of(s, inst, &range))
     group->largest = fmax(group->largest, fmax(fabs(range.low), fabs(range.high)));
 }
 
-float tn_quantised_scale(const tn_quantised_scheme *s, const tn_inst *inst) {
+float tn_quantize_scale(const tn_quantize_scheme *s, const tn_inst *inst) {
   int id = inst->id;
   while (s->of[id].group != id) id = s->of[id].group;
   float scale = (float)(s->of[id].largest / 127);
@@ -113,21 +113,21 @@ static int weights_of(const tn_inst *product) {
 
 /* ---- forms ---- */
 
-static void classify(tn_quantised_scheme *s, tn_inst *inst);
+static void classify(tn_quantize_scheme *s, tn_inst *inst);
 
 /* It comes to be bytes without floats that are rounded. */
-static bool is_native(tn_quantised_scheme *s, tn_inst *inst) {
+static bool is_native(tn_quantize_scheme *s, tn_inst *inst) {
   classify(s, inst);
-  const tn_quantised_value *v = value_of(s, inst);
+  const tn_quantize_value *v = value_of(s, inst);
   return v->form == TN_BYTES_OF_BYTES ? is_native(s, v->sources[0]) : v->form != TN_BYTES_OF_FLOATS;
 }
 
 /* What it rests on has a range. */
-static bool is_known(tn_quantised_scheme *s, tn_inst *inst) {
+static bool is_known(tn_quantize_scheme *s, tn_inst *inst) {
   tn_range range;
   if (!is_f32(inst)) return false;
   classify(s, inst);
-  const tn_quantised_value *v = value_of(s, inst);
+  const tn_quantize_value *v = value_of(s, inst);
   if (v->form != TN_BYTES_OF_BYTES) return range_of(s, inst, &range);
   if (inst->op != TN_OP_CONCATENATE) return is_known(s, v->sources[0]);
   for (int i = 0; i < inst->n_operands; i++)
@@ -151,8 +151,8 @@ static bool moves(const tn_inst *inst) {
          inst->op == TN_OP_CONCATENATE || inst->op == TN_OP_DYNAMIC_SLICE || is_maximum(inst);
 }
 
-static bool find_move(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static bool find_move(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   if (!moves(inst) || !is_f32(inst->operands[0]) || tn_is_constant_like(inst)) return false;
   v->form = TN_BYTES_OF_BYTES;
   v->sources[0] = inst->operands[0];
@@ -160,11 +160,11 @@ static bool find_move(tn_quantised_scheme *s, tn_inst *inst) {
 }
 
 /* inner [+ residual], where inner is a product and steps with constants. */
-static tn_inst *product_of_sum(tn_quantised_scheme *s, tn_inst *sum, tn_inst **residual) {
+static tn_inst *product_of_sum(tn_quantize_scheme *s, tn_inst *sum, tn_inst **residual) {
   tn_inst *best = NULL;
   if (sum->op != TN_OP_ADD) return NULL;
   for (int i = 0; i < 2; i++) {
-    tn_inst *root = tn_quantised_root(sum->operands[i], NULL), *other = sum->operands[1 - i];
+    tn_inst *root = tn_quantize_root(sum->operands[i], NULL), *other = sum->operands[1 - i];
     if (!root || !is_product(root) || !value_of(s, root)->taken || !is_known(s, other)) continue;
     if (best && best->id > root->id) continue;
     best = root;
@@ -173,12 +173,12 @@ static tn_inst *product_of_sum(tn_quantised_scheme *s, tn_inst *sum, tn_inst **r
   return best;
 }
 
-static bool find_product(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static bool find_product(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   tn_inst *inner, *residual = NULL;
   double low, high;
-  if (!tn_quantised_limits(inst, &inner, &low, &high)) return false;
-  tn_inst *root = tn_quantised_root(inner, inner);
+  if (!tn_quantize_limits(inst, &inner, &low, &high)) return false;
+  tn_inst *root = tn_quantize_root(inner, inner);
   tn_inst *until = inner;
   if (!root || !is_product(root)) {
     root = product_of_sum(s, inner, &residual);
@@ -186,8 +186,8 @@ static bool find_product(tn_quantised_scheme *s, tn_inst *inst) {
     until = inner->operands[inner->operands[0] == residual ? 1 : 0];
   }
   if (!value_of(s, root)->taken) return false;
-  tn_quantised_product *p = tn_quantised_start(s->arena, root, weights_of(root));
-  tn_quantised_follow(p, s->arena, until);
+  tn_quantize_product *p = tn_quantize_start(s->arena, root, weights_of(root));
+  tn_quantize_follow(p, s->arena, until);
   if (p->end != until) return false;
   p->residual = residual;
   p->low = low;
@@ -205,8 +205,8 @@ static bool is_sum(const tn_inst *inst) {
          tn_load_float(TN_F32, tn_one_value(inst->operands[1])) == 0;
 }
 
-static bool find_mean(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static bool find_mean(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   tn_inst *sum = inst;
   double factor = 1;
   if (inst->op == TN_OP_MULTIPLY || inst->op == TN_OP_DIVIDE) {
@@ -231,7 +231,7 @@ static bool find_mean(tn_quantised_scheme *s, tn_inst *inst) {
 /* ---- functions of one value ---- */
 
 typedef struct {
-  tn_quantised_scheme *scheme;
+  tn_quantize_scheme *scheme;
   const tn_inst *end;
   tn_inst *leaf;
   TN_VEC(tn_inst *) seen;
@@ -265,7 +265,7 @@ static bool search_table(table_search *t, tn_inst *inst) {
   return true;
 }
 
-static bool find_table(tn_quantised_scheme *s, tn_inst *inst) {
+static bool find_table(tn_quantize_scheme *s, tn_inst *inst) {
   table_search t = {.scheme = s, .end = inst};
   if (!is_step_of_table(inst, inst) || !search_table(&t, inst) || !t.leaf) return false;
   if (!tn_shape_same_dims(t.leaf->shape, inst->shape)) return false;
@@ -275,10 +275,10 @@ static bool find_table(tn_quantised_scheme *s, tn_inst *inst) {
 }
 
 /* a + b, limited or not. */
-static bool find_sum(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static bool find_sum(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   tn_inst *sum;
-  if (!tn_quantised_limits(inst, &sum, &v->low, &v->high) || sum->op != TN_OP_ADD) return false;
+  if (!tn_quantize_limits(inst, &sum, &v->low, &v->high) || sum->op != TN_OP_ADD) return false;
   for (int i = 0; i < 2; i++)
     if (!is_f32(sum->operands[i]) || !is_native(s, sum->operands[i]) || !is_known(s, sum->operands[i]))
       return false;
@@ -287,8 +287,8 @@ static bool find_sum(tn_quantised_scheme *s, tn_inst *inst) {
   return true;
 }
 
-static void classify(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static void classify(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   if (v->classified) return;
   v->classified = true;
   v->form = TN_BYTES_OF_FLOATS;
@@ -300,11 +300,11 @@ static void classify(tn_quantised_scheme *s, tn_inst *inst) {
 
 /* ---- what is wanted ---- */
 
-static void want(tn_quantised_scheme *s, tn_inst *inst) { value_of(s, inst)->wanted = true; }
+static void want(tn_quantize_scheme *s, tn_inst *inst) { value_of(s, inst)->wanted = true; }
 
 /* A wanted value's own wants. */
-static void follow_wants(tn_quantised_scheme *s, tn_inst *inst) {
-  tn_quantised_value *v = value_of(s, inst);
+static void follow_wants(tn_quantize_scheme *s, tn_inst *inst) {
+  tn_quantize_value *v = value_of(s, inst);
   classify(s, inst);
   v->operands = tn_arena_copy(s->arena, inst->operands, sizeof *inst->operands * (size_t)inst->n_operands);
   if (v->form != TN_BYTES_OF_BYTES) widen(s, inst);
@@ -324,7 +324,7 @@ static void follow_wants(tn_quantised_scheme *s, tn_inst *inst) {
 
 /* Operand `i` has a range, and rounding it, if it must be, is worth it: not the rows of a cache, each
  * of whose elements is multiplied once.                                                       */
-static bool is_ready(tn_quantised_scheme *s, const tn_inst *product, int i) {
+static bool is_ready(tn_quantize_scheme *s, const tn_inst *product, int i) {
   tn_inst *operand = product->operands[i];
   tn_range range;
   if (i == weights_of(product)) return range_of(s, operand, &range);
@@ -335,17 +335,17 @@ static bool is_ready(tn_quantised_scheme *s, const tn_inst *product, int i) {
 
 /* Before anything is classified, since that depends on which products are taken: from the first to
  * the last, for a product's operands stand before it.                                           */
-static void choose_products(tn_quantised_scheme *s, tn_comp *comp, bool (*allow)(void *), void *user) {
+static void choose_products(tn_quantize_scheme *s, tn_comp *comp, bool (*allow)(void *), void *user) {
   TN_FOR_EACH_IN_COMP(comp, inst) {
     bool ready = is_product(inst) && is_ready(s, inst, 0) && is_ready(s, inst, 1);
     if (ready && (!allow || allow(user))) value_of(s, inst)->taken = true;
   }
 }
 
-void tn_quantise_comp(tn_quantised_scheme *s, tn_comp *comp, bool (*allow)(void *), void *user) {
+void tn_quantize_comp(tn_quantize_scheme *s, tn_comp *comp, bool (*allow)(void *), void *user) {
   choose_products(s, comp, allow, user);
   for (tn_inst *inst = comp->last; inst; inst = inst->prev) {
-    tn_quantised_value *v = value_of(s, inst);
+    tn_quantize_value *v = value_of(s, inst);
     if (v->taken) {
       int weights = weights_of(inst);
       v->operands = tn_arena_copy(s->arena, inst->operands, 2 * sizeof *inst->operands);
@@ -355,19 +355,19 @@ void tn_quantise_comp(tn_quantised_scheme *s, tn_comp *comp, bool (*allow)(void 
     if (v->wanted) follow_wants(s, inst);
   }
   TN_FOR_EACH_IN_COMP(comp, inst) {
-    tn_quantised_value *v = value_of(s, inst);
+    tn_quantize_value *v = value_of(s, inst);
     if (!v->taken || v->covered) continue;
-    v->product = tn_quantised_start(s->arena, inst, weights_of(inst));
-    tn_quantised_follow(v->product, s->arena, NULL);
+    v->product = tn_quantize_start(s->arena, inst, weights_of(inst));
+    tn_quantize_follow(v->product, s->arena, NULL);
   }
 }
 
-tn_inst **tn_quantise_wanted(tn_module *module, tn_arena *arena, int *count) {
-  tn_quantised_scheme s = tn_quantised_scheme_of(module, arena, true);
+tn_inst **tn_quantize_wanted(tn_module *module, tn_arena *arena, int *count) {
+  tn_quantize_scheme s = tn_quantize_scheme_of(module, arena, true);
   TN_VEC(tn_inst *) wanted = {0};
-  tn_quantise_comp(&s, module->entry, NULL, NULL);
+  tn_quantize_comp(&s, module->entry, NULL, NULL);
   TN_FOR_EACH_IN_COMP(module->entry, inst) {
-    const tn_quantised_value *v = value_of(&s, inst);
+    const tn_quantize_value *v = value_of(&s, inst);
     if (v->wanted && v->form != TN_BYTES_OF_BYTES && inst->op != TN_OP_CONSTANT)
       TN_PUSH(arena, &wanted, inst);
   }

@@ -1,4 +1,4 @@
-/* Products of dequantised values as integer products.
+/* Products of dequantized values as integer products.
  *
  *   x = multiply(subtract(convert_f32(qx), zx), sx)      q = s32 dot(qx, qw)
  *   w = multiply(convert_f32(qw), sw[n])            =>   i = add(q, -zx * Σk qw[k,n])
@@ -10,7 +10,7 @@
  * already, floats that are bytes times a power of two, or times a scale that is still there, are
  * taken as those bytes.
  *
- * What follows — bias, activation, residual, the quantisation of the result — stays as it is:
+ * What follows — bias, activation, residual, the quantization of the result — stays as it is:
  * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. What
  * the zero point adds is known when compiling: the sums of the weights' columns. A convolution's
  * padding becomes a pad with the zero point. qx keeps its type, which arrays may ask for; machines
@@ -23,7 +23,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "passes/quantized.h"
+#include "passes/quantized_products.h"
 
 #include "base/number.h"
 #include "passes/dims.h"
@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is dequantised ---- */
+/* ---- what is dequantized ---- */
 
 /* number * (q - zero) */
 typedef struct {

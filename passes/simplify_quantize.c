@@ -1,4 +1,4 @@
-/* What quantising and dequantising say twice.
+/* What quantizing and dequantizing say twice.
  *
  *   quantize(dequantize(q, scale, zero), scale, zero)  =>  q
  *

@@ -33,7 +33,7 @@ static bool is_signed_product(const tn_inst *inst) {
 
 /* -128 times the sum of each channel's weights. */
 static tn_inst *correction(tn_site site, tn_arena *scratch, tn_inst *product) {
-  const tn_quantised_product *p = tn_quantised_start(scratch, product, 1);
+  const tn_quantize_product *p = tn_quantize_start(scratch, product, 1);
   const tn_inst *weights = product->operands[1];
   const int8_t *values = weights->attr.constant.literal->data;
   int64_t dims[TN_MOST_DIMS];

@@ -49,7 +49,7 @@ typedef struct {
   int64_t rows, columns;
   double clock_mhz;
   unsigned dataflows; /* 1 << tn_dataflow, of those it has */
-  int n_types;        /* the first is the one that quantisation aims at, and the width of FIFO tiles */
+  int n_types;        /* the first is the one that quantization aims at, and the width of FIFO tiles */
   tn_systolic_type types[TN_SYSTOLIC_TYPES];
   bool weight_double_buffer; /* what is stationary has a shadow: it shifts in, or sums out, behind the work */
   int64_t weight_fifo_tiles;

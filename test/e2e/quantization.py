@@ -219,10 +219,10 @@ def refusals(folder):
     samples = os.path.join(folder, "samples.npz")
     good = ["--quantize=int8", "--calibrate", samples]
     write_samples(samples, [9, 16])
-    fails(2, "quantisation 'int8' needs data to calibrate with", "--quantize=int8")
+    fails(2, "quantization 'int8' needs data to calibrate with", "--quantize=int8")
     fails(2, "option '--calibrate' needs '--quantize'", "--calibrate", samples)
-    fails(2, "quantisation 'int9' is unknown", "--quantize=int9")
-    fails(4, "quantisation 'int8-dynamic' is not supported by this version", "--quantize=int8-dynamic")
+    fails(2, "quantization 'int9' is unknown", "--quantize=int9")
+    fails(4, "quantization 'int8-dynamic' is not supported by this version", "--quantize=int8-dynamic")
     fails(2, "calibration 'maxmin' is unknown", *good, "--calibration=maxmin")
     write_samples(samples, [9, 17])
     fails(3, "calibration: 'x' is f32[9,17], its parameter f32[4,16], with samples in the leading dimension", *good)

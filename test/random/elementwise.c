@@ -174,7 +174,7 @@ static tn_inst *stochastic_convert(generator *g) {
 
 /* ---- quantize, dequantize ---- */
 
-static tn_type quantised_type(generator *g) {
+static tn_type quantized_type(generator *g) {
   static const tn_type types[] = {TN_S8,  TN_S8,  TN_U8,  TN_U8,  TN_S4, TN_U4,
                                   TN_S16, TN_U16, TN_S32, TN_U32, TN_S2, TN_U2};
   return ANY_OF(g, types);
@@ -193,13 +193,13 @@ static node scale_input(generator *g, const tn_shape *shape) {
 }
 
 /* Scale and, for half of all, zero point: of everything, or of each index of a dim. */
-static tn_inst *scaled(generator *g, tn_op op, node x, tn_type quantised, tn_type result) {
+static tn_inst *scaled(generator *g, tn_op op, node x, tn_type quantized, tn_type result) {
   const tn_shape *of = x.inst->shape;
   int64_t dim = of->rank && chance(g->dice, 40) ? roll(g->dice, of->rank) : -1;
   const int64_t *size = dim >= 0 ? &of->dims[dim] : NULL;
   node operands[3] = {x, scale_input(g, make_shape(g, TN_F32, dim >= 0, size))};
   int count = chance(g->dice, 50) ? 2 : 3;
-  if (count == 3) operands[2] = new_input(g, make_shape(g, quantised, dim >= 0, size));
+  if (count == 3) operands[2] = new_input(g, make_shape(g, quantized, dim >= 0, size));
   tn_inst *inst = begin(g, op, tn_shape_with_type(g->module->arena, of, result), count, operands);
   inst->attr.quantize.dim = dim;
   inst->attr.quantize.zero_point_first = op == TN_OP_QUANTIZE && chance(g->dice, 25);
@@ -210,7 +210,7 @@ static bool is_expressed(tn_type type) { return type == TN_F32 || type == TN_F16
 
 static tn_inst *quantize(generator *g) {
   node x = pick(g, FLOATS, 0);
-  tn_type type = quantised_type(g);
+  tn_type type = quantized_type(g);
   return is_expressed(x.inst->shape->type) ? scaled(g, TN_OP_QUANTIZE, x, type, type) : NULL;
 }
 

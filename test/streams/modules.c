@@ -214,7 +214,7 @@ static value clamped(draft *m, const value *x, const char *low) {
 }
 
 /* s32 (or f32) sums to bytes: bias, scale, residual, function; each or not. */
-static void requantise(draft *m, const value *residual) {
+static void requantize(draft *m, const value *residual) {
   value v = m->now;
   if (!strcmp(v.type, "s32") && one_in(m, 3)) {
     value bias = channels(m, "s32", &v);
@@ -292,7 +292,7 @@ static void layer(draft *m, bool last) {
     convolution(m);
   else
     dot(m);
-  if (bytes && !(last && one_in(m, 2))) requantise(m, same_shape(&before, &m->now) ? &before : NULL);
+  if (bytes && !(last && one_in(m, 2))) requantize(m, same_shape(&before, &m->now) ? &before : NULL);
   if (!bytes && !last) m->now = unary(m, before.type, "convert", &m->now);
 }
 

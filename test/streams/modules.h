@@ -7,7 +7,7 @@
 
 #include "streams.h"
 
-/* HLO text: one to four layers, each a dot, a convolution, pooling or elementwise work, with requantisation,
+/* HLO text: one to four layers, each a dot, a convolution, pooling or elementwise work, with requantization,
  * residuals and functions of bytes between them. Elided constants are to be filled.                     */
 void draw_module(tn_text *out, dice *d);
 /* A target file's text: 1x1 to 16x16, small memories. */
