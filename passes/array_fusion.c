@@ -123,36 +123,12 @@ static bool is_product(const finder *f, tn_inst *inst, tn_inst *sides[2]) {
   return tn_systolic_find_type(f->context->array, x, w) || tn_systolic_find_type(f->context->array, w, x);
 }
 
-/* A dilated input becomes an array with the zeros in it, whose positions are linear. */
-static void spread_input(tn_inst *inst) {
-  tn_site site = tn_site_of(inst);
-  tn_arena *arena = tn_site_arena(site);
-  const tn_shape *shape = inst->operands[0]->shape;
-  tn_window *window = &inst->attr.convolution.window;
-  tn_pad_dim *pads = TN_NEW_ARRAY(arena, tn_pad_dim, shape->rank);
-  int64_t *sizes = tn_arena_copy(arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
-  tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
-  for (int i = 0; i < window->count; i++) {
-    int64_t dim = inst->attr.convolution.dims.input_spatial.at[i];
-    pads[dim].interior = dims[i].lhs_dilation - 1;
-    sizes[dim] += (sizes[dim] - 1) * pads[dim].interior;
-    dims[i].lhs_dilation = 1;
-  }
-  tn_inst *operands[] = {inst->operands[0], tn_make_zero(site, shape->type)};
-  tn_inst *pad =
-      tn_make_inst(site, TN_OP_PAD, tn_shape_array(arena, shape->type, shape->rank, sizes), 2, operands);
-  pad->attr.pad.at = pads;
-  pad->attr.pad.count = shape->rank;
-  window->at = dims;
-  tn_inst_set_operand(inst, 0, pad);
-}
-
 static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   tn_chain chain = {.members = {inst}, .count = 1, .end = inst};
   bool dilated = has_dilated_input(inst),
        may = sides[0] == inst->operands[0] && tn_shape_elements(sides[0]->shape);
   if (dilated && (!may || !tn_pass_spend(f->context))) return;
-  if (dilated) spread_input(inst);
+  if (dilated) tn_make_window_explicit(inst, 0); /* positions between zeros are not linear */
   f->changed = f->changed || dilated;
   if (inst->shape->type != tn_systolic_sum_type(sides[0]->shape->type)) chain.stage = TN_CHAIN_RESULT;
   for (int i = 0; i < 2; i++)

@@ -253,6 +253,33 @@ tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, in
   return pad;
 }
 
+void tn_make_window_explicit(tn_inst *convolution, double fill) {
+  tn_site site = tn_site_of(convolution);
+  tn_arena *arena = tn_site_arena(site);
+  tn_window *window = &convolution->attr.convolution.window;
+  tn_inst *input = convolution->operands[0];
+  const tn_shape *shape = input->shape;
+  tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
+  tn_pad_dim *pads = TN_NEW_ARRAY(arena, tn_pad_dim, shape->rank);
+  int64_t *sizes = tn_arena_copy(arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
+  bool any = false;
+  for (int i = 0; i < window->count; i++) {
+    int64_t d = convolution->attr.convolution.dims.input_spatial.at[i], between = dims[i].lhs_dilation - 1;
+    pads[d] = (tn_pad_dim){dims[i].pad_low, dims[i].pad_high, between};
+    sizes[d] += dims[i].pad_low + dims[i].pad_high + (sizes[d] > 0 ? (sizes[d] - 1) * between : 0);
+    any = any || dims[i].pad_low || dims[i].pad_high || between;
+    dims[i].pad_low = dims[i].pad_high = 0;
+    dims[i].lhs_dilation = 1;
+  }
+  if (!any) return;
+  window->at = dims;
+  tn_inst *pad = tn_make_inst(site, TN_OP_PAD, array(site, shape->type, shape->rank, sizes), 2,
+                              (tn_inst *[]){input, tn_make_scalar(site, shape->type, fill)});
+  pad->attr.pad.at = pads;
+  pad->attr.pad.count = shape->rank;
+  tn_inst_set_operand(convolution, 0, pad);
+}
+
 /* ---- structure ---- */
 
 tn_comp *tn_make_binary_comp(tn_site site, tn_op op, tn_type type) {

@@ -73,6 +73,9 @@ tn_inst *tn_make_transpose(tn_site site, tn_inst *operand, const int64_t *order)
  * the indices.                                                                            */
 tn_inst *tn_make_take(tn_site site, tn_inst *operand, int64_t dim, tn_inst *indices);
 tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, int64_t low, int64_t high);
+/* What a convolution's window adds to its input, ends and zeros between elements, as a pad before it with
+ * `fill` in their place: then the window adds no more.                                            */
+void tn_make_window_explicit(tn_inst *convolution, double fill);
 
 /* ---- structure ---- */
 /* The computation (a, b) -> a op b, which the module has once. */

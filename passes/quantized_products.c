@@ -26,7 +26,7 @@
 #include "passes/quantized_products.h"
 
 #include "base/number.h"
-#include "passes/dims.h"
+#include "passes/make.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -299,33 +299,6 @@ static tn_inst *weight_bytes(const product *p) {
   return tn_build_constant(p->inst->parent, p->inst, literal);
 }
 
-/* What a convolution pads with stands for 0: the zero point. Then the window pads no more. */
-static tn_inst *padded_input(product *p, tn_inst *result) {
-  tn_inst *x = p->x.q;
-  tn_arena *arena = x->parent->module->arena;
-  tn_window *window = &result->attr.convolution.window;
-  tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
-  tn_pad_dim *pads = TN_NEW_ARRAY(arena, tn_pad_dim, x->shape->rank);
-  int64_t *sizes = tn_arena_copy(arena, x->shape->dims, sizeof *sizes * (size_t)x->shape->rank);
-  bool any = false;
-  for (int i = 0; i < window->count; i++) {
-    int64_t d = p->inst->attr.convolution.dims.input_spatial.at[i];
-    pads[d] = (tn_pad_dim){dims[i].pad_low, dims[i].pad_high, 0};
-    sizes[d] += dims[i].pad_low + dims[i].pad_high;
-    any = any || dims[i].pad_low || dims[i].pad_high;
-    dims[i].pad_low = dims[i].pad_high = 0;
-  }
-  if (!any || !p->x.zero) return x;
-  window->at = dims;
-  tn_inst *zero =
-      tn_build_constant(x->parent, result, tn_literal_scalar_integer(arena, x->shape->type, p->x.zero));
-  const tn_shape *shape = tn_shape_array(arena, x->shape->type, x->shape->rank, sizes);
-  tn_inst *pad = tn_inst_create(x->parent, result, TN_OP_PAD, shape, 2, (tn_inst *[]){x, zero});
-  pad->attr.pad.at = pads;
-  pad->attr.pad.count = x->shape->rank;
-  return pad;
-}
-
 static tn_inst *along_features(product *p, tn_literal *literal, const tn_shape *shape) {
   tn_comp *comp = p->inst->parent;
   return tn_build_broadcast(comp, p->inst, tn_build_constant(comp, p->inst, literal), shape,
@@ -362,7 +335,8 @@ static tn_inst *rewrite(tn_pass_context *context, tn_inst *inst, bool exact) {
   const tn_shape *sum = tn_shape_array(arena, TN_S32, inst->shape->rank, inst->shape->dims);
   tn_inst *operands[] = {p.x.q, weight_bytes(&p)};
   tn_inst *result = tn_inst_clone(inst->parent, inst, inst, sum, 2, operands);
-  if (inst->op == TN_OP_CONVOLUTION) tn_inst_set_operand(result, 0, padded_input(&p, result));
+  if (inst->op == TN_OP_CONVOLUTION && p.x.zero)
+    tn_make_window_explicit(result, (double)p.x.zero); /* what pads stands for 0 */
   return build_epilogue(&p, result);
 }
 

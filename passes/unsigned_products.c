@@ -76,39 +76,12 @@ static void redirect_conversions(tn_inst *x, tn_inst *u) {
   }
 }
 
-/* What pads stands for 0. */
-static tn_inst *padded(tn_site site, tn_inst *u, tn_inst *convolution, tn_window *without) {
-  const tn_window *window = &convolution->attr.convolution.window;
-  tn_arena *arena = tn_site_arena(site);
-  tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
-  tn_pad_dim *pads = TN_NEW_ARRAY(arena, tn_pad_dim, u->shape->rank);
-  int64_t *sizes = tn_arena_copy(arena, u->shape->dims, sizeof *sizes * (size_t)u->shape->rank);
-  bool any = false;
-  for (int i = 0; i < window->count; i++) {
-    int64_t d = convolution->attr.convolution.dims.input_spatial.at[i];
-    pads[d] = (tn_pad_dim){dims[i].pad_low, dims[i].pad_high, 0};
-    sizes[d] += dims[i].pad_low + dims[i].pad_high;
-    any = any || dims[i].pad_low || dims[i].pad_high;
-    dims[i].pad_low = dims[i].pad_high = 0;
-  }
-  *without = (tn_window){dims, window->count};
-  if (!any) return u;
-  tn_inst *operands[] = {u, tn_make_integer(site, TN_U8, 128)};
-  tn_inst *pad =
-      tn_make_inst(site, TN_OP_PAD, tn_shape_array(arena, TN_U8, u->shape->rank, sizes), 2, operands);
-  pad->attr.pad.at = pads;
-  pad->attr.pad.count = u->shape->rank;
-  return pad;
-}
-
 static void rewrite(tn_pass_context *context, tn_inst *product) {
   tn_inst *x = product->operands[0], *u = unsigned_of(x);
   tn_site site = tn_site_of(product);
-  tn_window window;
-  bool slides = product->op == TN_OP_CONVOLUTION;
-  tn_inst *operands[] = {slides ? padded(site, u, product, &window) : u, product->operands[1]};
+  tn_inst *operands[] = {u, product->operands[1]};
   tn_inst *sums = tn_inst_clone(site.comp, product, product, product->shape, 2, operands);
-  if (slides) sums->attr.convolution.window = window;
+  if (sums->op == TN_OP_CONVOLUTION) tn_make_window_explicit(sums, 128); /* what pads stands for 0 */
   tn_rewrite_replace(product,
                      tn_make_binary(site, TN_OP_ADD, sums, correction(site, context->scratch, product)));
   redirect_conversions(x, u);
