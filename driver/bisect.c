@@ -81,7 +81,7 @@ static bool differs_alone(void *user, const tn_case *candidate) {
   if (!after) return false;
   tn_arena *arena = tn_arena_create();
   tn_checker *checker = tn_checker_create(arena, TN_CHECK_WORK, NULL, 0);
-  if (a->suspect->pipeline->reassociate) tn_checker_loosen(checker);
+  tn_checker_want(checker, tn_pass_closeness(a->suspect->pass, a->suspect->pipeline->reassociate));
   bool differs = tn_check_modules(checker, candidate->module, after).differs;
   tn_checker_destroy(checker);
   tn_arena_destroy(arena);

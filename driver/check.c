@@ -17,7 +17,8 @@ tn_checker *tn_checker_create(tn_arena *arena, int64_t max_work, const tn_litera
   *checker = (tn_checker){.arena = arena,
                           .max_work = max_work > 0 ? max_work : TN_CHECK_WORK,
                           .given = given,
-                          .n_given = n_given};
+                          .n_given = n_given,
+                          .close = TN_CLOSE_BOUNDS};
   checker->part_work = checker->max_work < TN_PART_WORK ? checker->max_work : TN_PART_WORK;
   return checker;
 }
@@ -42,7 +43,12 @@ void tn_checker_advance(tn_checker *checker, const tn_module *copy) {
   checker->state = copy;
 }
 
-void tn_checker_loosen(tn_checker *checker) { checker->loose = true; }
+void tn_checker_want(tn_checker *checker, tn_closeness close) { checker->close = close; }
+
+tn_closeness tn_pass_closeness(const tn_pass *pass, bool reassociate) {
+  if (reassociate) return TN_CLOSE_LOOSE;
+  return pass->flags == TN_PASS_EXACT ? TN_CLOSE_BITS : TN_CLOSE_BOUNDS;
+}
 
 const tn_check_counts *tn_checker_counts(const tn_checker *checker) { return &checker->counts; }
 
@@ -71,7 +77,7 @@ static tn_equality check_inputs(tn_checker *checker, const tn_module *before, co
     kept->result = tn_try_evaluate(kept->arena, before, arguments, false);
   }
   if (!kept->result) return TN_INCOMPARABLE;
-  tn_equality equality = tn_modules_agree(next->arena, before, after, arguments, checker->loose, kept->result,
+  tn_equality equality = tn_modules_agree(next->arena, before, after, arguments, checker->close, kept->result,
                                           &next->result, &result->difference);
   result->inputs = kind == TN_DRAWS ? "given values" : tn_draw_name((tn_draw)kind);
   result->differs = equality == TN_DIFFERENT;
@@ -86,7 +92,7 @@ static tn_equality check_whole(tn_checker *checker, const tn_module *before, con
   bool given = given_fits(checker, before);
   for (int kind = TN_DRAWS; kind >= 0; kind--) {
     if (kind == TN_DRAWS && !given) continue;
-    if (kind == TN_DRAW_SPECIAL && checker->loose) continue;
+    if (kind == TN_DRAW_SPECIAL && checker->close == TN_CLOSE_LOOSE) continue;
     /* One kind of input is the least; cheap modules meet all. */
     if (work > checker->max_work / 16 && kind != (given ? TN_DRAWS : TN_DRAW_FRACTIONS)) continue;
     tn_equality equality = check_inputs(checker, before, after, kind, result);

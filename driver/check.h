@@ -9,6 +9,7 @@
 #define TN_DRIVER_CHECK_H
 
 #include "driver/equal.h"
+#include "passes/pass.h"
 
 enum { TN_CHECK_WORK = 1 << 28 }; /* --max-check-work's default: some 0.8 s */
 
@@ -26,9 +27,12 @@ typedef struct {
 typedef struct tn_checker tn_checker;
 /* Lives in `arena`; ends with tn_checker_destroy. given: one literal a parameter, or NULL. */
 tn_checker *tn_checker_create(tn_arena *arena, int64_t max_work, const tn_literal *const *given, int n_given);
-/* Rewrites may change values (--reassociate): the error bounds of both sides count, and special
- * values are not drawn.                                                                          */
-void tn_checker_loosen(tn_checker *checker);
+/* How near the next checks want results; at first TN_CLOSE_BOUNDS. With TN_CLOSE_LOOSE special values
+ * are not drawn.                                                                                      */
+void tn_checker_want(tn_checker *checker, tn_closeness close);
+/* What a pass promises: the bits, if its row says EXACT; with `reassociate` (any rewrite may change values)
+ * less.                                                                                               */
+tn_closeness tn_pass_closeness(const tn_pass *pass, bool reassociate);
 void tn_checker_destroy(tn_checker *checker);
 const tn_check_counts *tn_checker_counts(const tn_checker *checker);
 

@@ -42,10 +42,10 @@ static tn_part_verdict *remember(tn_checker *checker, tn_hash key) {
   return *slot;
 }
 
-static tn_hash key_of(tn_arena *arena, const tn_part_pair *pair, bool full) {
+static tn_hash key_of(const tn_checker *checker, tn_arena *arena, const tn_part_pair *pair, bool full) {
   tn_hash parts[4] = {tn_number_module(arena, pair->before), tn_number_module(arena, pair->after)};
   if (pair->surroundings) parts[2] = tn_number_module(arena, pair->surroundings);
-  parts[3] = (tn_hash){full, (uint64_t)pair->levels};
+  parts[3] = (tn_hash){(uint64_t)checker->close * 2 + full, (uint64_t)pair->levels};
   return tn_hash_bytes(parts, sizeof parts);
 }
 
@@ -94,7 +94,7 @@ static const tn_literal **inputs_of(tn_arena *arena, const tn_part_pair *pair, t
  * alone show is proven.                                                                        */
 static bool is_for(const tn_checker *checker, const tn_part_pair *pair, tn_draw draw) {
   if (draw != TN_DRAW_SPECIAL) return true;
-  return !checker->loose && (pair->levels <= 2 || pair->levels == TN_ALL_LEVELS);
+  return checker->close != TN_CLOSE_LOOSE && (pair->levels <= 2 || pair->levels == TN_ALL_LEVELS);
 }
 
 static tn_equality run(tn_checker *checker, const tn_part_pair *pair, tn_check_result *result) {
@@ -104,7 +104,7 @@ static tn_equality run(tn_checker *checker, const tn_part_pair *pair, tn_check_r
     tn_arena *arena = tn_arena_create();
     tn_literal *got;
     const tn_literal **inputs = inputs_of(arena, pair, (tn_draw)draw);
-    tn_equality equality = inputs ? tn_modules_agree(arena, pair->before, pair->after, inputs, checker->loose,
+    tn_equality equality = inputs ? tn_modules_agree(arena, pair->before, pair->after, inputs, checker->close,
                                                      NULL, &got, &result->difference)
                                   : TN_INCOMPARABLE;
     result->inputs = tn_draw_name((tn_draw)draw);
@@ -204,7 +204,7 @@ static tn_equality run_smaller(tn_checker *checker, const tn_part_pair *pair, tn
 
 const tn_part_verdict *tn_check_pair(tn_checker *checker, const tn_part_pair *pair, bool full) {
   tn_arena *arena = tn_arena_create();
-  tn_part_verdict *verdict = remember(checker, key_of(arena, pair, full));
+  tn_part_verdict *verdict = remember(checker, key_of(checker, arena, pair, full));
   tn_arena_destroy(arena);
   if (verdict->result.inputs) return verdict; /* seen before */
   verdict->result.inputs = "";

@@ -30,7 +30,7 @@ struct tn_checker {
   int64_t part_work; /* of a part: no more, nor more than TN_PART_WORK */
   const tn_literal *const *given;
   int n_given;
-  bool loose; /* tn_checker_loosen */
+  tn_closeness close; /* tn_checker_want */
   tn_check_counts counts;
   const tn_module *state;                                /* whose results are kept */
   tn_kept_result kept[TN_DRAWS + 1], next[TN_DRAWS + 1]; /* of it; of what was held against it. The last is of

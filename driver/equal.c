@@ -1,7 +1,7 @@
 /* Two modules on the same inputs.
  *
  *     the same bits, or NaN and NaN               equal
- *     |got - expected| <= 4 bounds of `expected`  equal; an infinite bound says nothing
+ *     |got - expected| <= 4 bounds of `expected`  equal, unless bits are wanted; an infinite bound says nothing
  *     integers, predicates                        the same, unless an inexact float decided
  *
  * Bounds cost three times the evaluation, so they are carried only where bits differ.
@@ -349,7 +349,7 @@ static tn_equality no_result(tn_difference *difference, const tn_module *module,
 }
 
 tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_module *after,
-                             const tn_literal *const *arguments, bool loose, const tn_literal *known,
+                             const tn_literal *const *arguments, tn_closeness close, const tn_literal *known,
                              tn_literal **got, tn_difference *difference) {
   bool sized = tn_entry_is_bounded(before) && !tn_entry_is_bounded(after);
   const tn_literal *expected = known ? known : tn_try_evaluate(arena, before, arguments, false);
@@ -364,10 +364,11 @@ tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_
   tn_literal_list results = leaves_of(arena, *got, false), wanted = leaves_of(arena, expected, sized);
   if (results.count != wanted.count) return no_result(difference, before, "another number of results");
   if (leaves_agree(&results, &wanted, false, 0, difference)) return TN_SAME;
+  if (close == TN_CLOSE_BITS) return TN_DIFFERENT;
   expected = tn_try_evaluate(arena, before, arguments, true);
   if (!expected) return TN_INCOMPARABLE;
   wanted = leaves_of(arena, expected, sized);
-  tn_literal *bounded = loose ? evaluate(arena, after, inputs.at, true, 1 << 20, &status) : NULL;
+  tn_literal *bounded = close == TN_CLOSE_LOOSE ? evaluate(arena, after, inputs.at, true, 1 << 20, &status) : NULL;
   if (bounded) results = leaves_of(arena, bounded, false);
   double least = tn_is_written_out(before) ? 0x1p-1074 : 0;
   return leaves_agree(&results, &wanted, true, least, difference) ? TN_SAME : TN_DIFFERENT;

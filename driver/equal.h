@@ -64,14 +64,20 @@ typedef enum {
   TN_INCOMPARABLE /* the evaluator does not run one of them (an unsupported opcode, a limit) */
 } tn_equality;
 
+/* How near a result must be. */
+typedef enum {
+  TN_CLOSE_BITS,   /* the same bits, NaN and NaN */
+  TN_CLOSE_BOUNDS, /* or four error bounds of `before` */
+  TN_CLOSE_LOOSE   /* or four of both together, for what may be computed in another way */
+} tn_closeness;
+
 /* Runs both on the arguments (those of `before`; where only it has bounded dims, `after` takes
- * them as long as their bounds, with sizes behind them). The same bits are equal; what is not
- * is held against four error bounds of `before`, which is then evaluated once more.
- * loose: against the bounds of both together, for what may be computed in another way.
+ * them as long as their bounds, with sizes behind them). Where bounds count and bits differ, what has
+ * bounds is evaluated once more.
  * known: the result of `before` without bounds, NULL: it is evaluated. *got: of `after`; NULL
  * if it has none.                                                                           */
 tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_module *after,
-                             const tn_literal *const *arguments, bool loose, const tn_literal *known,
+                             const tn_literal *const *arguments, tn_closeness close, const tn_literal *known,
                              tn_literal **got, tn_difference *difference);
 
 /* The result of evaluating within the limits that checks have; NULL (silent) otherwise. */

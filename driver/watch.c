@@ -67,7 +67,6 @@ tn_watch *tn_watch_begin(tn_model *model, const tn_pass_options *options,
   const tn_literal *const *given = given_literals(watch, model);
   watch->checker =
       tn_checker_create(arena, options->max_check_work, given, given ? options->check_inputs->list.count : 0);
-  if (options->reassociate) tn_checker_loosen(watch->checker);
   return watch;
 }
 
@@ -146,6 +145,7 @@ void tn_watch_before(tn_watch *watch, const tn_module *module) {
 
 bool tn_watch_after(tn_watch *watch, const tn_module *module, const tn_pass_record *run) {
   if (!watch || !run->changed) return true;
+  tn_checker_want(watch->checker, tn_pass_closeness(run->pass, watch->options->reassociate));
   tn_check_result found = tn_check_modules(watch->checker, watch->before, module);
   if (found.differs) return report(watch, &found, run), false;
   spent_by(watch, run->pass)->rewrites += run->changes;

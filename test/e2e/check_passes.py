@@ -133,6 +133,25 @@ def what_only_special_values_show(folder):
     check(status == 1 and "is -0, was 0" in messages and "special values" in messages, f"status {status}\n{messages}")
 
 
+def what_an_exact_pass_rounds(folder):
+    """Within the error bounds, but simplify-arithmetic says that it keeps every bit."""
+    path = write(folder, "HloModule m\nENTRY main {\n  x = f32[64] parameter(0)\n  y = f32[64] parameter(1)\n"
+                 "  p = f32[64] parameter(2)\n  a = f32[64] add(x, y)\n  ROOT b = f32[64] add(a, p)\n}\n")
+    status, messages = finish([PLANTED, "opt", path, "--bisect"], "round", cwd=folder)
+    check(status == 1 and "'simplify-arithmetic' (run 1), rewrite" in messages and "bound 0" in messages,
+          f"status {status}\n{messages}")
+    replay(os.path.join(folder, "small.bisect.hlo"), "round")
+
+
+def what_a_rounding_pass_may(folder):
+    """In blocks sums have another order: linalg-blocking says so, and is held to the bounds."""
+    path = write(folder, "HloModule m\nENTRY main {\n  a = f32[130,130] parameter(0)\n  b = f32[130,3] parameter(1)\n"
+                 "  ROOT c = f32[130,3] triangular-solve(a, b), left_side=true, lower=true, "
+                 "transpose_a=NO_TRANSPOSE\n}\n")
+    status, messages = finish([TENON, "opt", path, "--check-passes", "-o", os.path.join(folder, "out.hlo")])
+    check(status == 0, f"status {status}\n{messages}")
+
+
 def instructions_of(path):
     with open(path) as file:
         return sum(" = " in line for line in file)
@@ -196,7 +215,8 @@ def wrong_options_are_refused(folder):
 
 
 def main():
-    tests = [a_broken_pass_is_named, every_verb_checks, what_only_special_values_show, a_small_module_is_reduced,
+    tests = [a_broken_pass_is_named, every_verb_checks, what_only_special_values_show,
+             what_an_exact_pass_rounds, what_a_rounding_pass_may, a_small_module_is_reduced,
              wrong_options_are_refused, modules_of_the_text_tests]
     golden = [golden_programs_on_given_and_random_inputs, networks, bisect_finds_one_subtraction_in_minilm,
               bisect_finds_a_dot_in_minilm]

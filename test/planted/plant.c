@@ -8,6 +8,7 @@
  *     subtract  subtract(1, x) counts as commuting, too, and subtract(add(x, constant), y)
  *     zero      x + 0 is x, although it is 0 where x is -0
  *     square    a dot of square matrices contracts the other dim of its second operand
+ *     round     (x + y) + p with a parameter p is (x + p) + y, which rounds elsewhere
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -78,11 +79,25 @@ static bool turn_square(tn_inst *inst, tn_pass_context *context) {
   return true;
 }
 
+/* Parameters stand before all that use them. */
+static bool round_elsewhere(tn_inst *inst, tn_pass_context *context) {
+  if (!is_planted("round") || inst->op != TN_OP_ADD) return false;
+  tn_inst *inner = inst->operands[0], *parameter = inst->operands[1];
+  if (inner->op != TN_OP_ADD || parameter->op != TN_OP_PARAMETER || inner->users.count != 1) return false;
+  if (inner->operands[1]->id > parameter->id || !tn_pass_spend(context)) return false;
+  tn_inst *inside[] = {inner->operands[0], parameter}, *outside[] = {inner, inner->operands[1]};
+  tn_inst_set_operands(inner, 2, inside);
+  tn_inst_set_operands(inst, 2, outside);
+  return true;
+}
+
 bool __wrap_tn_pass_simplify_arithmetic(tn_module *module, tn_pass_context *context) {
   bool changed = __real_tn_pass_simplify_arithmetic(module, context);
   context->rule = "planted";
   TN_FOR_EACH_COMP(module, comp)
   TN_FOR_EACH_IN_COMP(comp, inst)
-  if (swap(inst, context) || drop_zero(inst, context) || turn_square(inst, context)) changed = true;
+  if (round_elsewhere(inst, context) || swap(inst, context) || drop_zero(inst, context) ||
+      turn_square(inst, context))
+    changed = true;
   return changed;
 }

@@ -133,6 +133,7 @@ static bool before_pass(void *user, tn_module *module, const tn_pass_record *run
 static bool after_pass(void *user, tn_module *module, const tn_pass_record *run) {
   work *w = user;
   tn_check_result found;
+  tn_checker_want(w->checker, tn_pass_closeness(run->pass, false));
   if (!run->changed || !tn_check_parts(w->checker, w->before, module, &found) || !found.differs) return true;
   return judge(w, DIFFERS_PASSES, "pass '%s' (run %d): '%s' element %lld is %s, was %s, bound %g, on %s",
                run->name, run->occurrence, found.inst->name, (long long)found.difference.element,

@@ -238,7 +238,7 @@ static tn_equality compare(const char *one, const char *other, tn_draw draw, tn_
   tn_module *a = parse(one), *b = parse(other);
   tn_literal *got;
   tn_equality equality =
-      tn_modules_agree(arena, a, b, (const tn_literal *const *)tn_draw_arguments(arena, a, draw), false, NULL,
+      tn_modules_agree(arena, a, b, (const tn_literal *const *)tn_draw_arguments(arena, a, draw), TN_CLOSE_BOUNDS, NULL,
                        &got, difference);
   difference->shape = NULL;
   tn_module_destroy(a);
