@@ -12,7 +12,7 @@
 #include "driver/numbers.h"
 
 #include "base/text.h"
-#include "ir/print_private.h"
+#include "ir/print.h"
 
 tn_numbers tn_numbers_create(tn_arena *arena, const tn_module *module) {
   return (tn_numbers){.arena = arena,

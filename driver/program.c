@@ -250,7 +250,7 @@ static bool do_open(void *argument) {
   if (!tn_file_map(context->scratch, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
                    &bytes))
     return false;
-  if (tn_driver_is_stream(bytes)) return open_stream(work, bytes);
+  if (tn_file_kind_of(work->path) == TN_FILE_STREAM) return open_stream(work, bytes);
   if (!tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf))
     return false;
   const char *name = work->name ? work->name : elf.name;

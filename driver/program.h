@@ -12,10 +12,9 @@
  * after reporting.                                                                */
 tn_program *tn_program_of_plan(tn_context *context, tn_plan *plan, int level);
 
-/* program_device.c. A file with a stream's magic; a stream (bytes and library as tn_device_load wants them)
+/* program_device.c. A stream (bytes and library as tn_device_load wants them)
  * on the functional device, with its signature in `arena`: *device is the caller's to close, also after
  * a failure that was reported; a run of it, false after reporting.                                     */
-bool tn_driver_is_stream(tn_str bytes);
 bool tn_driver_load_stream(tn_context *context, tn_arena *arena, tn_str bytes, const char *library,
                            tn_device **device, const tn_signature **signature);
 bool tn_driver_run_stream(tn_context *context, tn_device *device, const void *const *parameters,

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "driver/program.h"
-#include "runtime/device_private.h"
-#include "target/stream.h"
+#include "runtime/device_stream.h"
 
 bool tn_driver_device_failed(tn_context *context, const tn_device *device) {
   tn_status status = tn_device_status(device);
@@ -42,9 +41,4 @@ bool tn_driver_run_stream(tn_context *context, tn_device *device, const void *co
   if (failed || tn_device_start(device) || tn_device_wait(device))
     return tn_driver_device_failed(context, device);
   return true;
-}
-
-bool tn_driver_is_stream(tn_str bytes) {
-  size_t magic = strlen(TN_STREAM_MAGIC);
-  return bytes.length >= magic && memcmp(bytes.at, TN_STREAM_MAGIC, magic) == 0;
 }

@@ -5,16 +5,14 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "driver/simulate.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/file.h"
 #include "driver/driver.h"
+#include "driver/pictures.h"
 #include "driver/program.h"
 #include "driver/stream.h"
-#include "runtime/device_private.h"
+#include "runtime/device_stream.h"
 
 struct tn_simulation {
   tn_context *context;
@@ -22,16 +20,9 @@ struct tn_simulation {
   tn_stream *stream;
   tn_device *device;
   tn_signature signature;
-  tn_device_counters whole, *layers;
+  tn_simulated result;
+  tn_simulated_layer *layers; /* the result's */
 };
-
-bool tn_is_stream(const char *path) {
-  FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
-  char magic[4] = "";
-  bool stream = file && fread(magic, 1, 4, file) == 4 && memcmp(magic, "\177TNS", 4) == 0;
-  if (file) fclose(file);
-  return stream;
-}
 
 static tn_simulation *new_simulation(tn_context *context) {
   tn_arena *arena = tn_arena_create();
@@ -46,13 +37,10 @@ void tn_simulation_destroy(tn_simulation *simulation) {
   tn_arena_destroy(simulation->arena);
 }
 
-const tn_stream *tn_simulation_stream(const tn_simulation *simulation) { return simulation->stream; }
 const tn_signature *tn_simulation_signature(const tn_simulation *simulation) {
   return &simulation->signature;
 }
-tn_device_counters tn_simulation_counters(const tn_simulation *simulation, int layer) {
-  return layer < 0 ? simulation->whole : simulation->layers[layer];
-}
+const tn_simulated *tn_simulation_result(const tn_simulation *simulation) { return &simulation->result; }
 
 /* ---- loading ---- */
 
@@ -78,6 +66,33 @@ static bool apply_settings(tn_simulation *simulation, const char *file, const ch
                   "'--set' changes what the stream was compiled for: %s", first.message ? first.message : "");
 }
 
+/* All but the counters. */
+static void describe(tn_simulation *simulation) {
+  const tn_stream *stream = simulation->stream;
+  const tn_systolic_target *array = stream->target;
+  tn_simulated *result = &simulation->result;
+  *result = (tn_simulated){.name = stream->name,
+                           .target = array->name,
+                           .rows = array->rows,
+                           .columns = array->columns,
+                           .clock_mhz = array->clock_mhz,
+                           .instructions = stream->count,
+                           .macs_total = (int64_t)stream->host_macs,
+                           .model_cycles = (int64_t)stream->model_cycles,
+                           .layer_count = stream->n_layers};
+  simulation->layers = TN_NEW_ARRAY(simulation->arena, tn_simulated_layer, stream->n_layers);
+  for (int l = 0; l < stream->n_layers; l++) {
+    const tn_stream_layer *layer = &stream->layers[l];
+    simulation->layers[l] = (tn_simulated_layer){.name = layer->name,
+                                                 .source = layer->source ? layer->source : "",
+                                                 .macs = (int64_t)layer->macs,
+                                                 .model_cycles = (int64_t)layer->model_cycles};
+    result->macs_on_array += (int64_t)layer->macs;
+  }
+  result->macs_total += result->macs_on_array;
+  result->layers = simulation->layers;
+}
+
 /* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
 static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings,
                  const char *library) {
@@ -86,7 +101,7 @@ static bool load(tn_simulation *simulation, const char *file, tn_str bytes, cons
   if (!simulation->stream || !tn_stream_verify(simulation->stream, file, &simulation->context->sink) ||
       !apply_settings(simulation, file, settings))
     return false;
-  simulation->layers = TN_NEW_ARRAY(arena, tn_device_counters, simulation->stream->n_layers);
+  describe(simulation);
   tn_device *device = simulation->device = tn_device_open(TN_DEVICE_TIMED);
   if (!device) tn_out_of_memory();
   if (tn_device_load_stream(device, simulation->stream, library))
@@ -197,7 +212,8 @@ static bool bind_results(run_work *work, tn_device *device, void **data) {
   for (int i = 0; i < signature->result_count; i++) {
     tn_arena *scratch = work->simulation->context->scratch;
     data[i] = work->options->arguments ? tn_arena_alloc(scratch, (size_t)signature->results[i].bytes) : NULL;
-    if (tn_device_bind_result(device, i, data[i])) return tn_driver_device_failed(work->simulation->context, device);
+    if (tn_device_bind_result(device, i, data[i]))
+      return tn_driver_device_failed(work->simulation->context, device);
   }
   return true;
 }
@@ -214,9 +230,9 @@ static void take_results(run_work *work, void *const *data) {
 }
 
 static void take_counters(tn_simulation *simulation, const tn_device *device) {
-  tn_device_counters_of(device, -1, &simulation->whole);
+  tn_device_counters_of(device, -1, &simulation->result.counters);
   for (int l = 0; l < simulation->stream->n_layers; l++)
-    tn_device_counters_of(device, l, &simulation->layers[l]);
+    tn_device_counters_of(device, l, &simulation->layers[l].counters);
 }
 
 static bool write_text(tn_context *context, const char *path, const tn_text *text) {
@@ -236,12 +252,14 @@ static bool write_pictures(run_work *work) {
   if (!work->options->utilisation) return true;
   tn_text *svg = TN_NEW(context->scratch, tn_text);
   tn_arena_on_release(context->scratch, free_text, svg);
-  tn_utilisation_svg(svg, simulation->stream, &simulation->whole, simulation->layers);
+  tn_utilisation_svg(svg, &simulation->result);
   return write_text(context, work->options->utilisation, svg);
 }
 
 static bool do_run(void *argument) {
+  static const tn_simulation_options defaults = {0};
   run_work *work = argument;
+  if (!work->options) work->options = &defaults;
   tn_simulation *simulation = work->simulation;
   tn_context *context = simulation->context;
   tn_device *device = simulation->device;

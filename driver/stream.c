@@ -17,10 +17,6 @@
 
 /* ---- targets ---- */
 
-bool tn_target_names_array(const char *target) {
-  return target && strcmp(tn_path_suffix(target), ".target") == 0;
-}
-
 tn_systolic_target *tn_systolic_target_read(tn_arena *arena, tn_diagnostics *sink, const char *path,
                                             int64_t max_file_size, const char *const *settings) {
   tn_str text;

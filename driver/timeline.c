@@ -18,7 +18,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "driver/simulate.h"
+#include "driver/pictures.h"
 
 #include <stdio.h>
 

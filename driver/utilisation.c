@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "driver/simulate.h"
+#include "driver/pictures.h"
 
 enum { NAME = 230, BAR = 620, FIGURES = 210, ROW = 22, THICK = 15, TOP = 92, PARTS = 7 };
 
@@ -102,11 +102,10 @@ static void put_axis(tn_text *out, int rows) {
   }
 }
 
-void tn_utilisation_svg(tn_text *out, const tn_stream *stream, const tn_device_counters *whole,
-                        const tn_device_counters *layers) {
-  const tn_systolic_target *array = stream->target;
+void tn_utilisation_svg(tn_text *out, const tn_simulated *simulated) {
+  const tn_simulated_layer *layers = simulated->layers;
   int rows = 1;
-  for (int l = 0; l < stream->n_layers; l++) rows += layers[l].active > 0;
+  for (int l = 0; l < simulated->layer_count; l++) rows += layers[l].counters.active > 0;
   int width = NAME + BAR + FIGURES, height = TOP + rows * ROW + 14;
   tn_text_printf(
       out,
@@ -114,16 +113,17 @@ void tn_utilisation_svg(tn_text *out, const tn_stream *stream, const tn_device_c
       "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
       width, height, width, height, width, height);
   tn_text_printf(out, "<text x=\"%d\" y=\"24\" font-size=\"16\">", NAME);
-  put_escaped(out, stream->name, 60);
+  put_escaped(out, simulated->name, 60);
   tn_text_put(out, " on ");
-  put_escaped(out, array->name, SIZE_MAX);
+  put_escaped(out, simulated->target, SIZE_MAX);
   tn_text_printf(out, ", %lld × %lld at %g MHz: what the array's cycles were</text>\n",
-                 (long long)array->rows, (long long)array->columns, array->clock_mhz);
+                 (long long)simulated->rows, (long long)simulated->columns, simulated->clock_mhz);
   put_legend(out);
   put_axis(out, rows);
-  put_bar(out, 0, "all", whole, 0);
+  put_bar(out, 0, "all", &simulated->counters, 0);
   int row = 1;
-  for (int l = 0; l < stream->n_layers; l++)
-    if (layers[l].active > 0) put_bar(out, row++, stream->layers[l].name, &layers[l], whole->cycles);
+  for (int l = 0; l < simulated->layer_count; l++)
+    if (layers[l].counters.active > 0)
+      put_bar(out, row++, layers[l].name, &layers[l].counters, simulated->counters.cycles);
   tn_text_put(out, "</svg>\n");
 }

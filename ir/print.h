@@ -40,4 +40,7 @@ void tn_print_literal(tn_text *out, const tn_literal *literal);
 const char *tn_print_constant(tn_text *out, tn_arena *arena, const tn_literal *literal,
                               tn_print_options *options);
 
+/* ", name=value" for each attribute that is not at its default, in attrs.def's order. */
+void tn_print_attributes(tn_text *out, const tn_inst *inst);
+
 #endif

@@ -7,9 +7,6 @@
 
 #include "ir/print.h"
 
-/* ", name=value" for each attribute that is not at its default, in attrs.def's order. */
-void tn_print_attributes(tn_text *out, const tn_inst *inst);
-
 /* "{2,0,1}" */
 void tn_print_dims(tn_text *out, tn_dims dims);
 

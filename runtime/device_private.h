@@ -11,8 +11,7 @@
 #ifndef TN_RUNTIME_DEVICE_PRIVATE_H
 #define TN_RUNTIME_DEVICE_PRIVATE_H
 
-#include "target/stream.h"
-#include "tenon/device.h"
+#include "runtime/device_stream.h"
 
 /* A stream taken apart: what each unit does in its order, and what is bound when it is read. */
 typedef struct {
@@ -59,13 +58,5 @@ bool tn_device_compute(const tn_device_program *program, const tn_device_host_fu
  * which hold what tn_device_count found. False after reporting: the units wait for each other.      */
 bool tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,
                     tn_device_listener *listener, void *user, tn_diagnostics *sink);
-
-/* ---- devices ---- */
-
-/* Of the error that the last call reported; TN_OK if there was none. */
-tn_status tn_device_status(const tn_device *device);
-
-/* The stream instead of its bytes: it has been verified, and outlives the device or the next load. */
-int tn_device_load_stream(tn_device *device, const tn_stream *stream, const char *host_library);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
@@ -86,14 +85,9 @@ void unload_model(loaded *result) {
   *result = (loaded){0};
 }
 
-/* Objects and shared libraries begin with ELF's magic, streams with their own. */
 bool is_artefact(const char *path) {
-  FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
-  char magic[4] = "";
-  bool whole = file && fread(magic, 1, 4, file) == 4;
-  bool artefact = whole && (memcmp(magic, "\177ELF", 4) == 0 || memcmp(magic, "\177TNS", 4) == 0);
-  if (file) fclose(file);
-  return artefact;
+  tn_file_kind kind = tn_file_kind_of(path);
+  return kind == TN_FILE_CODE || kind == TN_FILE_STREAM;
 }
 
 /* ---- inputs ---- */

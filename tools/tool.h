@@ -119,7 +119,7 @@ const tn_pass_run *kept_passes(const tn_pass_options *passes, int *count);
  * hooks away, so that a verb that compiles again does not tell everything twice.          */
 void finish_passes(tn_pass_options *passes);
 
-/* A shared library, an object: not a model. */
+/* A shared library, an object, a stream: not a model. */
 bool is_artefact(const char *path);
 
 /* The arguments of `signature` from --in; they view the arrays that were given.
@@ -131,9 +131,7 @@ tn_status read_inputs(tn_context *context, const command_line *line, const tn_si
                       bool random_default, inputs *result);
 void release_inputs(inputs *result);
 
-/* Files that describe systolic arrays, and instruction streams, by their suffixes. */
-bool is_target_file(const char *path);
-bool is_stream_file(const char *path);
+/* Of files that describe systolic arrays, and of instruction streams. */
 tn_status check_machine_file(const command_line *line, const char *path);
 
 /* ---- output ---- */

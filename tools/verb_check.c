@@ -9,7 +9,8 @@
 
 tn_status verb_check(const command_line *line) {
   const char *path = only_operand(line);
-  if (path && (is_target_file(path) || is_stream_file(path))) return check_machine_file(line, path);
+  tn_file_kind kind = path ? tn_file_kind_of(path) : TN_FILE_MODEL;
+  if (kind == TN_FILE_STREAM || kind == TN_FILE_TARGET) return check_machine_file(line, path);
   tn_context *context = path ? make_context(line) : NULL;
   if (!context) return TN_USAGE;
   loaded model;

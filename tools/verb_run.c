@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "driver/sections.h"
 #include "tools/expect.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -28,7 +27,7 @@ typedef struct {
   int n_backends;
   expectation expected;
   json_t *passes; /* NULL until they have run */
-  const tn_section *sections; /* of --sections */
+  const tn_step_check *sections; /* of --sections */
   int32_t n_sections;
 } run_state;
 
@@ -89,8 +88,8 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
 }
 
 static tn_status run_sections(run_state *run, tn_arrays **results) {
-  tn_status status = tn_sections_run(run->model.model, &run->options, run->in.arguments, run->arena, results,
-                                     &run->sections, &run->n_sections);
+  tn_status status = tn_check_steps(run->model.model, &run->options, run->in.arguments, results, &run->sections,
+                                    &run->n_sections);
   if (status == TN_OK) end_passes(run);
   for (int i = 0; status == TN_OK && i < run->n_sections; i++) run->expected.holds &= run->sections[i].holds;
   return status;
@@ -193,7 +192,7 @@ static json_t *json_sections(const run_state *run) {
   if (!has_option(run->line, OPT_SECTIONS)) return NULL;
   json_t *list = json_array();
   for (int i = 0; i < run->n_sections; i++) {
-    const tn_section *s = &run->sections[i];
+    const tn_step_check *s = &run->sections[i];
     json_t *shape = json_array();
     for (int32_t d = 0; d < s->rank; d++) json_array_append_new(shape, json_integer(s->dims[d]));
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I}", "name", s->name, "source", s->source,
@@ -203,7 +202,7 @@ static json_t *json_sections(const run_state *run) {
   return list;
 }
 
-static void print_section(const tn_section *s, tn_text *out) {
+static void print_section(const tn_step_check *s, tn_text *out) {
   tn_text_printf(out, "%s: %s[", s->name, s->type);
   for (int32_t d = 0; d < s->rank; d++) tn_text_printf(out, "%s%lld", d ? "," : "", (long long)s->dims[d]);
   tn_text_printf(out, "] %s", s->holds ? s->exact ? "holds" : "holds within its bound" : "differs");

@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/file.h"
-#include "driver/simulate.h"
 #include "tools/expect.h"
 #include "tools/json.h"
 #include "tools/tool.h"
@@ -60,37 +59,26 @@ static json_t *counters_object(const tn_device_counters *c) {
   return object;
 }
 
-static json_int_t array_macs(const tn_stream *stream) {
-  uint64_t macs = 0;
-  for (int l = 0; l < stream->n_layers; l++) macs += stream->layers[l].macs;
-  return (json_int_t)macs;
-}
-
-static json_t *layer_object(const sim_state *sim, int layer) {
-  const tn_stream_layer *row = &tn_simulation_stream(sim->simulation)->layers[layer];
-  tn_device_counters c = tn_simulation_counters(sim->simulation, layer);
-  json_t *object =
-      json_pack("{s:s, s:s, s:I, s:I}", "name", row->name, "source", row->source ? row->source : "", "macs",
-                (json_int_t)row->macs, "model_cycles", (json_int_t)row->model_cycles);
-  json_t *counted = counters_object(&c);
+static json_t *layer_object(const tn_simulated_layer *layer) {
+  json_t *object = json_pack("{s:s, s:s, s:I, s:I}", "name", layer->name, "source", layer->source, "macs",
+                             (json_int_t)layer->macs, "model_cycles", (json_int_t)layer->model_cycles);
+  json_t *counted = counters_object(&layer->counters);
   json_object_update(object, counted);
   json_decref(counted);
   return object;
 }
 
 static tn_status print_object(const sim_state *sim) {
-  const tn_stream *stream = tn_simulation_stream(sim->simulation);
-  tn_device_counters c = tn_simulation_counters(sim->simulation, -1);
-  json_t *object = counters_object(&c), *layers = json_array();
-  json_int_t macs = array_macs(stream);
-  json_t *more = json_pack(
-      "{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "name", stream->name, "target", stream->target->name,
-      "rows", (json_int_t)stream->target->rows, "columns", (json_int_t)stream->target->columns, "clock_mhz",
-      stream->target->clock_mhz, "model_cycles", (json_int_t)stream->model_cycles, "macs_on_array", macs,
-      "macs_total", macs + (json_int_t)stream->host_macs, "instructions", (json_int_t)stream->count);
+  const tn_simulated *r = tn_simulation_result(sim->simulation);
+  json_t *object = counters_object(&r->counters), *layers = json_array();
+  json_t *more =
+      json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "name", r->name, "target", r->target, "rows",
+                (json_int_t)r->rows, "columns", (json_int_t)r->columns, "clock_mhz", r->clock_mhz,
+                "model_cycles", (json_int_t)r->model_cycles, "macs_on_array", (json_int_t)r->macs_on_array,
+                "macs_total", (json_int_t)r->macs_total, "instructions", (json_int_t)r->instructions);
   json_object_update(object, more);
   json_decref(more);
-  for (int l = 0; l < stream->n_layers; l++) json_array_append_new(layers, layer_object(sim, l));
+  for (int l = 0; l < r->layer_count; l++) json_array_append_new(layers, layer_object(&r->layers[l]));
   json_object_set_new(object, "layers", layers);
   if (sim->results) {
     json_object_set_new(object, "outputs", json_arrays(sim->results));
@@ -140,13 +128,13 @@ static void put_traffic(tn_text *out, const tn_device_counters *c) {
       c->host_pj * 1e-6);
 }
 
-static void put_layers(const sim_state *sim, tn_text *out) {
-  const tn_stream *stream = tn_simulation_stream(sim->simulation);
-  if (!stream->n_layers) return;
+static void put_layers(tn_text *out, const tn_simulated *r) {
+  if (!r->layer_count) return;
   tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful", "unused", "stall",
                  "shift", "other", "DRAM bytes", "forecast");
-  for (int l = 0; l < stream->n_layers; l++) {
-    tn_device_counters c = tn_simulation_counters(sim->simulation, l);
+  for (int l = 0; l < r->layer_count; l++) {
+    const tn_simulated_layer *layer = &r->layers[l];
+    tn_device_counters c = layer->counters;
     double all = (double)c.cycles + 1, macs = (double)c.useful_macs + (double)c.unused_macs;
     double useful = macs > 0 ? (double)c.active * (double)c.useful_macs / macs : 0;
     int64_t time = c.active ? c.cycles : c.total_cycles;
@@ -154,39 +142,35 @@ static void put_layers(const sim_state *sim, tn_text *out) {
                    percent(useful, all), percent((double)c.active - useful, all),
                    percent((double)c.weight_stall, all), percent((double)c.weight_shift, all),
                    percent((double)c.non_matrix, all), (long long)(c.dram_read_bytes + c.dram_write_bytes),
-                   (long long)stream->layers[l].model_cycles, stream->layers[l].name,
-                   stream->layers[l].source ? "  " : "",
-                   stream->layers[l].source ? stream->layers[l].source : "");
+                   (long long)layer->model_cycles, layer->name, *layer->source ? "  " : "", layer->source);
   }
 }
 
-static void put_time(tn_text *out, const tn_stream *stream, const tn_device_counters *c) {
-  double seconds = ((double)c->cycles + 1) / stream->target->clock_mhz * 1e-6;
-  double macs = (double)array_macs(stream), all = macs + (double)stream->host_macs;
+static void put_time(tn_text *out, const tn_simulated *r) {
+  const tn_device_counters *c = &r->counters;
+  double seconds = ((double)c->cycles + 1) / r->clock_mhz * 1e-6;
+  double macs = (double)r->macs_on_array, all = (double)r->macs_total;
   if (!c->active) {
     tn_text_printf(
         out, "nothing ran on the array; %lld cycles in all; 0.00 %% of %.0f multiply-adds on the array\n",
         (long long)c->total_cycles, all);
     return;
   }
-  tn_text_printf(out, "%lld cycles of the array (%.6g us), %lld in all; forecast %llu\n",
-                 (long long)c->cycles, seconds * 1e6, (long long)c->total_cycles,
-                 (unsigned long long)stream->model_cycles);
+  tn_text_printf(out, "%lld cycles of the array (%.6g us), %lld in all; forecast %lld\n",
+                 (long long)c->cycles, seconds * 1e6, (long long)c->total_cycles, (long long)r->model_cycles);
   tn_text_printf(out, "%.4g tera operations a second; %.2f %% of %.0f multiply-adds on the array\n\n",
                  2 * (double)c->useful_macs / seconds * 1e-12, percent(macs, all), all);
   put_accounts(out, c);
 }
 
 static tn_status print_table(const sim_state *sim) {
-  const tn_stream *stream = tn_simulation_stream(sim->simulation);
-  const tn_systolic_target *array = stream->target;
-  tn_device_counters c = tn_simulation_counters(sim->simulation, -1);
+  const tn_simulated *r = tn_simulation_result(sim->simulation);
   tn_text out = {0};
-  tn_text_printf(&out, "%s on %s, %lld x %lld at %g MHz\n", stream->name, array->name, (long long)array->rows,
-                 (long long)array->columns, array->clock_mhz);
-  put_time(&out, stream, &c);
-  put_traffic(&out, &c);
-  put_layers(sim, &out);
+  tn_text_printf(&out, "%s on %s, %lld x %lld at %g MHz\n", r->name, r->target, (long long)r->rows,
+                 (long long)r->columns, r->clock_mhz);
+  put_time(&out, r);
+  put_traffic(&out, &r->counters);
+  put_layers(&out, r);
   return print_text(&out);
 }
 
@@ -196,7 +180,7 @@ static tn_status load_stream(sim_state *sim, const char *path) {
   tn_compile_options options;
   tn_status status = compile_options(sim->arena, sim->line, &options);
   if (status != TN_OK) return status;
-  if (tn_is_stream(path)) {
+  if (tn_file_kind_of(path) == TN_FILE_STREAM) {
     if (has_option(sim->line, OPT_TARGET))
       return complain(TN_USAGE, "option '--target': a stream has its target; '--set KEY=VALUE' changes it");
     return tn_simulation_open(sim->context, path, options.passes.settings, &sim->simulation);

@@ -87,8 +87,6 @@ tn_status verb_asm(const command_line *line) {
 
 /* ---- tenon check FILE.target, FILE.tns ---- */
 
-bool is_target_file(const char *path) { return strcmp(tn_path_suffix(path), ".target") == 0; }
-
 /* Each key with its value as a target file has it. */
 static json_t *keys_of(const tn_systolic_target *array) {
   tn_text out = {0};
@@ -102,8 +100,6 @@ static json_t *keys_of(const tn_systolic_target *array) {
   tn_text_free(&out);
   return keys;
 }
-
-bool is_stream_file(const char *path) { return strcmp(tn_path_suffix(path), ".tns") == 0; }
 
 static json_t *checked_target(tn_arena *arena, tn_diagnostics *sink, const char *path, tn_str bytes) {
   tn_systolic_target *array = tn_systolic_target_parse(arena, sink, path, bytes);
@@ -124,7 +120,7 @@ tn_status check_machine_file(const command_line *line, const char *path) {
   if (!option_number(line, OPT_MAX_FILE_SIZE, 1, LARGEST_FILE, &most))
     sink.status = TN_USAGE;
   else if (tn_file_map(arena, &sink, path, (uint64_t)most, &bytes))
-    object = (is_stream_file(path) ? checked_stream : checked_target)(arena, &sink, path, bytes);
+    object = (tn_file_kind_of(path) == TN_FILE_STREAM ? checked_stream : checked_target)(arena, &sink, path, bytes);
   if (object && has_option(line, OPT_JSON))
     sink.status = print_json(object);
   else

@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tenon/device.h"
 #include "tenon/diagnostic.h"
 #include "tenon/runtime.h"
 
@@ -127,6 +128,18 @@ typedef struct tn_compared {
  * bf16 and f8 1e-2), others 0. TN_OK also when it does not hold: see result->holds.   */
 TN_API tn_status tn_arrays_compare(const tn_arrays *got, int32_t index, const tn_array *expected, double rtol,
                                    double atol, tn_compared *result);
+
+/* ---- files ---- */
+
+typedef enum tn_file_kind {
+  TN_FILE_MODEL,  /* text: a module or a plan; "-", too, and whatever is none of the others */
+  TN_FILE_CODE,   /* an object or a shared library */
+  TN_FILE_STREAM, /* .tns */
+  TN_FILE_TARGET  /* FILE.target: a systolic array */
+} tn_file_kind;
+
+/* By its first bytes, else (it cannot be read, say) by its suffix. */
+TN_API tn_file_kind tn_file_kind_of(const char *path);
 
 /* ---- models: modules and plans ---- */
 
@@ -419,6 +432,74 @@ typedef struct tn_kernel_program {
 /* The list lives as long as the model, the programs longer. */
 TN_API tn_status tn_compile_kernels(tn_model *model, const tn_compile_options *options,
                                     const tn_kernel_program **kernels, int32_t *count);
+
+/* ---- simulating: streams on a systolic array, every cycle accounted for ---- */
+
+/* A stream and its host library on the timed device of device.h, which has the same for programs
+ * without the compiler.                                                                            */
+typedef struct tn_simulation tn_simulation;
+
+/* The stream of a file, NAME.host.so beside NAME.tns. settings: "KEY=VALUE" over its target, NULL at the
+ * end, or NULL; TN_USAGE where its instructions rely on what would change. Owned by the caller.      */
+TN_API tn_status tn_simulation_open(tn_context *context, const char *path, const char *const *settings,
+                                    tn_simulation **simulation);
+/* The model compiled for options->target, a .target file. `model` is not needed any more; report as of
+ * tn_compile_file.                                                                                    */
+TN_API tn_status tn_simulation_compile(tn_model *model, const tn_compile_options *options,
+                                       tn_simulation **simulation, tn_compile_report *report);
+TN_API void tn_simulation_destroy(tn_simulation *simulation); /* NULL is fine */
+
+/* What the stream takes and gives. */
+TN_API const tn_signature *tn_simulation_signature(const tn_simulation *simulation);
+
+typedef struct tn_simulation_options {
+  const tn_arrays *arguments; /* as tn_arrays_select gives them; NULL: time alone, which no value changes */
+  const char *timeline;       /* where to: a Chrome trace of units and layers; NULL: none */
+  const char *utilisation;    /* where to: an SVG of the array's use by layer; NULL: none */
+} tn_simulation_options;
+
+/* results (may be NULL): with arguments. */
+TN_API tn_status tn_simulation_run(tn_simulation *simulation, const tn_simulation_options *options,
+                                   tn_arrays **results);
+
+typedef struct tn_simulated_layer {
+  const char *name, *source;   /* source: the operation it comes from, "" if that is unknown */
+  int64_t macs, model_cycles;  /* that the model asks for; the cost model's forecast */
+  tn_device_counters counters; /* of the last run */
+} tn_simulated_layer;
+
+typedef struct tn_simulated {
+  const char *name, *target; /* of the stream, of its array */
+  int64_t rows, columns;
+  double clock_mhz;
+  int64_t instructions;
+  int64_t macs_on_array, macs_total;
+  int64_t model_cycles;        /* the cost model's forecast, for the target that was compiled for */
+  tn_device_counters counters; /* of the last run */
+  const tn_simulated_layer *layers;
+  int32_t layer_count;
+} tn_simulated;
+
+/* Lives as long as the simulation; counters are 0 before the first run. */
+TN_API const tn_simulated *tn_simulation_result(const tn_simulation *simulation);
+
+/* One step of the array, held against the evaluator on the inputs that it received. */
+typedef struct tn_step_check {
+  const char *name, *source; /* of the kernel; where in the model it comes from, "" if that is unknown */
+  const char *type;
+  int32_t rank;
+  const int64_t *dims;
+  bool exact; /* the same bits are wanted; else 4 times the evaluator's bound is allowed */
+  bool holds;
+  int64_t mismatches, first; /* row-major position of the first; -1: none */
+  double got, wanted;        /* there */
+} tn_step_check;
+
+/* Compiles the model for options->target, a .target file, runs it on the functional device with what its
+ * steps read and write kept, then evaluates each step alone on that. Results are the device's; steps, in
+ * the order in which they ran, live as long as the model. TN_OK also when one does not hold.            */
+TN_API tn_status tn_check_steps(tn_model *model, const tn_compile_options *options, const tn_arrays *arguments,
+                                tn_arrays **results, const tn_step_check **steps, int32_t *count);
 
 /* ---- reports ---- */
 

@@ -12,8 +12,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "driver/sections.h"
-
 #include <math.h>
 
 #include "driver/program.h"
@@ -23,19 +21,18 @@
 typedef struct {
   tn_streaming streaming;
   const tn_arrays *arguments;
-  tn_arena *arena; /* the caller's */
   tn_arrays *results;
-  TN_VEC(tn_section) sections;
+  TN_VEC(tn_step_check) steps;
   tn_device *device;
   const void **arrays; /* by array of the stream: its elements */
-} sections_work;
+} steps_work;
 
-static tn_context *context_of(const sections_work *work) { return work->streaming.all.model->context; }
-static const tn_stream *stream_of(const sections_work *work) { return work->streaming.program->stream; }
+static tn_context *context_of(const steps_work *work) { return work->streaming.all.model->context; }
+static const tn_stream *stream_of(const steps_work *work) { return work->streaming.program->stream; }
 
 /* ---- the run ---- */
 
-static bool take_arguments(sections_work *work, const void **parameters) {
+static bool take_arguments(steps_work *work, const void **parameters) {
   tn_context *context = context_of(work);
   const tn_plan *plan = work->streaming.all.plan;
   for (int i = 0; i < plan->n_parameters; i++) {
@@ -49,7 +46,7 @@ static bool take_arguments(sections_work *work, const void **parameters) {
   return true;
 }
 
-static void append_results(sections_work *work, void *const *data) {
+static void append_results(steps_work *work, void *const *data) {
   tn_context *context = context_of(work);
   const tn_plan *plan = work->streaming.all.plan;
   work->results = tn_driver_new_arrays(context);
@@ -60,7 +57,7 @@ static void append_results(sections_work *work, void *const *data) {
   }
 }
 
-static bool run_device(sections_work *work) {
+static bool run_device(steps_work *work) {
   tn_context *context = context_of(work);
   const tn_stream *stream = stream_of(work);
   tn_str bytes = {work->streaming.bytes.bytes, work->streaming.bytes.length};
@@ -82,7 +79,7 @@ static bool run_device(sections_work *work) {
 
 /* ---- one step ---- */
 
-static const void *elements_of(const sections_work *work, int buffer) {
+static const void *elements_of(const steps_work *work, int buffer) {
   const tn_buffer *b = &work->streaming.all.plan->buffers[buffer];
   int array = work->streaming.program->host_arrays[buffer];
   if (b->memory == TN_MEMORY_CONSTANT) return b->literal->data;
@@ -91,7 +88,7 @@ static const void *elements_of(const sections_work *work, int buffer) {
 
 /* The next leaves of what the step received; a value that its kernel does not read is zeros. Floats are
  * exact as they are, which is what the bounds of sums begin with. */
-static tn_literal *received(const sections_work *work, tn_arena *arena, const tn_shape *shape, bool bounds,
+static tn_literal *received(const steps_work *work, tn_arena *arena, const tn_shape *shape, bool bounds,
                             const int **next) {
   if (tn_shape_is_tuple(shape)) {
     tn_literal **elements = TN_NEW_ARRAY(arena, tn_literal *, shape->rank);
@@ -113,73 +110,73 @@ static double number_at(const tn_literal *literal, int64_t at) {
   return tn_type_is_float(type) ? tn_load_float(type, element) : (double)tn_load_integer(type, element);
 }
 
-static void compare_bits(tn_section *section, const tn_literal *got, const tn_literal *wanted) {
+static void compare_bits(tn_step_check *entry, const tn_literal *got, const tn_literal *wanted) {
   tn_comparison found = tn_literal_compare(got, wanted, 0, 0);
-  section->mismatches = found.mismatches;
-  section->first = found.first;
+  entry->mismatches = found.mismatches;
+  entry->first = found.first;
 }
 
-static void compare_sums(tn_section *section, const tn_literal *got, const tn_literal *wanted) {
+static void compare_sums(tn_step_check *entry, const tn_literal *got, const tn_literal *wanted) {
   int64_t count = tn_shape_elements(wanted->shape);
   for (int64_t i = 0; i < count; i++) {
     double a = number_at(got, i), b = number_at(wanted, i);
     if (a == b || (isnan(a) && isnan(b)) || (wanted->bound && fabs(a - b) <= 4 * wanted->bound[i])) continue;
-    if (!section->mismatches++) section->first = i;
+    if (!entry->mismatches++) entry->first = i;
   }
 }
 
-static tn_section section_of(const sections_work *work, const tn_placement *placement) {
+static tn_step_check entry_for(const steps_work *work, const tn_placement *placement) {
   const tn_shape *shape = placement->step->origin->shape;
   if (tn_shape_is_tuple(shape)) shape = shape->elements[0]; /* the array's steps have one result */
-  return (tn_section){.name = tn_arena_string(work->arena, placement->kernel),
-                      .source = tn_arena_string(work->arena, placement->source ? placement->source : ""),
-                      .type = tn_type_name(shape->type),
-                      .rank = shape->rank,
-                      .dims =
-                          tn_arena_copy(work->arena, shape->dims, sizeof *shape->dims * (size_t)shape->rank),
-                      .exact = !placement->sums_floats,
-                      .first = -1};
+  tn_arena *arena = work->streaming.all.model->derived;
+  return (tn_step_check){.name = tn_arena_string(arena, placement->kernel),
+                         .source = tn_arena_string(arena, placement->source ? placement->source : ""),
+                         .type = tn_type_name(shape->type),
+                         .rank = shape->rank,
+                         .dims = tn_arena_copy(arena, shape->dims, sizeof *shape->dims * (size_t)shape->rank),
+                         .exact = !placement->sums_floats,
+                         .first = -1};
 }
 
-static void check_values(sections_work *work, tn_section *section, const tn_step *step, tn_literal *result) {
+static void check_values(steps_work *work, tn_step_check *entry, const tn_step *step, tn_literal *result) {
   const tn_kernel *kernel = work->streaming.all.plan->kernels[step->kernel];
   const tn_literal *wanted = tn_literal_leaf(result, 0);
   tn_literal got = {.shape = wanted->shape,
                     .data = elements_of(work, step->arguments[kernel->n_parameters - 1])};
-  if (section->exact)
-    compare_bits(section, &got, wanted);
+  if (entry->exact)
+    compare_bits(entry, &got, wanted);
   else
-    compare_sums(section, &got, wanted);
-  section->holds = !section->mismatches;
-  if (section->holds) return;
-  section->got = number_at(&got, section->first);
-  section->wanted = number_at(wanted, section->first);
+    compare_sums(entry, &got, wanted);
+  entry->holds = !entry->mismatches;
+  if (entry->holds) return;
+  entry->got = number_at(&got, entry->first);
+  entry->wanted = number_at(wanted, entry->first);
 }
 
-static bool check_step(sections_work *work, const tn_placement *placement) {
+static bool check_step(steps_work *work, const tn_placement *placement) {
   tn_diagnostics *sink = &context_of(work)->sink;
   const tn_step *step = placement->step;
   const tn_inst *inst = step->origin;
   if (!step->operands)
     return tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "sections: %s is no whole instruction",
                     placement->kernel);
-  tn_section section = section_of(work, placement);
+  tn_step_check entry = entry_for(work, placement);
   tn_arena *arena = tn_arena_create();
   const tn_literal **operands = TN_NEW_ARRAY(arena, const tn_literal *, inst->n_operands);
   const int *next = step->operands;
   for (int i = 0; i < inst->n_operands; i++)
-    operands[i] = received(work, arena, inst->operands[i]->shape, !section.exact, &next);
+    operands[i] = received(work, arena, inst->operands[i]->shape, !entry.exact, &next);
   tn_literal *result = tn_evaluate_instruction(arena, inst, operands, sink);
-  if (result) check_values(work, &section, step, result);
+  if (result) check_values(work, &entry, step, result);
   tn_arena_destroy(arena);
-  TN_PUSH(work->arena, &work->sections, section);
+  TN_PUSH(work->streaming.all.model->derived, &work->steps, entry);
   return result != NULL;
 }
 
 /* ---- all of it ---- */
 
-static bool run_sections(void *argument) {
-  sections_work *work = argument;
+static bool check_steps(void *argument) {
+  steps_work *work = argument;
   work->streaming.all.options.name = "model";
   if (!tn_stream_compile(&work->streaming) || !run_device(work)) return false;
   const tn_systolic_program *program = work->streaming.program;
@@ -188,18 +185,17 @@ static bool run_sections(void *argument) {
   return true;
 }
 
-tn_status tn_sections_run(tn_model *model, const tn_compile_options *options, const tn_arrays *arguments,
-                          tn_arena *arena, tn_arrays **results, const tn_section **sections, int32_t *count) {
-  sections_work work = {.streaming = {.all = {.model = model, .options = *options}, .keep_values = true},
-                        .arguments = arguments,
-                        .arena = arena};
-  tn_status status = tn_driver_do(model->context, run_sections, &work);
+tn_status tn_check_steps(tn_model *model, const tn_compile_options *options, const tn_arrays *arguments,
+                         tn_arrays **results, const tn_step_check **steps, int32_t *count) {
+  steps_work work = {.streaming = {.all = {.model = model, .options = *options}, .keep_values = true},
+                     .arguments = arguments};
+  tn_status status = tn_driver_do(model->context, check_steps, &work);
   tn_text_free(&work.streaming.bytes);
   tn_compilation_end(&work.streaming.all);
   if (work.device) tn_device_close(work.device);
   if (status != TN_OK) tn_arrays_destroy(work.results);
   *results = status == TN_OK ? work.results : NULL;
-  *sections = work.sections.at;
-  *count = work.sections.count;
+  *steps = work.steps.at;
+  *count = work.steps.count;
   return status;
 }
