@@ -19,6 +19,7 @@
  */
 #include "passes/array_chain.h"
 
+#include "passes/values.h"
 #include "target/isa.h"
 
 #include <math.h>
@@ -36,11 +37,6 @@ void tn_chain_add(tn_chain *chain, tn_inst *inst) {
     chain->is_full = true;
   else
     chain->members[chain->count++] = inst;
-}
-
-bool tn_chain_is_constant(const tn_inst *inst) {
-  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
-  return inst->op == TN_OP_CONSTANT;
 }
 
 /* One number everywhere, and which. */
@@ -93,7 +89,7 @@ static int varying_dim(const tn_inst *inst) {
 /* One number, or a number for each channel: the same channels for all constants of a chain. Other
  * names of the chain's values do not change what is a channel.                                */
 static bool fits_channels(tn_chain *chain, const tn_inst *constant) {
-  if (!tn_chain_is_constant(constant)) return false;
+  if (!tn_is_constant_like(constant)) return false;
   int dim = varying_dim(constant);
   if (dim < 0) return dim == NO_DIM;
   int64_t size = constant->shape->dims[dim], stride = stride_of(constant->shape, dim);
@@ -180,7 +176,7 @@ static bool divide(tn_chain *chain, tn_inst *constant) {
 
 static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
   tn_inst *other = inst->operands[1 - spine];
-  bool constant = tn_chain_is_constant(other);
+  bool constant = tn_is_constant_like(other);
   if (other == inst->operands[spine]) return false;
   if (inst->op == TN_OP_ADD && chain->end->shape->type == TN_S32) return add_integers(chain, other);
   if (inst->op == TN_OP_ADD || (inst->op == TN_OP_SUBTRACT && spine == 0))
@@ -247,10 +243,6 @@ static bool take(const tn_systolic_target *array, tn_chain *chain, tn_inst *inst
 
 /* ---- tables ---- */
 
-static bool is_byte(const tn_inst *inst) {
-  return tn_type_bits(inst->shape->type) == 8 && tn_type_is_integer(inst->shape->type);
-}
-
 /* Elementwise, of what the set has and of single numbers. */
 static bool is_function_of(const tn_chain *set, const tn_inst *inst) {
   double value;
@@ -272,7 +264,7 @@ static bool find_function(tn_inst *from, tn_chain *set) {
   for (int i = 0; i < set->count && !set->is_full; i++)
     for (int k = 0; k < set->members[i]->users.count; k++) {
       tn_inst *user = set->members[i]->users.at[k];
-      if (set->members[i] != from && is_byte(set->members[i])) continue;
+      if (set->members[i] != from && tn_is_byte(set->members[i])) continue;
       if (is_function_of(set, user)) tn_chain_add(set, user);
     }
   set->end = NULL;
@@ -281,12 +273,12 @@ static bool find_function(tn_inst *from, tn_chain *set) {
     if (set->end || set->members[i] == from) return false;
     set->end = set->members[i];
   }
-  return set->end && is_byte(set->end) && !set->is_full;
+  return set->end && tn_is_byte(set->end) && !set->is_full;
 }
 
 static void add_function(tn_chain *chain) {
   tn_chain set;
-  if (!is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set))
+  if (!tn_is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set))
     return;
   for (int i = 0; i < set.count; i++) {
     tn_inst *inst = set.members[i];

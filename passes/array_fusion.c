@@ -19,16 +19,13 @@
  */
 #include "passes/array_chain.h"
 #include "passes/make.h"
+#include "passes/values.h"
 
 typedef struct {
   tn_pass_context *context;
   tn_comp *comp;
   bool changed;
 } finder;
-
-static bool is_byte(const tn_inst *inst) {
-  return tn_type_bits(inst->shape->type) == 8 && tn_type_is_integer(inst->shape->type);
-}
 
 /* ---- one group -> one fusion ---- */
 
@@ -142,13 +139,11 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
 
 static bool is_window(tn_inst *inst, tn_inst **source) {
   tn_op op;
-  if (inst->op != TN_OP_REDUCE && inst->op != TN_OP_REDUCE_WINDOW) return false;
-  if (inst->n_operands != 2 || !tn_shape_is_plain(inst->shape) || !tn_rewrite_is_free_to_move(inst))
-    return false;
-  if (!tn_shape_elements(inst->shape) || !tn_comp_is_binary(inst->called[0], &op)) return false;
+  if (!tn_is_reduction(inst, &op) || !tn_shape_is_plain(inst->shape)) return false;
+  if (!tn_shape_elements(inst->shape) || !tn_rewrite_is_free_to_move(inst)) return false;
   *source = inst->operands[0];
   if ((*source)->op == TN_OP_CONVERT) *source = (*source)->operands[0];
-  if (inst->operands[1]->op != TN_OP_CONSTANT || !is_byte(*source)) return false;
+  if (inst->operands[1]->op != TN_OP_CONSTANT || !tn_is_byte(*source)) return false;
   tn_type type = inst->shape->type;
   if (op == TN_OP_ADD) return type == TN_S32 || type == TN_F32;
   return (op == TN_OP_MAXIMUM || op == TN_OP_MINIMUM) && (type == (*source)->shape->type || type == TN_S32);
@@ -166,9 +161,9 @@ static void fuse_window(finder *f, tn_inst *inst, const tn_inst *source) {
 
 /* How many arrays, other than constants, the group of `end` reads; it is gathered on the way. */
 static int gather(tn_chain *chain, tn_inst *inst, tn_inst **leaves, int count) {
-  bool member = inst == chain->end || (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && !is_byte(inst));
+  bool member = inst == chain->end || (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && !tn_is_byte(inst));
   if (tn_chain_has(chain, inst) || inst->op == TN_OP_CONSTANT) return count;
-  if (tn_chain_is_constant(inst)) {
+  if (tn_is_constant_like(inst)) {
     tn_chain_add(chain, inst);
     return gather(chain, inst->operands[0], leaves, count);
   }
@@ -192,12 +187,12 @@ static void fuse_elementwise(finder *f, tn_inst *inst) {
   int count = gather(&chain, inst, leaves, 0);
   if (chain.is_full || count < 1 || count > 2 || chain.count < 2) return;
   for (int i = 0; i < count; i++)
-    if (!is_byte(leaves[i])) return;
+    if (!tn_is_byte(leaves[i])) return;
   build(f, &chain, inst);
 }
 
 static bool makes_byte(const tn_inst *inst) {
-  return tn_op_is(inst->op, TN_OP_ELEMENTWISE) && tn_shape_is_plain(inst->shape) && is_byte(inst) &&
+  return tn_op_is(inst->op, TN_OP_ELEMENTWISE) && tn_shape_is_plain(inst->shape) && tn_is_byte(inst) &&
          tn_shape_elements(inst->shape) && tn_rewrite_is_free_to_move(inst);
 }
 

@@ -233,8 +233,3 @@ tn_inst *tn_quantize_root(tn_inst *end, const tn_inst *from) {
     inst = inst->operands[1 - constant];
   }
 }
-
-bool tn_is_constant_like(const tn_inst *inst) {
-  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
-  return inst->op == TN_OP_CONSTANT;
-}

@@ -44,19 +44,8 @@ tn_quantize_scheme tn_quantize_scheme_of(tn_module *module, tn_arena *arena, boo
 
 /* ---- ranges ---- */
 
-static bool constant_range(const tn_inst *inst, tn_range *range) {
-  const float *data = inst->attr.constant.literal->data;
-  *range = (tn_range){0, 0};
-  for (int64_t i = 0; i < tn_shape_elements(inst->shape); i++) {
-    if (!isfinite(data[i])) return false;
-    range->low = fmin(range->low, data[i]);
-    range->high = fmax(range->high, data[i]);
-  }
-  return true;
-}
-
 static bool range_of(const tn_quantize_scheme *s, const tn_inst *inst, tn_range *range) {
-  if (inst->op == TN_OP_CONSTANT) return constant_range(inst, range);
+  if (inst->op == TN_OP_CONSTANT) return tn_range_bound(inst, range);
   *range = (tn_range){-1, 1};
   if (s->assume || tn_range_read(inst, range)) return true;
   return inst->parent != s->module->entry && tn_range_bound(inst, range);
@@ -138,8 +127,7 @@ static bool is_known(tn_quantize_scheme *s, tn_inst *inst) {
 /* The largest of a window or of dims. */
 static bool is_maximum(const tn_inst *inst) {
   tn_op op;
-  if ((inst->op != TN_OP_REDUCE && inst->op != TN_OP_REDUCE_WINDOW) || inst->n_operands != 2) return false;
-  return tn_comp_is_binary(inst->called[0], &op) && op == TN_OP_MAXIMUM &&
+  return tn_is_reduction(inst, &op) && op == TN_OP_MAXIMUM &&
          (tn_is_all(inst->operands[1], -INFINITY) || tn_is_all(inst->operands[1], -(double)__FLT_MAX__));
 }
 
@@ -200,8 +188,7 @@ static bool find_product(tn_quantize_scheme *s, tn_inst *inst) {
 
 static bool is_sum(const tn_inst *inst) {
   tn_op op;
-  if ((inst->op != TN_OP_REDUCE && inst->op != TN_OP_REDUCE_WINDOW) || inst->n_operands != 2) return false;
-  return tn_comp_is_binary(inst->called[0], &op) && op == TN_OP_ADD && tn_one_value(inst->operands[1]) &&
+  return tn_is_reduction(inst, &op) && op == TN_OP_ADD && tn_one_value(inst->operands[1]) &&
          tn_load_float(TN_F32, tn_one_value(inst->operands[1])) == 0;
 }
 

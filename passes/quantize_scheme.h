@@ -54,7 +54,6 @@ void tn_quantize_follow(tn_quantize_product *p, tn_arena *arena, const tn_inst *
 bool tn_quantize_limits(tn_inst *end, tn_inst **inner, double *low, double *high);
 /* The dot or convolution that steps with constants lead from to `end`, each (but `from`) read once; or NULL. */
 tn_inst *tn_quantize_root(tn_inst *end, const tn_inst *from);
-bool tn_is_constant_like(const tn_inst *inst); /* behind broadcasts and reshapes */
 
 /* How a value comes to be bytes. */
 typedef enum {

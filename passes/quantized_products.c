@@ -27,6 +27,7 @@
 
 #include "base/number.h"
 #include "passes/make.h"
+#include "passes/values.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -93,18 +94,16 @@ static bool zero_of(const tn_inst *inst, int64_t *zero) {
   return *zero >= -255 && *zero <= 255;
 }
 
-static bool is_byte(const tn_inst *inst) { return inst->shape->type == TN_S8 || inst->shape->type == TN_U8; }
-
 /* f32 of q - zero. */
 static bool match_difference(tn_inst *inst, dequantized *d) {
   d->zero = 0;
-  if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32 && is_byte(inst->operands[0]))
+  if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32 && tn_is_byte(inst->operands[0]))
     return d->q = inst->operands[0], true;
   if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32) inst = inst->operands[0];
   if (inst->op != TN_OP_SUBTRACT || (inst->shape->type != TN_F32 && inst->shape->type != TN_S32))
     return false;
   tn_inst *wide = inst->operands[0];
-  if (wide->op != TN_OP_CONVERT || !is_byte(wide->operands[0])) return false;
+  if (wide->op != TN_OP_CONVERT || !tn_is_byte(wide->operands[0])) return false;
   d->q = wide->operands[0];
   return zero_of(inst->operands[1], &d->zero);
 }

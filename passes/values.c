@@ -34,6 +34,18 @@ bool tn_same_value(const tn_inst *a, const tn_inst *b) {
   return memcmp(x, y, tn_type_bytes(a->shape->type)) == 0;
 }
 
+bool tn_is_constant_like(const tn_inst *inst) {
+  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
+  return inst->op == TN_OP_CONSTANT;
+}
+
+bool tn_is_byte(const tn_inst *inst) { return inst->shape->type == TN_S8 || inst->shape->type == TN_U8; }
+
+bool tn_is_reduction(const tn_inst *inst, tn_op *op) {
+  return (inst->op == TN_OP_REDUCE || inst->op == TN_OP_REDUCE_WINDOW) && inst->n_operands == 2 &&
+         tn_comp_is_binary(inst->called[0], op);
+}
+
 bool tn_type_is_ieee(tn_type type) {
   return type == TN_F16 || type == TN_BF16 || type == TN_F32 || type == TN_F64;
 }

@@ -17,6 +17,15 @@ bool tn_is_all(const tn_inst *inst, double value);
 /* Both are one and the same number everywhere, bit for bit. */
 bool tn_same_value(const tn_inst *a, const tn_inst *b);
 
+/* A constant, or a constant that is repeated along other dims. */
+bool tn_is_constant_like(const tn_inst *inst);
+
+/* s8 or u8. */
+bool tn_is_byte(const tn_inst *inst);
+
+/* A reduce or reduce-window of one array: what joins its elements, which is one operation. */
+bool tn_is_reduction(const tn_inst *inst, tn_op *op);
+
 /* f16, bf16, f32, f64: what has infinities, and rounds as IEEE 754 says. */
 bool tn_type_is_ieee(tn_type type);
 
