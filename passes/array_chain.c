@@ -20,7 +20,6 @@
 #include "passes/array_chain.h"
 
 #include "passes/values.h"
-#include "target/isa.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -101,13 +100,6 @@ static bool fits_channels(tn_chain *chain, const tn_inst *constant) {
 
 /* ---- steps ---- */
 
-static bool advance(tn_chain *chain, tn_chain_stage to) {
-  if (to == TN_CHAIN_BIAS && chain->has_integer_bias) return false; /* the pipeline has one bias */
-  if (chain->stage > to || (chain->stage == to && to != TN_CHAIN_CLAMP)) return false;
-  chain->stage = to;
-  return true;
-}
-
 static bool is_f32(const tn_chain *chain) { return chain->end->shape->type == TN_F32; }
 
 /* By the vector unit, which makes f32 of it. */
@@ -121,7 +113,7 @@ static bool add_second(tn_chain *chain, tn_inst *inst) {
   double scale;
   tn_inst *from = inst, *made[4];
   int count = 0;
-  if (!is_f32(chain) || chain->stage >= TN_CHAIN_OPERAND) return false;
+  if (!is_f32(chain) || chain->at.stage >= TN_STAGE_OPERAND) return false;
   if (from->op == TN_OP_MULTIPLY) {
     int k = is_number(from->operands[0], &scale) ? 0 : 1;
     if (is_number(from->operands[k], &scale)) {
@@ -132,19 +124,18 @@ static bool add_second(tn_chain *chain, tn_inst *inst) {
   }
   if (from->op == TN_OP_CONVERT && is_read_as_it_is(from->operands[0]->shape->type)) made[count++] = from;
   for (int i = 0; i < count; i++) tn_chain_add(chain, made[i]);
-  return advance(chain, TN_CHAIN_OPERAND);
+  return tn_isa_advance(&chain->at, TN_STAGE_OPERAND);
 }
 
-static bool add_number(tn_chain *chain, tn_inst *constant, tn_chain_stage stage) {
-  if (!is_f32(chain) || !fits_channels(chain, constant) || !advance(chain, stage)) return false;
+static bool add_number(tn_chain *chain, tn_inst *constant, tn_isa_stage stage) {
+  if (!is_f32(chain) || !fits_channels(chain, constant) || !tn_isa_advance(&chain->at, stage)) return false;
   add_constant(chain, constant);
   return true;
 }
 
 static bool add_integers(tn_chain *chain, tn_inst *constant) {
   bool fits = chain->end->shape->type == TN_S32 && fits_channels(chain, constant);
-  if (!fits || !advance(chain, TN_CHAIN_INTEGER_BIAS)) return false;
-  chain->has_integer_bias = true;
+  if (!fits || !tn_isa_advance(&chain->at, TN_STAGE_INTEGER_BIAS)) return false;
   add_constant(chain, constant);
   return true;
 }
@@ -155,7 +146,8 @@ static bool limit(tn_chain *chain, tn_inst *constant, bool is_upper) {
   double value;
   if (!is_f32(chain) || !is_number(constant, &value) || isnan(value)) return false;
   bool whole = value == nearbyint(value) || isinf(value);
-  if (!(chain->stage == TN_CHAIN_ROUND && whole) && !advance(chain, TN_CHAIN_CLAMP)) return false;
+  if (!(chain->at.stage == TN_STAGE_ROUND && whole) && !tn_isa_advance(&chain->at, TN_STAGE_CLAMP))
+    return false;
   if (!chain->has_limits) chain->low = -HUGE_VAL, chain->high = HUGE_VAL;
   chain->has_limits = true;
   if (is_upper)
@@ -171,7 +163,7 @@ static bool divide(tn_chain *chain, tn_inst *constant) {
   double value;
   int exponent;
   return is_number(constant, &value) && fabs(frexp(value, &exponent)) == 0.5 && abs(exponent) <= 120 &&
-         add_number(chain, constant, TN_CHAIN_SCALE);
+         add_number(chain, constant, TN_STAGE_SCALE);
 }
 
 static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
@@ -180,9 +172,9 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
   if (other == inst->operands[spine]) return false;
   if (inst->op == TN_OP_ADD && chain->end->shape->type == TN_S32) return add_integers(chain, other);
   if (inst->op == TN_OP_ADD || (inst->op == TN_OP_SUBTRACT && spine == 0))
-    return constant ? add_number(chain, other, TN_CHAIN_BIAS) : add_second(chain, other);
+    return constant ? add_number(chain, other, TN_STAGE_BIAS) : add_second(chain, other);
   if (inst->op == TN_OP_MULTIPLY)
-    return constant ? add_number(chain, other, TN_CHAIN_SCALE) : add_second(chain, other);
+    return constant ? add_number(chain, other, TN_STAGE_SCALE) : add_second(chain, other);
   if (inst->op == TN_OP_DIVIDE && spine == 0) return divide(chain, other);
   if (inst->op == TN_OP_MAXIMUM || inst->op == TN_OP_MINIMUM)
     return constant ? limit(chain, other, inst->op == TN_OP_MINIMUM) : add_second(chain, other);
@@ -192,24 +184,28 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
 /* What is rounded, as integers. */
 static bool convert_rounded(tn_chain *chain, tn_type to) {
   bool behind = chain->has_function && chain->has_limits;
-  return chain->stage == TN_CHAIN_ROUND && (!behind || tn_isa_saturates(to, chain->low, chain->high)) &&
-         advance(chain, TN_CHAIN_RESULT);
+  return chain->at.stage == TN_STAGE_ROUND && (!behind || tn_isa_saturates(to, chain->low, chain->high)) &&
+         tn_isa_advance(&chain->at, TN_STAGE_RESULT);
 }
 
 static bool convert(tn_chain *chain, const tn_inst *inst) {
   tn_type from = chain->end->shape->type, to = inst->shape->type;
   if (to == TN_F32)
-    return chain->stage < TN_CHAIN_FLOAT && tn_type_bits(from) <= 32 && advance(chain, TN_CHAIN_FLOAT);
+    return chain->at.stage < TN_STAGE_FLOAT && tn_type_bits(from) <= 32 &&
+           tn_isa_advance(&chain->at, TN_STAGE_FLOAT);
   bool low_bits = tn_type_is_integer(from) && tn_type_is_integer(to) && tn_type_bits(to) >= 8 &&
                   tn_type_bits(to) < tn_type_bits(from);
-  if (low_bits) return chain->stage <= TN_CHAIN_INTEGER_BIAS && advance(chain, TN_CHAIN_RESULT);
+  if (low_bits)
+    return chain->at.stage <= TN_STAGE_INTEGER_BIAS && tn_isa_advance(&chain->at, TN_STAGE_RESULT);
   if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
   if (tn_type_is_integer(to)) return convert_rounded(chain, to);
-  return tn_type_is_float(to) && chain->stage != TN_CHAIN_ROUND && advance(chain, TN_CHAIN_RESULT);
+  return tn_type_is_float(to) && chain->at.stage != TN_STAGE_ROUND &&
+         tn_isa_advance(&chain->at, TN_STAGE_RESULT);
 }
 
 static bool function(const tn_systolic_target *array, tn_chain *chain, tn_isa_function which) {
-  if (!is_f32(chain) || !(array->vector_functions >> which & 1) || !advance(chain, TN_CHAIN_FUNCTION))
+  if (!is_f32(chain) || !(array->vector_functions >> which & 1) ||
+      !tn_isa_advance(&chain->at, TN_STAGE_FUNCTION))
     return false;
   chain->has_function = true;
   chain->has_limits = false;
@@ -230,9 +226,10 @@ static bool limit_result(tn_chain *chain, const tn_inst *inst, int spine) {
 static bool take(const tn_systolic_target *array, tn_chain *chain, tn_inst *inst) {
   int spine = inst->n_operands > 1 && inst->operands[1] == chain->end;
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
-  if (chain->stage == TN_CHAIN_RESULT) return limit_result(chain, inst, spine);
+  if (chain->at.stage == TN_STAGE_RESULT) return limit_result(chain, inst, spine);
   if (inst->op == TN_OP_CONVERT) return convert(chain, inst);
-  if (inst->op == TN_OP_ROUND_NEAREST_EVEN) return is_f32(chain) && advance(chain, TN_CHAIN_ROUND);
+  if (inst->op == TN_OP_ROUND_NEAREST_EVEN)
+    return is_f32(chain) && tn_isa_advance(&chain->at, TN_STAGE_ROUND);
   if (inst->op == TN_OP_ABS) return function(array, chain, TN_ISA_FUNCTION_ABS);
   if (inst->op == TN_OP_NEGATE) return function(array, chain, TN_ISA_FUNCTION_NEGATE);
   if (inst->op == TN_OP_CLAMP)
@@ -313,7 +310,7 @@ void tn_chain_grow(const tn_systolic_target *array, tn_chain *chain) {
   tn_chain whole = *chain;
   for (tn_inst *user; (user = only_user(whole.end));) {
     if (!take_next(array, &whole, user)) break;
-    if (whole.stage != TN_CHAIN_ROUND && user->op != TN_OP_RESHAPE) *chain = whole;
+    if (whole.at.stage != TN_STAGE_ROUND && user->op != TN_OP_RESHAPE) *chain = whole;
   }
-  if (chain->stage == TN_CHAIN_RESULT) add_function(chain);
+  if (chain->at.stage == TN_STAGE_RESULT) add_function(chain);
 }

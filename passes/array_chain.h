@@ -7,29 +7,16 @@
 
 #include "passes/dims.h"
 #include "passes/rewrite.h"
+#include "target/isa_pipeline.h"
 
 enum { TN_LARGEST_CHAIN = 96 };
-
-/* Where in the vector unit's pipeline (target/isa.def) the end of the chain stands. */
-typedef enum {
-  TN_CHAIN_SOURCE,
-  TN_CHAIN_INTEGER_BIAS,
-  TN_CHAIN_FLOAT,
-  TN_CHAIN_SCALE,
-  TN_CHAIN_BIAS,
-  TN_CHAIN_OPERAND,
-  TN_CHAIN_CLAMP,
-  TN_CHAIN_FUNCTION,
-  TN_CHAIN_ROUND,
-  TN_CHAIN_RESULT
-} tn_chain_stage;
 
 typedef struct {
   tn_inst *members[TN_LARGEST_CHAIN]; /* in no order; what is computed beside the chain, too */
   int count;
   tn_inst *end;
-  tn_chain_stage stage;
-  bool has_integer_bias, has_function;
+  tn_isa_progress at;
+  bool has_function;
   bool has_limits; /* of the values that are rounded: behind the function, if there is one */
   double low, high;
   int64_t channels, channel_stride; /* of scale and bias: (element / stride) % channels; 0: none yet */

@@ -127,7 +127,7 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   if (dilated && (!may || !tn_pass_spend(f->context))) return;
   if (dilated) tn_make_window_explicit(inst, 0); /* positions between zeros are not linear */
   f->changed = f->changed || dilated;
-  if (inst->shape->type != tn_systolic_sum_type(sides[0]->shape->type)) chain.stage = TN_CHAIN_RESULT;
+  if (inst->shape->type != tn_systolic_sum_type(sides[0]->shape->type)) chain.at.stage = TN_STAGE_RESULT;
   for (int i = 0; i < 2; i++)
     if (inst->operands[i]->op == TN_OP_CONVERT && sides[i] != inst->operands[i])
       tn_chain_add(&chain, inst->operands[i]);
@@ -152,7 +152,7 @@ static bool is_window(tn_inst *inst, tn_inst **source) {
 static void fuse_window(finder *f, tn_inst *inst, const tn_inst *source) {
   tn_chain chain = {.members = {inst}, .count = 1, .end = inst};
   if (source != inst->operands[0]) tn_chain_add(&chain, inst->operands[0]);
-  if (inst->shape->type == TN_F32) chain.stage = TN_CHAIN_FLOAT;
+  if (inst->shape->type == TN_F32) chain.at.stage = TN_STAGE_FLOAT;
   tn_chain_grow(f->context->array, &chain);
   build(f, &chain, inst);
 }

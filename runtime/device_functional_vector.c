@@ -18,6 +18,7 @@
 #include "base/float_format.h"
 #include "base/number.h"
 #include "runtime/device_functional.h"
+#include "target/isa_pipeline.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -238,13 +239,6 @@ static void store_row(const tn_vector_line *line, int64_t m, int32_t *r, const f
 
 /* ---- a row ---- */
 
-static bool needs_floats(const tn_instruction *p) {
-  return tn_type_is_float((tn_type)p->PIPELINE.source) || p->PIPELINE.has_scale ||
-         (p->PIPELINE.has_bias && !p->PIPELINE.integer_bias) || p->PIPELINE.operand != TN_ISA_OPERAND_NONE ||
-         p->PIPELINE.has_clamp || p->PIPELINE.function != TN_ISA_FUNCTION_NONE ||
-         tn_type_is_float((tn_type)p->PIPELINE.result);
-}
-
 static void compute_floats(const tn_vector_line *line, int64_t m, float *f, float *second) {
   const tn_instruction *p = line->pipeline;
   scale_and_bias(line, m, f);
@@ -262,7 +256,7 @@ void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, in
   int32_t *r = (int32_t *)(f + columns);
   float *second = (float *)(r + columns);
   tn_isa_join join = (tn_isa_join)p->PIPELINE.join;
-  bool floats = needs_floats(p);
+  bool floats = tn_isa_has_floats(p);
   if (tn_type_is_float((tn_type)p->PIPELINE.source)) {
     join_floats(join, f, source, columns, windows);
   } else {

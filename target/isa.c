@@ -141,13 +141,6 @@ tn_unit tn_instruction_unit(const tn_instruction *instruction) {
   return TN_UNIT_CONTROL;
 }
 
-bool tn_isa_saturates(tn_type result, double low, double high) {
-  if (!tn_type_is_integer(result)) return false;
-  bool has_sign = tn_type_class_of(result) == TN_CLASS_SIGNED;
-  int bits = tn_type_bits(result) - has_sign;
-  return low <= (has_sign ? -ldexp(1, bits) : 0) && high >= ldexp(1, bits) - 1;
-}
-
 /* ---- bytes ---- */
 
 static char *put_bits(char *to, uint64_t bits, int bytes) {

@@ -63,9 +63,6 @@ typedef enum {
   TN_ISA_OPERAND_MINIMUM
 } tn_isa_operand;
 typedef enum { TN_ISA_FUNCTION_NONE, TN_ISA_FUNCTION_ABS, TN_ISA_FUNCTION_NEGATE } tn_isa_function;
-/* Do limits hold every number of the integer type? Behind the rounding they are then what its result's
- * saturation does, and nothing of their own.                                                        */
-bool tn_isa_saturates(tn_type result, double low, double high);
 
 enum { TN_VIEWS = 8, TN_VIEW_DIMS = 8 }; /* dims: four of rows, four of columns */
 

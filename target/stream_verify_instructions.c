@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 
+#include "target/isa_pipeline.h"
 #include "target/isa_table.h"
 #include "target/stream_verify.h"
 
@@ -90,14 +91,9 @@ static bool check_view(reader *r) {
   return true;
 }
 
-/* What the vector unit takes and gives. */
-static bool is_vector_type(uint8_t type) {
-  return type == TN_S8 || type == TN_U8 || type == TN_S16 || type == TN_U16 || type == TN_S32 ||
-         type == TN_BF16 || type == TN_F16 || type == TN_F32;
-}
-
 static bool check_vector_type(reader *r, const char *what, uint8_t type) {
-  return is_vector_type(type) || FAULT(r, "pipeline: the vector unit has no %s of %s", what, type_name(type));
+  return tn_isa_is_vector_type((tn_type)type) ||
+         FAULT(r, "pipeline: the vector unit has no %s of %s", what, type_name(type));
 }
 
 static bool check_pipeline(reader *r) {
@@ -115,10 +111,7 @@ static bool check_pipeline(reader *r) {
   if (p->PIPELINE.function != TN_ISA_FUNCTION_NONE &&
       !(r->v->target->vector_functions >> p->PIPELINE.function & 1))
     return FAULT(r, "pipeline: the target has no function %d", p->PIPELINE.function);
-  bool real = tn_type_is_float((tn_type)p->PIPELINE.source) || p->PIPELINE.has_scale || second ||
-              p->PIPELINE.has_clamp || p->PIPELINE.function ||
-              (p->PIPELINE.has_bias && !p->PIPELINE.integer_bias);
-  if (real && tn_type_is_integer((tn_type)p->PIPELINE.result) && !p->PIPELINE.rounds)
+  if (tn_isa_has_floats(p) && tn_type_is_integer((tn_type)p->PIPELINE.result) && !p->PIPELINE.rounds)
     return FAULT(r, "pipeline: f32 becomes %s and is not rounded", type_name(p->PIPELINE.result));
   if (p->PIPELINE.has_table && tn_type_bytes((tn_type)p->PIPELINE.result) != 1)
     return FAULT(r, "pipeline: the table is for bytes, the result is %s", type_name(p->PIPELINE.result));

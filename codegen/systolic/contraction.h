@@ -31,20 +31,20 @@ typedef struct {
   const int64_t *steps; /* one a dim of the work */
 } tn_walk_bound;
 typedef struct {
-  int buffer;             /* the kernel's */
-  tn_type type;           /* of its elements */
+  int buffer;   /* the kernel's */
+  tn_type type; /* of its elements */
   int64_t offset;
   const int64_t *strides; /* elements, one a dim */
   int n_bounds;
   tn_walk_bound bounds[2];
-  uint64_t fill;          /* bits */
+  uint64_t fill; /* bits */
 } tn_walk;
 
 /* The vector unit's work on one element, in the order of isa.def's PIPELINE. */
 typedef struct {
   tn_type source, result;
   tn_isa_join join;
-  const float *scale;   /* by channel; NULL: none */
+  const float *scale; /* by channel; NULL: none */
   const float *bias;
   const int32_t *integer_bias;
   tn_isa_operand operand;
@@ -59,17 +59,17 @@ typedef struct {
 typedef struct {
   const tn_kernel *kernel;
   const tn_step *step;
-  int n_dims;      /* the kernel's loops, or more: oc of a grouped convolution is group and oc' */
+  int n_dims; /* the kernel's loops, or more: oc of a grouped convolution is group and oc' */
   const int64_t *sizes;
   tn_role *roles;  /* by dim */
   tn_walk x, w, y; /* vector operations: no w; a window's dims are sums */
   bool is_contraction;
-  tn_type sum;     /* s32 or f32 */
+  tn_type sum;            /* s32 or f32 */
   int64_t channels;       /* how many numbers scale and bias have; 1: the same for all elements */
   const int64_t *channel; /* by dim: an element's channel is the sum of channel[d] * d; one dim has
                              step 1, or, with groups, a batch dim and a column dim together */
   tn_vector_work work;
-  int64_t macs;    /* that the model asks for, without those of padding */
+  int64_t macs; /* that the model asks for, without those of padding */
 } tn_systolic_work;
 
 /* What the step is to the array, in `arena`, or NULL with the reason in *why ("sums of f64", "two

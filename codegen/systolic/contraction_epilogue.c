@@ -16,23 +16,10 @@
 #include "base/float_format.h"
 #include "base/number.h"
 #include "codegen/systolic/contraction_private.h"
+#include "target/isa_pipeline.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* Where in the pipeline the value stands. */
-typedef enum {
-  AT_SOURCE,
-  AT_INTEGER_BIAS,
-  AT_FLOAT,
-  AT_SCALE,
-  AT_BIAS,
-  AT_OPERAND,
-  AT_CLAMP,
-  AT_FUNCTION,
-  AT_ROUND,
-  AT_RESULT
-} place;
 
 /* Numbers by channel that are not laid out yet; NULL: none. */
 typedef struct {
@@ -42,8 +29,9 @@ typedef struct {
 
 typedef struct {
   tn_matcher *m;
-  place at, inner; /* inner: before AT_RESULT */
-  tn_type type;    /* of the value */
+  tn_isa_progress at;
+  tn_isa_stage inner; /* before the result */
+  tn_type type;       /* of the value */
   bool has_source;
   tn_vector_work work;
   tn_walk x;
@@ -145,7 +133,7 @@ static bool take_sum(chain *c, const tn_expr *sum) {
   c->has_source = true;
   c->type = sum->type;
   if (!work->is_contraction && tn_type_is_float(sum->type) != tn_type_is_float(work->x.type)) {
-    c->at = AT_FLOAT; /* a window of integers that are summed in f32: exact either way */
+    c->at.stage = TN_STAGE_FLOAT; /* a window of integers that are summed in f32: exact either way */
     return true;
   }
   return true;
@@ -154,10 +142,8 @@ static bool take_sum(chain *c, const tn_expr *sum) {
 /* ---- one operation ---- */
 
 /* Moves on to where the operation stands; behind it already: what was there cannot be done. */
-static bool advance(chain *c, place to, const char *what) {
-  if (c->at > to || (c->at == to && to != AT_CLAMP)) return fail(c, what);
-  c->at = to;
-  return true;
+static bool advance(chain *c, tn_isa_stage to, const char *what) {
+  return tn_isa_advance(&c->at, to) || fail(c, what);
 }
 
 static bool need_float(chain *c, const char *what) {
@@ -179,7 +165,8 @@ static bool set_limits(chain *c, double low, double high) {
 static bool clamp_to(chain *c, double low, double high) {
   if (!need_float(c, "limits")) return false;
   if (isnan(low) || isnan(high)) return fail(c, "limits that are no numbers");
-  if (c->at != AT_ROUND) return advance(c, AT_CLAMP, "limits behind a function") && set_limits(c, low, high);
+  if (c->at.stage != TN_STAGE_ROUND)
+    return advance(c, TN_STAGE_CLAMP, "limits behind a function") && set_limits(c, low, high);
   if (!is_whole(low) || !is_whole(high))
     return fail(c, "limits that are no whole numbers behind the rounding");
   c->low = fmax(c->low, low);
@@ -189,7 +176,7 @@ static bool clamp_to(chain *c, double low, double high) {
 
 /* What is rounded, as integers: limits behind the rounding are these type's, or move before it. */
 static bool round_to(chain *c, tn_type to) {
-  if (c->at != AT_ROUND) return fail(c, "a conversion to integers without rounding to even");
+  if (c->at.stage != TN_STAGE_ROUND) return fail(c, "a conversion to integers without rounding to even");
   c->work.rounds = true;
   if (tn_isa_saturates(to, c->low, c->high)) return true;
   return c->work.function ? fail(c, "limits behind a function") : set_limits(c, c->low, c->high);
@@ -199,7 +186,8 @@ static bool round_to(chain *c, tn_type to) {
 static bool take_second(chain *c, const tn_expr *expr, tn_isa_operand operand) {
   double scale = 1;
   const tn_expr *load = resolve(c, expr);
-  if (!need_float(c, "a second operand") || !advance(c, AT_OPERAND, "more than two operands")) return false;
+  if (!need_float(c, "a second operand") || !advance(c, TN_STAGE_OPERAND, "more than two operands"))
+    return false;
   if (load->kind == TN_EXPR_OP && load->op.op == TN_OP_MULTIPLY) {
     int k = is_scalar(c, load->op.operands[0], &scale) ? 0 : 1;
     if (!is_scalar(c, load->op.operands[k], &scale))
@@ -220,15 +208,14 @@ static bool add_numbers(chain *c, const tn_expr *expr, bool negated) {
   bool integer = c->type == TN_S32;
   if (!integer && !need_float(c, "a sum")) return false;
   if (integer && negated) return fail(c, "integers that are subtracted");
-  if (!advance(c, integer ? AT_INTEGER_BIAS : AT_BIAS, "two biases")) return false;
-  if (c->bias.expr) return fail(c, "two biases");
+  if (!advance(c, integer ? TN_STAGE_INTEGER_BIAS : TN_STAGE_BIAS, "two biases")) return false;
   c->bias = (numbers){resolve(c, expr), negated};
   c->integer_bias = integer;
   return true;
 }
 
 static bool scale_by(chain *c, const tn_expr *expr) {
-  if (!need_float(c, "a product") || !advance(c, AT_SCALE, "two scales")) return false;
+  if (!need_float(c, "a product") || !advance(c, TN_STAGE_SCALE, "two scales")) return false;
   c->scale = (numbers){resolve(c, expr), false};
   return true;
 }
@@ -239,13 +226,13 @@ static bool divide_by(chain *c, const tn_expr *expr) {
   int exponent;
   if (!is_scalar(c, expr, &by) || fabs(frexp(by, &exponent)) != 0.5 || abs(exponent) > 120)
     return fail(c, "a division");
-  if (!need_float(c, "a division") || !advance(c, AT_SCALE, "two scales")) return false;
+  if (!need_float(c, "a division") || !advance(c, TN_STAGE_SCALE, "two scales")) return false;
   c->scale = (numbers){tn_expr_number(c->m->arena, TN_F32, 1 / by), false};
   return true;
 }
 
 static bool apply_function(chain *c, tn_isa_function function) {
-  if (!need_float(c, "a function") || !advance(c, AT_FUNCTION, "two functions")) return false;
+  if (!need_float(c, "a function") || !advance(c, TN_STAGE_FUNCTION, "two functions")) return false;
   if (!(c->m->array->vector_functions >> function & 1))
     return fail(c, "a function that the array does not have");
   c->work.function = function;
@@ -253,20 +240,20 @@ static bool apply_function(chain *c, tn_isa_function function) {
 }
 
 static void finish(chain *c, tn_type type) {
-  c->inner = c->at;
-  c->at = AT_RESULT;
+  c->inner = c->at.stage;
+  c->at.stage = TN_STAGE_RESULT;
   c->type = type;
 }
 
 static bool convert_to(chain *c, tn_type to) {
   bool integers = tn_type_is_integer(c->type) && tn_type_is_integer(to);
   if (c->type == to) return true;
-  if (to == TN_F32 && c->at < AT_FLOAT && tn_type_bits(c->type) <= 32) {
-    c->at = AT_FLOAT;
+  if (to == TN_F32 && c->at.stage < TN_STAGE_FLOAT && tn_type_bits(c->type) <= 32) {
+    c->at.stage = TN_STAGE_FLOAT;
     c->type = to;
     return true;
   }
-  if (integers && c->at <= AT_INTEGER_BIAS) { /* extended, or the low bits */
+  if (integers && c->at.stage <= TN_STAGE_INTEGER_BIAS) { /* extended, or the low bits */
     if (tn_type_bits(to) < 32)
       finish(c, to);
     else
@@ -275,7 +262,7 @@ static bool convert_to(chain *c, tn_type to) {
   }
   if (c->type == TN_F32 && tn_type_is_integer(to)) {
     if (!round_to(c, to)) return false;
-  } else if (c->type == TN_F32 && c->at == AT_ROUND) {
+  } else if (c->type == TN_F32 && c->at.stage == TN_STAGE_ROUND) {
     return fail(c, "rounding that no conversion to integers follows");
   } else if (c->type != TN_F32 || !tn_type_is_float(to)) {
     return tn_match_fail(c->m, "a conversion from %s to %s", tn_type_name(c->type), tn_type_name(to));
@@ -294,8 +281,8 @@ static bool apply_float(chain *c, tn_op op, const tn_expr *other, bool left);
 static bool is_narrow(const chain *c, tn_op op, bool scalar) {
   bool extreme = op == TN_OP_MAXIMUM || op == TN_OP_MINIMUM;
   bool floats = c->type == TN_BF16 || c->type == TN_F16;
-  if (c->at == AT_RESULT) return floats && extreme && scalar && c->inner <= AT_CLAMP;
-  return c->at == AT_SOURCE &&
+  if (c->at.stage == TN_STAGE_RESULT) return floats && extreme && scalar && c->inner <= TN_STAGE_CLAMP;
+  return c->at.stage == TN_STAGE_SOURCE &&
          (floats || (extreme && tn_type_is_integer(c->type) && tn_type_bits(c->type) <= 16));
 }
 
@@ -303,7 +290,7 @@ static bool apply_narrow(chain *c, tn_op op, const tn_expr *other, bool left) {
   tn_type type = c->type;
   double value;
   if (is_scalar(c, other, &value)) other = tn_expr_number(c->m->arena, TN_F32, value);
-  c->at = c->at == AT_RESULT ? c->inner : AT_FLOAT;
+  c->at.stage = c->at.stage == TN_STAGE_RESULT ? c->inner : TN_STAGE_FLOAT;
   c->type = TN_F32;
   if (!apply_float(c, op, other, left)) return false;
   if (tn_type_is_integer(type)) c->work.rounds = true;
@@ -340,7 +327,7 @@ static bool apply_unary(chain *c, const tn_expr *expr) {
   if (expr->op.op == TN_OP_ABS) return apply_function(c, TN_ISA_FUNCTION_ABS);
   if (expr->op.op == TN_OP_NEGATE) return apply_function(c, TN_ISA_FUNCTION_NEGATE);
   if (expr->op.op == TN_OP_ROUND_NEAREST_EVEN)
-    return need_float(c, "rounding") && advance(c, AT_ROUND, "rounding twice");
+    return need_float(c, "rounding") && advance(c, TN_STAGE_ROUND, "rounding twice");
   return tn_match_fail(c->m, "%s", tn_ops[expr->op.op].name);
 }
 
@@ -431,7 +418,7 @@ static bool try_chain(chain *c, tn_matcher *m, const tn_expr *expr) {
   m->why = NULL;
   if (count_operands(m, expr) > 2) return fail(c, "more than two operands");
   if (!read_chain(c, expr)) return false;
-  if (c->at == AT_ROUND) return fail(c, "rounding that no conversion to integers follows");
+  if (c->at.stage == TN_STAGE_ROUND) return fail(c, "rounding that no conversion to integers follows");
   return settle_numbers(c);
 }
 
@@ -481,16 +468,12 @@ static int count_operations(const tn_matcher *m, int *of_lets, const tn_expr *ex
   return count;
 }
 
-static bool is_vector_type(tn_type type) {
-  return type == TN_S8 || type == TN_U8 || type == TN_S16 || type == TN_U16 || type == TN_S32 ||
-         type == TN_BF16 || type == TN_F16 || type == TN_F32;
-}
-
 static bool types_fit(tn_matcher *m) {
   const tn_vector_work *w = &m->work->work;
-  if (!is_vector_type(w->source)) return tn_match_fail(m, "%s in the vector unit", tn_type_name(w->source));
-  if (!is_vector_type(w->result)) return tn_match_fail(m, "results of %s", tn_type_name(w->result));
-  bool second = w->operand == TN_ISA_OPERAND_NONE || is_vector_type(w->second.type);
+  if (!tn_isa_is_vector_type(w->source))
+    return tn_match_fail(m, "%s in the vector unit", tn_type_name(w->source));
+  if (!tn_isa_is_vector_type(w->result)) return tn_match_fail(m, "results of %s", tn_type_name(w->result));
+  bool second = w->operand == TN_ISA_OPERAND_NONE || tn_isa_is_vector_type(w->second.type);
   return second || tn_match_fail(m, "a second operand of %s", tn_type_name(w->second.type));
 }
 
