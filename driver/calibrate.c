@@ -137,15 +137,29 @@ static bool find_source(calibration *c, const tn_signature *signature, int numbe
   return true;
 }
 
+/* Of the parameter that this array of the data would be for; NULL: there is none. */
+static const char *parameter_of(const tn_signature *signature, const tn_array *array) {
+  char numbered[16];
+  for (int p = 0; p < signature->parameter_count; p++) {
+    const char *name = signature->parameters[p].name;
+    snprintf(numbered, sizeof numbered, "p%d", p);
+    if (!strcmp(array->name, name) || !strcmp(array->name, numbered)) return name;
+  }
+  return NULL;
+}
+
 /* Keys rN are passed over, as they are in --in. */
 static bool all_known(const calibration *c, const tn_signature *signature) {
   for (int i = 0; i < tn_arrays_count(c->data); i++) {
     const tn_array *array = tn_arrays_at(c->data, i);
     bool used = array->name[0] == 'r' && array->name[1] >= '0' && array->name[1] <= '9';
     for (int p = 0; p < signature->parameter_count; p++) used = used || c->sources[p].array == array;
-    if (!used)
-      return tn_error(&c->model->context->sink, TN_USAGE, TN_NOWHERE,
-                      "calibration: there is no parameter '%s'", array->name);
+    if (used) continue;
+    const char *name = parameter_of(signature, array);
+    return tn_error(&c->model->context->sink, TN_USAGE, TN_NOWHERE,
+                    name ? "calibration: '%s': parameter '%s' is given twice"
+                         : "calibration: there is no parameter '%s'",
+                    array->name, name);
   }
   return true;
 }

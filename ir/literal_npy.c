@@ -16,9 +16,13 @@ static bool fits(const tn_shape *shape, const tn_npy *array) {
   return true;
 }
 
+/* As a shape is written: NumPy's "f8" are eight bytes, which is f64 here. */
 static const char *npy_text(tn_arena *arena, const tn_npy *array) {
   tn_text text = {0};
-  tn_text_printf(&text, "%c%d[", array->kind, array->item_bytes);
+  if (array->kind == 'b')
+    tn_text_put(&text, "pred[");
+  else
+    tn_text_printf(&text, "%c%d[", array->kind == 'i' ? 's' : array->kind, 8 * array->item_bytes);
   for (int i = 0; i < array->rank; i++) {
     if (i) tn_text_put_char(&text, ',');
     tn_text_put_int(&text, array->dims[i]);

@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -131,6 +132,31 @@ Test(literal, elements_beyond_dynamic_sizes_are_ignored) {
   q->sizes = smaller;
   cr_assert_not(tn_literal_equal(p, q));
   cr_assert_not(tn_literal_compare(p, q, 0, 0).holds);
+  tn_arena_destroy(a);
+}
+
+static void keep_message(void *user, const tn_diagnostic *diagnostic) {
+  snprintf(user, 256, "%s", diagnostic->message);
+}
+
+/* NumPy counts bytes in names of types, shapes count bits: its "u1" is no u1. */
+Test(literal, npy_arrays_are_named_as_shapes_are) {
+  static const struct {
+    char kind;
+    int bytes;
+    const char *name;
+  } types[] = {{'f', 8, "f64"}, {'u', 1, "u8"}, {'i', 2, "s16"}, {'c', 8, "c64"}, {'b', 1, "pred"}};
+  tn_arena *a = tn_arena_create();
+  char message[256], expected[256];
+  tn_diagnostics sink = {.callback = keep_message, .user = message};
+  int64_t dims[] = {2};
+  double data[2] = {0};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    tn_npy array = {"x", types[i].kind, types[i].bytes, 1, dims, data, (size_t)types[i].bytes * 2};
+    cr_assert_null(tn_literal_from_npy(a, &sink, &array, tn_shape_array(a, TN_F32, 1, dims)));
+    snprintf(expected, sizeof expected, "array 'x': is %s[2] where f32[2] is expected", types[i].name);
+    cr_assert_str_eq(message, expected);
+  }
   tn_arena_destroy(a);
 }
 
