@@ -31,7 +31,7 @@ typedef struct {
   const tn_device_host_function *functions;
   tn_diagnostics *sink;
   uint8_t *host, *dram, *buffer;
-  uint32_t *accumulators; /* [rows][columns] */
+  uint32_t *accumulators;      /* [rows][columns] */
   queued_read *queue;          /* of the weights unit's instructions, by their number there */
   int64_t reads, front, tiles; /* reads so far; the one that tiles come from; tiles that wait */
   tn_scratch a, b, sums, index, row, source, arena;
@@ -40,11 +40,6 @@ typedef struct {
 } machine;
 
 /* ---- moving bytes ---- */
-
-static void move(uint8_t *to, int64_t to_stride, const uint8_t *from, int64_t from_stride, uint32_t bytes,
-                 uint32_t rows) {
-  for (int64_t r = 0; r < (int64_t)rows; r++) memmove(to + r * to_stride, from + r * from_stride, bytes);
-}
 
 static const uint8_t *tile_at(const tn_instruction *read, const uint8_t *dram, uint32_t number) {
   return dram + read->READ_WEIGHTS.from + (int64_t)number * read->READ_WEIGHTS.repeat_stride;
@@ -72,17 +67,15 @@ static void keep_tiles(machine *m) {
 }
 
 static void transfer(machine *m, const tn_instruction *i) {
-#define MOVE(ID, to_memory, from_memory)                                                                     \
-  move(to_memory + i->ID.to, i->ID.to_stride, from_memory + i->ID.from, i->ID.from_stride, i->ID.bytes,      \
-       i->ID.rows)
-  m->held.rows = 0;
-  if (i->op == TN_ISA_STORE || i->op == TN_ISA_HOST_TO_DRAM) keep_tiles(m);
-  if (i->op == TN_ISA_READ_HOST) MOVE(READ_HOST, m->buffer, m->host);
-  if (i->op == TN_ISA_WRITE_HOST) MOVE(WRITE_HOST, m->host, m->buffer);
-  if (i->op == TN_ISA_LOAD) MOVE(LOAD, m->buffer, m->dram);
-  if (i->op == TN_ISA_STORE) MOVE(STORE, m->dram, m->buffer);
-  if (i->op == TN_ISA_HOST_TO_DRAM) MOVE(HOST_TO_DRAM, m->dram, m->host);
-#undef MOVE
+  uint8_t *const memory[] = {
+      [TN_SPACE_HOST] = m->host, [TN_SPACE_DRAM] = m->dram, [TN_SPACE_BUFFER] = m->buffer};
+  tn_transfer t;
+  tn_isa_transfer(i, &t);
+  if (t.result == TN_SPACE_DRAM) keep_tiles(m);
+  if (t.result == TN_SPACE_BUFFER) m->held.rows = 0;
+  uint8_t *to = memory[t.result] + t.to;
+  const uint8_t *from = memory[t.source] + t.from;
+  for (int64_t r = 0; r < t.rows; r++) memmove(to + r * t.to_stride, from + r * t.from_stride, t.bytes);
 }
 
 /* ---- the array ---- */
@@ -294,38 +287,31 @@ static void multiply_input(machine *m, int64_t at) {
 
 /* ---- the vector unit ---- */
 
+enum { NUMBERS_AT_A_TIME = 65536 }; /* of a view: they stay within a cache */
+
+static tn_vector_line line_of(const machine *m, int64_t at) {
+  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
+                         .buffer = m->buffer};
+  tn_isa_vector_result(&m->program->stream->instructions[at], &line.result);
+  return line;
+}
+
 static void activate(machine *m, int64_t at) {
   const tn_instruction *i = &m->program->stream->instructions[at];
-  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
-                         .buffer = m->buffer,
-                         .columns = i->ACTIVATE.columns,
-                         .second = i->ACTIVATE.second,
-                         .to = i->ACTIVATE.to,
-                         .second_row_stride = i->ACTIVATE.second_row_stride,
-                         .second_column_stride = i->ACTIVATE.second_column_stride,
-                         .row_stride = i->ACTIVATE.row_stride,
-                         .column_stride = i->ACTIVATE.column_stride};
-  const uint32_t *sums =
-      m->accumulators + (int64_t)i->ACTIVATE.accumulator * m->program->stream->target->columns;
+  tn_vector_line line = line_of(m, at);
+  int64_t lead = m->program->stream->target->columns;
+  const uint32_t *sums = m->accumulators + i->ACTIVATE.accumulator * lead;
   m->held.rows = 0;
   for (int64_t row = 0; row < i->ACTIVATE.rows; row++)
-    tn_vector_row(&line, row, sums + row * m->program->stream->target->columns, 1, &m->row);
+    tn_vector_row(&line, row, sums + row * lead, 1, &m->row);
 }
 
 static void vector(machine *m, int64_t at) {
   const tn_instruction *i = &m->program->stream->instructions[at];
-  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
-                         .buffer = m->buffer,
-                         .columns = i->VECTOR.columns,
-                         .second = i->VECTOR.second,
-                         .to = i->VECTOR.to,
-                         .second_row_stride = i->VECTOR.second_row_stride,
-                         .second_column_stride = i->VECTOR.second_column_stride,
-                         .row_stride = i->VECTOR.row_stride,
-                         .column_stride = i->VECTOR.column_stride};
+  tn_vector_line line = line_of(m, at);
   tn_type source = (tn_type)line.pipeline->PIPELINE.source;
   int64_t wide = (int64_t)i->VECTOR.windows * i->VECTOR.columns;
-  int64_t most = wide > 65536 ? 1 : 65536 / (wide ? wide : 1); /* rows at a time */
+  int64_t most = wide > NUMBERS_AT_A_TIME ? 1 : NUMBERS_AT_A_TIME / wide; /* rows */
   uint32_t *numbers = tn_scratch_reserve(&m->source, (size_t)(most * wide) * 4);
   m->held.rows = 0;
   for (int64_t first = 0; first < i->VECTOR.rows; first += most) {

@@ -67,10 +67,8 @@ int64_t tn_product_exact(tn_type x, tn_type w);
 /* The vector unit: rows of numbers through a pipeline. */
 typedef struct {
   const tn_instruction *pipeline; /* PIPELINE */
+  tn_vector_result result;
   uint8_t *buffer;
-  int64_t columns;
-  uint32_t second, to;
-  int64_t second_row_stride, second_column_stride, row_stride, column_stride;
 } tn_vector_line;
 /* Row m of the result from its source: `windows` rows of `columns` numbers, s32 or f32 by the pipeline's source. */
 void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows,

@@ -91,7 +91,7 @@ static void scale_and_bias(const tn_vector_line *line, int64_t m, float *restric
   const tn_instruction *p = line->pipeline;
   const uint8_t *scale = line->buffer + p->PIPELINE.scale, *bias = line->buffer + p->PIPELINE.bias;
   bool by_row = p->PIPELINE.by_row, adds = p->PIPELINE.has_bias && !p->PIPELINE.integer_bias;
-  int64_t columns = line->columns;
+  int64_t columns = line->result.columns;
   if (p->PIPELINE.has_scale && by_row)
     for (int64_t c = 0; c < columns; c++) v[c] *= load_float(scale, m);
   else if (p->PIPELINE.has_scale)
@@ -105,7 +105,7 @@ static void scale_and_bias(const tn_vector_line *line, int64_t m, float *restric
 static void add_integer_bias(const tn_vector_line *line, int64_t m, uint32_t *restrict v) {
   const tn_instruction *p = line->pipeline;
   const uint8_t *bias = line->buffer + p->PIPELINE.bias;
-  for (int64_t c = 0; c < line->columns; c++) {
+  for (int64_t c = 0; c < line->result.columns; c++) {
     uint32_t b;
     memcpy(&b, bias + 4 * (p->PIPELINE.by_row ? m : c), sizeof b);
     v[c] += b;
@@ -114,13 +114,13 @@ static void add_integer_bias(const tn_vector_line *line, int64_t m, uint32_t *re
 
 static void join_second(const tn_vector_line *line, int64_t m, float *restrict v, float *restrict second) {
   const tn_instruction *p = line->pipeline;
-  int64_t columns = line->columns;
-  const uint8_t *from = line->buffer + line->second + m * line->second_row_stride;
+  int64_t columns = line->result.columns;
+  const uint8_t *from = line->buffer + line->result.second + m * line->result.second_row_stride;
   tn_element_block block = {.from = from,
                             .type = (tn_type)p->PIPELINE.second,
                             .rows = 1,
                             .count = columns,
-                            .stride = line->second_column_stride,
+                            .stride = line->result.second_column_stride,
                             .to = second};
   tn_numbers_of(TN_NUMBERS_F32, &block);
   if (p->PIPELINE.second_scale != 1)
@@ -191,15 +191,16 @@ static void integers_of(const tn_vector_line *line, float *v, int32_t *r) {
   int64_t low, high;
   range_of(type, &low, &high);
   if (tn_type_bits(type) <= 16)
-    round_small(v, r, line->columns, (float)low, (float)high);
+    round_small(v, r, line->result.columns, (float)low, (float)high);
   else
-    for (int64_t c = 0; c < line->columns; c++) r[c] = (int32_t)(uint32_t)to_integer(v[c], low, high);
+    for (int64_t c = 0; c < line->result.columns; c++) r[c] = (int32_t)(uint32_t)to_integer(v[c], low, high);
 }
 
 static void saturate(const tn_vector_line *line, int32_t *r) {
   int64_t low, high;
   range_of((tn_type)line->pipeline->PIPELINE.result, &low, &high);
-  for (int64_t c = 0; c < line->columns; c++) r[c] = (int32_t)(r[c] < low ? low : r[c] > high ? high : r[c]);
+  for (int64_t c = 0; c < line->result.columns; c++)
+    r[c] = (int32_t)(r[c] < low ? low : r[c] > high ? high : r[c]);
 }
 
 #define STORE(T, value)                                                                                      \
@@ -225,16 +226,16 @@ INLINE void store(tn_type type, uint8_t *restrict to, int64_t stride, int64_t co
 
 static void store_row(const tn_vector_line *line, int64_t m, int32_t *r, const float *f) {
   tn_type type = (tn_type)line->pipeline->PIPELINE.result;
-  uint8_t *to = line->buffer + line->to + m * line->row_stride;
+  uint8_t *to = line->buffer + line->result.to + m * line->result.row_stride;
   const uint8_t *table = line->buffer + line->pipeline->PIPELINE.table;
   if (line->pipeline->PIPELINE.has_table)
-    for (int64_t c = 0; c < line->columns; c++) r[c] = table[(uint8_t)r[c]];
-  if (type == TN_S8 && line->column_stride == 1)
-    store(TN_S8, to, 1, line->columns, r, f);
-  else if (type == TN_BF16 && line->column_stride == 2)
-    store(TN_BF16, to, 2, line->columns, r, f);
+    for (int64_t c = 0; c < line->result.columns; c++) r[c] = table[(uint8_t)r[c]];
+  if (type == TN_S8 && line->result.column_stride == 1)
+    store(TN_S8, to, 1, line->result.columns, r, f);
+  else if (type == TN_BF16 && line->result.column_stride == 2)
+    store(TN_BF16, to, 2, line->result.columns, r, f);
   else
-    store(type, to, line->column_stride, line->columns, r, f);
+    store(type, to, line->result.column_stride, line->result.columns, r, f);
 }
 
 /* ---- a row ---- */
@@ -243,15 +244,15 @@ static void compute_floats(const tn_vector_line *line, int64_t m, float *f, floa
   const tn_instruction *p = line->pipeline;
   scale_and_bias(line, m, f);
   if (p->PIPELINE.operand != TN_ISA_OPERAND_NONE) join_second(line, m, f, second);
-  for (int64_t c = 0; p->PIPELINE.has_clamp && c < line->columns; c++)
+  for (int64_t c = 0; p->PIPELINE.has_clamp && c < line->result.columns; c++)
     f[c] = smaller(larger(f[c], p->PIPELINE.low), p->PIPELINE.high);
-  apply_function((tn_isa_function)p->PIPELINE.function, f, line->columns);
+  apply_function((tn_isa_function)p->PIPELINE.function, f, line->result.columns);
 }
 
 void tn_vector_row(const tn_vector_line *line, int64_t m, const void *source, int64_t windows,
                    tn_scratch *scratch) {
   const tn_instruction *p = line->pipeline;
-  int64_t columns = line->columns;
+  int64_t columns = line->result.columns;
   float *f = tn_scratch_reserve(scratch, (size_t)columns * 12);
   int32_t *r = (int32_t *)(f + columns);
   float *second = (float *)(r + columns);

@@ -17,42 +17,21 @@ static uint64_t pieces_end(uint64_t at, int64_t rows, int64_t stride, int64_t by
   return rows && bytes ? at + (uint64_t)last + (uint64_t)bytes : 0;
 }
 
-static uint64_t results_end(uint64_t to, int64_t rows, int64_t row_stride, int64_t columns,
-                            int64_t column_stride, tn_type type) {
-  int64_t last = (row_stride > 0 ? (rows - 1) * row_stride : 0) +
-                 (column_stride > 0 ? (columns - 1) * column_stride : 0);
-  return rows && columns ? to + (uint64_t)last + tn_type_bytes(type) : 0;
+static uint64_t results_end(const tn_vector_result *r, tn_type type) {
+  int64_t last = (r->row_stride > 0 ? (int64_t)(r->rows - 1) * r->row_stride : 0) +
+                 (r->column_stride > 0 ? (int64_t)(r->columns - 1) * r->column_stride : 0);
+  return r->rows && r->columns ? r->to + (uint64_t)last + tn_type_bytes(type) : 0;
 }
 
 /* What is read has been written (the verifier sees to it), so writes alone bound the memory. */
 static uint64_t buffer_end(const tn_device_program *program, int64_t at) {
   const tn_instruction *i = &program->stream->instructions[at];
-  const tn_instruction *pipeline = tn_device_bound(program, program->pipeline, at);
-  switch (i->op) {
-  case TN_ISA_READ_HOST:
-    return pieces_end(i->READ_HOST.to, i->READ_HOST.rows, i->READ_HOST.to_stride, i->READ_HOST.bytes);
-  case TN_ISA_LOAD: return pieces_end(i->LOAD.to, i->LOAD.rows, i->LOAD.to_stride, i->LOAD.bytes);
-  case TN_ISA_ACTIVATE:
-    return results_end(i->ACTIVATE.to, i->ACTIVATE.rows, i->ACTIVATE.row_stride, i->ACTIVATE.columns,
-                       i->ACTIVATE.column_stride, (tn_type)pipeline->PIPELINE.result);
-  case TN_ISA_VECTOR:
-    return results_end(i->VECTOR.to, i->VECTOR.rows, i->VECTOR.row_stride, i->VECTOR.columns,
-                       i->VECTOR.column_stride, (tn_type)pipeline->PIPELINE.result);
-  case TN_ISA_NOP:
-  case TN_ISA_HALT:
-  case TN_ISA_SYNC:
-  case TN_ISA_LAYER:
-  case TN_ISA_HOST_CALL:
-  case TN_ISA_VIEW:
-  case TN_ISA_PIPELINE:
-  case TN_ISA_WRITE_HOST:
-  case TN_ISA_STORE:
-  case TN_ISA_HOST_TO_DRAM:
-  case TN_ISA_READ_WEIGHTS:
-  case TN_ISA_MATMUL:
-  case TN_ISA_COUNT: break;
-  }
-  return 0;
+  tn_transfer t;
+  tn_vector_result r;
+  if (tn_isa_transfer(i, &t))
+    return t.result == TN_SPACE_BUFFER ? pieces_end(t.to, t.rows, t.to_stride, t.bytes) : 0;
+  if (!tn_isa_vector_result(i, &r)) return 0;
+  return results_end(&r, (tn_type)tn_device_bound(program, program->pipeline, at)->PIPELINE.result);
 }
 
 static int64_t accumulators_end(const tn_instruction *i, int64_t columns) {
@@ -67,11 +46,12 @@ static void find_extents(tn_device_program *program) {
   const tn_stream *stream = program->stream;
   for (int64_t at = 0; at < stream->count; at++) {
     const tn_instruction *i = &stream->instructions[at];
+    tn_transfer t;
     uint64_t bytes = buffer_end(program, at);
     int64_t rows = accumulators_end(i, stream->target->columns);
     if (bytes > program->buffer_bytes) program->buffer_bytes = bytes;
     if (rows > program->accumulator_rows) program->accumulator_rows = rows;
-    program->writes_dram |= i->op == TN_ISA_STORE || i->op == TN_ISA_HOST_TO_DRAM;
+    program->writes_dram |= tn_isa_transfer(i, &t) && t.result == TN_SPACE_DRAM;
   }
 }
 
@@ -172,14 +152,31 @@ static void count_product(const tn_device_program *program, tn_device_counters *
   }
 }
 
-static void count_pipeline(tn_device_counters *c, const tn_instruction *pipeline, int64_t rows,
-                           int64_t columns) {
-  if (!pipeline) return;
-  int64_t channels = pipeline->PIPELINE.by_row ? rows : columns;
-  c->buffer_write_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.result);
-  c->buffer_read_bytes += 4 * channels * (pipeline->PIPELINE.has_scale + pipeline->PIPELINE.has_bias);
-  if (pipeline->PIPELINE.operand != TN_ISA_OPERAND_NONE)
-    c->buffer_read_bytes += rows * columns * (int64_t)tn_type_bytes((tn_type)pipeline->PIPELINE.second);
+static void count_results(const tn_device_program *program, tn_device_counters *c, int64_t at,
+                          const tn_vector_result *r) {
+  const tn_instruction *i = &program->stream->instructions[at];
+  const tn_instruction *p = tn_device_bound(program, program->pipeline, at);
+  int64_t elements = (int64_t)r->rows * r->columns, channels = p->PIPELINE.by_row ? r->rows : r->columns;
+  if (i->op == TN_ISA_ACTIVATE)
+    c->accumulator_read_bytes += 4 * elements;
+  else
+    c->buffer_read_bytes += elements * r->windows * (int64_t)tn_type_bytes((tn_type)p->PIPELINE.source);
+  c->buffer_write_bytes += elements * (int64_t)tn_type_bytes((tn_type)p->PIPELINE.result);
+  c->buffer_read_bytes += 4 * channels * (p->PIPELINE.has_scale + p->PIPELINE.has_bias);
+  if (p->PIPELINE.operand != TN_ISA_OPERAND_NONE)
+    c->buffer_read_bytes += elements * (int64_t)tn_type_bytes((tn_type)p->PIPELINE.second);
+}
+
+/* What goes in and out of a space that bytes move between. */
+static int64_t *bytes_of(tn_device_counters *c, tn_space space, bool writes) {
+  switch (space) {
+  case TN_SPACE_HOST: return writes ? &c->host_write_bytes : &c->host_read_bytes;
+  case TN_SPACE_DRAM: return writes ? &c->dram_write_bytes : &c->dram_read_bytes;
+  case TN_SPACE_BUFFER: return writes ? &c->buffer_write_bytes : &c->buffer_read_bytes;
+  case TN_SPACE_ACCUMULATORS:
+  case TN_SPACES: break;
+  }
+  return writes ? &c->accumulator_write_bytes : &c->accumulator_read_bytes;
 }
 
 static int64_t tile_bytes(const tn_systolic_target *array, const tn_instruction *read) {
@@ -191,50 +188,15 @@ static int64_t tile_bytes(const tn_systolic_target *array, const tn_instruction 
 /* Everything but products, whose tiles are found in the order of the matrix unit. */
 static void count_one(const tn_device_program *program, tn_device_counters *c, int64_t at) {
   const tn_instruction *i = &program->stream->instructions[at];
-  const tn_instruction *pipeline = tn_device_bound(program, program->pipeline, at);
-  switch (i->op) {
-  case TN_ISA_READ_HOST:
-    c->host_read_bytes += (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
-    c->buffer_write_bytes += (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
-    break;
-  case TN_ISA_WRITE_HOST:
-    c->host_write_bytes += (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
-    c->buffer_read_bytes += (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
-    break;
-  case TN_ISA_LOAD:
-    c->dram_read_bytes += (int64_t)i->LOAD.bytes * i->LOAD.rows;
-    c->buffer_write_bytes += (int64_t)i->LOAD.bytes * i->LOAD.rows;
-    break;
-  case TN_ISA_STORE:
-    c->dram_write_bytes += (int64_t)i->STORE.bytes * i->STORE.rows;
-    c->buffer_read_bytes += (int64_t)i->STORE.bytes * i->STORE.rows;
-    break;
-  case TN_ISA_HOST_TO_DRAM:
-    c->host_read_bytes += (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
-    c->dram_write_bytes += (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
-    break;
-  case TN_ISA_READ_WEIGHTS:
-    c->dram_read_bytes += tile_bytes(program->stream->target, i) * i->READ_WEIGHTS.repeat;
-    break;
-  case TN_ISA_ACTIVATE:
-    c->accumulator_read_bytes += 4 * (int64_t)i->ACTIVATE.rows * i->ACTIVATE.columns;
-    count_pipeline(c, pipeline, i->ACTIVATE.rows, i->ACTIVATE.columns);
-    break;
-  case TN_ISA_VECTOR:
-    c->buffer_read_bytes += (int64_t)i->VECTOR.rows * i->VECTOR.columns * i->VECTOR.windows *
-                            (int64_t)(pipeline ? tn_type_bytes((tn_type)pipeline->PIPELINE.source) : 0);
-    count_pipeline(c, pipeline, i->VECTOR.rows, i->VECTOR.columns);
-    break;
-  case TN_ISA_NOP:
-  case TN_ISA_HALT:
-  case TN_ISA_SYNC:
-  case TN_ISA_LAYER:
-  case TN_ISA_HOST_CALL:
-  case TN_ISA_VIEW:
-  case TN_ISA_PIPELINE:
-  case TN_ISA_MATMUL:
-  case TN_ISA_COUNT: break;
+  tn_transfer t;
+  tn_vector_result r;
+  if (tn_isa_transfer(i, &t)) {
+    *bytes_of(c, t.source, false) += (int64_t)t.bytes * t.rows;
+    *bytes_of(c, t.result, true) += (int64_t)t.bytes * t.rows;
   }
+  if (tn_isa_vector_result(i, &r)) count_results(program, c, at, &r);
+  if (i->op == TN_ISA_READ_WEIGHTS)
+    c->dram_read_bytes += tile_bytes(program->stream->target, i) * i->READ_WEIGHTS.repeat;
 }
 
 static void add_counts(tn_device_counters *to, const tn_device_counters *from) {

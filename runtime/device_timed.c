@@ -168,15 +168,12 @@ static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
 }
 
 static void move_bytes(tn_timer *t, int unit, const tn_instruction *i, int64_t at) {
-  tn_port *first = &t->dram, *second = NULL;
-  int64_t bytes = 0;
-  if (i->op == TN_ISA_READ_HOST) first = &t->host, bytes = (int64_t)i->READ_HOST.bytes * i->READ_HOST.rows;
-  if (i->op == TN_ISA_WRITE_HOST) first = &t->host, bytes = (int64_t)i->WRITE_HOST.bytes * i->WRITE_HOST.rows;
-  if (i->op == TN_ISA_LOAD) bytes = (int64_t)i->LOAD.bytes * i->LOAD.rows;
-  if (i->op == TN_ISA_STORE) bytes = (int64_t)i->STORE.bytes * i->STORE.rows;
-  if (i->op == TN_ISA_HOST_TO_DRAM)
-    second = &t->host, bytes = (int64_t)i->HOST_TO_DRAM.bytes * i->HOST_TO_DRAM.rows;
-  tn_fixed begin, end = transfer(first, second, t->next[unit], bytes, &begin);
+  tn_port *const ports[] = {[TN_SPACE_HOST] = &t->host, [TN_SPACE_DRAM] = &t->dram, [TN_SPACE_BUFFER] = NULL};
+  tn_transfer move;
+  tn_isa_transfer(i, &move);
+  tn_port *first = ports[move.source], *second = ports[move.result];
+  if (!first) first = second, second = NULL;
+  tn_fixed begin, end = transfer(first, second, t->next[unit], (int64_t)move.bytes * move.rows, &begin);
   t->began[unit] = begin >> TN_CYCLE_FRACTION;
   t->free[unit] = end;
   t->whole.dma += end - begin;
@@ -238,9 +235,9 @@ static void enter_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
 /* ---- the vector unit ---- */
 
 static void vector_work(tn_timer *t, const tn_instruction *i, int64_t at) {
-  int64_t elements = i->op == TN_ISA_ACTIVATE
-                         ? (int64_t)i->ACTIVATE.rows * i->ACTIVATE.columns
-                         : (int64_t)i->VECTOR.rows * i->VECTOR.columns * i->VECTOR.windows;
+  tn_vector_result result;
+  tn_isa_vector_result(i, &result);
+  int64_t elements = (int64_t)result.rows * result.columns * result.windows;
   int64_t lanes = t->array->vector_lanes, cycles = larger(1, (elements + lanes - 1) / lanes);
   int64_t start = t->next[TN_UNIT_VECTOR] >> TN_CYCLE_FRACTION;
   t->began[TN_UNIT_VECTOR] = start;

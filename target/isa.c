@@ -141,6 +141,80 @@ tn_unit tn_instruction_unit(const tn_instruction *instruction) {
   return TN_UNIT_CONTROL;
 }
 
+/* ---- what several say ---- */
+
+#define TRANSFERS(DO)                                                                                        \
+  DO(READ_HOST, HOST, BUFFER)                                                                                \
+  DO(WRITE_HOST, BUFFER, HOST)                                                                               \
+  DO(LOAD, DRAM, BUFFER)                                                                                     \
+  DO(STORE, BUFFER, DRAM)                                                                                    \
+  DO(HOST_TO_DRAM, HOST, DRAM)
+
+bool tn_isa_transfer(const tn_instruction *i, tn_transfer *t) {
+#define TAKE(ID, SOURCE, RESULT)                                                                             \
+  if (i->op == TN_ISA_##ID)                                                                                  \
+    *t = (tn_transfer){.source = TN_SPACE_##SOURCE,                                                          \
+                       .result = TN_SPACE_##RESULT,                                                          \
+                       .channel = i->ID.channel,                                                             \
+                       .from = i->ID.from,                                                                   \
+                       .to = i->ID.to,                                                                       \
+                       .bytes = i->ID.bytes,                                                                 \
+                       .rows = i->ID.rows,                                                                   \
+                       .from_stride = i->ID.from_stride,                                                     \
+                       .to_stride = i->ID.to_stride};
+  TRANSFERS(TAKE)
+#undef TAKE
+  return rows[i->op].unit == TN_UNIT_CLASS_DMA;
+}
+
+void tn_isa_set_transfer(tn_instruction *i, const tn_transfer *t) {
+#define GIVE(ID, SOURCE, RESULT)                                                                             \
+  if (t->source == TN_SPACE_##SOURCE && t->result == TN_SPACE_##RESULT) {                                    \
+    i->op = TN_ISA_##ID;                                                                                     \
+    i->ID.channel = t->channel;                                                                              \
+    i->ID.from = (__typeof__(i->ID.from))t->from;                                                            \
+    i->ID.to = (__typeof__(i->ID.to))t->to;                                                                  \
+    i->ID.bytes = t->bytes, i->ID.rows = t->rows;                                                            \
+    i->ID.from_stride = t->from_stride, i->ID.to_stride = t->to_stride;                                      \
+  }
+  TRANSFERS(GIVE)
+#undef GIVE
+  assert(rows[i->op].unit == TN_UNIT_CLASS_DMA);
+}
+
+#define VECTOR_RESULTS(DO) DO(ACTIVATE) DO(VECTOR)
+
+bool tn_isa_vector_result(const tn_instruction *i, tn_vector_result *r) {
+#define TAKE(ID)                                                                                             \
+  if (i->op == TN_ISA_##ID)                                                                                  \
+    *r = (tn_vector_result){.rows = i->ID.rows,                                                              \
+                            .columns = i->ID.columns,                                                        \
+                            .second = i->ID.second,                                                          \
+                            .to = i->ID.to,                                                                  \
+                            .second_row_stride = i->ID.second_row_stride,                                    \
+                            .second_column_stride = i->ID.second_column_stride,                              \
+                            .row_stride = i->ID.row_stride,                                                  \
+                            .column_stride = i->ID.column_stride};
+  VECTOR_RESULTS(TAKE)
+#undef TAKE
+  r->windows = i->op == TN_ISA_VECTOR ? i->VECTOR.windows : 1;
+  return rows[i->op].unit == TN_UNIT_CLASS_VECTOR;
+}
+
+void tn_isa_set_vector_result(tn_instruction *i, const tn_vector_result *r) {
+#define GIVE(ID)                                                                                             \
+  if (i->op == TN_ISA_##ID) {                                                                                \
+    i->ID.rows = r->rows, i->ID.columns = r->columns;                                                        \
+    i->ID.second = r->second, i->ID.to = r->to;                                                              \
+    i->ID.second_row_stride = r->second_row_stride;                                                          \
+    i->ID.second_column_stride = r->second_column_stride;                                                    \
+    i->ID.row_stride = r->row_stride, i->ID.column_stride = r->column_stride;                                \
+  }
+  VECTOR_RESULTS(GIVE)
+#undef GIVE
+  if (i->op == TN_ISA_VECTOR) i->VECTOR.windows = r->windows;
+}
+
 /* ---- bytes ---- */
 
 static char *put_bits(char *to, uint64_t bits, int bytes) {

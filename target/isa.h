@@ -90,6 +90,36 @@ typedef struct {
 
 tn_unit tn_instruction_unit(const tn_instruction *instruction);
 
+/* All fields 0, and whatever lies between them. */
+static inline tn_instruction tn_instruction_of(tn_isa_op op) {
+  tn_instruction instruction;
+  memset(&instruction, 0, sizeof instruction);
+  instruction.op = op;
+  return instruction;
+}
+
+/* What the five that move bytes have in common: `rows` pieces of `bytes`, from one space to another. */
+typedef struct {
+  tn_space source, result;
+  uint8_t channel;
+  uint64_t from, to;
+  uint32_t bytes, rows;
+  int64_t from_stride, to_stride;
+} tn_transfer;
+/* False: it is none of them. */
+bool tn_isa_transfer(const tn_instruction *instruction, tn_transfer *transfer);
+/* Becomes the one that moves between these two spaces; its waits stay. */
+void tn_isa_set_transfer(tn_instruction *instruction, const tn_transfer *transfer);
+
+/* What the two of the vector unit have in common: the results, and how the second source lies. */
+typedef struct {
+  uint32_t rows, columns, windows; /* windows: 1 of activate, which has none */
+  uint32_t second, to;
+  int32_t second_row_stride, second_column_stride, row_stride, column_stride;
+} tn_vector_result;
+bool tn_isa_vector_result(const tn_instruction *instruction, tn_vector_result *result);
+void tn_isa_set_vector_result(tn_instruction *instruction, const tn_vector_result *result);
+
 /* Appends its bytes. */
 void tn_isa_encode(tn_text *out, const tn_instruction *instruction);
 /* The instruction at *at, which moves behind it. NULL, or what is wrong with the bytes. */

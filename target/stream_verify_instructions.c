@@ -24,7 +24,7 @@ typedef struct {
   unsigned bad_views;
   bool bad_pipeline, bad_tiles;
   double cycles; /* all units' work, one after the other: at least what it takes */
-  double dram, host, dram_latency, host_latency; /* cycles a byte, cycles */
+  double per_byte[TN_SPACES], latency[TN_SPACES]; /* cycles, of the ports of host and DRAM */
 } reader;
 
 #define FAULT(r, ...) tn_verify_fault((r)->v, (r)->at, __VA_ARGS__)
@@ -120,12 +120,13 @@ static bool check_pipeline(reader *r) {
 
 /* ---- units ---- */
 
-/* Of all five transfers the fields behind the addresses are the same. */
-static bool check_transfer(reader *r, uint8_t channel, uint32_t bytes, uint32_t rows) {
-  const char *name = tn_isa_row_of(r->is->op)->name;
-  if (channel >= r->v->target->dma_channels)
-    return FAULT(r, "%s: channel %d, of %" PRId64, name, channel, r->v->target->dma_channels);
-  return at_least_1(r, "bytes", bytes) && at_least_1(r, "rows", rows);
+static bool check_transfer(reader *r) {
+  tn_transfer t;
+  tn_isa_transfer(r->is, &t);
+  if (t.channel >= r->v->target->dma_channels)
+    return FAULT(r, "%s: channel %d, of %" PRId64, tn_isa_row_of(r->is->op)->name, t.channel,
+                 r->v->target->dma_channels);
+  return at_least_1(r, "bytes", t.bytes) && at_least_1(r, "rows", t.rows);
 }
 
 static bool has_weights_of(const tn_systolic_target *target, uint8_t type) {
@@ -290,13 +291,10 @@ static bool check_one(reader *r) {
   case TN_ISA_VIEW: return check_view(r);
   case TN_ISA_PIPELINE: return check_pipeline(r);
   case TN_ISA_READ_HOST:
-    return check_transfer(r, is->READ_HOST.channel, is->READ_HOST.bytes, is->READ_HOST.rows);
   case TN_ISA_WRITE_HOST:
-    return check_transfer(r, is->WRITE_HOST.channel, is->WRITE_HOST.bytes, is->WRITE_HOST.rows);
-  case TN_ISA_LOAD: return check_transfer(r, is->LOAD.channel, is->LOAD.bytes, is->LOAD.rows);
-  case TN_ISA_STORE: return check_transfer(r, is->STORE.channel, is->STORE.bytes, is->STORE.rows);
-  case TN_ISA_HOST_TO_DRAM:
-    return check_transfer(r, is->HOST_TO_DRAM.channel, is->HOST_TO_DRAM.bytes, is->HOST_TO_DRAM.rows);
+  case TN_ISA_LOAD:
+  case TN_ISA_STORE:
+  case TN_ISA_HOST_TO_DRAM: return check_transfer(r);
   case TN_ISA_READ_WEIGHTS: return check_read_weights(r);
   case TN_ISA_MATMUL: return check_matmul(r);
   case TN_ISA_ACTIVATE: return check_activate(r);
@@ -310,10 +308,10 @@ static bool check_one(reader *r) {
 
 static void look_at_ports(reader *r) {
   const tn_systolic_target *target = r->v->target;
-  r->dram = 1 / tn_systolic_bytes_per_cycle(target, target->dram_gb_s); /* 0 where there is no limit */
-  r->host = 1 / tn_systolic_bytes_per_cycle(target, target->host_gb_s);
-  r->dram_latency = target->dram_latency_ns * target->clock_mhz / 1000 + 1;
-  r->host_latency = target->host_latency_ns * target->clock_mhz / 1000 + 1;
+  r->per_byte[TN_SPACE_DRAM] = 1 / tn_systolic_bytes_per_cycle(target, target->dram_gb_s); /* no limit: 0 */
+  r->per_byte[TN_SPACE_HOST] = 1 / tn_systolic_bytes_per_cycle(target, target->host_gb_s);
+  r->latency[TN_SPACE_DRAM] = target->dram_latency_ns * target->clock_mhz / 1000 + 1;
+  r->latency[TN_SPACE_HOST] = target->host_latency_ns * target->clock_mhz / 1000 + 1;
 }
 
 static double product_cycles(const reader *r) {
@@ -325,36 +323,28 @@ static double product_cycles(const reader *r) {
   return (double)r->is->MATMUL.repeat * (rows * (double)rate + 2 * (double)sides);
 }
 
+static double port_cycles(const reader *r, tn_space space, double bytes) {
+  return bytes * r->per_byte[space] + r->latency[space];
+}
+
 /* No less than what the instruction takes when it has everything to itself. */
 static double cycles_of(const reader *r) {
   const tn_instruction *is = r->is;
   const tn_systolic_target *target = r->v->target;
-  double whole_tile = (double)(target->rows * target->columns) * 8;
-  switch (is->op) {
-  case TN_ISA_READ_HOST: return (double)is->READ_HOST.bytes * is->READ_HOST.rows * r->host + r->host_latency;
-  case TN_ISA_WRITE_HOST:
-    return (double)is->WRITE_HOST.bytes * is->WRITE_HOST.rows * r->host + r->host_latency;
-  case TN_ISA_LOAD: return (double)is->LOAD.bytes * is->LOAD.rows * r->dram + r->dram_latency;
-  case TN_ISA_STORE: return (double)is->STORE.bytes * is->STORE.rows * r->dram + r->dram_latency;
-  case TN_ISA_HOST_TO_DRAM:
-    return (double)is->HOST_TO_DRAM.bytes * is->HOST_TO_DRAM.rows * (r->host + r->dram) + r->host_latency +
-           r->dram_latency;
-  case TN_ISA_READ_WEIGHTS: return (double)is->READ_WEIGHTS.repeat * (whole_tile * r->dram + r->dram_latency);
-  case TN_ISA_MATMUL: return product_cycles(r);
-  case TN_ISA_ACTIVATE:
-    return (double)is->ACTIVATE.rows * is->ACTIVATE.columns + (double)target->vector_latency;
-  case TN_ISA_VECTOR:
-    return (double)is->VECTOR.rows * is->VECTOR.columns * is->VECTOR.windows + (double)target->vector_latency;
-  case TN_ISA_NOP:
-  case TN_ISA_HALT:
-  case TN_ISA_SYNC:
-  case TN_ISA_LAYER:
-  case TN_ISA_HOST_CALL:
-  case TN_ISA_VIEW:
-  case TN_ISA_PIPELINE:
-  case TN_ISA_COUNT: break;
+  tn_transfer t;
+  tn_vector_result v;
+  if (is->op == TN_ISA_MATMUL) return product_cycles(r);
+  if (is->op == TN_ISA_READ_WEIGHTS) {
+    const double widest = 8; /* bytes that an element may have */
+    return (double)is->READ_WEIGHTS.repeat *
+           port_cycles(r, TN_SPACE_DRAM, (double)(target->rows * target->columns) * widest);
   }
-  return 0;
+  if (tn_isa_transfer(is, &t)) {
+    double bytes = (double)t.bytes * t.rows;
+    return port_cycles(r, t.source, bytes) + port_cycles(r, t.result, bytes);
+  }
+  if (!tn_isa_vector_result(is, &v)) return 0;
+  return (double)v.rows * v.columns * v.windows + (double)target->vector_latency;
 }
 
 static void check_next(reader *r) {

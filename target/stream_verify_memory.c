@@ -292,21 +292,25 @@ static void read_row(walk *w, tn_space memory, int64_t from, int64_t bytes) {
 
 /* ---- instructions ---- */
 
-static void transfer(walk *w, tn_space source, uint64_t from, tn_space result, uint64_t to, uint32_t bytes,
-                     uint32_t rows, int64_t from_stride, int64_t to_stride) {
-  const uint64_t beyond = (uint64_t)1 << 62; /* further away than any memory is large */
-  tn_cell_box box;
-  tn_cells read = tn_cells_of_pieces((int64_t)(from < beyond ? from : beyond), bytes, 1, (int64_t[]){rows},
-                                     &from_stride, &box);
-  read_cells(w, (access){.memory = source}, &read, &box);
-  tn_cells write =
-      tn_cells_of_pieces((int64_t)(to < beyond ? to : beyond), bytes, 1, (int64_t[]){rows}, &to_stride, &box);
-  write_cells(w, (access){.memory = result, .writes = true}, &write, &box);
+/* An address further away than any memory is large is as good as any other. */
+static int64_t signed_address(uint64_t at) {
+  const uint64_t beyond = (uint64_t)1 << 62;
+  return (int64_t)(at < beyond ? at : beyond);
 }
 
-#define TRANSFER(w, ID, source, result)                                                                      \
-  transfer(w, source, (w)->is->ID.from, result, (w)->is->ID.to, (w)->is->ID.bytes, (w)->is->ID.rows,         \
-           (w)->is->ID.from_stride, (w)->is->ID.to_stride)
+static tn_cells cells_moved(const tn_transfer *t, uint64_t at, int64_t stride, tn_cell_box *box) {
+  return tn_cells_of_pieces(signed_address(at), t->bytes, 1, (int64_t[]){t->rows}, &stride, box);
+}
+
+static void transfer(walk *w) {
+  tn_transfer t;
+  tn_isa_transfer(w->is, &t);
+  tn_cell_box box;
+  tn_cells read = cells_moved(&t, t.from, t.from_stride, &box);
+  read_cells(w, (access){.memory = t.source}, &read, &box);
+  tn_cells write = cells_moved(&t, t.to, t.to_stride, &box);
+  write_cells(w, (access){.memory = t.result, .writes = true}, &write, &box);
+}
 
 static void read_weights(walk *w) {
   const tn_instruction *is = w->is;
@@ -314,10 +318,8 @@ static void read_weights(walk *w) {
   int64_t counts[] = {is->READ_WEIGHTS.rows, is->READ_WEIGHTS.columns, is->READ_WEIGHTS.repeat};
   int64_t strides[] = {is->READ_WEIGHTS.row_stride, is->READ_WEIGHTS.column_stride,
                        is->READ_WEIGHTS.repeat_stride};
-  const uint64_t beyond = (uint64_t)1 << 62;
-  uint64_t from = is->READ_WEIGHTS.from < beyond ? is->READ_WEIGHTS.from : beyond;
   tn_cell_box box;
-  tn_cells cells = tn_cells_of_pieces((int64_t)from, bytes, 3, counts, strides, &box);
+  tn_cells cells = tn_cells_of_pieces(signed_address(is->READ_WEIGHTS.from), bytes, 3, counts, strides, &box);
   read_cells(w, (access){.memory = TN_SPACE_DRAM}, &cells, &box);
 }
 
@@ -422,23 +424,17 @@ static tn_cells matrix_cells(int64_t base, tn_type type, uint32_t rows, uint32_t
                             (int64_t[]){row_stride, column_stride}, box);
 }
 
-typedef struct {
-  uint32_t rows, columns;
-  uint32_t second, to;
-  int32_t second_row_stride, second_column_stride, row_stride, column_stride;
-} vector_work;
-
 /* The same element at the same place: it is read before it is written. */
-static bool second_is_in_place(const tn_instruction *p, const vector_work *work) {
-  return work->second == work->to &&
+static bool second_is_in_place(const tn_instruction *p, const tn_vector_result *r) {
+  return r->second == r->to &&
          tn_type_bytes((tn_type)p->PIPELINE.second) == tn_type_bytes((tn_type)p->PIPELINE.result) &&
-         (work->rows == 1 || work->second_row_stride == work->row_stride) &&
-         (work->columns == 1 || work->second_column_stride == work->column_stride);
+         (r->rows == 1 || r->second_row_stride == r->row_stride) &&
+         (r->columns == 1 || r->second_column_stride == r->column_stride);
 }
 
-static void read_parameters(walk *w, const vector_work *work) {
+static void read_parameters(walk *w, const tn_vector_result *r) {
   const tn_instruction *p = w->bound.pipeline;
-  int64_t bytes = 4 * (int64_t)(p->PIPELINE.by_row ? work->rows : work->columns);
+  int64_t bytes = 4 * (int64_t)(p->PIPELINE.by_row ? r->rows : r->columns);
   if (p->PIPELINE.has_scale) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.scale, bytes);
   if (p->PIPELINE.has_bias) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.bias, bytes);
   if (p->PIPELINE.has_table) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.table, 256);
@@ -452,21 +448,23 @@ static void check_only(walk *w, const tn_cells *cells, const tn_cell_box *box) {
   w->number = number;
 }
 
-static void work_through_pipeline(walk *w, const vector_work *work) {
+static void work_through_pipeline(walk *w) {
   const tn_instruction *p = w->bound.pipeline;
+  tn_vector_result r;
+  tn_isa_vector_result(w->is, &r);
   tn_cell_box box;
-  read_parameters(w, work);
+  read_parameters(w, &r);
   if (p->PIPELINE.operand != TN_ISA_OPERAND_NONE) {
-    tn_cells second = matrix_cells(work->second, (tn_type)p->PIPELINE.second, work->rows, work->columns,
-                                   work->second_row_stride, work->second_column_stride, &box);
-    if (second_is_in_place(p, work))
+    tn_cells second = matrix_cells(r.second, (tn_type)p->PIPELINE.second, r.rows, r.columns,
+                                   r.second_row_stride, r.second_column_stride, &box);
+    if (second_is_in_place(p, &r))
       check_only(w, &second, &box);
     else
       read_cells(w, (access){.memory = TN_SPACE_BUFFER}, &second, &box);
   }
-  tn_cells result = matrix_cells(work->to, (tn_type)p->PIPELINE.result, work->rows, work->columns,
-                                 work->row_stride, work->column_stride, &box);
-  write_cells(w, (access){.memory = TN_SPACE_BUFFER, .writes = true}, &result, &box);
+  tn_cells cells =
+      matrix_cells(r.to, (tn_type)p->PIPELINE.result, r.rows, r.columns, r.row_stride, r.column_stride, &box);
+  write_cells(w, (access){.memory = TN_SPACE_BUFFER, .writes = true}, &cells, &box);
 }
 
 static void activate(walk *w) {
@@ -477,10 +475,7 @@ static void activate(walk *w) {
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces(a->ACTIVATE.accumulator, a->ACTIVATE.rows, 0, NULL, NULL, &box);
   read_cells(w, sums, &cells, &box);
-  work_through_pipeline(w, &(vector_work){a->ACTIVATE.rows, a->ACTIVATE.columns, a->ACTIVATE.second,
-                                          a->ACTIVATE.to, a->ACTIVATE.second_row_stride,
-                                          a->ACTIVATE.second_column_stride, a->ACTIVATE.row_stride,
-                                          a->ACTIVATE.column_stride});
+  work_through_pipeline(w);
 }
 
 /* A view of plain rows and columns whose elements are where the results go. */
@@ -508,9 +503,7 @@ static void vector(walk *w) {
     tell(w, read_view(w, &cells, view, a->VECTOR.row, last_row, 0, last_column),
          (access){.memory = TN_SPACE_BUFFER});
   }
-  work_through_pipeline(w, &(vector_work){a->VECTOR.rows, a->VECTOR.columns, a->VECTOR.second, a->VECTOR.to,
-                                          a->VECTOR.second_row_stride, a->VECTOR.second_column_stride,
-                                          a->VECTOR.row_stride, a->VECTOR.column_stride});
+  work_through_pipeline(w);
 }
 
 static void host_call(walk *w) {
@@ -543,11 +536,11 @@ static void step(walk *w) {
   case TN_ISA_VIEW:
   case TN_ISA_PIPELINE: tn_bind(&w->bound, w->is); return;
   case TN_ISA_HOST_CALL: host_call(w); return;
-  case TN_ISA_READ_HOST: TRANSFER(w, READ_HOST, TN_SPACE_HOST, TN_SPACE_BUFFER); return;
-  case TN_ISA_WRITE_HOST: TRANSFER(w, WRITE_HOST, TN_SPACE_BUFFER, TN_SPACE_HOST); return;
-  case TN_ISA_LOAD: TRANSFER(w, LOAD, TN_SPACE_DRAM, TN_SPACE_BUFFER); return;
-  case TN_ISA_STORE: TRANSFER(w, STORE, TN_SPACE_BUFFER, TN_SPACE_DRAM); return;
-  case TN_ISA_HOST_TO_DRAM: TRANSFER(w, HOST_TO_DRAM, TN_SPACE_HOST, TN_SPACE_DRAM); return;
+  case TN_ISA_READ_HOST:
+  case TN_ISA_WRITE_HOST:
+  case TN_ISA_LOAD:
+  case TN_ISA_STORE:
+  case TN_ISA_HOST_TO_DRAM: transfer(w); return;
   case TN_ISA_READ_WEIGHTS: read_weights(w); return;
   case TN_ISA_MATMUL: matmul(w); return;
   case TN_ISA_ACTIVATE: activate(w); return;
@@ -563,13 +556,6 @@ static void widen(walk *w, tn_space memory, const tn_cells *cells, const tn_cell
   if (hull.to > w->written_to[memory]) w->written_to[memory] = clip(hull.to);
 }
 
-static void widen_by_pieces(walk *w, tn_space memory, uint64_t to, uint32_t bytes, uint32_t rows,
-                            int64_t stride) {
-  tn_cell_box box;
-  tn_cells cells = tn_cells_of_pieces((int64_t)(to & INT64_MAX), bytes, 1, (int64_t[]){rows}, &stride, &box);
-  widen(w, memory, &cells, &box);
-}
-
 /* Host memory and DRAM are written in few places. */
 static void find_written(walk *w) {
   const tn_stream *stream = w->v->stream;
@@ -579,15 +565,11 @@ static void find_written(walk *w) {
     w->written_to[m] = some ? 0 : INT64_MAX;
   }
   for (int64_t i = 0; i < stream->count; i++) {
-    const tn_instruction *is = &stream->instructions[i];
-    if (is->op == TN_ISA_WRITE_HOST)
-      widen_by_pieces(w, TN_SPACE_HOST, is->WRITE_HOST.to, is->WRITE_HOST.bytes, is->WRITE_HOST.rows,
-                      is->WRITE_HOST.to_stride);
-    if (is->op == TN_ISA_STORE)
-      widen_by_pieces(w, TN_SPACE_DRAM, is->STORE.to, is->STORE.bytes, is->STORE.rows, is->STORE.to_stride);
-    if (is->op == TN_ISA_HOST_TO_DRAM)
-      widen_by_pieces(w, TN_SPACE_DRAM, is->HOST_TO_DRAM.to, is->HOST_TO_DRAM.bytes, is->HOST_TO_DRAM.rows,
-                      is->HOST_TO_DRAM.to_stride);
+    tn_transfer t;
+    if (!tn_isa_transfer(&stream->instructions[i], &t) || t.result == TN_SPACE_BUFFER) continue;
+    tn_cell_box box;
+    tn_cells cells = cells_moved(&t, t.to, t.to_stride, &box);
+    widen(w, t.result, &cells, &box);
   }
   for (int f = 0; f < stream->n_functions; f++) { /* each once, however often it is called */
     const tn_stream_function *function = &stream->functions[f];

@@ -22,12 +22,4 @@ void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int 
 
 tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *count);
 
-/* All fields 0. */
-static inline tn_instruction tn_instruction_of(tn_isa_op op) {
-  tn_instruction instruction;
-  memset(&instruction, 0, sizeof instruction);
-  instruction.op = op;
-  return instruction;
-}
-
 #endif

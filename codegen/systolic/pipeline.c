@@ -62,14 +62,7 @@ void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
   if (has_bias(work))
     put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
   if (work->table) tn_text_put_n(&t->constants, work->table, 256);
-  tn_instruction load = tn_instruction_of(TN_ISA_LOAD);
-  load.LOAD.channel = (uint8_t)tn_tiler_channel(t, TN_MOVE_IN);
-  load.LOAD.from = (uint64_t)from;
-  load.LOAD.to = (uint32_t)item->constants_at;
-  load.LOAD.bytes = (uint32_t)item->constants_bytes;
-  load.LOAD.rows = 1;
-  tn_reach reach = {TN_SPACE_BUFFER, true, item->constants_at, item->constants_at + item->constants_bytes};
-  tn_builder_add(t->builder, &load, 1, &reach);
+  tn_tiler_move(t, TN_SPACE_DRAM, from, TN_SPACE_BUFFER, item->constants_at, 1, item->constants_bytes, 0);
   item->constants_ready = tn_forecast_constants(&t->forecast, t->array, (double)item->constants_bytes);
 }
 

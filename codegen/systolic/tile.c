@@ -211,9 +211,12 @@ static void emit_host(tn_tiler *t, const tn_tile_item *from) {
 /* Scratch lies behind the constants. */
 static void settle_scratch(tn_instruction *i, int64_t constants) {
   uint64_t by = (uint64_t)(constants - TN_SCRATCH);
-  if (i->op == TN_ISA_LOAD && i->LOAD.from >= (uint64_t)TN_SCRATCH) i->LOAD.from += by;
-  if (i->op == TN_ISA_STORE && i->STORE.to >= (uint64_t)TN_SCRATCH) i->STORE.to += by;
-  if (i->op == TN_ISA_HOST_TO_DRAM) i->HOST_TO_DRAM.to += by;
+  tn_transfer t;
+  if (tn_isa_transfer(i, &t)) {
+    if (t.source == TN_SPACE_DRAM && t.from >= (uint64_t)TN_SCRATCH) t.from += by;
+    if (t.result == TN_SPACE_DRAM && t.to >= (uint64_t)TN_SCRATCH) t.to += by;
+    tn_isa_set_transfer(i, &t);
+  }
   if (i->op == TN_ISA_READ_WEIGHTS && i->READ_WEIGHTS.from >= (uint64_t)TN_SCRATCH)
     i->READ_WEIGHTS.from += by;
 }

@@ -73,10 +73,11 @@ typedef struct {
 } tn_block;
 
 /* ---- moves.c ---- */
-typedef enum { TN_MOVE_IN, TN_MOVE_OUT, TN_MOVE_ASIDE } tn_move_kind; /* ASIDE: host to DRAM */
-int tn_tiler_channel(const tn_tiler *tiler, tn_move_kind kind);
+/* One transfer: `rows` pieces of `bytes`, `stride` apart in both spaces. */
+void tn_tiler_move(tn_tiler *tiler, tn_space source, int64_t from, tn_space result, int64_t to, int64_t rows,
+                   int64_t bytes, int64_t stride);
 /* low … high of a value between its home and the unified buffer, at address `at` there. */
-void tn_tiler_load(tn_tiler *tiler, int buffer, tn_byte_range span, int64_t at);
+void tn_tiler_load(tn_tiler *tiler, int buffer, tn_byte_range range, int64_t at);
 void tn_tiler_store(tn_tiler *tiler, int buffer, bool to_host, int64_t from, int64_t rows, int64_t bytes,
                     int64_t at, int64_t stride);
 /* The weights of a buffer lie in DRAM when this returns; its address. */

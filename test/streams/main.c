@@ -36,13 +36,10 @@ static double work_of(const tn_stream *s) {
     double square = (double)(s->target->rows * s->target->columns);
     if (is->op == TN_ISA_MATMUL) work += (double)is->MATMUL.repeat * is->MATMUL.rows * square;
     if (is->op == TN_ISA_READ_WEIGHTS) work += (double)is->READ_WEIGHTS.repeat * square;
-    if (is->op == TN_ISA_ACTIVATE) work += (double)is->ACTIVATE.rows * is->ACTIVATE.columns;
-    if (is->op == TN_ISA_VECTOR) work += (double)is->VECTOR.rows * is->VECTOR.columns * is->VECTOR.windows;
-    if (is->op == TN_ISA_READ_HOST) work += (double)is->READ_HOST.bytes * is->READ_HOST.rows;
-    if (is->op == TN_ISA_WRITE_HOST) work += (double)is->WRITE_HOST.bytes * is->WRITE_HOST.rows;
-    if (is->op == TN_ISA_LOAD) work += (double)is->LOAD.bytes * is->LOAD.rows;
-    if (is->op == TN_ISA_STORE) work += (double)is->STORE.bytes * is->STORE.rows;
-    if (is->op == TN_ISA_HOST_TO_DRAM) work += (double)is->HOST_TO_DRAM.bytes * is->HOST_TO_DRAM.rows;
+    tn_vector_result result;
+    if (tn_isa_vector_result(is, &result)) work += (double)result.rows * result.columns * result.windows;
+    tn_transfer transfer;
+    if (tn_isa_transfer(is, &transfer)) work += (double)transfer.bytes * transfer.rows;
   }
   return work + (double)s->host_bytes + (double)s->dram_bytes;
 }
