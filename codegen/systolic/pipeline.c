@@ -72,12 +72,14 @@ static tn_reach constant_reach(const tn_item_plan *item, int64_t at, int64_t byt
   return (tn_reach){TN_SPACE_BUFFER, false, item->constants_at + at, item->constants_at + at + bytes};
 }
 
-int tn_tiler_set_pipeline(tn_tiler *t, const tn_item_plan *item, tn_role row_role, int64_t row, int64_t rows,
-                          tn_role column_role, int64_t column, int64_t columns, int64_t batch,
-                          tn_reach *reaches) {
+/* Sets the pipeline; what it reads of the buffer is appended. */
+static int set_pipeline(tn_tiler *t, const tn_item_plan *item, const tn_result_block *results, int64_t batch,
+                        tn_reach *reaches) {
   const tn_vector_work *work = &item->problem.work->work;
-  bool by_row = item->channel_role == row_role, by_column = item->channel_role == column_role;
-  int64_t first = by_row ? row : by_column ? column : 0, count = by_row ? rows : columns;
+  bool by_row = item->channel_role == results->row_role,
+       by_column = item->channel_role == results->column_role;
+  int64_t first = by_row ? results->row : by_column ? results->column : 0;
+  int64_t count = by_row ? results->rows : results->columns;
   if (item->channel_batches > 1) first += batch * item->channel_count;
   tn_instruction i = tn_instruction_of(TN_ISA_PIPELINE);
   int n = 0;
@@ -111,6 +113,59 @@ int tn_tiler_set_pipeline(tn_tiler *t, const tn_item_plan *item, tn_role row_rol
     t->pipeline = i;
   }
   return n;
+}
+
+/* ---- results ---- */
+
+enum { REACHES_MOST = 6 }; /* source, results, second; scale, bias, table */
+
+/* How an operand that goes along with the results lies. */
+typedef struct {
+  int64_t at, row_stride, column_stride;
+} layout;
+
+static layout layout_of(const tn_problem *p, tn_operand_kind kind, const tn_block *block,
+                        const tn_result_block *r) {
+  return (layout){.at = tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, r->row_role, r->row) +
+                        tn_problem_offset(p, kind, r->column_role, r->column),
+                  .row_stride = tn_problem_stride(p, kind, r->row_role),
+                  .column_stride = tn_problem_stride(p, kind, r->column_role)};
+}
+
+static tn_reach reach_of(const layout *l, const tn_result_block *r, int64_t width, bool writes) {
+  tn_reach reach = {TN_SPACE_BUFFER, writes, l->at, l->at + width};
+  int64_t ends[2] = {(r->rows - 1) * l->row_stride, (r->columns - 1) * l->column_stride};
+  for (int i = 0; i < 2; i++)
+    if (ends[i] < 0)
+      reach.low += ends[i];
+    else
+      reach.high += ends[i];
+  return reach;
+}
+
+void tn_tiler_add_vector(tn_tiler *t, const tn_item_plan *item, const tn_block *block,
+                         const tn_result_block *results, tn_instruction *vector, tn_reach source) {
+  const tn_problem *p = &item->problem;
+  const tn_operand *y = &p->operand[TN_OPERAND_Y], *second = &p->operand[TN_OPERAND_SECOND];
+  layout to = layout_of(p, TN_OPERAND_Y, block, results), from = {0};
+  tn_reach reaches[REACHES_MOST] = {source, reach_of(&to, results, y->width, true)};
+  int n = 2;
+  if (second->exists) {
+    from = layout_of(p, TN_OPERAND_SECOND, block, results);
+    reaches[n++] = reach_of(&from, results, second->width, false);
+  }
+  n += set_pipeline(t, item, results, block->part.batch, reaches + n);
+  tn_vector_result fields = {.rows = (uint32_t)results->rows,
+                             .columns = (uint32_t)results->columns,
+                             .windows = p->is_product ? 1 : (uint32_t)p->k,
+                             .to = (uint32_t)to.at,
+                             .row_stride = (int32_t)to.row_stride,
+                             .column_stride = (int32_t)to.column_stride,
+                             .second = (uint32_t)from.at,
+                             .second_row_stride = (int32_t)from.row_stride,
+                             .second_column_stride = (int32_t)from.column_stride};
+  tn_isa_set_vector_result(vector, &fields);
+  tn_builder_add(t->builder, vector, n, reaches);
 }
 
 /* ---- views ---- */

@@ -20,18 +20,6 @@ static int64_t take_sums(tn_tiler *t, int64_t rows) {
   return at;
 }
 
-tn_reach tn_reach_of(const tn_problem *p, tn_operand_kind kind, bool writes, int64_t address, int64_t rows,
-                     int64_t row_stride, int64_t columns, int64_t column_stride) {
-  tn_reach reach = {TN_SPACE_BUFFER, writes, address, address + p->operand[kind].width};
-  int64_t ends[2] = {(rows - 1) * row_stride, (columns - 1) * column_stride};
-  for (int i = 0; i < 2; i++)
-    if (ends[i] < 0)
-      reach.low += ends[i];
-    else
-      reach.high += ends[i];
-  return reach;
-}
-
 int64_t tn_batch_address(const tn_block *block, const tn_problem *p, tn_operand_kind kind) {
   return block->base[kind] + p->operand[kind].offset +
          tn_problem_offset(p, kind, TN_ROLE_BATCH, block->part.batch);
@@ -103,56 +91,17 @@ static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 
 /* ---- activate ---- */
 
-/* Sums of rows and columns of the array, which are rows and columns of y or, input stationary, its
- * columns and rows. */
-typedef struct {
-  tn_role row_role, column_role;
-  int64_t sums, row, rows, column, columns;
-} sum_block;
-
-static int64_t address_of(const tn_block *block, const tn_problem *p, tn_operand_kind kind,
-                          const sum_block *s, int64_t row) {
-  return tn_batch_address(block, p, kind) + tn_problem_offset(p, kind, s->row_role, row) +
-         tn_problem_offset(p, kind, s->column_role, s->column);
-}
-
-/* Rows whose results (and second operands) lie in even steps. */
-static void activate_rows(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const sum_block *s,
-                          int64_t row, int64_t rows) {
-  const tn_problem *p = &item->problem;
-  tn_reach reaches[8];
-  int n = tn_tiler_set_pipeline(t, item, s->row_role, row, rows, s->column_role, s->column, s->columns,
-                                block->part.batch, reaches);
-  tn_instruction a = tn_instruction_of(TN_ISA_ACTIVATE);
-  int64_t sums = s->sums + row - s->row;
-  a.ACTIVATE.accumulator = (uint32_t)sums;
-  a.ACTIVATE.rows = (uint32_t)rows, a.ACTIVATE.columns = (uint32_t)s->columns;
-  int64_t to = address_of(block, p, TN_OPERAND_Y, s, row);
-  int64_t row_stride = tn_problem_stride(p, TN_OPERAND_Y, s->row_role);
-  int64_t column_stride = tn_problem_stride(p, TN_OPERAND_Y, s->column_role);
-  a.ACTIVATE.to = (uint32_t)to;
-  a.ACTIVATE.row_stride = (int32_t)row_stride, a.ACTIVATE.column_stride = (int32_t)column_stride;
-  reaches[n++] = (tn_reach){TN_SPACE_ACCUMULATORS, false, sums, sums + rows};
-  reaches[n++] = tn_reach_of(p, TN_OPERAND_Y, true, to, rows, row_stride, s->columns, column_stride);
-  if (p->operand[TN_OPERAND_SECOND].exists) {
-    int64_t second = address_of(block, p, TN_OPERAND_SECOND, s, row);
-    row_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->row_role);
-    column_stride = tn_problem_stride(p, TN_OPERAND_SECOND, s->column_role);
-    a.ACTIVATE.second = (uint32_t)second;
-    a.ACTIVATE.second_row_stride = (int32_t)row_stride,
-    a.ACTIVATE.second_column_stride = (int32_t)column_stride;
-    reaches[n++] =
-        tn_reach_of(p, TN_OPERAND_SECOND, false, second, rows, row_stride, s->columns, column_stride);
-  }
-  tn_builder_add(t->builder, &a, n, reaches);
-}
-
-static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, const sum_block *s) {
-  const tn_problem *p = &item->problem;
+/* Accumulator rows from `sums` on; rows whose results (and second operands) lie in even steps at a time. */
+static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, tn_result_block results,
+                     int64_t sums) {
   flush_matmul(t);
-  for (int64_t row = s->row, rows; row < s->row + s->rows; row += rows) {
-    rows = tn_problem_even_run(p, s->row_role, row, s->row + s->rows - row);
-    activate_rows(t, item, block, s, row, rows);
+  for (int64_t end = results.row + results.rows; results.row < end; results.row += results.rows) {
+    results.rows = tn_problem_even_run(&item->problem, results.row_role, results.row, end - results.row);
+    tn_instruction a = tn_instruction_of(TN_ISA_ACTIVATE);
+    a.ACTIVATE.accumulator = (uint32_t)sums;
+    tn_reach source = {TN_SPACE_ACCUMULATORS, false, sums, sums + results.rows};
+    tn_tiler_add_vector(t, item, block, &results, &a, source);
+    sums += results.rows;
   }
 }
 
@@ -168,8 +117,7 @@ static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int
     multiply(t, item, block, &pass);
     tn_tiler_read_tile(t, item, block->part.batch, k, depth, n, columns);
   }
-  sum_block s = {TN_ROLE_ROW, TN_ROLE_COLUMN, sums, m, rows, n, columns};
-  activate(t, item, block, &s);
+  activate(t, item, block, (tn_result_block){TN_ROLE_ROW, TN_ROLE_COLUMN, m, rows, n, columns}, sums);
 }
 
 static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t most) {
@@ -201,8 +149,7 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
       tn_tiler_read_tile(t, item, block->part.batch, k, depth, n + j, columns);
     }
   }
-  sum_block s = {TN_ROLE_COLUMN, TN_ROLE_ROW, sums, n, count, m, rows};
-  activate(t, item, block, &s);
+  activate(t, item, block, (tn_result_block){TN_ROLE_COLUMN, TN_ROLE_ROW, n, count, m, rows}, sums);
 }
 
 int64_t tn_stationary_rows(const tn_systolic_target *array, const tn_problem *p, int64_t m, int64_t left) {

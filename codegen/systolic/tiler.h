@@ -119,10 +119,15 @@ void tn_tiler_load_constants(tn_tiler *tiler, tn_item_plan *item);
 int64_t tn_constants_bytes(const tn_systolic_target *array, tn_item_plan *item);
 /* DRAM's next constant starts where this says. */
 int64_t tn_tiler_begin_constant(tn_tiler *tiler);
-/* Sets the pipeline for elements whose row and column start there; touches are appended. */
-int tn_tiler_set_pipeline(tn_tiler *tiler, const tn_item_plan *item, tn_role row_role, int64_t row,
-                          int64_t rows, tn_role column_role, int64_t column, int64_t columns, int64_t batch,
-                          tn_reach *reaches);
+/* Results as an instruction's rows and columns: those of y or, input stationary, its columns and rows. */
+typedef struct {
+  tn_role row_role, column_role;
+  int64_t row, rows, column, columns;
+} tn_result_block;
+/* The pipeline, if it is not set so, and `vector`, an activate or vector that says all of its source, which is
+ * `source`, but how many rows, columns and windows.                                                   */
+void tn_tiler_add_vector(tn_tiler *tiler, const tn_item_plan *item, const tn_block *block,
+                         const tn_result_block *results, tn_instruction *vector, tn_reach source);
 void tn_tiler_set_view(tn_tiler *tiler, const tn_problem *problem, int64_t batch);
 
 /* ---- product.c, vector.c ---- */
@@ -133,8 +138,5 @@ int64_t tn_stationary_rows(const tn_systolic_target *array, const tn_problem *pr
 void tn_tiler_vector_block(tn_tiler *tiler, tn_item_plan *item, const tn_block *block);
 /* Of the element of the first row, column and sum of a block's batch; may lie outside of all memory. */
 int64_t tn_batch_address(const tn_block *block, const tn_problem *problem, tn_operand_kind kind);
-/* What a box of elements from `address` on touches. */
-tn_reach tn_reach_of(const tn_problem *problem, tn_operand_kind kind, bool writes, int64_t address,
-                     int64_t rows, int64_t row_stride, int64_t columns, int64_t column_stride);
 
 #endif
