@@ -214,7 +214,7 @@ static bool emit_code_text(compile_work *work, bool assembly) {
 static bool emit_stream(compile_work *work) {
   tn_context *context = work->all.model->context;
   const char *library = beside(work, ".host.so");
-  tn_streaming streaming = {.all = work->all};
+  tn_stream_compilation streaming = {.all = work->all};
   bool made = tn_stream_compile(&streaming);
   work->all = streaming.all;
   if (made && streaming.library && stands_alone(work))

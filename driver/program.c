@@ -149,7 +149,7 @@ static bool load_stream(tn_program *program, tn_str bytes, const char *library) 
 }
 
 static bool compile_stream(compile_work *work) {
-  tn_streaming streaming = {.all = work->all};
+  tn_stream_compilation streaming = {.all = work->all};
   bool made = tn_stream_compile(&streaming);
   work->all = streaming.all;
   if (made) {

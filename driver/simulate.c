@@ -151,7 +151,7 @@ tn_status tn_simulation_open(tn_context *context, const char *path, const char *
 }
 
 typedef struct {
-  tn_streaming all;
+  tn_stream_compilation all;
   tn_simulation *simulation;
 } compile_work;
 

@@ -19,7 +19,7 @@
 #include "ir/eval.h"
 
 typedef struct {
-  tn_streaming streaming;
+  tn_stream_compilation streaming;
   const tn_arrays *arguments;
   tn_arrays *results;
   TN_VEC(tn_step_check) steps;

@@ -39,7 +39,7 @@ static void forget_pointers(tn_module *module) {
   module->aliases.count = 0;
 }
 
-static bool make_plan(tn_streaming *s, const tn_cpu *host) {
+static bool make_plan(tn_stream_compilation *s, const tn_cpu *host) {
   tn_compilation *all = &s->all;
   tn_context *context = all->model->context;
   tn_plan_options options = {.target = host,
@@ -54,7 +54,7 @@ static bool make_plan(tn_streaming *s, const tn_cpu *host) {
 
 /* ---- the host's library ---- */
 
-static const char *write_object(tn_streaming *s, tn_plan *plan, const char *folder) {
+static const char *write_object(tn_stream_compilation *s, tn_plan *plan, const char *folder) {
   tn_context *context = s->all.model->context;
   int level = s->all.options.passes.level;
   tn_plan_options options = {
@@ -75,7 +75,7 @@ static const char *write_object(tn_streaming *s, tn_plan *plan, const char *fold
 }
 
 /* All functions in one library. Its name inside the folder is not in its bytes. */
-static bool make_library(tn_streaming *s, tn_plan *const *plans, int count) {
+static bool make_library(tn_stream_compilation *s, tn_plan *const *plans, int count) {
   tn_context *context = s->all.model->context;
   const char *folder = tn_link_folder(context->scratch, &context->sink);
   const char **arguments = TN_NEW_ARRAY(context->scratch, const char *, count + 4);
@@ -100,7 +100,7 @@ static const char *or_nothing(tn_arena *arena, const char *text) {
   return text ? tn_arena_string(arena, text) : "";
 }
 
-static void report_stream(tn_streaming *s) {
+static void report_stream(tn_stream_compilation *s) {
   tn_arena *arena = s->all.model->derived;
   const tn_systolic_program *program = s->program;
   tn_placed *placed = TN_NEW_ARRAY(arena, tn_placed, program->n_placements);
@@ -122,7 +122,7 @@ static void report_stream(tn_streaming *s) {
 
 /* ---- all of it ---- */
 
-bool tn_stream_compile(tn_streaming *s) {
+bool tn_stream_compile(tn_stream_compilation *s) {
   tn_compilation *all = &s->all;
   tn_context *context = all->model->context;
   tn_diagnostics *sink = &context->sink;

@@ -24,7 +24,7 @@ typedef struct {
   const char
       *library; /* NAME.host.so in a folder that goes with context->scratch; NULL: nothing runs on the host */
   tn_str library_bytes;
-} tn_streaming;
-bool tn_stream_compile(tn_streaming *streaming);
+} tn_stream_compilation;
+bool tn_stream_compile(tn_stream_compilation *streaming);
 
 #endif

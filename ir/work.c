@@ -1,8 +1,11 @@
-/* Terms of contractions and windows; see work.h.
+/* Terms of contractions and windows, turns of loops; see work.h.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "ir/work.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 int64_t tn_work_times(int64_t a, int64_t b) {
   int64_t product;
@@ -35,4 +38,22 @@ int64_t tn_inst_terms(const tn_inst *inst) {
   if (inst->op == TN_OP_CONVOLUTION) return convolution_terms(inst);
   if (inst->op == TN_OP_REDUCE_WINDOW || inst->op == TN_OP_SELECT_AND_SCATTER) return window_terms(inst);
   return 1;
+}
+
+/* {"known_trip_count":{"n":"12"}} */
+#define TURNS "\"known_trip_count\":{\"n\":\""
+
+int64_t tn_inst_known_turns(const tn_inst *loop, int64_t unknown) {
+  const char *config = loop->notes ? loop->notes->backend_config : NULL;
+  const char *at = config ? strstr(config, TURNS) : NULL;
+  int64_t turns = at ? strtoll(at + sizeof TURNS - 1, NULL, 10) : 0;
+  return turns > 0 ? turns : unknown;
+}
+
+void tn_inst_note_turns(tn_inst *loop, int64_t turns) {
+  tn_arena *arena = loop->parent->module->arena;
+  tn_annotations *notes = TN_NEW(arena, tn_annotations);
+  if (loop->notes) *notes = *loop->notes;
+  notes->backend_config = tn_arena_printf(arena, "{" TURNS "%lld\"}}", (long long)turns);
+  loop->notes = notes;
 }

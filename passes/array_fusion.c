@@ -73,16 +73,16 @@ static void remove_members(const tn_chain *chain) {
   }
 }
 
-static void build(finder *f, const tn_chain *chain, tn_inst *hero) {
+static void build(finder *f, const tn_chain *chain, tn_inst *about) {
   builder b = {.scratch = f->context->scratch};
   if (!tn_pass_spend(f->context)) return;
-  b.comp = tn_comp_create(f->comp->module, tn_arena_printf(b.scratch, "array_%s", hero->name));
+  b.comp = tn_comp_create(f->comp->module, tn_arena_printf(b.scratch, "array_%s", about->name));
   b.comp->root = inside(&b, chain, chain->end);
   tn_inst *fusion =
       tn_inst_create(f->comp, chain->end, TN_OP_FUSION, chain->end->shape, b.arguments.count, b.arguments.at);
   fusion->attr.fusion.kind = TN_FUSION_CUSTOM;
-  fusion->location = hero->location;
-  fusion->notes = hero->notes ? hero->notes : chain->end->notes;
+  fusion->location = about->location;
+  fusion->notes = about->notes ? about->notes : chain->end->notes;
   tn_inst_set_called(fusion, 1, &b.comp);
   tn_inst_replace_uses(chain->end, fusion);
   remove_members(chain);

@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "ir/work.h"
 #include "passes/control.h"
 
 static bool never_turns(const tn_inst *loop) {
@@ -37,11 +38,7 @@ static bool replace(tn_inst *inst, int64_t turns, tn_pass_context *context) {
 static bool record(tn_inst *inst, int64_t turns, tn_pass_context *context) {
   context->rule = "known_count";
   if ((inst->notes && inst->notes->backend_config) || !tn_pass_spend(context)) return false;
-  tn_arena *arena = inst->parent->module->arena;
-  tn_annotations *notes = TN_NEW(arena, tn_annotations);
-  if (inst->notes) *notes = *inst->notes;
-  notes->backend_config = tn_arena_printf(arena, "{\"known_trip_count\":{\"n\":\"%lld\"}}", (long long)turns);
-  inst->notes = notes;
+  tn_inst_note_turns(inst, turns);
   return true;
 }
 

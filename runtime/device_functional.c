@@ -217,7 +217,7 @@ static void multiply_output(machine *m, int64_t at) {
   for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
     tile t = take_tile(m);
     tn_view_part part = part_of(m, at, r, &t);
-    multiply(m, &part, &t, sums, !r ? TN_PRODUCT_SET : is_float ? TN_PRODUCT_ON : TN_PRODUCT_ADD);
+    multiply(m, &part, &t, sums, !r ? TN_PRODUCT_SET : is_float ? TN_PRODUCT_CONTINUE : TN_PRODUCT_ADD);
     columns = t.n;
   }
   for (int64_t row = 0; row < rows; row++) {

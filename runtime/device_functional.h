@@ -49,7 +49,7 @@ enum { TN_PRODUCT_ROWS = 6, TN_PRODUCT_COLUMNS = 16 };
 typedef enum {
   TN_PRODUCT_SET,
   TN_PRODUCT_ADD, /* the sum over k is added as one */
-  TN_PRODUCT_ON   /* f32: the sum starts from c */
+  TN_PRODUCT_CONTINUE   /* f32: the sum starts from c */
 } tn_product_mode;
 typedef struct {
   const void *a, *b;

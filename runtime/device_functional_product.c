@@ -63,7 +63,7 @@ INLINE void panel(const tn_product *p, int64_t first, int64_t from, int64_t k, t
     int64_t rows = p->rows - m < ROWS ? p->rows - m : ROWS;
     const uint32_t *a = (const uint32_t *)p->a + m * p->k + from;
     uint32_t *c = p->c + m * p->lead + first;
-    bool go_on = mode == TN_PRODUCT_ON;
+    bool go_on = mode == TN_PRODUCT_CONTINUE;
     if (go_on) memset(sums, 0, sizeof sums);
     for (int64_t r = 0; go_on && r < rows; r++) memcpy(sums[r], c + r * p->lead, (size_t)columns * 4);
     if (p->kind == TN_NUMBERS_F32)

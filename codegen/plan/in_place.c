@@ -42,17 +42,6 @@ static bool stored_in_parallel(const tn_kernel *kernel, const tn_stmt *body, int
   return true;
 }
 
-static tn_stmt *copy_body(tn_arena *arena, const tn_stmt *body) {
-  tn_stmt *first = NULL, **tail = &first;
-  for (const tn_stmt *s = body; s; s = s->next) {
-    *tail = tn_arena_copy(arena, s, sizeof *s);
-    (*tail)->body = copy_body(arena, s->body);
-    tail = &(*tail)->next;
-  }
-  *tail = NULL;
-  return first;
-}
-
 static void renumber(tn_arena *arena, tn_stmt *body, const int *buffers) {
   for (tn_stmt *s = body; s; s = s->next) {
     if (s->kind == TN_STMT_STORE || s->kind == TN_STMT_LOCAL) s->buffer = buffers[s->buffer];
@@ -79,7 +68,7 @@ static tn_kernel *joined(tn_arena *arena, const tn_kernel *kernel, int in, int o
   int *buffers = TN_NEW_ARRAY(arena, int, kernel->n_buffers);
   for (int i = 0; i < kernel->n_buffers; i++) buffers[i] = i == in ? out - (out > in) : i - (i > in);
   tn_kernel *copy = tn_arena_copy(arena, kernel, sizeof *kernel);
-  copy->body = copy_body(arena, kernel->body);
+  copy->body = tn_stmt_copy(arena, kernel->body);
   tn_rewrite rewrite = tn_rewrite_nothing(arena, copy);
   rewrite.buffers = buffers;
   tn_rewrite_apply(&rewrite);

@@ -114,3 +114,14 @@ tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel) {
                       NULL,
                       NULL};
 }
+
+tn_stmt *tn_stmt_copy(tn_arena *arena, const tn_stmt *body) {
+  tn_stmt *first = NULL, **tail = &first;
+  for (const tn_stmt *s = body; s; s = s->next) {
+    *tail = tn_arena_copy(arena, s, sizeof *s);
+    (*tail)->body = tn_stmt_copy(arena, s->body);
+    tail = &(*tail)->next;
+  }
+  *tail = NULL;
+  return first;
+}

@@ -16,6 +16,9 @@ typedef struct {
   const int *buffers;    /* the same of each buffer, in loads; what the kernel lists stays */
 } tn_rewrite;
 
+/* A statement and all behind and inside of it, to be changed in place; expressions are shared. */
+tn_stmt *tn_stmt_copy(tn_arena *arena, const tn_stmt *body);
+
 tn_rewrite tn_rewrite_nothing(tn_arena *arena, tn_kernel *kernel);
 /* Expressions and buffers' shapes change; the statements' own numbers do not. */
 void tn_rewrite_apply(tn_rewrite *r);

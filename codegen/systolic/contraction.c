@@ -12,22 +12,18 @@
 #include "codegen/systolic/contraction_private.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 bool tn_match_fail(tn_matcher *m, const char *format, ...) {
   if (m->why) return false;
-  char text[256];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  m->why = tn_arena_vprintf(m->arena, format, arguments);
   va_end(arguments);
-  m->why = tn_arena_string(m->arena, text);
   return false;
 }
 
 const tn_expr *tn_match_resolve(const tn_matcher *m, const tn_expr *expr) {
-  while (expr->kind == TN_EXPR_VALUE && m->lets[expr->value]) expr = m->lets[expr->value];
-  return expr;
+  return tn_expr_resolve(m->lets, expr);
 }
 
 bool tn_match_is_sum(const tn_matcher *m, const tn_expr *expr) {
@@ -114,26 +110,6 @@ static const tn_expr *without_converts(const tn_matcher *m, const tn_expr *expr)
   while (expr->kind == TN_EXPR_OP && expr->op.op == TN_OP_CONVERT)
     expr = tn_match_resolve(m, expr->op.operands[0]);
   return expr;
-}
-
-/* sum + a*b, however it is written; NULL: it is not. */
-static bool product_of(const tn_matcher *m, const tn_expr *update, const tn_expr *factors[2]) {
-  update = tn_match_resolve(m, update);
-  if (update->kind == TN_EXPR_FMA && tn_match_is_sum(m, tn_match_resolve(m, update->op.operands[2]))) {
-    factors[0] = update->op.operands[0];
-    factors[1] = update->op.operands[1];
-    return true;
-  }
-  if (update->kind != TN_EXPR_OP || update->op.op != TN_OP_ADD) return false;
-  for (int i = 0; i < 2; i++) {
-    const tn_expr *product = tn_match_resolve(m, update->op.operands[1 - i]);
-    if (!tn_match_is_sum(m, tn_match_resolve(m, update->op.operands[i]))) continue;
-    if (product->kind != TN_EXPR_OP || product->op.op != TN_OP_MULTIPLY) return false;
-    factors[0] = product->op.operands[0];
-    factors[1] = product->op.operands[1];
-    return true;
-  }
-  return false;
 }
 
 /* A load, perhaps widened on the way to the sum: that does not change it. */
@@ -273,7 +249,8 @@ static bool match_work(tn_matcher *m) {
   m->work->channels = 1;
   m->work->channel = TN_NEW_ARRAY(m->arena, int64_t, m->work->n_dims);
   if (!m->reduce) return tn_match_epilogue(m, m->store->expr);
-  if (product_of(m, m->reduce->accumulators[0].update, factors)) return match_contraction(m, factors);
+  const tn_accumulator *sum = &m->reduce->accumulators[0];
+  if (tn_expr_adds_product(m->lets, sum->update, sum->value, factors)) return match_contraction(m, factors);
   return match_window(m);
 }
 

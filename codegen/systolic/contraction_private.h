@@ -34,6 +34,11 @@ const tn_literal *tn_match_literal(const tn_matcher *m, const tn_expr *expr);
 /* Does the value change with what comes at run time: the sum, or a load that is no constant's? */
 bool tn_match_varies(const tn_matcher *m, const tn_expr *expr);
 
+/* kernel_macs.c: the same, with lets by value; and is `update` sum + a*b, however it is written, of which two? */
+const tn_expr *tn_expr_resolve(const tn_expr *const *lets, const tn_expr *expr);
+bool tn_expr_adds_product(const tn_expr *const *lets, const tn_expr *update, int sum,
+                          const tn_expr *factors[2]);
+
 /* contraction_walk.c: loop dims are split where an access divides; then accesses are linear. */
 void tn_match_split_dims(tn_matcher *m);
 /* dims of the work: the loop's as y's elements lie, outermost first, then the reduce's. */

@@ -51,16 +51,6 @@ static void keep_chain(size_list *list, int64_t size) {
   list->count = count;
 }
 
-static tn_stmt *copy_body(tn_arena *arena, const tn_stmt *body) {
-  tn_stmt *first = NULL, **tail = &first;
-  for (const tn_stmt *s = body; s; s = s->next) {
-    *tail = tn_arena_copy(arena, s, sizeof *s);
-    (*tail)->body = copy_body(arena, s->body);
-    tail = &(*tail)->next;
-  }
-  return first;
-}
-
 /* Statements name the parts of their dims, outer ones first. */
 static void expand_dims(tn_matcher *m, tn_stmt *body, const int *first, const size_list *splits) {
   for (tn_stmt *s = body; s; s = s->next) {
@@ -106,7 +96,7 @@ void tn_match_split_dims(tn_matcher *m) {
   if (total == old->n_dims) return;
   kernel->dims = TN_NEW_ARRAY(m->arena, tn_dim, total);
   kernel->n_dims = total;
-  kernel->body = copy_body(m->arena, old->body);
+  kernel->body = tn_stmt_copy(m->arena, old->body);
   tn_rewrite rewrite = tn_rewrite_nothing(m->arena, kernel);
   for (int d = 0; d < old->n_dims; d++)
     rewrite.dims[d] = make_parts(m, kernel->dims, first[d], &old->dims[d], &splits[d]);

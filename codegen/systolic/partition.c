@@ -19,53 +19,6 @@
 
 #include "codegen/plan/flow.h"
 
-#include <stdlib.h>
-
-/* ---- work ---- */
-
-static bool adds_products(const tn_expr *update) {
-  if (update->kind == TN_EXPR_FMA) return true;
-  if (update->kind != TN_EXPR_OP || update->op.op != TN_OP_ADD) return false;
-  for (int i = 0; i < 2; i++) {
-    const tn_expr *part = update->op.operands[i];
-    if (part->kind == TN_EXPR_OP && part->op.op == TN_OP_MULTIPLY) return true;
-  }
-  return false;
-}
-
-static int64_t body_macs(const tn_kernel *kernel, const tn_stmt *body, int64_t turns) {
-  int64_t total = 0;
-  for (const tn_stmt *s = body; s; s = s->next) {
-    int64_t inner = turns;
-    for (int i = 0; i < s->n_dims; i++) inner *= kernel->dims[s->dims[i]].size;
-    for (int i = 0; i < s->n_accumulators; i++)
-      if (adds_products(s->accumulators[i].update)) total += inner;
-    total += body_macs(kernel, s->body, inner);
-  }
-  return total;
-}
-
-int64_t tn_kernel_macs(const tn_kernel *kernel) { return body_macs(kernel, kernel->body, 1); }
-
-/* XLA's note of a loop whose turns are known: {"known_trip_count":{"n":"12"}} */
-int64_t tn_step_turns(const tn_step *step) {
-  static const char key[] = "\"known_trip_count\":{\"n\":\"";
-  const tn_inst *loop = step->kind == TN_STEP_WHILE ? step->origin : NULL;
-  const char *config = loop && loop->notes ? loop->notes->backend_config : NULL;
-  const char *at = config ? strstr(config, key) : NULL;
-  int64_t turns = at ? strtoll(at + sizeof key - 1, NULL, 10) : 1;
-  return turns > 0 ? turns : 1;
-}
-
-static int64_t step_macs(const tn_plan *plan, const tn_step *step) {
-  int64_t total = 0;
-  if (step->kind == TN_STEP_RUN) return tn_kernel_macs(plan->kernels[step->kernel]);
-  for (const tn_step *s = step->test; s; s = s->next) total += step_macs(plan, s);
-  for (int i = 0; i < step->n_branches; i++)
-    for (const tn_step *s = step->branches[i]; s; s = s->next) total += step_macs(plan, s);
-  return total * tn_step_turns(step);
-}
-
 /* ---- steps ---- */
 
 static void list_effects(tn_partition *p, tn_placed_step *s) {
@@ -83,7 +36,7 @@ static void look_at(tn_partition *p, tn_placed_step *s, tn_step *step) {
   s->work = tn_systolic_work_of(p->arena, p->plan, step, p->options->array, &s->why);
   if (s->work) s->tiling = tn_tile_choose(p->arena, p->plan, s->work, p->options, &s->why);
   if (!s->tiling) s->work = NULL;
-  s->macs = s->work && s->work->is_contraction ? s->work->macs : step_macs(p->plan, step);
+  s->macs = s->work && s->work->is_contraction ? s->work->macs : tn_step_macs(p->arena, p->plan, step);
   list_effects(p, s);
 }
 
@@ -111,12 +64,12 @@ static uint64_t **find_dependences(const tn_partition *p) {
   int words = (p->count + 63) / 64, n = p->plan->n_buffers;
   uint64_t **depends = TN_NEW_ARRAY(p->arena, uint64_t *, p->count);
   int *writer = TN_NEW_ARRAY(p->arena, int, n);
-  tn_buffer_list *readers = TN_NEW_ARRAY(p->arena, tn_buffer_list, n);
+  tn_int_list *readers = TN_NEW_ARRAY(p->arena, tn_int_list, n);
   for (int b = 0; b < n; b++) writer[b] = -1;
   for (int i = 0; i < p->count; i++) {
     const tn_placed_step *s = &p->steps[i];
     depends[i] = TN_NEW_ARRAY(p->arena, uint64_t, words);
-    tn_buffer_list on = {0};
+    tn_int_list on = {0};
     for (int k = 0; k < s->reads.count; k++)
       if (writer[s->reads.at[k]] >= 0) TN_PUSH(p->arena, &on, writer[s->reads.at[k]]);
     for (int k = 0; k < s->writes.count; k++) {

@@ -7,19 +7,19 @@
 
 #include "codegen/systolic/tile.h"
 
-typedef TN_VEC(int) tn_buffer_list;
+typedef TN_VEC(int) tn_int_list;
 
 /* A step of the plan's outermost list. */
 typedef struct {
   tn_step *step;
-  tn_buffer_list reads, writes; /* buffers, those of steps inside too */
+  tn_int_list reads, writes;    /* buffers, those of steps inside too */
   const tn_systolic_work *work; /* what it is to the array; NULL: nothing */
   const tn_tiling *tiling;      /* the same */
   const char *why;              /* of what is not on the array */
   bool on_array;
-  tn_buffer_list before; /* steps that it waits for; some more than once */
-  int group;             /* steps of one group stay together: they write the same buffers */
-  int64_t macs;          /* multiply-adds that it does; loops of unknown turns count once */
+  tn_int_list before; /* steps that it waits for; some more than once */
+  int group;          /* steps of one group stay together: they write the same buffers */
+  int64_t macs;       /* multiply-adds that it does; loops of unknown turns count once */
 } tn_placed_step;
 
 typedef struct {
@@ -38,10 +38,10 @@ tn_partition *tn_partition_of(tn_arena *arena, const tn_plan *plan, const tn_sys
 /* partition_cost.c: of the steps that could run on the array those do for which that is best. */
 void tn_partition_choose(tn_partition *p);
 
-/* Multiply-adds of a kernel: the turns of reduces that add products. */
-int64_t tn_kernel_macs(const tn_kernel *kernel);
-/* Turns of a loop if they are known, else 1. */
-int64_t tn_step_turns(const tn_step *step);
+/* kernel_macs.c: multiply-adds, the turns of reduces that add products. */
+int64_t tn_kernel_macs(tn_arena *arena, const tn_kernel *kernel);
+int64_t tn_step_macs(tn_arena *arena, const tn_plan *plan, const tn_step *step); /* with all inside of it */
+int64_t tn_step_turns(const tn_step *step); /* of a loop if they are known, else 1 */
 
 /* host_plan.c: steps first … end-1 as a plan of their own, unscheduled, in `arena`. Its parameters and
  * results, in their order, are the buffers *arrays of `plan`, of which there are n_parameters +

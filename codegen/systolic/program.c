@@ -169,7 +169,7 @@ static void tell_inside(composer *c, const tn_step *step, const char *why, int64
                               .kernel = kernel->name,
                               .source = kernel->source,
                               .why = why,
-                              .macs = turns * tn_kernel_macs(kernel)}));
+                              .macs = turns * tn_kernel_macs(c->arena, kernel)}));
     }
     tell_region(c, s, why, turns);
   }

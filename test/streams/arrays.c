@@ -41,7 +41,7 @@ typedef struct {
   tn_context *context;
   tn_model *model;
   tn_arrays *none, *arguments, *expected;
-  tn_streaming streaming;
+  tn_stream_compilation streaming;
 } trial;
 
 static void keep_message(void *user, const tn_diagnostic *diagnostic) {
