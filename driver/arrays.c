@@ -78,6 +78,15 @@ tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_ar
   return tn_literal_from_npy(arena, sink, &npy, shape);
 }
 
+tn_literal *tn_driver_argument(tn_arena *arena, tn_context *context, const tn_arrays *arguments, int number,
+                               const tn_shape *shape) {
+  const tn_array *array = tn_arrays_at(arguments, number);
+  tn_literal *literal = array ? tn_driver_literal(arena, &context->sink, array, shape) : NULL;
+  if (!literal)
+    tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "argument %d is missing or does not fit", number);
+  return literal;
+}
+
 void tn_driver_append_literal(tn_arrays *arrays, const char *name, const tn_literal *literal) {
   tn_arena *arena = arrays->arena;
   tn_npy actual = tn_literal_to_npy(arena, literal, name); /* dynamic dims at their sizes */

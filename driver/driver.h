@@ -70,6 +70,9 @@ const tn_shape *tn_driver_value_shape(tn_arena *arena, const tn_value *value);
  * dims at their actual size).                                                        */
 tn_literal *tn_driver_literal(tn_arena *arena, tn_diagnostics *sink, const tn_array *array,
                               const tn_shape *shape);
+/* Array `number` of the arguments likewise; NULL after saying that it is missing or does not fit. */
+tn_literal *tn_driver_argument(tn_arena *arena, tn_context *context, const tn_arrays *arguments, int number,
+                               const tn_shape *shape);
 void tn_driver_append_literal(tn_arrays *arrays, const char *name, const tn_literal *literal);
 void tn_driver_append_leaves(tn_arrays *arrays, tn_literal *literal);
 

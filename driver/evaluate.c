@@ -17,12 +17,12 @@ typedef struct {
 static tn_literal *assemble(evaluate_work *work, tn_arena *arena, const tn_shape *shape, int *next) {
   if (tn_shape_is_tuple(shape)) {
     tn_literal **elements = TN_NEW_ARRAY(arena, tn_literal *, shape->rank);
-    for (int i = 0; i < shape->rank; i++) elements[i] = assemble(work, arena, shape->elements[i], next);
+    for (int i = 0; i < shape->rank; i++)
+      if (!(elements[i] = assemble(work, arena, shape->elements[i], next))) return NULL;
     return tn_literal_tuple(arena, shape, elements);
   }
   if (!tn_shape_is_array(shape)) return tn_literal_zero(arena, shape);
-  const tn_array *array = tn_arrays_at(work->arguments, (*next)++);
-  return array ? tn_driver_literal(arena, &work->model->context->sink, array, shape) : NULL;
+  return tn_driver_argument(arena, work->model->context, work->arguments, (*next)++, shape);
 }
 
 static bool evaluate_module(evaluate_work *work) {
@@ -33,9 +33,7 @@ static bool evaluate_module(evaluate_work *work) {
   int next = 0;
   for (int i = 0; i < entry->parameters.count; i++) {
     arguments[i] = assemble(work, arena, entry->parameters.at[i]->shape, &next);
-    if (!arguments[i])
-      return tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
-                      "evaluate: argument %d is missing or does not fit", i);
+    if (!arguments[i]) return false;
   }
   tn_eval_options options = {.max_iterations = context->limits.max_iterations};
   tn_literal *result = tn_evaluate(context->scratch, work->model->module,
@@ -54,13 +52,10 @@ static bool interpret_plan(evaluate_work *work) {
   const tn_literal **arguments =
       done ? TN_NEW_ARRAY(context->scratch, const tn_literal *, plan->n_parameters) : NULL;
   for (int i = 0; done && i < plan->n_parameters; i++) {
-    const tn_array *array = tn_arrays_at(work->arguments, i);
     const tn_shape *shape =
         tn_shape_without_layout(context->scratch, plan->buffers[plan->parameters[i]].shape);
-    arguments[i] = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
-    if (!arguments[i])
-      done = tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
-                      "evaluate: argument %d is missing or does not fit", i);
+    arguments[i] = tn_driver_argument(context->scratch, context, work->arguments, i, shape);
+    done = arguments[i] != NULL;
   }
   tn_literal **results = done ? TN_NEW_ARRAY(context->scratch, tn_literal *, plan->n_results) : NULL;
   done = done && tn_plan_run(context->scratch, plan, arguments, results, &context->sink);

@@ -141,9 +141,12 @@ tn_program *tn_program_of_plan(tn_context *context, tn_plan *plan, int level) {
 }
 
 /* The library stays mapped when its folder is gone. */
-static bool load_stream(tn_program *program, tn_str bytes, const char *library) {
-  bytes.at = tn_arena_copy(program->arena, bytes.at, bytes.length);
-  return tn_driver_load_stream(program->context, program->arena, bytes, library, &program->device,
+static bool load_stream(tn_program *program, const char *file, tn_str bytes, const char *library) {
+  tn_arena *arena = program->arena;
+  bytes.at = tn_arena_copy(arena, bytes.at, bytes.length);
+  const tn_stream *stream = tn_driver_read_stream(program->context, arena, tn_arena_string(arena, file), bytes);
+  return stream &&
+         tn_driver_load_stream(program->context, arena, stream, library, TN_DEVICE_FUNCTIONAL, &program->device,
                                &program->signature) &&
          find_shapes(program, NULL);
 }
@@ -154,7 +157,8 @@ static bool compile_stream(compile_work *work) {
   work->all = streaming.all;
   if (made) {
     work->program = new_program(work->all.model->context);
-    made = load_stream(work->program, (tn_str){streaming.bytes.bytes, streaming.bytes.length}, streaming.library);
+    made = load_stream(work->program, image_name, (tn_str){streaming.bytes.bytes, streaming.bytes.length},
+                       streaming.library);
   }
   tn_text_free(&streaming.bytes);
   return made;
@@ -233,12 +237,11 @@ static bool map_constants(open_work *work) {
   return true;
 }
 
-/* NAME.tns, and NAME.host.so, which is looked at if the stream calls functions of it. */
+/* The library is looked at if the stream calls functions of it. */
 static bool open_stream(open_work *work, tn_str bytes) {
-  size_t stem = strlen(work->path) - strlen(tn_path_suffix(work->path));
-  const char *library = tn_arena_printf(work->context->scratch, "%.*s.host.so", (int)stem, work->path);
   work->program = new_program(work->context);
-  return load_stream(work->program, bytes, library);
+  return load_stream(work->program, work->path, bytes,
+                     tn_driver_library_beside(work->context->scratch, work->path));
 }
 
 static bool do_open(void *argument) {
@@ -322,12 +325,11 @@ static void *aligned(tn_arena *arena, size_t bytes) {
 /* The argument in the layout of the signature; viewed where that is row-major and the
  * data is aligned.                                                                    */
 static const void *pack_argument(run_work *work, int number) {
-  tn_arena *scratch = work->program->context->scratch;
+  tn_context *context = work->program->context;
+  tn_arena *scratch = context->scratch;
   const tn_value *value = &work->program->signature->parameters[number];
   const tn_shape *shape = work->program->parameter_shapes[number];
-  const tn_array *array = tn_arrays_at(work->arguments, number);
-  tn_literal *literal =
-      array ? tn_driver_literal(scratch, &work->program->context->sink, array, shape) : NULL;
+  tn_literal *literal = tn_driver_argument(scratch, context, work->arguments, number, shape);
   if (!literal) return NULL;
   bool row_major = tn_layout_is_row_major(shape);
   if (row_major && (uintptr_t)literal->data % ALIGNMENT == 0) return literal->data;
@@ -369,8 +371,7 @@ static bool do_run(void *argument) {
   void **results = TN_NEW_ARRAY(context->scratch, void *, signature->result_count);
   for (int i = 0; i < signature->parameter_count; i++) {
     parameters[i] = pack_argument(work, i);
-    if (!parameters[i])
-      return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit", i);
+    if (!parameters[i]) return false;
   }
   for (int i = 0; i < signature->result_count; i++)
     results[i] = aligned(context->scratch, (size_t)signature->results[i].bytes);

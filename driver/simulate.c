@@ -12,14 +12,13 @@
 #include "driver/pictures.h"
 #include "driver/program.h"
 #include "driver/stream.h"
-#include "runtime/device_stream.h"
 
 struct tn_simulation {
   tn_context *context;
   tn_arena *arena; /* holds the simulation, the stream, its bytes */
   tn_stream *stream;
   tn_device *device;
-  tn_signature signature;
+  const tn_signature *signature;
   tn_simulated result;
   tn_simulated_layer *layers; /* the result's */
 };
@@ -37,19 +36,10 @@ void tn_simulation_destroy(tn_simulation *simulation) {
   tn_arena_destroy(simulation->arena);
 }
 
-const tn_signature *tn_simulation_signature(const tn_simulation *simulation) {
-  return &simulation->signature;
-}
+const tn_signature *tn_simulation_signature(const tn_simulation *simulation) { return simulation->signature; }
 const tn_simulated *tn_simulation_result(const tn_simulation *simulation) { return &simulation->result; }
 
 /* ---- loading ---- */
-
-static void list_values(tn_arena *arena, const tn_device *device, int count,
-                        const tn_value *value_of(const tn_device *, int), const tn_value **list) {
-  tn_value *values = TN_NEW_ARRAY(arena, tn_value, count);
-  for (int i = 0; i < count; i++) values[i] = *value_of(device, i);
-  *list = values;
-}
 
 /* Of a stream that holds as it is. */
 static bool apply_settings(tn_simulation *simulation, const char *file, const char *const *settings) {
@@ -96,24 +86,13 @@ static void describe(tn_simulation *simulation) {
 /* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
 static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings,
                  const char *library) {
+  tn_context *context = simulation->context;
   tn_arena *arena = simulation->arena;
-  simulation->stream = tn_stream_read(arena, &simulation->context->sink, file, bytes);
-  if (!simulation->stream || !tn_stream_verify(simulation->stream, file, &simulation->context->sink) ||
-      !apply_settings(simulation, file, settings))
-    return false;
+  simulation->stream = tn_driver_read_stream(context, arena, file, bytes);
+  if (!simulation->stream || !apply_settings(simulation, file, settings)) return false;
   describe(simulation);
-  tn_device *device = simulation->device = tn_device_open(TN_DEVICE_TIMED);
-  if (!device) tn_out_of_memory();
-  if (tn_device_load_stream(device, simulation->stream, library))
-    return tn_driver_device_failed(simulation->context, device);
-  tn_signature *signature = &simulation->signature;
-  *signature = (tn_signature){.version = 1,
-                              .name = simulation->stream->name,
-                              .parameter_count = tn_device_parameter_count(device),
-                              .result_count = tn_device_result_count(device)};
-  list_values(arena, device, signature->parameter_count, tn_device_parameter, &signature->parameters);
-  list_values(arena, device, signature->result_count, tn_device_result, &signature->results);
-  return true;
+  return tn_driver_load_stream(context, arena, simulation->stream, library, TN_DEVICE_TIMED,
+                               &simulation->device, &simulation->signature);
 }
 
 typedef struct {
@@ -123,12 +102,6 @@ typedef struct {
   tn_simulation *simulation;
 } open_work;
 
-/* NAME.host.so beside NAME.tns; looked at if the stream has functions of the host. */
-static const char *library_beside(tn_arena *arena, const char *path) {
-  size_t stem = strlen(path) - strlen(tn_path_suffix(path));
-  return tn_arena_printf(arena, "%.*s.host.so", (int)stem, path);
-}
-
 static bool do_open(void *argument) {
   open_work *work = argument;
   tn_context *context = work->context;
@@ -137,7 +110,7 @@ static bool do_open(void *argument) {
   if (!tn_file_map(simulation->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
                    &bytes))
     return false;
-  const char *library = library_beside(simulation->arena, work->path);
+  const char *library = tn_driver_library_beside(simulation->arena, work->path);
   return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings, library);
 }
 
@@ -188,39 +161,34 @@ typedef struct {
   tn_timeline timeline;
 } run_work;
 
-static bool bind_arguments(run_work *work, tn_device *device) {
+/* The arguments' data; *parameters is NULL where there are none. */
+static bool take_arguments(run_work *work, const void ***parameters) {
   tn_context *context = work->simulation->context;
-  const tn_signature *signature = &work->simulation->signature;
+  const tn_signature *signature = work->simulation->signature;
+  *parameters = NULL;
+  if (!work->options->arguments) return true;
+  const void **list = *parameters = TN_NEW_ARRAY(context->scratch, const void *, signature->parameter_count);
   for (int i = 0; i < signature->parameter_count; i++) {
-    const void *data = NULL;
-    if (work->options->arguments) {
-      const tn_array *array = tn_arrays_at(work->options->arguments, i);
-      const tn_shape *shape = tn_driver_value_shape(context->scratch, &signature->parameters[i]);
-      tn_literal *literal = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
-      if (!literal)
-        return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit",
-                        i);
-      data = literal->data;
-    }
-    if (tn_device_bind_parameter(device, i, data)) return tn_driver_device_failed(context, device);
+    const tn_shape *shape = tn_driver_value_shape(context->scratch, &signature->parameters[i]);
+    tn_literal *literal = tn_driver_argument(context->scratch, context, work->options->arguments, i, shape);
+    if (!literal) return false;
+    list[i] = literal->data;
   }
   return true;
 }
 
-static bool bind_results(run_work *work, tn_device *device, void **data) {
-  const tn_signature *signature = &work->simulation->signature;
-  for (int i = 0; i < signature->result_count; i++) {
-    tn_arena *scratch = work->simulation->context->scratch;
-    data[i] = work->options->arguments ? tn_arena_alloc(scratch, (size_t)signature->results[i].bytes) : NULL;
-    if (tn_device_bind_result(device, i, data[i]))
-      return tn_driver_device_failed(work->simulation->context, device);
-  }
-  return true;
+static void **room_for_results(const run_work *work) {
+  tn_arena *scratch = work->simulation->context->scratch;
+  const tn_signature *signature = work->simulation->signature;
+  void **data = TN_NEW_ARRAY(scratch, void *, signature->result_count);
+  for (int i = 0; i < signature->result_count; i++)
+    data[i] = tn_arena_alloc(scratch, (size_t)signature->results[i].bytes);
+  return data;
 }
 
 static void take_results(run_work *work, void *const *data) {
   tn_context *context = work->simulation->context;
-  const tn_signature *signature = &work->simulation->signature;
+  const tn_signature *signature = work->simulation->signature;
   work->results = tn_driver_new_arrays(context);
   for (int i = 0; i < signature->result_count; i++) {
     tn_literal literal = {.shape = tn_driver_value_shape(context->scratch, &signature->results[i]),
@@ -263,14 +231,15 @@ static bool do_run(void *argument) {
   tn_simulation *simulation = work->simulation;
   tn_context *context = simulation->context;
   tn_device *device = simulation->device;
-  void **data = TN_NEW_ARRAY(context->scratch, void *, simulation->signature.result_count);
-  if (!bind_arguments(work, device) || !bind_results(work, device, data)) return false;
+  const void **parameters;
+  if (!take_arguments(work, &parameters)) return false;
+  void **data = parameters ? room_for_results(work) : NULL;
   bool watch = work->options->timeline != NULL;
   if (watch) tn_timeline_start(&work->timeline, context->scratch, simulation->stream);
   tn_device_listen(device, watch ? tn_timeline_event : NULL, &work->timeline);
-  if (tn_device_start(device) || tn_device_wait(device)) return tn_driver_device_failed(context, device);
+  if (!tn_driver_run_stream(context, device, parameters, data)) return false;
   take_counters(simulation, device);
-  if (work->options->arguments) take_results(work, data);
+  if (parameters) take_results(work, data);
   return write_pictures(work);
 }
 

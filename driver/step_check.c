@@ -36,11 +36,9 @@ static bool take_arguments(steps_work *work, const void **parameters) {
   tn_context *context = context_of(work);
   const tn_plan *plan = work->streaming.all.plan;
   for (int i = 0; i < plan->n_parameters; i++) {
-    const tn_array *array = tn_arrays_at(work->arguments, i);
     const tn_shape *shape = plan->buffers[plan->parameters[i]].shape;
-    tn_literal *literal = array ? tn_driver_literal(context->scratch, &context->sink, array, shape) : NULL;
-    if (!literal)
-      return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "run: argument %d is missing or does not fit", i);
+    tn_literal *literal = tn_driver_argument(context->scratch, context, work->arguments, i, shape);
+    if (!literal) return false;
     work->arrays[stream_of(work)->parameters[i]] = parameters[i] = literal->data;
   }
   return true;
@@ -61,9 +59,10 @@ static bool run_device(steps_work *work) {
   tn_context *context = context_of(work);
   const tn_stream *stream = stream_of(work);
   tn_str bytes = {work->streaming.bytes.bytes, work->streaming.bytes.length};
+  const tn_stream *loaded = tn_driver_read_stream(context, context->scratch, "model", bytes);
   const tn_signature *signature;
-  if (!tn_driver_load_stream(context, context->scratch, bytes, work->streaming.library, &work->device,
-                             &signature))
+  if (!loaded || !tn_driver_load_stream(context, context->scratch, loaded, work->streaming.library,
+                                        TN_DEVICE_FUNCTIONAL, &work->device, &signature))
     return false;
   const void **parameters = TN_NEW_ARRAY(context->scratch, const void *, stream->n_parameters);
   void **results = TN_NEW_ARRAY(context->scratch, void *, stream->n_results);

@@ -20,6 +20,7 @@ typedef struct {
   tn_arena *arena;
   loaded model;        /* or */
   tn_program *program; /* an artefact */
+  tn_file_kind kind;   /* of the operand */
   inputs in;
   int64_t threads;
   tn_compile_options options;
@@ -83,6 +84,8 @@ static tn_compile_options without_array(const run_state *run) {
 }
 
 static tn_status run_native(run_state *run, tn_arrays **results) {
+  if (run->kind == TN_FILE_STREAM)
+    return complain(TN_USAGE, "backend 'cpu' needs a model or code, not a stream");
   tn_compile_options options = without_array(run);
   return run_compiled(run, &options, results);
 }
@@ -96,6 +99,8 @@ static tn_status run_sections(run_state *run, tn_arrays **results) {
 }
 
 static tn_status run_systolic(run_state *run, tn_arrays **results) {
+  if (run->kind == TN_FILE_CODE)
+    return complain(TN_USAGE, "backend 'systolic' needs a model or a stream, not code");
   if (!run->program && !tn_target_names_array(run->options.target))
     return complain(TN_USAGE, "backend 'systolic' needs --target=FILE.target, which describes the array");
   if (has_option(run->line, OPT_SECTIONS)) return run_sections(run, results);
@@ -126,7 +131,8 @@ static tn_status run_backend(run_state *run, backend which, tn_arrays **results)
 /* --backend=a,b: which, in order. */
 static tn_status parse_backends(run_state *run) {
   const char *text = option_value(run->line, OPT_BACKEND);
-  if (!text) text = tn_target_names_array(run->options.target) ? "systolic" : "cpu";
+  bool array = tn_target_names_array(run->options.target) || run->kind == TN_FILE_STREAM;
+  if (!text) text = array ? "systolic" : "cpu";
   while (*text && run->n_backends < BACKEND_COUNT) {
     size_t length = strcspn(text, ",");
     const char *name = tn_arena_string_n(run->arena, text, length);
@@ -168,6 +174,7 @@ static tn_status run_all(run_state *run, tn_arrays **results) {
 /* ---- the verb ---- */
 
 static tn_status prepare(run_state *run, const char *path) {
+  run->kind = tn_file_kind_of(path);
   if (!option_threads(run->line, &run->threads)) return TN_USAGE;
   tn_status status = compile_options(run->arena, run->line, &run->options);
   if (status == TN_OK) status = parse_backends(run);

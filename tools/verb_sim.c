@@ -163,6 +163,13 @@ static void put_time(tn_text *out, const tn_simulated *r) {
   put_accounts(out, c);
 }
 
+/* The outputs are told where nothing else is done with them. */
+static void put_outputs(const sim_state *sim, tn_text *out) {
+  if (!sim->results || has_option(sim->line, OPT_OUT) || has_option(sim->line, OPT_EXPECT)) return;
+  tn_text_put_char(out, '\n');
+  for (int32_t i = 0; i < tn_arrays_count(sim->results); i++) print_array(tn_arrays_at(sim->results, i), out);
+}
+
 static tn_status print_table(const sim_state *sim) {
   const tn_simulated *r = tn_simulation_result(sim->simulation);
   tn_text out = {0};
@@ -171,6 +178,7 @@ static tn_status print_table(const sim_state *sim) {
   put_time(&out, r);
   put_traffic(&out, &r->counters);
   put_layers(&out, r);
+  put_outputs(sim, &out);
   return print_text(&out);
 }
 
