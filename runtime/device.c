@@ -250,7 +250,7 @@ static bool take(tn_device *device, const load_work *work) {
     describe(arena, &stream->arrays[stream->parameters[p]], &device->parameters[p]);
   for (int r = 0; r < stream->n_results; r++)
     describe(arena, &stream->arrays[stream->results[r]], &device->results[r]);
-  device->program = tn_device_take_apart(arena, stream);
+  device->program = tn_device_prepare(arena, stream);
   return open_library(device, work->library);
 }
 

@@ -19,21 +19,21 @@
 
 #include "runtime/device_functional.h"
 
-/* A read whose tiles are not all taken. `copy`: the tiles from `taken_at_copy` on, [k][n] each. */
+/* Tiles of a read_weights from `first` on, [k][n] each; bytes NULL: they are in DRAM. */
 typedef struct {
-  const tn_instruction *read;
-  uint32_t taken, copied_from;
-  uint8_t *copy;
-} queued_read;
+  uint32_t first;
+  uint8_t *bytes;
+} kept_tiles;
 
 typedef struct {
   const tn_device_program *program;
   const tn_device_host_function *functions;
   tn_diagnostics *sink;
   uint8_t *host, *dram, *buffer;
-  uint32_t *accumulators;      /* [rows][columns] */
-  queued_read *queue;          /* of the weights unit's instructions, by their number there */
-  int64_t reads, front, tiles; /* reads so far; the one that tiles come from; tiles that wait */
+  uint32_t *accumulators; /* [rows][columns] */
+  int64_t reads;          /* that the weights unit has done */
+  tn_tile_cursor front;   /* of the FIFO */
+  kept_tiles *kept;       /* of each of the weights unit's instructions */
   tn_scratch a, b, sums, index, row, source, arena;
   tn_view_part held; /* what panel a holds; rows 0: nothing */
   tn_numbers held_kind;
@@ -45,18 +45,17 @@ static const uint8_t *tile_at(const tn_instruction *read, const uint8_t *dram, u
   return dram + read->READ_WEIGHTS.from + (int64_t)number * read->READ_WEIGHTS.repeat_stride;
 }
 
-/* The queue's tiles are in DRAM still: now they must be elsewhere. */
+/* The FIFO's tiles are in DRAM still: now they must be elsewhere. */
 static void keep_tiles(machine *m) {
-  for (int64_t q = m->front; m->tiles && q < m->reads; q++) {
-    queued_read *queued = &m->queue[q];
-    const tn_instruction *read = queued->read;
-    if (queued->copy || queued->taken == read->READ_WEIGHTS.repeat) continue;
+  for (int64_t q = m->front.read; q < m->reads; q++) {
+    const tn_instruction *read = tn_index_nth(&m->program->index, TN_UNIT_WEIGHTS, q);
+    uint32_t first = q == m->front.read ? m->front.taken : 0;
+    if (m->kept[q].bytes) continue;
     size_t width = tn_type_bytes((tn_type)read->READ_WEIGHTS.type);
-    size_t row = width * read->READ_WEIGHTS.columns, tile = row * read->READ_WEIGHTS.rows;
-    queued->copy = tn_malloc(tile * (read->READ_WEIGHTS.repeat - queued->taken));
-    queued->copied_from = queued->taken;
-    uint8_t *to = queued->copy;
-    for (uint32_t t = queued->taken; t < read->READ_WEIGHTS.repeat; t++)
+    size_t tile = width * read->READ_WEIGHTS.columns * read->READ_WEIGHTS.rows;
+    uint8_t *to = tn_malloc(tile * (read->READ_WEIGHTS.repeat - first));
+    m->kept[q] = (kept_tiles){first, to};
+    for (uint32_t t = first; t < read->READ_WEIGHTS.repeat; t++)
       for (int64_t k = 0; k < read->READ_WEIGHTS.rows; k++)
         for (int64_t n = 0; n < read->READ_WEIGHTS.columns; n++, to += width)
           memcpy(to,
@@ -88,28 +87,26 @@ typedef struct {
 } tile;
 
 static tile take_tile(machine *m) {
-  queued_read *queued = &m->queue[m->front];
-  while (queued->taken == queued->read->READ_WEIGHTS.repeat) {
-    free(queued->copy);
-    queued->copy = NULL;
-    queued = &m->queue[++m->front];
+  int64_t q = m->front.read;
+  uint32_t number = m->front.taken, count;
+  if (q && !number) { /* nobody has a tile of the one before any more */
+    free(m->kept[q - 1].bytes);
+    m->kept[q - 1].bytes = NULL;
   }
-  const tn_instruction *read = queued->read;
+  const tn_instruction *read = tn_index_take_tiles(&m->program->index, &m->front, 1, &count);
   tile t = {.type = (tn_type)read->READ_WEIGHTS.type,
             .k = read->READ_WEIGHTS.rows,
             .n = read->READ_WEIGHTS.columns,
             .row_stride = read->READ_WEIGHTS.row_stride,
             .column_stride = read->READ_WEIGHTS.column_stride};
   int64_t width = (int64_t)tn_type_bytes(t.type);
-  if (queued->copy) {
-    t.at = queued->copy + (queued->taken - queued->copied_from) * t.k * t.n * width;
+  if (m->kept[q].bytes) {
+    t.at = m->kept[q].bytes + (number - m->kept[q].first) * t.k * t.n * width;
     t.row_stride = t.n * width;
     t.column_stride = width;
   } else {
-    t.at = tile_at(read, m->dram, queued->taken);
+    t.at = tile_at(read, m->dram, number);
   }
-  queued->taken++;
-  m->tiles--;
   return t;
 }
 
@@ -164,7 +161,7 @@ static tn_view_part part_of(const machine *m, int64_t at, int64_t repetition, co
   bool input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT;
   int64_t row_step = i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT ? i->MATMUL.row_step : 0;
   int64_t column_step = input ? 0 : i->MATMUL.column_step;
-  return (tn_view_part){.view = tn_device_bound(m->program, m->program->bound, at),
+  return (tn_view_part){.view = m->program->index.view[at],
                         .buffer = m->buffer,
                         .base = i->MATMUL.base,
                         .row = (uint32_t)(i->MATMUL.row + repetition * row_step),
@@ -290,8 +287,7 @@ static void multiply_input(machine *m, int64_t at) {
 enum { NUMBERS_AT_A_TIME = 65536 }; /* of a view: they stay within a cache */
 
 static tn_vector_line line_of(const machine *m, int64_t at) {
-  tn_vector_line line = {.pipeline = tn_device_bound(m->program, m->program->pipeline, at),
-                         .buffer = m->buffer};
+  tn_vector_line line = {.pipeline = m->program->index.pipeline[at], .buffer = m->buffer};
   tn_isa_vector_result(&m->program->stream->instructions[at], &line.result);
   return line;
 }
@@ -315,7 +311,7 @@ static void vector(machine *m, int64_t at) {
   uint32_t *numbers = tn_scratch_reserve(&m->source, (size_t)(most * wide) * 4);
   m->held.rows = 0;
   for (int64_t first = 0; first < i->VECTOR.rows; first += most) {
-    tn_view_part part = {.view = tn_device_bound(m->program, m->program->bound, at),
+    tn_view_part part = {.view = m->program->index.view[at],
                          .buffer = m->buffer,
                          .base = i->VECTOR.base,
                          .row = i->VECTOR.row + (uint32_t)first,
@@ -355,10 +351,7 @@ static bool execute(machine *m, int64_t at) {
   case TN_ISA_LOAD:
   case TN_ISA_STORE:
   case TN_ISA_HOST_TO_DRAM: transfer(m, i); break;
-  case TN_ISA_READ_WEIGHTS:
-    m->queue[m->reads++] = (queued_read){.read = i};
-    m->tiles += i->READ_WEIGHTS.repeat;
-    break;
+  case TN_ISA_READ_WEIGHTS: m->reads++; break;
   case TN_ISA_MATMUL:
     if (i->MATMUL.dataflow == TN_DATAFLOW_WEIGHT) multiply_weight(m, at);
     if (i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT) multiply_output(m, at);
@@ -419,14 +412,14 @@ static void free_machine(void *object) {
   machine *m = object;
   tn_scratch *scratch[] = {&m->a, &m->b, &m->sums, &m->index, &m->row, &m->source, &m->arena};
   for (size_t s = 0; s < sizeof scratch / sizeof *scratch; s++) tn_scratch_free(scratch[s]);
-  for (int64_t q = 0; q < m->program->unit_count[TN_UNIT_WEIGHTS]; q++) free(m->queue[q].copy);
+  for (int64_t q = 0; q < m->program->index.count[TN_UNIT_WEIGHTS]; q++) free(m->kept[q].bytes);
 }
 
 static machine *make_machine(tn_arena *arena, const tn_device_program *program) {
   const tn_stream *stream = program->stream;
   machine *m = TN_NEW(arena, machine);
   m->program = program;
-  m->queue = TN_NEW_ARRAY(arena, queued_read, program->unit_count[TN_UNIT_WEIGHTS] + 1);
+  m->kept = TN_NEW_ARRAY(arena, kept_tiles, program->index.count[TN_UNIT_WEIGHTS]);
   tn_arena_on_release(arena, free_machine, m);
   m->host = make_memory(arena, stream->host_bytes);
   m->buffer = make_memory(arena, program->buffer_bytes);

@@ -48,8 +48,8 @@ void tn_view_gather(const tn_view_part *part, tn_numbers kind, void *to, int64_t
 enum { TN_PRODUCT_ROWS = 6, TN_PRODUCT_COLUMNS = 16 };
 typedef enum {
   TN_PRODUCT_SET,
-  TN_PRODUCT_ADD, /* the sum over k is added as one */
-  TN_PRODUCT_CONTINUE   /* f32: the sum starts from c */
+  TN_PRODUCT_ADD,     /* the sum over k is added as one */
+  TN_PRODUCT_CONTINUE /* f32: the sum starts from c */
 } tn_product_mode;
 typedef struct {
   const void *a, *b;

@@ -1,7 +1,7 @@
 /* What the files of the device share.
  *
- *   bytes --read, verify--> stream --take apart--> program --functional--> values
- *                                                         \--timed-------> cycles
+ *   bytes --read, verify--> stream --prepare--> program --functional--> values
+ *                                                      \--timed-------> cycles
  *
  * Values and time are computed apart: a verified stream says one thing in whatever order its units
  * run, so values need no clock, and time depends on no value.
@@ -12,27 +12,18 @@
 #define TN_RUNTIME_DEVICE_PRIVATE_H
 
 #include "runtime/device_stream.h"
+#include "target/stream_index.h"
 
-/* A stream taken apart: what each unit does in its order, and what is bound when it is read. */
+/* A stream, what each unit does in its order, and how much memory that takes. */
 typedef struct {
   const tn_stream *stream;
-  int64_t unit_count[TN_UNITS];
-  int64_t *unit[TN_UNITS];  /* instructions of each, by their index in the stream */
-  int32_t *layer;           /* of every instruction; -1 before the first */
-  int64_t *bound;           /* the view of a matmul or vector, the pipeline of an activate; -1 */
-  int64_t *pipeline;        /* of a vector or activate; -1 */
+  tn_stream_index index;
   uint64_t buffer_bytes;    /* up to where the unified buffer is written */
   int64_t accumulator_rows; /* up to where accumulators are */
   bool writes_dram;
 } tn_device_program;
 
-tn_device_program *tn_device_take_apart(tn_arena *arena, const tn_stream *stream);
-
-/* A view, a pipeline, … of an instruction, or NULL. */
-static inline const tn_instruction *tn_device_bound(const tn_device_program *program, const int64_t *table,
-                                                    int64_t at) {
-  return table[at] < 0 ? NULL : &program->stream->instructions[table[at]];
-}
+tn_device_program *tn_device_prepare(tn_arena *arena, const tn_stream *stream);
 
 /* Bytes and multiply-adds, which need no clock: added to `layers` (may be NULL) and `whole`. */
 void tn_device_count(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers);

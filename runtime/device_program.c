@@ -1,7 +1,5 @@
-/* Streams taken apart, and what can be counted without a clock.
- *
- * Views, pipelines and layers are bound when the stream is read, that is in its order: a pass over it
- * notes for each instruction what is bound there. What units do then is independent of that order.
+/* What can be known of a stream without values and without a clock: how much memory it needs, how many
+ * bytes and multiply-adds its instructions are.
  *
  * Cost: O(instructions).
  *
@@ -31,7 +29,7 @@ static uint64_t buffer_end(const tn_device_program *program, int64_t at) {
   if (tn_isa_transfer(i, &t))
     return t.result == TN_SPACE_BUFFER ? pieces_end(t.to, t.rows, t.to_stride, t.bytes) : 0;
   if (!tn_isa_vector_result(i, &r)) return 0;
-  return results_end(&r, (tn_type)tn_device_bound(program, program->pipeline, at)->PIPELINE.result);
+  return results_end(&r, (tn_type)program->index.pipeline[at]->PIPELINE.result);
 }
 
 static int64_t accumulators_end(const tn_instruction *i, int64_t columns) {
@@ -42,8 +40,10 @@ static int64_t accumulators_end(const tn_instruction *i, int64_t columns) {
   return i->MATMUL.accumulator + last + rows;
 }
 
-static void find_extents(tn_device_program *program) {
-  const tn_stream *stream = program->stream;
+tn_device_program *tn_device_prepare(tn_arena *arena, const tn_stream *stream) {
+  tn_device_program *program = TN_NEW(arena, tn_device_program);
+  program->stream = stream;
+  program->index = tn_stream_index_of(arena, stream);
   for (int64_t at = 0; at < stream->count; at++) {
     const tn_instruction *i = &stream->instructions[at];
     tn_transfer t;
@@ -53,74 +53,10 @@ static void find_extents(tn_device_program *program) {
     if (rows > program->accumulator_rows) program->accumulator_rows = rows;
     program->writes_dram |= tn_isa_transfer(i, &t) && t.result == TN_SPACE_DRAM;
   }
-}
-
-/* ---- binding ---- */
-
-/* What is bound as the stream is read. */
-typedef struct {
-  int64_t views[TN_VIEWS], pipeline;
-  int32_t layer;
-} binding;
-
-static void bind(tn_device_program *program, binding *now, int64_t at) {
-  const tn_instruction *i = &program->stream->instructions[at];
-  program->bound[at] = program->pipeline[at] = -1;
-  if (i->op == TN_ISA_VIEW) now->views[i->VIEW.view % TN_VIEWS] = at;
-  if (i->op == TN_ISA_PIPELINE) now->pipeline = at;
-  if (i->op == TN_ISA_LAYER) now->layer = (int32_t)i->LAYER.layer;
-  if (i->op == TN_ISA_MATMUL) program->bound[at] = now->views[i->MATMUL.view % TN_VIEWS];
-  if (i->op == TN_ISA_VECTOR) program->bound[at] = now->views[i->VECTOR.view % TN_VIEWS];
-  if (i->op == TN_ISA_VECTOR || i->op == TN_ISA_ACTIVATE) program->pipeline[at] = now->pipeline;
-  program->layer[at] = now->layer;
-}
-
-tn_device_program *tn_device_take_apart(tn_arena *arena, const tn_stream *stream) {
-  tn_device_program *program = TN_NEW(arena, tn_device_program);
-  program->stream = stream;
-  program->layer = TN_NEW_ARRAY(arena, int32_t, stream->count);
-  program->bound = TN_NEW_ARRAY(arena, int64_t, stream->count);
-  program->pipeline = TN_NEW_ARRAY(arena, int64_t, stream->count);
-  for (int64_t at = 0; at < stream->count; at++)
-    program->unit_count[tn_instruction_unit(&stream->instructions[at])]++;
-  for (int u = 0; u < TN_UNITS; u++) {
-    program->unit[u] = TN_NEW_ARRAY(arena, int64_t, program->unit_count[u]);
-    program->unit_count[u] = 0;
-  }
-  binding now = {.pipeline = -1, .layer = -1};
-  for (int v = 0; v < TN_VIEWS; v++) now.views[v] = -1;
-  for (int64_t at = 0; at < stream->count; at++) {
-    tn_unit unit = tn_instruction_unit(&stream->instructions[at]);
-    program->unit[unit][program->unit_count[unit]++] = at;
-    bind(program, &now, at);
-  }
-  find_extents(program);
   return program;
 }
 
 /* ---- counting ---- */
-
-/* The FIFO's order is that of the weights unit: which tiles the next matmul takes. */
-typedef struct {
-  const tn_device_program *program;
-  int64_t read;   /* of the weights unit's instructions */
-  uint32_t taken; /* of its repetitions */
-} tile_cursor;
-
-/* The read that the next tile comes from, and how many of up to `most` tiles it has; NULL: there is none. */
-static const tn_instruction *next_tiles(tile_cursor *cursor, uint32_t most, uint32_t *count) {
-  const tn_device_program *program = cursor->program;
-  while (cursor->read < program->unit_count[TN_UNIT_WEIGHTS]) {
-    const tn_instruction *read = &program->stream->instructions[program->unit[TN_UNIT_WEIGHTS][cursor->read]];
-    uint32_t left = read->READ_WEIGHTS.repeat - cursor->taken;
-    *count = left < most ? left : most;
-    cursor->taken += *count;
-    if (*count) return read;
-    cursor->read++;
-    cursor->taken = 0;
-  }
-  return NULL;
-}
 
 /* `count` repetitions from the one numbered `first` on, with tiles of one read. */
 static void count_tiles(const tn_systolic_target *array, tn_device_counters *c, const tn_instruction *i,
@@ -143,11 +79,10 @@ static void count_tiles(const tn_systolic_target *array, tn_device_counters *c, 
 }
 
 /* Energy is counted in multiply-adds of the first type: slower types take as much more. */
-static void count_product(const tn_device_program *program, tn_device_counters *c, tile_cursor *tiles,
+static void count_product(const tn_device_program *program, tn_device_counters *c, tn_tile_cursor *tiles,
                           const tn_instruction *i) {
   for (uint32_t r = 0, count; r < i->MATMUL.repeat; r += count) {
-    const tn_instruction *read = next_tiles(tiles, i->MATMUL.repeat - r, &count);
-    if (!read) return;
+    const tn_instruction *read = tn_index_take_tiles(&program->index, tiles, i->MATMUL.repeat - r, &count);
     count_tiles(program->stream->target, c, i, read, r, count);
   }
 }
@@ -155,7 +90,7 @@ static void count_product(const tn_device_program *program, tn_device_counters *
 static void count_results(const tn_device_program *program, tn_device_counters *c, int64_t at,
                           const tn_vector_result *r) {
   const tn_instruction *i = &program->stream->instructions[at];
-  const tn_instruction *p = tn_device_bound(program, program->pipeline, at);
+  const tn_instruction *p = program->index.pipeline[at];
   int64_t elements = (int64_t)r->rows * r->columns, channels = p->PIPELINE.by_row ? r->rows : r->columns;
   if (i->op == TN_ISA_ACTIVATE)
     c->accumulator_read_bytes += 4 * elements;
@@ -215,7 +150,7 @@ static void add_counts(tn_device_counters *to, const tn_device_counters *from) {
 void tn_device_count(const tn_device_program *program, tn_device_counters *whole,
                      tn_device_counters *layers) {
   const tn_stream *stream = program->stream;
-  tile_cursor tiles = {.program = program};
+  tn_tile_cursor tiles = {0};
   bool own = stream->n_layers == 0; /* nobody says what the model asks for */
   for (int64_t at = 0; at < stream->count; at++) {
     const tn_instruction *i = &stream->instructions[at];
@@ -226,7 +161,7 @@ void tn_device_count(const tn_device_program *program, tn_device_counters *whole
       count_one(program, &c, at);
     if (!own) c.useful_macs = 0;
     add_counts(whole, &c);
-    if (layers && program->layer[at] >= 0) add_counts(&layers[program->layer[at]], &c);
+    if (layers && program->index.layer[at] >= 0) add_counts(&layers[program->index.layer[at]], &c);
   }
   for (int l = 0; l < stream->n_layers; l++) {
     whole->useful_macs += (int64_t)stream->layers[l].macs;

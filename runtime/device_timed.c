@@ -30,8 +30,7 @@ static int64_t round_up(tn_fixed time) { return (time + tn_fixed_of(1) - 1) >> T
 /* ---- when may it start ---- */
 
 static const tn_instruction *head_of(const tn_timer *t, int unit) {
-  if (t->head[unit] == t->program->unit_count[unit]) return NULL;
-  return &t->instructions[t->program->unit[unit][t->head[unit]]];
+  return tn_index_nth(t->index, unit, t->head[unit]);
 }
 
 static tn_wait_reason reason_of(int unit) {
@@ -58,7 +57,7 @@ static int64_t after_waits(tn_timer *t, const tn_instruction *i, int64_t at, tn_
 static int64_t after_everything(const tn_timer *t, int64_t at) {
   for (int u = 0; u < TN_UNITS; u++) {
     if (u == TN_UNIT_CONTROL) continue;
-    if (t->head[u] < t->program->unit_count[u]) return TN_UNKNOWN;
+    if (t->head[u] < t->index->count[u]) return TN_UNKNOWN;
     if (t->head[u]) at = larger(at, t->done[u][t->head[u] - 1]);
   }
   return at;
@@ -108,7 +107,7 @@ static tn_fixed start_of(tn_timer *t, int unit) {
 /* ---- what was done ---- */
 
 static tn_ledger *layer_ledger(tn_timer *t, int64_t at) {
-  int layer = t->program->layer[at];
+  int layer = t->index->layer[at];
   return t->layers && layer >= 0 ? &t->layers[layer] : NULL;
 }
 
@@ -119,7 +118,7 @@ static void note_time(tn_ledger *ledger, int64_t start, int64_t end) {
 
 /* The instruction under way ends in cycle `end`; counts never go back. */
 static void finish(tn_timer *t, int unit, int64_t end) {
-  int64_t number = t->head[unit]++, at = t->program->unit[unit][number];
+  int64_t number = t->head[unit]++, at = t->index->unit[unit][number];
   if (number) end = larger(end, t->done[unit][number - 1]);
   t->done[unit][number] = end;
   t->repetition[unit] = 0;
@@ -129,7 +128,7 @@ static void finish(tn_timer *t, int unit, int64_t end) {
   if (layer) note_time(layer, t->began[unit], end);
   if (!t->listener || (control && t->instructions[at].op != TN_ISA_HOST_CALL)) return;
   tn_device_event event = {
-      .unit = unit, .instruction = at, .layer = t->program->layer[at], .start = t->began[unit], .end = end};
+      .unit = unit, .instruction = at, .layer = t->index->layer[at], .start = t->began[unit], .end = end};
   t->listener(t->user, &event);
 }
 
@@ -251,7 +250,7 @@ static void vector_work(tn_timer *t, const tn_instruction *i, int64_t at) {
 /* ---- all of it ---- */
 
 static void work(tn_timer *t, int unit) {
-  int64_t at = t->program->unit[unit][t->head[unit]];
+  int64_t at = t->index->unit[unit][t->head[unit]];
   const tn_instruction *i = &t->instructions[at];
   switch ((tn_unit)unit) {
   case TN_UNIT_CONTROL:
@@ -274,8 +273,7 @@ static void work(tn_timer *t, int unit) {
 static void look_again(tn_timer *t, int unit) {
   t->next[unit] = start_of(t, unit);
   for (int u = 0; u < TN_UNITS; u++)
-    if (u != unit && t->next[u] == TN_UNKNOWN && t->head[u] < t->program->unit_count[u])
-      t->next[u] = start_of(t, u);
+    if (u != unit && t->next[u] == TN_UNKNOWN && t->head[u] < t->index->count[u]) t->next[u] = start_of(t, u);
 }
 
 static bool is_inside(const tn_timer *t, int unit, const tn_instruction **now) {
@@ -294,14 +292,14 @@ static void repeat_inside(tn_timer *t) {
     if (u != TN_UNIT_WEIGHTS && u != TN_UNIT_MATRIX && t->next[u] < others) others = t->next[u];
   for (;;) {
     if (is_inside(t, TN_UNIT_MATRIX, &i)) {
-      int64_t at = t->program->unit[TN_UNIT_MATRIX][t->head[TN_UNIT_MATRIX]];
+      int64_t at = t->index->unit[TN_UNIT_MATRIX][t->head[TN_UNIT_MATRIX]];
       enter_tile(t, i, at);
       t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
       if (t->next[TN_UNIT_WEIGHTS] == TN_UNKNOWN) t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
       if (is_inside(t, TN_UNIT_WEIGHTS, &read)) tn_steady_note(&steady, t, i, layer_ledger(t, at), others);
     } else if (is_inside(t, TN_UNIT_WEIGHTS, &i) && t->next[TN_UNIT_WEIGHTS] < others &&
                t->next[TN_UNIT_WEIGHTS] <= t->next[TN_UNIT_MATRIX]) {
-      read_tile(t, i, t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]);
+      read_tile(t, i, t->index->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]);
       t->next[TN_UNIT_WEIGHTS] = start_of(t, TN_UNIT_WEIGHTS);
       if (t->next[TN_UNIT_MATRIX] == TN_UNKNOWN) t->next[TN_UNIT_MATRIX] = start_of(t, TN_UNIT_MATRIX);
     } else {
@@ -328,14 +326,14 @@ static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   const tn_stream *stream = program->stream;
   const tn_systolic_target *array = stream->target;
   tn_timer *t = TN_NEW(arena, tn_timer);
-  *t = (tn_timer){.program = program, .array = array, .instructions = stream->instructions};
+  *t = (tn_timer){.index = &program->index, .array = array, .instructions = stream->instructions};
   int64_t tiles = 1;
-  for (int64_t n = 0; n < program->unit_count[TN_UNIT_WEIGHTS]; n++)
-    tiles += stream->instructions[program->unit[TN_UNIT_WEIGHTS][n]].READ_WEIGHTS.repeat;
+  for (int64_t n = 0; n < t->index->count[TN_UNIT_WEIGHTS]; n++)
+    tiles += tn_index_nth(t->index, TN_UNIT_WEIGHTS, n)->READ_WEIGHTS.repeat;
   t->n_places = tiles < array->weight_fifo_tiles ? tiles : array->weight_fifo_tiles;
   t->places = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
   t->spare = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
-  for (int u = 0; u < TN_UNITS; u++) t->done[u] = TN_NEW_ARRAY(arena, int64_t, program->unit_count[u]);
+  for (int u = 0; u < TN_UNITS; u++) t->done[u] = TN_NEW_ARRAY(arena, int64_t, t->index->count[u]);
   t->dram = port_of(array, array->dram_gb_s, array->dram_latency_ns);
   t->host = port_of(array, array->host_gb_s, array->host_latency_ns);
   t->layers = TN_NEW_ARRAY(arena, tn_ledger, stream->n_layers);
@@ -352,7 +350,7 @@ static bool run_all(tn_timer *t, tn_diagnostics *sink) {
     if (unit == TN_UNIT_WEIGHTS || unit == TN_UNIT_MATRIX) repeat_inside(t);
   }
   int64_t left = 0;
-  for (int u = 0; u < TN_UNITS; u++) left += t->program->unit_count[u] - t->head[u];
+  for (int u = 0; u < TN_UNITS; u++) left += t->index->count[u] - t->head[u];
   return !left || tn_error(sink, TN_INVALID, TN_NOWHERE,
                            "the units wait for each other: %lld instructions are left", (long long)left);
 }

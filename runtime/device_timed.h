@@ -60,7 +60,7 @@ typedef struct {
 } tn_fifo_place_time;
 
 typedef struct {
-  const tn_device_program *program;
+  const tn_stream_index *index;
   const tn_systolic_target *array;
   const tn_instruction *instructions;
   /* units */

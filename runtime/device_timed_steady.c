@@ -66,7 +66,7 @@ static void skip(tn_steady *s, tn_timer *t, const tn_instruction *matmul, int64_
 
 /* Repetitions that both instructions have left, but for the last two, and that begin before `others`. */
 static int64_t room(const tn_steady *s, const tn_timer *t, const tn_instruction *matmul, tn_fixed others) {
-  const tn_instruction *read = &t->instructions[t->program->unit[TN_UNIT_WEIGHTS][t->head[TN_UNIT_WEIGHTS]]];
+  const tn_instruction *read = tn_index_nth(t->index, TN_UNIT_WEIGHTS, t->head[TN_UNIT_WEIGHTS]);
   int64_t count = least((int64_t)matmul->MATMUL.repeat - t->repetition[TN_UNIT_MATRIX],
                         (int64_t)read->READ_WEIGHTS.repeat - t->repetition[TN_UNIT_WEIGHTS]) -
                   2;

@@ -35,26 +35,6 @@ bool tn_verify_fault(tn_verifier *v, int64_t of, const char *format, ...) {
   return false;
 }
 
-void tn_bind(tn_bound *bound, const tn_instruction *instruction) {
-  if (instruction->op == TN_ISA_VIEW) bound->views[instruction->VIEW.view] = instruction;
-  if (instruction->op == TN_ISA_PIPELINE) bound->pipeline = instruction;
-}
-
-const tn_instruction *tn_fifo_peek(const tn_verifier *v, tn_fifo_place place, uint32_t want,
-                                   uint32_t *count) {
-  const tn_tiles *tiles = &v->tiles.at[place.entry];
-  uint32_t left = tiles->tiles - place.taken;
-  *count = left < want ? left : want;
-  return &v->stream->instructions[tiles->instruction];
-}
-
-void tn_fifo_take(const tn_verifier *v, tn_fifo_place *place, uint32_t count) {
-  place->taken += count;
-  if (place->taken < v->tiles.at[place->entry].tiles) return;
-  place->taken = 0;
-  place->entry++;
-}
-
 int64_t tn_space_size(const tn_verifier *v, tn_space memory) {
   const int64_t named = (int64_t)1 << 32;
   int64_t size = 0;
@@ -69,6 +49,7 @@ int64_t tn_space_size(const tn_verifier *v, tn_space memory) {
 }
 
 static void run_passes(tn_verifier *v) {
+  v->index = tn_stream_index_of(v->arena, v->stream);
   static void (*const passes[])(tn_verifier *) = {tn_verify_tables, tn_verify_instructions, tn_verify_order,
                                                   tn_verify_memory};
   for (size_t i = 0; i < sizeof passes / sizeof *passes && !v->faults; i++) passes[i](v);

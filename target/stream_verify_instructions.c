@@ -17,8 +17,7 @@ typedef struct {
   tn_verifier *v;
   int64_t at; /* the instruction's index */
   const tn_instruction *is;
-  tn_bound bound;
-  tn_fifo_place fifo;
+  tn_tile_cursor tiles;
   uint64_t waiting; /* tiles that nobody has taken yet */
   /* What was refused is missing further down; that is no fault of its own. */
   unsigned bad_views;
@@ -146,7 +145,6 @@ static bool check_read_weights(reader *r) {
   if (w->READ_WEIGHTS.rows > target->rows || w->READ_WEIGHTS.columns > target->columns)
     return FAULT(r, "read_weights: tiles of %dx%d, the array is %" PRId64 "x%" PRId64, w->READ_WEIGHTS.rows,
                  w->READ_WEIGHTS.columns, target->rows, target->columns);
-  TN_PUSH(r->v->arena, &r->v->tiles, (tn_tiles){r->at, 0, w->READ_WEIGHTS.repeat});
   r->waiting += w->READ_WEIGHTS.repeat;
   return true;
 }
@@ -170,12 +168,12 @@ static bool check_columns(reader *r, const tn_instruction *view, int64_t column,
                tn_isa_row_of(r->is->op)->name, first, last, all);
 }
 
-static const tn_instruction *view_of(reader *r, uint8_t view) {
-  if (view >= TN_VIEWS)
-    return FAULT(r, "%s: view %d, of %d", tn_isa_row_of(r->is->op)->name, view, TN_VIEWS), NULL;
-  if (!r->bound.views[view] && !(r->bad_views >> view & 1))
-    FAULT(r, "%s: view %d is not set", tn_isa_row_of(r->is->op)->name, view);
-  return r->bound.views[view];
+static const tn_instruction *view_of(reader *r, uint8_t number) {
+  const tn_instruction *view = r->v->index.view[r->at];
+  if (number >= TN_VIEWS)
+    return FAULT(r, "%s: view %d, of %d", tn_isa_row_of(r->is->op)->name, number, TN_VIEWS), NULL;
+  if (!view) FAULT(r, "%s: view %d is not set", tn_isa_row_of(r->is->op)->name, number);
+  return r->bad_views >> number & 1 ? NULL : view;
 }
 
 /* What stays in the array while the tiles pass must be one thing; docs/isa.md. */
@@ -235,36 +233,36 @@ static bool check_matmul(reader *r) {
               check_dataflow(r) &&
               check_rows(r, view, m->MATMUL.row, m->MATMUL.row_step, m->MATMUL.rows, m->MATMUL.repeat);
   for (uint32_t done = 0, count; done < m->MATMUL.repeat; done += count) {
-    const tn_instruction *tile = tn_fifo_peek(r->v, r->fifo, m->MATMUL.repeat - done, &count);
+    const tn_instruction *tile =
+        tn_index_take_tiles(&r->v->index, &r->tiles, m->MATMUL.repeat - done, &count);
     if (!first) first = tile;
     good = good && check_tiles(r, view, first, tile, done, count);
-    tn_fifo_take(r->v, &r->fifo, count);
   }
   return good;
 }
 
-static bool pipeline_is_set(reader *r) {
-  return r->bound.pipeline ||
-         (!r->bad_pipeline && FAULT(r, "%s: the pipeline is not set", tn_isa_row_of(r->is->op)->name));
+static const tn_instruction *pipeline_of(reader *r) {
+  const tn_instruction *pipeline = r->v->index.pipeline[r->at];
+  if (!pipeline) FAULT(r, "%s: the pipeline is not set", tn_isa_row_of(r->is->op)->name);
+  return r->bad_pipeline ? NULL : pipeline;
 }
 
 static bool check_activate(reader *r) {
-  const tn_instruction *a = r->is;
-  if (!pipeline_is_set(r) || !at_least_1(r, "rows", a->ACTIVATE.rows) ||
-      !at_least_1(r, "columns", a->ACTIVATE.columns))
+  const tn_instruction *a = r->is, *pipeline = pipeline_of(r);
+  if (!pipeline || !at_least_1(r, "rows", a->ACTIVATE.rows) || !at_least_1(r, "columns", a->ACTIVATE.columns))
     return false;
-  uint8_t source = r->bound.pipeline->PIPELINE.source;
+  uint8_t source = pipeline->PIPELINE.source;
   return source == TN_S32 || source == TN_F32 ||
          FAULT(r, "activate: accumulators hold s32 or f32, the pipeline takes %s", type_name(source));
 }
 
 static bool check_vector(reader *r) {
-  const tn_instruction *a = r->is;
-  const tn_instruction *view = view_of(r, a->VECTOR.view);
-  if (!view || !pipeline_is_set(r) || !at_least_1(r, "rows", a->VECTOR.rows) ||
-      !at_least_1(r, "columns", a->VECTOR.columns) || !at_least_1(r, "windows", a->VECTOR.windows))
+  const tn_instruction *a = r->is, *view = view_of(r, a->VECTOR.view),
+                       *pipeline = view ? pipeline_of(r) : NULL;
+  if (!pipeline || !at_least_1(r, "rows", a->VECTOR.rows) || !at_least_1(r, "columns", a->VECTOR.columns) ||
+      !at_least_1(r, "windows", a->VECTOR.windows))
     return false;
-  if (a->VECTOR.windows > 1 && r->bound.pipeline->PIPELINE.join == TN_ISA_JOIN_NONE)
+  if (a->VECTOR.windows > 1 && pipeline->PIPELINE.join == TN_ISA_JOIN_NONE)
     return FAULT(r, "vector: %" PRIu32 " windows and nothing that joins them", a->VECTOR.windows);
   __int128 columns = (__int128)a->VECTOR.columns * a->VECTOR.windows;
   if (columns > tn_view_columns(view))
@@ -352,16 +350,11 @@ static void check_next(reader *r) {
   bool good = check_words(r) && check_one(r);
   r->cycles += cycles_of(r);
   if (is->op == TN_ISA_READ_WEIGHTS) r->bad_tiles |= !good;
-  if (is->op == TN_ISA_PIPELINE) {
-    r->bad_pipeline = !good;
-    r->bound.pipeline = NULL;
-  }
+  if (is->op == TN_ISA_PIPELINE) r->bad_pipeline = !good;
   if (is->op == TN_ISA_VIEW && is->VIEW.view < TN_VIEWS) {
     unsigned bit = 1u << is->VIEW.view;
     r->bad_views = good ? r->bad_views & ~bit : r->bad_views | bit;
-    r->bound.views[is->VIEW.view] = NULL;
   }
-  if (good) tn_bind(&r->bound, is);
 }
 
 void tn_verify_instructions(tn_verifier *v) {
@@ -378,7 +371,7 @@ void tn_verify_instructions(tn_verifier *v) {
     tn_verify_fault(v, -1, "stream: does not end in halt");
   if (v->faults) return;
   if (r.waiting)
-    tn_verify_fault(v, v->tiles.at[r.fifo.entry].instruction,
+    tn_verify_fault(v, v->index.unit[TN_UNIT_WEIGHTS][r.tiles.read],
                     "read_weights: %" PRIu64 " tiles are left in the FIFO at the end", r.waiting);
   if (!(r.cycles <= cycles_most))
     tn_verify_fault(v, -1, "stream: its work takes more cycles than can be counted");

@@ -39,8 +39,7 @@ typedef struct {
   bool spoiled[TN_SPACES]; /* something was not written where it should be: what is missing is no fault */
   tn_spans *spans[TN_SPACES];
   int64_t written_from[TN_SPACES], written_to[TN_SPACES]; /* all that instructions write lies in there */
-  tn_bound bound;
-  tn_fifo_place fifo;
+  tn_tile_cursor tiles;
   int64_t all_pieces;
   /* the instruction */
   int64_t at;
@@ -75,7 +74,7 @@ static const char *const memory_units[TN_SPACES] = {"bytes", "bytes", "bytes", "
 static const char *does_of(access a) { return a.adds ? "adds to" : a.writes ? "writes" : "reads"; }
 
 static void tell_race(walk *w, const char *name, access a) {
-  int64_t other = w->v->of_unit[w->other_unit][w->other_number - 1];
+  int64_t other = w->v->index.unit[w->other_unit][w->other_number - 1];
   tn_verify_fault(w->v, w->at,
                   "%s: %s %s %" PRId64 " to %" PRId64
                   " of %s, and nothing orders it behind instruction %" PRId64 " (%s %s=%" PRIu32 ")",
@@ -405,16 +404,16 @@ static void sum(walk *w, int64_t done, int64_t count, uint32_t rows, uint32_t co
 }
 
 static void matmul(walk *w) {
-  const tn_instruction *m = w->is, *view = w->bound.views[m->MATMUL.view];
+  const tn_instruction *m = w->is, *view = w->v->index.view[w->at];
   tn_cells cells = tn_cells_of_view(view, m->MATMUL.base, (int64_t)tn_type_bytes((tn_type)m->MATMUL.type));
   bool input = m->MATMUL.dataflow == TN_DATAFLOW_INPUT;
   tn_type type = tn_systolic_sum_type((tn_type)m->MATMUL.type);
   for (uint32_t done = 0, count; done < m->MATMUL.repeat; done += count) {
-    const tn_instruction *tile = tn_fifo_peek(w->v, w->fifo, m->MATMUL.repeat - done, &count);
+    const tn_instruction *tile =
+        tn_index_take_tiles(&w->v->index, &w->tiles, m->MATMUL.repeat - done, &count);
     read_operand(w, &cells, view, done, count, tile->READ_WEIGHTS.rows);
     uint32_t n = tile->READ_WEIGHTS.columns, m_rows = m->MATMUL.rows;
     sum(w, done, count, input ? n : m_rows, input ? m_rows : n, type);
-    tn_fifo_take(w->v, &w->fifo, count);
   }
 }
 
@@ -433,7 +432,7 @@ static bool second_is_in_place(const tn_instruction *p, const tn_vector_result *
 }
 
 static void read_parameters(walk *w, const tn_vector_result *r) {
-  const tn_instruction *p = w->bound.pipeline;
+  const tn_instruction *p = w->v->index.pipeline[w->at];
   int64_t bytes = 4 * (int64_t)(p->PIPELINE.by_row ? r->rows : r->columns);
   if (p->PIPELINE.has_scale) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.scale, bytes);
   if (p->PIPELINE.has_bias) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.bias, bytes);
@@ -449,7 +448,7 @@ static void check_only(walk *w, const tn_cells *cells, const tn_cell_box *box) {
 }
 
 static void work_through_pipeline(walk *w) {
-  const tn_instruction *p = w->bound.pipeline;
+  const tn_instruction *p = w->v->index.pipeline[w->at];
   tn_vector_result r;
   tn_isa_vector_result(w->is, &r);
   tn_cell_box box;
@@ -471,7 +470,7 @@ static void activate(walk *w) {
   const tn_instruction *a = w->is;
   access sums = {.memory = TN_SPACE_ACCUMULATORS,
                  .columns = a->ACTIVATE.columns,
-                 .type = (tn_type)w->bound.pipeline->PIPELINE.source};
+                 .type = (tn_type)w->v->index.pipeline[w->at]->PIPELINE.source};
   tn_cell_box box;
   tn_cells cells = tn_cells_of_pieces(a->ACTIVATE.accumulator, a->ACTIVATE.rows, 0, NULL, NULL, &box);
   read_cells(w, sums, &cells, &box);
@@ -491,7 +490,7 @@ static bool view_is_in_place(const walk *w, const tn_instruction *view, const tn
 }
 
 static void vector(walk *w) {
-  const tn_instruction *a = w->is, *view = w->bound.views[a->VECTOR.view], *p = w->bound.pipeline;
+  const tn_instruction *a = w->is, *view = w->v->index.view[w->at], *p = w->v->index.pipeline[w->at];
   tn_cells cells =
       tn_cells_of_view(view, a->VECTOR.base, (int64_t)tn_type_bytes((tn_type)p->PIPELINE.source));
   int64_t last_row = (int64_t)a->VECTOR.row + a->VECTOR.rows - 1,
@@ -532,9 +531,9 @@ static void step(walk *w) {
   case TN_ISA_HALT:
   case TN_ISA_SYNC:
   case TN_ISA_LAYER:
-  case TN_ISA_COUNT: return;
   case TN_ISA_VIEW:
-  case TN_ISA_PIPELINE: tn_bind(&w->bound, w->is); return;
+  case TN_ISA_PIPELINE:
+  case TN_ISA_COUNT: return;
   case TN_ISA_HOST_CALL: host_call(w); return;
   case TN_ISA_READ_HOST:
   case TN_ISA_WRITE_HOST:
@@ -627,7 +626,7 @@ static bool run(tn_verifier *v, manner manner) {
   for (w.at = 0; w.at < v->stream->count && (reports || !w.found) && !tn_verify_enough(v); w.at++) {
     w.is = &v->stream->instructions[w.at];
     w.unit = tn_instruction_unit(w.is);
-    w.number = v->numbers[w.at];
+    w.number = v->index.number[w.at];
     w.start = &v->starts[w.at];
     w.pieces = 0;
     w.reported = false;

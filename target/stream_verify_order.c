@@ -20,28 +20,16 @@
 
 #include "target/stream_verify.h"
 
-/* Numbers in units, and that waits look back. */
-static void number(tn_verifier *v) {
+static void check_waits(tn_verifier *v) {
   const tn_stream *stream = v->stream;
-  v->numbers = TN_NEW_ARRAY(v->arena, uint32_t, stream->count);
-  int tiles = 0;
+  uint32_t before[TN_UNITS] = {0};
   for (int64_t i = 0; i < stream->count && !tn_verify_enough(v); i++) {
     const tn_instruction *is = &stream->instructions[i];
     for (int u = 0; u < TN_UNITS; u++)
-      if ((is->waits >> u & 1) && is->wait[u] > v->unit_count[u])
+      if ((is->waits >> u & 1) && is->wait[u] > before[u])
         tn_verify_fault(v, i, "wait: for %s=%" PRIu32 ", %" PRIu32 " of its instructions stand before it",
-                        tn_unit_name((tn_unit)u), is->wait[u], v->unit_count[u]);
-    v->numbers[i] = ++v->unit_count[tn_instruction_unit(is)];
-    if (is->op == TN_ISA_READ_WEIGHTS) v->tiles.at[tiles++].number = v->numbers[i];
-  }
-}
-
-static void list_units(tn_verifier *v) {
-  uint32_t filled[TN_UNITS] = {0};
-  for (int u = 0; u < TN_UNITS; u++) v->of_unit[u] = TN_NEW_ARRAY(v->arena, int64_t, v->unit_count[u]);
-  for (int64_t i = 0; i < v->stream->count; i++) {
-    tn_unit u = tn_instruction_unit(&v->stream->instructions[i]);
-    v->of_unit[u][filled[u]++] = i;
+                        tn_unit_name((tn_unit)u), is->wait[u], before[u]);
+    before[tn_instruction_unit(is)]++;
   }
 }
 
@@ -55,8 +43,7 @@ typedef struct {
 } run_state;
 
 static const tn_instruction *head_of(const run_state *s, int unit) {
-  if (s->done[unit] == s->v->unit_count[unit]) return NULL;
-  return &s->v->stream->instructions[s->v->of_unit[unit][s->done[unit]]];
+  return tn_index_nth(&s->v->index, unit, s->done[unit]);
 }
 
 static bool may_start(const run_state *s, const tn_instruction *is) {
@@ -96,7 +83,7 @@ static void check_ends(tn_verifier *v) {
   run_state s = {.v = v};
   while (advance(&s)) {}
   if (!head_of(&s, TN_UNIT_WEIGHTS)) return;
-  int64_t stuck = v->of_unit[TN_UNIT_WEIGHTS][s.done[TN_UNIT_WEIGHTS]];
+  int64_t stuck = v->index.unit[TN_UNIT_WEIGHTS][s.done[TN_UNIT_WEIGHTS]];
   tn_verify_fault(v, stuck,
                   "read_weights: waits for ever; the FIFO's %" PRId64 " tiles are taken by what waits for it",
                   v->target->weight_fifo_tiles);
@@ -110,38 +97,35 @@ static void join(tn_clock *into, const tn_clock *other) {
 }
 
 /* All read_weights whose last tile the matmul takes, or one before it took. */
-static void join_tiles(tn_verifier *v, tn_fifo_place *fifo, const tn_instruction *matmul, tn_clock *end) {
-  for (uint32_t done = 0, count; done < matmul->MATMUL.repeat; done += count) {
-    tn_fifo_peek(v, *fifo, matmul->MATMUL.repeat - done, &count);
-    tn_fifo_take(v, fifo, count);
-  }
-  if (fifo->entry == 0) return;
-  join(end, &v->ends[v->tiles.at[fifo->entry - 1].instruction]);
+static void join_tiles(tn_verifier *v, tn_tile_cursor *tiles, const tn_instruction *matmul, tn_clock *end) {
+  for (uint32_t done = 0, count; done < matmul->MATMUL.repeat; done += count)
+    tn_index_take_tiles(&v->index, tiles, matmul->MATMUL.repeat - done, &count);
+  if (tiles->read) join(end, &v->ends[v->index.unit[TN_UNIT_WEIGHTS][tiles->read - 1]]);
 }
 
 static void tell_clocks(tn_verifier *v) {
   const tn_stream *stream = v->stream;
   v->starts = TN_NEW_ARRAY(v->arena, tn_clock, stream->count);
   v->ends = TN_NEW_ARRAY(v->arena, tn_clock, stream->count);
-  tn_fifo_place fifo = {0};
+  const tn_stream_index *index = &v->index;
+  tn_tile_cursor tiles = {0};
   for (int64_t i = 0; i < stream->count; i++) {
     const tn_instruction *is = &stream->instructions[i];
     tn_unit unit = tn_instruction_unit(is);
-    int64_t before = v->numbers[i] > 1 ? v->of_unit[unit][v->numbers[i] - 2] : -1;
+    int64_t before = index->number[i] > 1 ? index->unit[unit][index->number[i] - 2] : -1;
     if (before >= 0) v->starts[i] = v->starts[before];
     for (int u = 0; u < TN_UNITS; u++)
-      if ((is->waits >> u & 1) && is->wait[u]) join(&v->starts[i], &v->ends[v->of_unit[u][is->wait[u] - 1]]);
+      if ((is->waits >> u & 1) && is->wait[u]) join(&v->starts[i], &v->ends[index->unit[u][is->wait[u] - 1]]);
     v->ends[i] = v->starts[i];
     if (before >= 0) join(&v->ends[i], &v->ends[before]);
-    v->ends[i].at[unit] = v->numbers[i];
-    if (is->op == TN_ISA_MATMUL) join_tiles(v, &fifo, is, &v->ends[i]);
+    v->ends[i].at[unit] = index->number[i];
+    if (is->op == TN_ISA_MATMUL) join_tiles(v, &tiles, is, &v->ends[i]);
   }
 }
 
 void tn_verify_order(tn_verifier *v) {
-  number(v);
+  check_waits(v);
   if (v->faults) return;
-  list_units(v);
   check_ends(v);
   if (v->faults) return;
   tell_clocks(v);
