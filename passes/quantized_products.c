@@ -14,7 +14,7 @@
  * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. What
  * the zero point adds is known when compiling: the sums of the weights' columns. A convolution's
  * padding becomes a pad with the zero point. qx keeps its type, which arrays may ask for; machines
- * that multiply u8 by s8 alone have unsigned-products.
+ * that multiply u8 by s8 alone have byte-products.
  *
  * Exact, this pass alone: scales are powers of two and no sum of |products| exceeds 2^24, so
  * that every step of the float product is exact too. Other scales round differently: see
