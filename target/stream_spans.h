@@ -20,6 +20,10 @@
 typedef struct {
   uint32_t at[TN_UNITS];
 } tn_clock;
+static inline void tn_clock_join(tn_clock *into, const tn_clock *other) {
+  for (int u = 0; u < TN_UNITS; u++)
+    if (other->at[u] > into->at[u]) into->at[u] = other->at[u];
+}
 
 typedef struct {
   int64_t from;

@@ -184,10 +184,8 @@ static void join_spans(tn_spans *spans, int64_t from, int64_t to) {
   tn_span joined = *tn_spans_get(spans, place);
   while (tn_spans_next(spans, &place) && tn_spans_get(spans, place)->from < to) {
     const tn_span *next = tn_spans_get(spans, place);
-    for (int u = 0; u < TN_UNITS; u++) {
-      if (next->writers.at[u] > joined.writers.at[u]) joined.writers.at[u] = next->writers.at[u];
-      if (next->readers.at[u] > joined.readers.at[u]) joined.readers.at[u] = next->readers.at[u];
-    }
+    tn_clock_join(&joined.writers, &next->writers);
+    tn_clock_join(&joined.readers, &next->readers);
     if (next->columns < joined.columns) joined.columns = next->columns;
   }
   *tn_spans_merge(spans, from, to) = joined;

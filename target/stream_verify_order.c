@@ -91,16 +91,11 @@ static void check_ends(tn_verifier *v) {
 
 /* ---- clocks ---- */
 
-static void join(tn_clock *into, const tn_clock *other) {
-  for (int u = 0; u < TN_UNITS; u++)
-    if (other->at[u] > into->at[u]) into->at[u] = other->at[u];
-}
-
 /* All read_weights whose last tile the matmul takes, or one before it took. */
 static void join_tiles(tn_verifier *v, tn_tile_cursor *tiles, const tn_instruction *matmul, tn_clock *end) {
   for (uint32_t done = 0, count; done < matmul->MATMUL.repeat; done += count)
     tn_index_take_tiles(&v->index, tiles, matmul->MATMUL.repeat - done, &count);
-  if (tiles->read) join(end, &v->ends[v->index.unit[TN_UNIT_WEIGHTS][tiles->read - 1]]);
+  if (tiles->read) tn_clock_join(end, &v->ends[v->index.unit[TN_UNIT_WEIGHTS][tiles->read - 1]]);
 }
 
 static void tell_clocks(tn_verifier *v) {
@@ -115,9 +110,10 @@ static void tell_clocks(tn_verifier *v) {
     int64_t before = index->number[i] > 1 ? index->unit[unit][index->number[i] - 2] : -1;
     if (before >= 0) v->starts[i] = v->starts[before];
     for (int u = 0; u < TN_UNITS; u++)
-      if ((is->waits >> u & 1) && is->wait[u]) join(&v->starts[i], &v->ends[index->unit[u][is->wait[u] - 1]]);
+      if ((is->waits >> u & 1) && is->wait[u])
+        tn_clock_join(&v->starts[i], &v->ends[index->unit[u][is->wait[u] - 1]]);
     v->ends[i] = v->starts[i];
-    if (before >= 0) join(&v->ends[i], &v->ends[before]);
+    if (before >= 0) tn_clock_join(&v->ends[i], &v->ends[before]);
     v->ends[i].at[unit] = index->number[i];
     if (is->op == TN_ISA_MATMUL) join_tiles(v, &tiles, is, &v->ends[i]);
   }

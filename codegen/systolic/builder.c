@@ -1,43 +1,32 @@
 /* Waits from what instructions touch; builder.h.
  *
- * Each space is a list of segments, in order and apart: who wrote it last, and up to which count every
+ * Each space is kept as spans (target/stream_spans.h): who wrote it last, and up to which count every
  * unit has read it since. A read waits for the writer, a write for writer and readers, unless they are
  * of its own unit, which works in order. What a unit is known to have seen done when its newest
- * instruction starts is kept as a vector of counts, so that a wait that others imply is left out:
- * waiting for vector=3 brings all that vector's third instruction had waited for.
+ * instruction starts is kept as a clock, so that a wait that others imply is left out: waiting for
+ * vector=3 brings all that vector's third instruction had waited for.
  *
  * Invariant: two touches of a place, one of them a write, are of one unit or ordered by waits; all
  * waits name earlier instructions, so no stream built here blocks itself.
- * Cost: O(log segments + segments touched) an instruction.
+ * Cost: O(log spans + spans touched) an instruction.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/systolic/builder.h"
-
-typedef struct {
-  uint32_t of[TN_UNITS];
-} tn_clock;
-
-typedef struct {
-  int64_t low, high;
-  int writer; /* -1: nobody here */
-  uint32_t written;
-  tn_clock read;
-} tn_segment;
-
-typedef TN_VEC(tn_segment) tn_segments;
+#include "target/stream_spans.h"
 
 struct tn_builder {
   tn_arena *arena;
   TN_VEC(tn_instruction) instructions;
   TN_VEC(tn_clock) started[TN_UNITS]; /* what was known done when the unit's n-th instruction began */
   tn_clock known[TN_UNITS];
-  tn_segments spaces[TN_SPACES];
+  tn_spans *spaces[TN_SPACES];
 };
 
 tn_builder *tn_builder_create(tn_arena *arena) {
   tn_builder *builder = TN_NEW(arena, tn_builder);
   builder->arena = arena;
+  for (int s = 0; s < TN_SPACES; s++) builder->spaces[s] = tn_spans_create(arena, INT64_MAX);
   return builder;
 }
 
@@ -46,114 +35,65 @@ tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *coun
   return builder->instructions.at;
 }
 
-/* ---- segments ---- */
-
-/* The first that ends behind `at`. */
-static int find_segment(const tn_segments *list, int64_t at) {
-  int low = 0, high = list->count;
-  while (low < high) {
-    int middle = (low + high) / 2;
-    if (list->at[middle].high > at) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-static void insert_segment(tn_arena *arena, tn_segments *list, int index, tn_segment segment) {
-  TN_PUSH(arena, list, segment);
-  memmove(&list->at[index + 1], &list->at[index], (size_t)(list->count - 1 - index) * sizeof segment);
-  list->at[index] = segment;
-}
-
-/* Makes `at` a border, if it is inside a segment. */
-static void cut_segment(tn_arena *arena, tn_segments *list, int64_t at) {
-  int index = find_segment(list, at);
-  if (index == list->count || list->at[index].low >= at) return;
-  tn_segment left = list->at[index];
-  left.high = at;
-  list->at[index].low = at;
-  insert_segment(arena, list, index, left);
-}
-
-/* low … high as segments without gaps; the index of the first, *end behind the last. */
-static int cover(tn_arena *arena, tn_segments *list, int64_t low, int64_t high, int *end) {
-  cut_segment(arena, list, low);
-  cut_segment(arena, list, high);
-  int first = find_segment(list, low), i = first;
-  for (int64_t at = low; at < high; i++) {
-    if (i == list->count || list->at[i].low > at) {
-      int64_t to = i == list->count || list->at[i].low > high ? high : list->at[i].low;
-      insert_segment(arena, list, i, (tn_segment){.low = at, .high = to, .writer = -1});
-    }
-    at = list->at[i].high;
-  }
-  *end = i;
-  return first;
-}
-
-static void need(tn_clock *needed, int unit, uint32_t count) {
-  if (needed->of[unit] < count) needed->of[unit] = count;
-}
-
-/* The last of several segments of one writing; the others go. */
-static void replace(tn_segments *list, int first, int end, tn_segment with) {
-  with.low = list->at[first].low;
-  with.high = list->at[end - 1].high;
-  list->at[first] = with;
-  memmove(&list->at[first + 1], &list->at[end], (size_t)(list->count - end) * sizeof with);
-  list->count -= end - first - 1;
-}
+/* ---- touches ---- */
 
 static void touch(tn_builder *builder, const tn_reach *reach, int unit, uint32_t count, tn_clock *needed) {
   if (reach->low >= reach->high) return;
-  int end;
-  tn_segments *list = &builder->spaces[reach->space];
-  int first = cover(builder->arena, list, reach->low, reach->high, &end);
-  for (int i = first; i < end; i++) {
-    tn_segment *segment = &list->at[i];
-    if (segment->writer >= 0) need(needed, segment->writer, segment->written);
+  tn_spans *spans = builder->spaces[reach->space];
+  tn_span_place place = tn_spans_cut(spans, reach->low, reach->high);
+  do {
+    tn_span *span = tn_spans_get(spans, place);
+    if (span->from >= reach->high) break;
+    tn_clock_join(needed, &span->writers);
     if (reach->writes)
-      for (int u = 0; u < TN_UNITS; u++) need(needed, u, segment->read.of[u]);
-    else segment->read.of[unit] = count;
-  }
-  if (reach->writes) replace(list, first, end, (tn_segment){.writer = unit, .written = count});
+      tn_clock_join(needed, &span->readers);
+    else
+      span->readers.at[unit] = count;
+  } while (tn_spans_next(spans, &place));
+  if (!reach->writes) return;
+  tn_span *span = tn_spans_merge(spans, reach->low, reach->high);
+  *span = (tn_span){.from = reach->low};
+  span->writers.at[unit] = count;
 }
 
 /* ---- waits ---- */
 
+/* Of the units that must be waited for still the one whose start knows most of what is needed; -1: none. */
+static int best_to_wait_for(const tn_builder *builder, int unit, const tn_clock *needed) {
+  const tn_clock *known = &builder->known[unit];
+  int best = -1, most = 0;
+  for (int u = 0; u < TN_UNITS; u++) {
+    if (u == unit || needed->at[u] <= known->at[u]) continue;
+    const tn_clock *brings = &builder->started[u].at[needed->at[u] - 1];
+    int covers = 1;
+    for (int v = 0; v < TN_UNITS; v++)
+      covers += v != u && v != unit && needed->at[v] > known->at[v] && brings->at[v] >= needed->at[v];
+    if (covers > most) most = covers, best = u;
+  }
+  return best;
+}
+
 /* Waits that others bring along are not written. */
 static void set_waits(tn_builder *builder, tn_instruction *instruction, int unit, const tn_clock *needed) {
-  tn_clock *known = &builder->known[unit];
-  for (bool more = true; more;) {
-    int best = -1;
-    uint32_t most = 0;
-    for (int u = 0; u < TN_UNITS; u++) { /* the one whose start knows most of what is needed */
-      if (u == unit || needed->of[u] <= known->of[u]) continue;
-      const tn_clock *brings = &builder->started[u].at[needed->of[u] - 1];
-      uint32_t covers = 1;
-      for (int v = 0; v < TN_UNITS; v++)
-        covers += v != u && v != unit && needed->of[v] > known->of[v] && brings->of[v] >= needed->of[v];
-      if (covers > most) most = covers, best = u;
-    }
-    more = best >= 0;
-    if (!more) break;
-    instruction->waits |= (uint8_t)(1u << best);
-    instruction->wait[best] = needed->of[best];
-    const tn_clock *brings = &builder->started[best].at[needed->of[best] - 1];
-    for (int v = 0; v < TN_UNITS; v++) need(known, v, brings->of[v]);
-    need(known, best, needed->of[best]);
+  for (int u; (u = best_to_wait_for(builder, unit, needed)) >= 0;) {
+    uint32_t count = needed->at[u];
+    instruction->waits |= (uint8_t)(1u << u);
+    instruction->wait[u] = count;
+    tn_clock_join(&builder->known[unit], &builder->started[u].at[count - 1]);
+    builder->known[unit].at[u] = count;
   }
 }
 
-void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int n_reaches, const tn_reach *reaches) {
+void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int n_reaches,
+                    const tn_reach *reaches) {
   tn_instruction copy = *instruction;
   int unit = (int)tn_instruction_unit(&copy);
   uint32_t count = (uint32_t)builder->started[unit].count + 1;
   tn_clock needed = {{0}};
   for (int i = 0; i < n_reaches; i++) touch(builder, &reaches[i], unit, count, &needed);
-  needed.of[unit] = 0;
+  needed.at[unit] = 0;
   set_waits(builder, &copy, unit, &needed);
-  builder->known[unit].of[unit] = count - 1;
+  builder->known[unit].at[unit] = count - 1;
   TN_PUSH(builder->arena, &builder->started[unit], builder->known[unit]);
   TN_PUSH(builder->arena, &builder->instructions, copy);
 }

@@ -18,7 +18,8 @@ typedef struct {
 } tn_reach;
 
 /* Behind all others, with waits for the units whose work it must see done. */
-void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int n_reaches, const tn_reach *reaches);
+void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int n_reaches,
+                    const tn_reach *reaches);
 
 tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *count);
 
