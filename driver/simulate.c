@@ -69,6 +69,7 @@ static void describe(tn_simulation *simulation) {
                            .instructions = stream->count,
                            .macs_total = (int64_t)stream->host_macs,
                            .model_cycles = (int64_t)stream->model_cycles,
+                           .model_total_cycles = (int64_t)stream->model_total_cycles,
                            .layer_count = stream->n_layers};
   simulation->layers = TN_NEW_ARRAY(simulation->arena, tn_simulated_layer, stream->n_layers);
   for (int l = 0; l < stream->n_layers; l++) {

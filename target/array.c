@@ -47,6 +47,25 @@ double tn_systolic_bytes_per_cycle(const tn_systolic_target *array, double gb_s)
   return gb_s == HUGE_VAL ? HUGE_VAL : gb_s * 1e3 / array->clock_mhz;
 }
 
+static tn_systolic_port port_of(const tn_systolic_target *array, double gb_s, double latency_ns) {
+  if (gb_s == HUGE_VAL) return (tn_systolic_port){0};
+  return (tn_systolic_port){.cycles_per_byte = 1 / tn_systolic_bytes_per_cycle(array, gb_s),
+                            .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
+}
+
+tn_systolic_port tn_systolic_dram_port(const tn_systolic_target *array) {
+  return port_of(array, array->dram_gb_s, array->dram_latency_ns);
+}
+
+tn_systolic_port tn_systolic_host_port(const tn_systolic_target *array) {
+  return port_of(array, array->host_gb_s, array->host_latency_ns);
+}
+
+int64_t tn_systolic_tile_traffic(const tn_systolic_target *array, int64_t rows, int64_t columns, tn_type w) {
+  return array->whole_weight_tiles ? tn_systolic_tile_bytes(array, w)
+                                   : rows * columns * (int64_t)tn_type_bytes(w);
+}
+
 /* ---- do the keys fit each other? ---- */
 
 /* Where a check's message points: the key's line, the whole file, or nowhere. */

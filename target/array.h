@@ -84,5 +84,14 @@ int64_t tn_systolic_accumulator_rows(const tn_systolic_target *array);
 int64_t tn_systolic_tile_bytes(const tn_systolic_target *array, tn_type w);
 /* What a port moves in a cycle of the array's clock; HUGE_VAL: no limit. */
 double tn_systolic_bytes_per_cycle(const tn_systolic_target *array, double gb_s);
+/* A port as the array's clock sees it; both 0 where there is no limit. */
+typedef struct {
+  double cycles_per_byte;
+  int64_t latency; /* cycles, from the end of a transfer until its bytes are there */
+} tn_systolic_port;
+tn_systolic_port tn_systolic_dram_port(const tn_systolic_target *array);
+tn_systolic_port tn_systolic_host_port(const tn_systolic_target *array);
+/* Bytes that DRAM moves for a tile of weights. */
+int64_t tn_systolic_tile_traffic(const tn_systolic_target *array, int64_t rows, int64_t columns, tn_type w);
 
 #endif

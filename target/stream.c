@@ -45,6 +45,7 @@ static void put_program(tn_text *out, const tn_stream *stream) {
   put_bits(out, stream->host_hash[0], 8);
   put_bits(out, stream->host_hash[1], 8);
   put_bits(out, stream->model_cycles, 8);
+  put_bits(out, stream->model_total_cycles, 8);
   put_bits(out, stream->host_macs, 8);
 }
 
@@ -228,6 +229,7 @@ static void read_program(reader *r, tn_stream *stream) {
   stream->host_hash[0] = take(r, 8, "the hash of the host's functions");
   stream->host_hash[1] = take(r, 8, "the hash of the host's functions");
   stream->model_cycles = take(r, 8, "the cycles of the model");
+  stream->model_total_cycles = take(r, 8, "the cycles of the model");
   stream->host_macs = take(r, 8, "the host's work");
 }
 

@@ -55,7 +55,7 @@ typedef struct {
   uint64_t host_hash[2]; /* of NAME.host.so, the high half first; 0 without functions */
   tn_stream_layer *layers;
   int n_layers;
-  uint64_t model_cycles; /* the cost model's forecast of the whole */
+  uint64_t model_cycles, model_total_cycles; /* the cost model's forecasts: of the array's work; of all */
   uint64_t host_macs;    /* multiply-adds that the host's functions do */
 } tn_stream;
 

@@ -254,7 +254,8 @@ static bool read_dram(assembler *a) {
 
 static bool read_model(assembler *a) {
   return TAKE_ATTRIBUTES(a, ".model",
-                         {.name = "cycles", .kind = VALUE_NUMBER, .to = &a->stream->model_cycles});
+                         {.name = "cycles", .kind = VALUE_NUMBER, .to = &a->stream->model_cycles},
+                         {.name = "total", .kind = VALUE_NUMBER, .to = &a->stream->model_total_cycles});
 }
 
 /* "1,28,28]" to its end. */

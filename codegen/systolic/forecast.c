@@ -1,195 +1,199 @@
-/* Blocks through the machine in closed form; forecast.h.
+/* Transfers over ports; forecast.h.
  *
- * A block is groups of tiles that are alike: one group is what one activation follows. In a group the
- * tiles follow each other after
+ * A port serves one transfer at a time, whoever has asked first: the heads of the channels, each a queue,
+ * and the tiles of weights. A transfer's turn is dealt with when somebody wants to know its end, or asks
+ * later than it did; until then it is pending. So items can be walked in order, and ports are still served in
+ * the order of time. Who is known late but has asked early takes a gap that the port had.
  *
- *   weight   max(rows, R), without a shadow 2R + C + rows - 2
- *   output   k, without a shadow R + C + k - 2 once a group
- *   input    max(n, R), without a shadow 2R + C + n - 2
+ *   load 2      ----[piece][piece]      [piece]          asks at -: DRAM's port, in turns with
+ *   tiles       -[t]               -[t]          -[t]    the next tile when a place of the FIFO is free
  *
- * cycles, groups after the longest of: their tiles, their activation, and a slot's turn (product, drain,
- * activation) over the number of slots. Tiles of weights come one a transfer, at most as many ahead as the
- * FIFO has places. Nothing here knows instructions. Cost: O(1) a block.
+ * Cost: O(1) a transfer and a tile; pieces of one transfer that nobody interrupts are one.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
-#include "codegen/systolic/forecast.h"
+#include "codegen/systolic/forecast_private.h"
 
 #include <math.h>
 
-static double tiles_of(int64_t size, int64_t tile) { return (double)((size + tile - 1) / tile); }
-
-static double port_cycles(const tn_systolic_target *a, double gb_s, double bytes) {
-  double rate = tn_systolic_bytes_per_cycle(a, gb_s);
-  return isinf(rate) ? 0 : bytes / rate;
+tn_forecast_machine tn_forecast_machine_of(const tn_systolic_target *a) {
+  int64_t places = a->weight_fifo_tiles < TN_FORECAST_RECENT ? a->weight_fifo_tiles : TN_FORECAST_RECENT;
+  return (tn_forecast_machine){
+      .port = {tn_systolic_dram_port(a), tn_systolic_host_port(a)},
+      .rows = (double)a->rows,
+      .drain = (double)(a->rows + a->columns - 2),
+      .shadow = a->weight_double_buffer,
+      .places = places,
+      .channels = (int)a->dma_channels,
+      .vector_latency = (double)a->vector_latency,
+  };
 }
 
-static double latency_of(const tn_systolic_target *a, bool host) {
-  double gb_s = host ? a->host_gb_s : a->dram_gb_s, ns = host ? a->host_latency_ns : a->dram_latency_ns;
-  return isinf(gb_s) ? 0 : ceil(ns * a->clock_mhz / 1000);
+tn_forecast tn_forecast_start(void) { return (tn_forecast){.begun = -1, .first = -1}; }
+
+/* ---- ports ---- */
+
+static double *port_free(tn_forecast *f, tn_forecast_port port) {
+  return port == TN_PORT_DRAM ? &f->t.array.dram : &f->t.rest.host;
 }
 
-double tn_forecast_move(tn_forecast *f, const tn_systolic_target *a, bool host, bool out, double ready,
-                        double bytes) {
-  if (bytes <= 0) return ready;
-  bool other = out && a->dma_channels > 1;
-  double *unit = other ? &f->store : &f->load, *done = other ? &f->store_done : &f->load_done;
-  double *port = host ? &f->host : &f->dram, begin = fmax(fmax(ready, *unit), *port);
-  *unit = *port = begin + port_cycles(a, host ? a->host_gb_s : a->dram_gb_s, bytes);
-  return *done = fmax(*done, *unit + latency_of(a, host)); /* counts go in order */
-}
-
-double tn_forecast_constants(tn_forecast *f, const tn_systolic_target *a, double bytes) {
-  f->constants[0] = fmax(f->load, f->dram);
-  double there = tn_forecast_move(f, a, false, false, 0, bytes);
-  f->constants[1] = f->dram;
-  return there;
-}
-
-/* ---- the shape of a block's work ---- */
-
-typedef struct {
-  double slots;              /* of accumulators */
-  double groups, tiles;      /* tiles of one group, in the sense of what the array takes at a time */
-  double fifo;               /* places of the FIFO that a tile takes: of input stationary several */
-  double stream;             /* cycles in which a tile's rows (or columns) enter */
-  double transfer;           /* of one place of the FIFO */
-  double activation;         /* of one group */
-} tn_shape_of_work;
-
-static tn_shape_of_work shape_of(const tn_forecast_block *b) {
-  const tn_problem *p = b->problem;
-  const tn_systolic_target *a = b->array;
-  const tn_systolic_type *type =
-      tn_systolic_find_type(a, p->operand[TN_OPERAND_X].type, p->operand[TN_OPERAND_W].type);
-  double rate = type ? (double)type->cycles : 1;
-  double k = (double)b->tiles.k, n = (double)b->tiles.n, parts = tiles_of(b->part.rows, b->tiling->sums_block);
-  tn_shape_of_work s = {.tiles = k, .fifo = 1};
-  double width = (double)p->operand[TN_OPERAND_W].width;
-  double bytes = a->whole_weight_tiles ? (double)(a->rows * a->columns) * width : (double)b->part.depth / k * (double)b->part.columns / n * width;
-  s.transfer = port_cycles(a, a->dram_gb_s, bytes);
-  switch (b->tiling->dataflow) {
-  case TN_DATAFLOW_WEIGHT:
-    s.groups = parts * n;
-    s.stream = (double)b->part.rows / parts * rate;
-    break;
-  case TN_DATAFLOW_OUTPUT:
-    s.groups = parts * n;
-    s.fifo = k, s.tiles = 1;
-    s.stream = (double)b->part.depth * rate;
-    break;
-  case TN_DATAFLOW_INPUT: {
-    double blocks = tiles_of(b->part.columns, b->tiling->sums_block);
-    s.groups = (double)b->tiles.m * blocks;
-    s.fifo = n / blocks;
-    s.stream = (double)b->part.columns / blocks * rate;
-    break;
+/* When so many cycles of it begin, for one who asks at `asked`. */
+static double take_port(tn_forecast *f, tn_forecast_port port, double asked, double cycles) {
+  double *free = port_free(f, port);
+  if (cycles <= 0) return asked;
+  for (int i = 0; i < TN_FORECAST_GAPS && asked < *free; i++) {
+    double *gap = f->t.rest.gap[port][i], begin = fmax(asked, gap[0]);
+    if (begin + cycles > gap[1]) continue;
+    gap[0] = begin + cycles;
+    return begin;
   }
+  double begin = fmax(asked, *free);
+  if (begin > *free) {
+    double *gap = f->t.rest.gap[port][f->next_gap[port]];
+    f->next_gap[port] = (f->next_gap[port] + 1) % TN_FORECAST_GAPS;
+    gap[0] = *free, gap[1] = begin;
   }
-  bool input = b->tiling->dataflow == TN_DATAFLOW_INPUT;
-  double sums = input ? (double)b->tiling->sums_block : ceil((double)b->part.rows / parts);
-  s.slots = floor((double)b->tiling->slots * (double)b->tiling->sums_block / sums);
-  s.activation = fmax(1, ceil((double)b->part.rows * (double)b->part.columns / s.groups / (double)a->vector_lanes));
-  return s;
+  *free = begin + cycles;
+  return begin;
 }
 
-/* ---- a block of a product ---- */
+static bool is_pending(const tn_forecast *f, int channel) { return f->finished[channel] < f->issued[channel]; }
 
-/* The last group begins when its tiles can, and when one of the slots has been activated. */
-static double last_group(const tn_forecast *f, const tn_systolic_target *a, const tn_shape_of_work *s,
-                         double enter, double group, double drain, double shift) {
-  double latency = (double)a->vector_latency, out = enter + group + drain;
-  double begin = enter + (s->groups - 1) * group, behind = s->groups - s->slots;
-  if (behind <= 0) return begin;
-  double turn = group + drain + s->activation + latency + shift; /* of one slot */
-  begin = fmax(begin, enter + floor((s->groups - 1) / s->slots) * turn);
-  return fmax(begin, fmax(out, f->vector) + behind * s->activation + latency + shift);
+static int head_of(const tn_forecast *f, int channel) { return (int)((f->finished[channel] + 1) % TN_FORECAST_PENDING); }
+
+static double channel_asks(const tn_forecast *f, int channel) {
+  return fmax(f->t.rest.ready[channel][head_of(f, channel)], f->t.rest.dma[channel]);
 }
 
-/* When the event was that so many others have followed since; 0: long ago. */
-static double event_before(const tn_forecast_history *h, double back) {
-  for (int i = 1; i <= TN_FORECAST_BLOCKS; i++) {
-    int at = (h->next + TN_FORECAST_BLOCKS - i) % TN_FORECAST_BLOCKS;
-    double count = h->block[at].count, first = h->block[at].first, last = h->block[at].last;
-    if (back < count) return last - (count > 1 ? back * (last - first) / (count - 1) : 0);
-    back -= count;
+static bool wants_tile(const tn_forecaster *c) { return c->f->to_read > 0 && c->f->ahead < c->m->places; }
+
+static double tile_asks(const tn_forecaster *c) {
+  const tn_forecast *f = c->f;
+  double place = f->t.array.left[c->m->places - f->ahead - 1];
+  return fmax(fmax(f->t.array.weights, f->weights_ready), place);
+}
+
+static void read_tile(tn_forecaster *c) {
+  tn_forecast *f = c->f;
+  double begin = take_port(f, TN_PORT_DRAM, tile_asks(c), f->tile_cycles);
+  f->t.array.weights = begin + f->tile_cycles;
+  f->t.array.there[f->ahead++] = f->t.array.weights + (double)c->m->port[TN_PORT_DRAM].latency;
+  f->to_read--;
+}
+
+/* The channel's head: as many pieces as begin before somebody else asks. */
+static void move_pieces(tn_forecast *f, int channel, double others) {
+  tn_forecast_transfer *x = &f->transfer[channel][head_of(f, channel)];
+  double asked = channel_asks(f, channel), free = *port_free(f, x->port), begin = fmax(asked, free), count = 1;
+  if (x->cycles > 0 && asked >= free) count = fmin(x->pieces, others == HUGE_VAL ? x->pieces : floor((others - begin) / x->cycles) + 1);
+  if (x->cycles <= 0) count = x->pieces;
+  if (count < 1) count = 1;
+  begin = take_port(f, x->port, asked, x->cycles * count);
+  double end = begin + x->cycles * count;
+  if (x->beside > 0) end = fmax(end, take_port(f, TN_PORT_HOST, begin, x->beside * count) + x->beside * count);
+  f->t.rest.dma[channel] = end;
+  x->pieces -= count;
+  if (x->pieces > 0.5) return;
+  double *done = &f->t.rest.dma_done[channel];
+  *done = fmax(*done, ceil(end - 1e-6) + x->latency); /* counts go in order */
+  f->finished[channel]++;
+  f->done[channel][f->finished[channel] % TN_FORECAST_DONE] = *done;
+}
+
+/* Whoever has asked first at the port: a channel, before a tile of weights that asks in the same cycle. */
+static void serve(tn_forecaster *c, tn_forecast_port port) {
+  tn_forecast *f = c->f;
+  int best = -1;
+  double earliest = HUGE_VAL, second = HUGE_VAL;
+  for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
+    if (!is_pending(f, i) || f->transfer[i][head_of(f, i)].port != port) continue;
+    double asks = channel_asks(f, i);
+    if (asks < earliest) second = earliest, earliest = asks, best = i;
+    else if (asks < second) second = asks;
   }
-  return 0;
+  double tile = port == TN_PORT_DRAM && wants_tile(c) ? tile_asks(c) : HUGE_VAL;
+  if (best < 0 || tile < earliest) read_tile(c);
+  else move_pieces(f, best, tile < second ? tile : second);
 }
 
-static void note_events(tn_forecast_history *h, double count, double first, double last) {
-  h->block[h->next].count = count;
-  h->block[h->next].first = first;
-  h->block[h->next].last = last;
-  h->next = (h->next + 1) % TN_FORECAST_BLOCKS;
+void tn_forecast_need_tile(tn_forecaster *c) {
+  while (!c->f->ahead) serve(c, TN_PORT_DRAM);
 }
 
-/* `outlet`: results can leave the accumulators. */
-static void array_work(tn_forecast *f, const tn_forecast_block *b, double ready, double outlet) {
-  const tn_systolic_target *a = b->array;
-  tn_shape_of_work s = shape_of(b);
-  bool shadow = a->weight_double_buffer, weight = b->tiling->dataflow == TN_DATAFLOW_WEIGHT;
-  bool shifts = b->tiling->dataflow != TN_DATAFLOW_OUTPUT;
-  double shift = shifts ? (double)a->rows : 0, drain = (double)(a->rows + a->columns - 2);
-  double latency = latency_of(a, false), places = (double)a->weight_fifo_tiles, all = s.groups * s.tiles * s.fifo;
-  double period = shadow ? fmax(s.stream, shift) : shift + s.stream + drain;
-  double issue = fmax(fmax(f->weights, b->weights), event_before(&f->left, places - 1));
-  if (issue >= f->constants[0]) issue = fmax(issue, f->constants[1]); /* they have the port */
-  double there = issue + s.transfer + latency;
-  double begin = fmax(ready, shadow ? (shifts ? f->last_tile : f->rows_in) : f->waves_out);
-  begin = fmax(begin, event_before(&f->activated, s.slots - 1));
-  f->vector = fmax(f->vector, outlet);
-  if (b->tiling->dataflow != TN_DATAFLOW_INPUT) begin = fmax(begin, there);
-  double enter = fmax(fmax(begin + shift, f->rows_in), there), group = (s.tiles - 1) * period + s.stream;
-  double last = last_group(f, a, &s, enter, fmax(group, s.tiles * period), drain, shift) + (s.tiles - 1) * period;
-  /* The last tile: the port's turn, or the turn of its place, which the tile before in it had to leave. */
-  double rounds = floor((all - 1) / places);
-  double late = there + (all - 1) * s.transfer;
-  if (rounds > 0) late = fmax(late, fmax(there, begin) + rounds * (s.transfer + latency) + (all - 1 - rounds * places) * s.transfer);
-  double first_out = enter + group + drain;
-  last = fmax(last, late + (weight ? shift : 0) + s.stream / s.fifo - s.stream);
-  if (f->first < 0) f->first = begin;
-  f->last_tile = last;
-  f->rows_in = last + s.stream;
-  f->waves_out = f->rows_in + drain;
-  f->last = fmax(f->last, f->waves_out);
-  f->weights = fmax(f->weights, issue + all * s.transfer);
-  double left = weight ? last - shift : f->rows_in - s.stream / s.fifo; /* the last tile its place */
-  note_events(&f->left, all, weight ? enter - shift : enter, left);
-  double before = f->vector;
-  f->vector = fmax(fmax(f->waves_out, before) + s.activation, fmax(first_out, before) + s.groups * s.activation);
-  note_events(&f->activated, s.groups, fmax(first_out, before) + s.activation, f->vector);
-}
-
-double tn_forecast_load(tn_forecast *f, const tn_systolic_target *a, bool second, int slot, bool host,
-                        double ready, double bytes) {
-  return bytes > 0 ? tn_forecast_move(f, a, host, false, fmax(ready, f->slot[second][slot]), bytes) : ready;
-}
-
-double tn_forecast_flush(tn_forecast *f, const tn_systolic_target *a) {
-  tn_forecast_store *p = &f->pending;
-  double done = fmax(tn_forecast_move(f, a, false, true, p->ready, p->store_bytes),
-                     tn_forecast_move(f, a, true, true, p->ready, p->write_bytes));
-  if (p->store_bytes + p->write_bytes > 0) f->stored[p->slot] = done;
-  p->store_bytes = p->write_bytes = 0;
-  return done;
-}
-
-double tn_forecast_add(tn_forecast *f, const tn_forecast_block *b) {
-  const tn_systolic_target *a = b->array;
-  const tn_problem *p = b->problem;
-  tn_forecast_flush(f, a);
-  double outlet = fmax(b->second, b->tiling->y != TN_HOME_BUFFER ? f->stored[b->slot] : 0);
-  if (p->is_product) {
-    array_work(f, b, b->ready, outlet);
-  } else {
-    double elements = (double)b->part.rows * (double)b->part.columns * (double)b->part.depth;
-    f->vector = fmax(fmax(f->vector, outlet), b->ready) + fmax(1, ceil(elements / (double)a->vector_lanes));
+double tn_forecast_undisturbed(const tn_forecaster *c, double step) {
+  const tn_forecast *f = c->f;
+  double count = HUGE_VAL;
+  if (c->m->port[TN_PORT_DRAM].cycles_per_byte <= 0) return count;
+  for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
+    if (!is_pending(f, i)) continue;
+    for (int64_t n = f->finished[i] + 1; n <= f->issued[i]; n++)
+      if (f->transfer[i][n % TN_FORECAST_PENDING].port == TN_PORT_DRAM) {
+        double left = n > f->finished[i] + 1 ? 0 : floor((channel_asks(f, i) - f->t.array.weights) / step) - 1;
+        count = fmin(count, fmax(left, 0));
+        break;
+      }
   }
-  double done = f->vector + (double)a->vector_latency;
-  f->slot[false][b->slot] = p->is_product ? f->waves_out : done;
-  f->slot[true][b->slot] = done;
-  f->pending = (tn_forecast_store){b->store_bytes, b->write_bytes, done, b->slot};
-  if (a->dma_channels == 1) tn_forecast_flush(f, a);
-  return done;
+  return count;
+}
+
+/* ---- transfers ---- */
+
+static void deal_with(tn_forecaster *c, int channel, int64_t number) {
+  while (c->f->finished[channel] < number) serve(c, c->f->transfer[channel][head_of(c->f, channel)].port);
+}
+
+static int channel_of(const tn_forecast_machine *m, tn_forecast_kind kind) {
+  if (kind == TN_FORECAST_IN) return 0;
+  if (kind == TN_FORECAST_OUT) return m->channels > 1;
+  return m->channels > 2 ? 2 : 0;
+}
+
+tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool host, double bytes, double piece,
+                                   double ready) {
+  tn_forecast *f = c->f;
+  int channel = channel_of(c->m, kind);
+  const tn_systolic_port *dram = &c->m->port[TN_PORT_DRAM], *outer = &c->m->port[TN_PORT_HOST];
+  if (bytes <= 0) return tn_forecast_at(ready);
+  if (f->issued[channel] - f->finished[channel] == TN_FORECAST_PENDING - 1)
+    deal_with(c, channel, f->finished[channel] + 1);
+  bool aside = kind == TN_FORECAST_ASIDE, on_host = host && !aside;
+  const tn_systolic_port *port = on_host ? outer : dram;
+  double pieces = !on_host && piece > 0 ? ceil(bytes / piece) : 1;
+  int64_t number = ++f->issued[channel];
+  f->t.rest.ready[channel][number % TN_FORECAST_PENDING] = ready;
+  f->transfer[channel][number % TN_FORECAST_PENDING] = (tn_forecast_transfer){
+      .port = on_host ? TN_PORT_HOST : TN_PORT_DRAM,
+      .pieces = pieces,
+      .cycles = bytes / pieces * port->cycles_per_byte,
+      .beside = aside ? bytes / pieces * outer->cycles_per_byte : 0,
+      .latency = (double)(port->latency + (aside ? outer->latency : 0)),
+  };
+  return (tn_forecast_when){.channel = channel, .number = number};
+}
+
+double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when) {
+  tn_forecast *f = c->f;
+  if (!when.number) return when.at;
+  deal_with(c, when.channel, when.number);
+  bool forgotten = when.number + TN_FORECAST_DONE <= f->finished[when.channel];
+  return forgotten ? 0 : f->done[when.channel][when.number % TN_FORECAST_DONE];
+}
+
+double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double share) {
+  double part = ceil(share * ready->parts - 1e-9);
+  if (part <= 1 && ready->parts > 1) return tn_forecast_resolve(c, ready->first);
+  double last = tn_forecast_resolve(c, ready->last);
+  if (part >= ready->parts) return last;
+  double first = tn_forecast_resolve(c, ready->first);
+  return first + (last - first) * (part - 1) / (ready->parts - 1);
+}
+
+double tn_forecast_finish(tn_forecast *f, const tn_forecast_machine *m) {
+  tn_forecaster c = {f, m};
+  double end = fmax(fmax(f->control, f->t.array.waves_out), f->t.array.vector_done);
+  for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
+    deal_with(&c, i, f->issued[i]);
+    end = fmax(end, f->t.rest.dma_done[i]);
+  }
+  return end;
 }

@@ -1,66 +1,153 @@
-/* When a program's work is done, forecast block by block while it is laid out.
+/* When a program's work is done: the cost model.
+ *
+ * What items ask of the units is described in plain numbers (tn_forecast_item, by choose.c), a forecast walks
+ * them block by block. The compiler chooses by it, the stream says it. No stream is looked at and nothing is
+ * simulated.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #ifndef TN_SYSTOLIC_FORECAST_H
 #define TN_SYSTOLIC_FORECAST_H
 
-#include "codegen/systolic/problem.h"
+#include "base/arena.h"
+#include "target/array.h"
 
-/* Of the blocks so far, a ring: when the first and the last of so many events were. */
-enum { TN_FORECAST_BLOCKS = 32 };
+enum {
+  TN_FORECAST_RECENT = 16, /* tiles, and groups, that are remembered */
+  TN_FORECAST_PENDING = 8, /* transfers of a channel not yet dealt with */
+  TN_FORECAST_DONE = 32,   /* and dealt with */
+  TN_FORECAST_GAPS = 4,    /* of a port's time */
+  TN_FORECAST_CHANNELS = 3 /* loads, stores, what goes past the unified buffer */
+};
+typedef enum { TN_PORT_DRAM, TN_PORT_HOST, TN_PORTS } tn_forecast_port;
+
+/* A cycle, or when the transfer of this number (from 1 on) is finished. */
+typedef struct {
+  int channel;
+  int64_t number; /* 0: `at` is known */
+  double at;
+} tn_forecast_when;
+
+/* A value is there in so many parts, one after the other. */
+typedef struct {
+  tn_forecast_when first, last;
+  double parts;
+} tn_forecast_ready;
+typedef struct {
+  tn_forecast_ready inside, outside; /* the unified buffer; DRAM or host memory */
+} tn_forecast_value;
+
+/* The target in numbers that are asked for often. */
+typedef struct {
+  tn_systolic_port port[TN_PORTS];
+  double rows, drain; /* R; R + C - 2 */
+  bool shadow;
+  int64_t places; /* of the FIFO */
+  int channels;
+  double vector_latency;
+} tn_forecast_machine;
+tn_forecast_machine tn_forecast_machine_of(const tn_systolic_target *array);
+
+/* Cycles. `array` moves on when more tiles pass, `rest` when more blocks do. */
 typedef struct {
   struct {
-    double count, first, last;
-  } block[TN_FORECAST_BLOCKS];
-  int next;
-} tn_forecast_history;
+    double shadow_free, rows_in, waves_out;
+    double weights, there[TN_FORECAST_RECENT]; /* unit; tiles in the FIFO, the first that came first */
+    double left[TN_FORECAST_RECENT];           /* places that became free, the last one first */
+    double activated[TN_FORECAST_RECENT];      /* groups, the last one first */
+    double vector, vector_done, dram;          /* units and ports: free from here on */
+  } array;
+  struct {
+    double host, dma[TN_FORECAST_CHANNELS], dma_done[TN_FORECAST_CHANNELS];
+    double gap[TN_PORTS][TN_FORECAST_GAPS][2];
+    double x_left[2], second_left[2]; /* slots of blocks may be filled again */
+    double ready[TN_FORECAST_CHANNELS][TN_FORECAST_PENDING];
+  } rest;
+} tn_forecast_times;
 
-/* Results on their way out: behind the loads that are ready before them. */
 typedef struct {
-  double store_bytes, write_bytes, ready;
-  int slot;
-} tn_forecast_store;
+  tn_forecast_port port;
+  double pieces, cycles; /* left; of one piece */
+  double beside;         /* of the host's port, for what goes from there to DRAM */
+  double latency;
+} tn_forecast_transfer;
 
-/* Cycles at which the units will be through with all that was laid out so far. */
 typedef struct {
-  double first, last;                   /* of the array's work; first < 0: there was none */
-  double rows_in, waves_out, last_tile; /* of the array: the last row is in, the last wave out, the last tile's first row */
-  double weights;                       /* the port is through with tiles */
-  tn_forecast_history left, activated;  /* tiles of weights their places, groups their slots */
-  double vector, load, store;           /* units */
-  double load_done, store_done;         /* what they did is finished */
-  double dram, host;                    /* ports, tiles apart */
-  double slot[2][2];                    /* of blocks of x, of second operands: the work on them is done */
-  double stored[2];                     /* and what they held is stored */
-  tn_forecast_store pending;
-  double constants[2];                  /* the last pipeline's were on their way from DRAM */
+  tn_forecast_times t;
+  double done[TN_FORECAST_CHANNELS][TN_FORECAST_DONE]; /* by number */
+  tn_forecast_transfer transfer[TN_FORECAST_CHANNELS][TN_FORECAST_PENDING];
+  int64_t issued[TN_FORECAST_CHANNELS], finished[TN_FORECAST_CHANNELS];
+  int next_gap[TN_PORTS];
+  int ahead;          /* tiles in the FIFO or on their way there */
+  double to_read;     /* tiles of the item not yet asked for */
+  double tile_cycles; /* of the port for one of them */
+  double weights_ready;
+  double control;        /* the host's functions before are done */
+  double begun, ended;   /* of the item: its first tile shifts in, its last wave or result is there; begun < 0 */
+  double first, last;    /* of the array's work so far; first < 0: there was none */
 } tn_forecast;
 
-/* One block of an item. */
+/* One operand of an item. */
 typedef struct {
-  const tn_systolic_target *array;
-  const tn_problem *problem;
-  const tn_tiling *tiling;
-  tn_work_part part;
-  tn_tile_counts tiles;
-  int slot;
-  double store_bytes, write_bytes; /* to DRAM; to the host */
-  double ready, second; /* x, and the second operand, are in the unified buffer */
-  double weights; /* the same of weights that are no constants */
-} tn_forecast_block;
+  int value; /* -1: it has none */
+  bool streamed, host;
+  double bytes;       /* streamed: of one block; else what comes as a whole before: 0 if it is there */
+  double first_share; /* of the value that the first part reads, which the further parts go on behind */
+} tn_forecast_operand;
 
-/* The constants of an item's pipeline come; when they are there. */
-double tn_forecast_constants(tn_forecast *forecast, const tn_systolic_target *array, double bytes);
-/* An operand of a block comes into a slot that another one has left; when it is there. */
-double tn_forecast_load(tn_forecast *forecast, const tn_systolic_target *array, bool second, int slot,
-                        bool host, double ready, double bytes);
-/* When the block's results are in the unified buffer. */
-double tn_forecast_add(tn_forecast *forecast, const tn_forecast_block *block);
-/* When the last block's have left it. */
-double tn_forecast_flush(tn_forecast *forecast, const tn_systolic_target *array);
-/* A transfer of something whole; when its last byte is there. */
-double tn_forecast_move(tn_forecast *forecast, const tn_systolic_target *array, bool host, bool out,
-                        double ready, double bytes);
+/* Blocks, parts of blocks (rows that are activated together), groups (what is summed together), matmuls,
+ * tiles: those of a level are alike. Vector work has one group a block.                                */
+typedef struct {
+  bool is_product;
+  tn_dataflow dataflow;
+  int copies;
+  int64_t blocks, sum_blocks; /* results are made in every sum_blocks-th */
+  int64_t parts, groups;      /* of a block; of a part */
+  int64_t matmuls, tiles;     /* of a group; of a matmul */
+  int64_t slots;              /* of accumulators, for groups */
+  double stream;              /* cycles in which a tile's rows (or columns) enter */
+  double activation;          /* of a group; of vector work a block */
+  double tile_bytes, piece_bytes; /* of DRAM: a tile; the most that a transfer has (0: any) */
+  double constants;           /* bytes, come first */
+  tn_forecast_operand x, second;
+  int weights; /* a value; -1: constants */
+  double weights_bytes; /* that go to DRAM before they are read, from host memory or the unified buffer */
+  bool weights_host;
+  int y;
+  bool y_streamed, y_to_host; /* its blocks have slots; the host gets it, too */
+  double store_bytes, write_bytes; /* of a block: to DRAM, to the host */
+} tn_forecast_item;
+
+tn_forecast tn_forecast_start(void);
+/* All transfers are finished; the last cycle of all. */
+double tn_forecast_finish(tn_forecast *forecast, const tn_forecast_machine *machine);
+
+/* ---- steps of a program: an item; a value leaves the unified buffer as a whole; a function of the host,
+ * which takes no time but waits for what it reads ---- */
+
+typedef struct {
+  enum { TN_FORECAST_WORK, TN_FORECAST_LEAVE, TN_FORECAST_CALL } kind;
+  tn_forecast_item item;
+  int value; /* that leaves */
+  bool to_host;
+  double bytes;
+  int n_reads, n_writes;
+  const int *reads, *writes;
+} tn_forecast_step;
+
+void tn_forecast_take(tn_forecast *forecast, const tn_forecast_machine *machine, tn_forecast_value *values,
+                      const tn_forecast_step *step);
+
+typedef struct {
+  int n_values;
+  TN_VEC(tn_forecast_step) steps;
+} tn_forecast_program;
+
+typedef struct {
+  double cycles, total_cycles; /* of the array, from its first to its last; of all */
+} tn_forecast_result;
+/* The same as what was forecast step by step. `values` are n_values of scratch. */
+tn_forecast_result tn_forecast_run(const tn_forecast_program *program, const tn_systolic_target *array,
+                                   tn_forecast_value *values);
 
 #endif

@@ -84,12 +84,8 @@ int64_t tn_tiler_weights_home(tn_tiler *t, int buffer) {
   place->in_dram = true;
   if (place->in_buffer) {
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
-    place->ready_outside =
-        tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
     return place->dram;
   }
-  place->ready_outside =
-      tn_forecast_move(&t->forecast, t->array, true, false, place->ready_outside, (double)place->bytes);
   move_row(t, TN_SPACE_HOST, place->host, TN_SPACE_DRAM, place->dram, place->bytes);
   return place->dram;
 }

@@ -63,7 +63,6 @@ void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
     put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
   if (work->table) tn_text_put_n(&t->constants, work->table, 256);
   tn_tiler_move(t, TN_SPACE_DRAM, from, TN_SPACE_BUFFER, item->constants_at, 1, item->constants_bytes, 0);
-  item->constants_ready = tn_forecast_constants(&t->forecast, t->array, (double)item->constants_bytes);
 }
 
 /* ---- pipeline ---- */

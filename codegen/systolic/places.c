@@ -113,6 +113,12 @@ static int64_t free_room(tn_tiler *t, const tn_item_plan *item, unsigned way, tn
   return bytes;
 }
 
+/* A value that is both operands is in one place. */
+static bool contradicts(const tn_item_plan *item, unsigned way) {
+  const tn_operand *x = &item->problem.operand[TN_OPERAND_X], *second = &item->problem.operand[TN_OPERAND_SECOND];
+  return second->exists && x->buffer == second->buffer && (way >> 1 & 1) != (way >> 2 & 1);
+}
+
 /* False if it does not fit. */
 static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow dataflow, tn_tiling *tiling,
                     double *cost) {
@@ -150,8 +156,7 @@ static void put_aside(tn_tiler *t, int buffer) {
   if (!place->in_dram && !place->in_host) {
     if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
     tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
-    place->ready_outside =
-        tn_forecast_move(&t->forecast, t->array, false, true, place->ready, (double)place->bytes);
+    tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_LEAVE, .value = buffer, .bytes = (double)place->bytes});
     place->in_dram = true;
   }
   drop(t, place);
@@ -175,7 +180,7 @@ static bool choose_way(tn_tiler *t, tn_item_plan *item, unsigned *chosen) {
     for (unsigned way = free;; way = (way - 1) & free) {
       tn_tiling tiling;
       double cost;
-      if (try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
+      if (!contradicts(item, way) && try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
         item->tiling = tiling;
         best = cost;
         found = true;
@@ -189,17 +194,17 @@ static bool choose_way(tn_tiler *t, tn_item_plan *item, unsigned *chosen) {
 
 /* ---- the whole ---- */
 
-static void bring_whole(tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind) {
+static void bring_whole(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
   int buffer = item->problem.operand[kind].buffer;
   tn_value_place *place = &t->places[buffer];
   if (place->in_buffer) return;
   place->buffer = tn_room_take(&t->buffer, place->bytes);
   place->in_buffer = true;
   if (kind == TN_OPERAND_Y) return;
-  bool host = !place->in_dram;
+  tn_forecast_operand *operand = kind == TN_OPERAND_X ? &item->forecast.x : &item->forecast.second;
+  operand->host = !place->in_dram;
+  operand->bytes = (double)place->bytes;
   tn_tiler_load(t, buffer, (tn_byte_range){0, place->bytes}, place->buffer);
-  place->ready =
-      tn_forecast_move(&t->forecast, t->array, host, false, place->ready_outside, (double)place->bytes);
 }
 
 static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
@@ -228,7 +233,9 @@ bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
   for (int i = 1; i < 3; i++)
     if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
   unsigned way = 0;
-  if (!choose_way(t, item, &way))
+  bool found = choose_way(t, item, &way);
+  t->piece_bytes = tn_piece_bytes(t->array, p, &item->tiling);
+  if (!found)
     return tn_error(
         t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
         p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-enum { LEAST_PIECE = 512 };
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- results on their way out ---- */
@@ -67,17 +65,9 @@ static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *b
 
 /* ---- blocks ---- */
 
-static double ready_of(const tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind) {
-  if (!item->problem.operand[kind].exists) return 0;
-  const tn_value_place *place = &t->places[item->problem.operand[kind].buffer];
-  return tn_is_streamed(&item->tiling, kind) || kind == TN_OPERAND_W ? place->ready_outside : place->ready;
-}
-
 /* Addresses of the operands of a block, and its loads. */
 static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, int slot) {
   const tn_problem *p = &item->problem;
-  block->ready = ready_of(t, item, TN_OPERAND_X);
-  block->second = ready_of(t, item, TN_OPERAND_SECOND);
   for (int kind = 0; kind < TN_OPERANDS; kind++) {
     if (!p->operand[kind].exists || kind == TN_OPERAND_W || kind == TN_OPERAND_CHANNEL) continue;
     int buffer = p->operand[kind].buffer;
@@ -86,10 +76,6 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, 
     tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, &block->part);
     block->base[kind] = item->slot_at[slot][kind] - span.low;
     if (kind == TN_OPERAND_Y) continue;
-    double bytes = (double)(span.high - span.low),
-           *ready = kind == TN_OPERAND_X ? &block->ready : &block->second;
-    *ready = tn_forecast_load(&t->forecast, t->array, kind == TN_OPERAND_SECOND, slot,
-                              !t->places[buffer].in_dram, *ready, bytes);
     tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
   }
 }
@@ -105,25 +91,6 @@ static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *blo
   if (y->host >= 0 && !leaves_whole(t, item)) store_block(t, item, block, true);
 }
 
-static void forecast_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int slot) {
-  const tn_problem *p = &item->problem;
-  double results = (double)(block->part.rows * block->part.columns * p->operand[TN_OPERAND_Y].width);
-  tn_value_place *y = &t->places[p->operand[TN_OPERAND_Y].buffer];
-  tn_forecast_block b = {.array = t->array,
-                         .problem = p,
-                         .tiling = &item->tiling,
-                         .part = block->part,
-                         .slot = slot,
-                         .ready = block->ready,
-                         .second =
-                             block->second > item->constants_ready ? block->second : item->constants_ready};
-  if (p->is_product) tn_count_tiles(t->array, p, &item->tiling, &b.part, &b.tiles);
-  b.weights = p->constant_weights ? 0 : ready_of(t, item, TN_OPERAND_W);
-  if (item->tiling.y == TN_HOME_DRAM) b.store_bytes = results;
-  if (y->host >= 0) b.write_bytes = results;
-  y->ready = tn_forecast_add(&t->forecast, &b);
-}
-
 static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   tn_block now = {0}, next;
   int slot = 0, slots = item->tiling.copies;
@@ -132,7 +99,6 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   while (more) {
     next = now;
     more = tn_next_block(&item->problem, &item->tiling, &next.part);
-    int before = slot;
     slot = (slot + 1) % slots;
     if (more && slots > 1) begin_block(t, item, &next, slot);
     if (item->problem.is_product)
@@ -140,7 +106,6 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
     else
       tn_tiler_vector_block(t, item, &now);
     end_block(t, item, &now);
-    forecast_block(t, item, &now, before);
     if (more && slots == 1) begin_block(t, item, &next, slot);
     now = next;
   }
@@ -148,18 +113,31 @@ static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
 
 /* ---- items ---- */
 
-/* Loads, stores and tiles of weights take turns at the port: a round must not take longer than the array
- * takes for a tile. */
-static void set_piece(tn_tiler *t, const tn_item_plan *item) {
-  double rate = tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
-  t->piece_bytes = 0;
-  if (!item->problem.is_product || !(rate < 1e9)) return;
-  const tn_tiling *tiling = &item->tiling;
-  int64_t rows = tiling->dataflow == TN_DATAFLOW_WEIGHT ? least(tiling->sums_block, tiling->rows_block)
-                                                        : t->array->columns;
-  double tile = (double)tn_systolic_tile_bytes(t->array, item->problem.operand[TN_OPERAND_W].type);
-  double bytes = (rate * (double)rows - tile) / 2, fewest = tile > LEAST_PIECE ? tile : LEAST_PIECE;
-  t->piece_bytes = bytes < fewest ? (int64_t)fewest : bytes > UINT32_MAX ? 0 : (int64_t)bytes / 64 * 64;
+/* The forecast of all that is laid out is kept step by step. */
+void tn_tiler_forecast(tn_tiler *t, const tn_forecast_step *step) {
+  tn_forecast_take(&t->forecast, &t->machine, t->values, step);
+  TN_PUSH(t->arena, &t->steps->steps, *step);
+}
+
+static int value_of(const tn_problem *p, tn_operand_kind kind) {
+  return p->operand[kind].exists ? p->operand[kind].buffer : -1;
+}
+
+static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *layer) {
+  const tn_problem *p = &item->problem;
+  tn_forecast_item *work = &item->forecast;
+  work->y = value_of(p, TN_OPERAND_Y);
+  work->y_to_host = t->places[work->y].host >= 0 && !leaves_whole(t, item);
+  work->x.value = value_of(p, TN_OPERAND_X), work->second.value = value_of(p, TN_OPERAND_SECOND);
+  work->weights = p->is_product && !p->constant_weights ? value_of(p, TN_OPERAND_W) : -1;
+  work->constants = (double)item->constants_bytes;
+  if (work->weights >= 0 && !t->places[work->weights].in_dram) {
+    work->weights_bytes = (double)t->places[work->weights].bytes;
+    work->weights_host = !t->places[work->weights].in_buffer;
+  }
+  tn_describe_item(t->array, p, &item->tiling, work);
+  tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_WORK, .item = *work});
+  layer->model_cycles = (uint64_t)(t->forecast.ended - t->forecast.begun - 1);
 }
 
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
@@ -173,21 +151,18 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);
   if (!tn_tiler_place_item(t, item)) return false;
-  set_piece(t, item);
-  double until = t->forecast.last;
-  memset(t->forecast.slot, 0, sizeof t->forecast.slot);
-  memset(t->forecast.stored, 0, sizeof t->forecast.stored);
+  forecast_item(t, item, &t->program->stream->layers[from->layer]);
   emit_blocks(t, item);
   int result = item->problem.operand[TN_OPERAND_Y].buffer;
   tn_value_place *y = &t->places[result];
-  if (y->host >= 0 && leaves_whole(t, item)) tn_tiler_store(t, result, true, y->buffer, 1, y->bytes, 0, 0);
-  y->ready_outside = tn_forecast_flush(&t->forecast, t->array);
+  if (y->host >= 0 && leaves_whole(t, item)) {
+    tn_tiler_store(t, result, true, y->buffer, 1, y->bytes, 0, 0);
+    tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes};
+    tn_tiler_forecast(t, &leave);
+  }
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
   y->in_host |= y->host >= 0;
   tn_tiler_release_item(t, item);
-  tn_stream *stream = t->program->stream;
-  stream->layers[from->layer].model_cycles +=
-      (uint64_t)(t->forecast.last - (until > 0 ? until : t->forecast.first));
   return true;
 }
 
@@ -198,12 +173,17 @@ static void emit_host(tn_tiler *t, const tn_tile_item *from) {
     bool writes = i >= from->n_reads;
     tn_value_place *place = &t->places[writes ? from->writes[i - from->n_reads] : from->reads[i]];
     if (place->host < 0) continue; /* a constant: the library has its own */
-    if (writes) place->in_host = true, place->ready_outside = t->forecast.last;
+    if (writes) place->in_host = true;
     reaches[count++] = (tn_reach){TN_SPACE_HOST, writes, place->host, place->host + place->bytes};
   }
   tn_instruction call = tn_instruction_of(TN_ISA_HOST_CALL);
   call.HOST_CALL.function = (uint32_t)from->function;
   tn_builder_add(t->builder, &call, count, reaches);
+  tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_CALL,
+                                           .n_reads = from->n_reads,
+                                           .reads = from->reads,
+                                           .n_writes = from->n_writes,
+                                           .writes = from->writes});
 }
 
 /* ---- the whole ---- */
@@ -226,7 +206,9 @@ static bool finish(tn_tiler *t) {
   tn_instruction halt = tn_instruction_of(TN_ISA_HALT);
   tn_builder_add(t->builder, &halt, 0, NULL);
   int64_t constants = tn_tiler_begin_constant(t);
+  double end = tn_forecast_finish(&t->forecast, &t->machine);
   stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)(t->forecast.last - t->forecast.first - 1);
+  stream->model_total_cycles = (uint64_t)end;
   stream->instructions = tn_builder_instructions(t->builder, &stream->count);
   for (int64_t i = 0; i < stream->count; i++) settle_scratch(&stream->instructions[i], constants);
   stream->dram =
@@ -252,7 +234,11 @@ static tn_tiler *open_tiler(tn_arena *arena, const tn_tile_program *program,
   tn_tiler *t = TN_NEW(arena, tn_tiler);
   *t = (tn_tiler){
       .arena = arena, .program = program, .options = options, .array = options->array, .sink = sink};
-  t->forecast.first = -1;
+  t->machine = tn_forecast_machine_of(options->array);
+  t->forecast = tn_forecast_start();
+  t->values = TN_NEW_ARRAY(arena, tn_forecast_value, program->plan->n_buffers);
+  t->steps = TN_NEW(arena, tn_forecast_program);
+  t->steps->n_values = program->plan->n_buffers;
   t->builder = tn_builder_create(arena);
   t->buffer = empty_buffer(arena, options->array);
   tn_room_open(&t->dram, arena, INT64_C(1) << 46);

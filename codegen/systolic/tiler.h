@@ -7,6 +7,7 @@
 
 #include "codegen/systolic/builder.h"
 #include "codegen/systolic/forecast.h"
+#include "codegen/systolic/problem.h"
 #include "codegen/systolic/room.h"
 
 /* Scratch in DRAM lies behind the constants, whose size is known when all are packed: until then its
@@ -18,7 +19,6 @@ typedef struct {
   int64_t bytes;
   int64_t buffer, dram, host;       /* addresses */
   bool in_buffer, in_dram, in_host; /* it is all there (or being written there) */
-  double ready, ready_outside;      /* forecast of when: in the buffer, in DRAM or host memory */
   int n_uses, next_use;
   int *uses; /* items that read it on the array, in order */
 } tn_value_place;
@@ -42,7 +42,10 @@ typedef struct {
   int item;
   int64_t piece_bytes;          /* that one transfer from or to DRAM may have; 0: any number */
   int64_t sums_rows, sums_next; /* accumulators: a ring */
+  tn_forecast_machine machine;
   tn_forecast forecast;
+  tn_forecast_value *values;         /* by buffer of the plan */
+  tn_forecast_program *steps; /* of the forecast so far */
   tn_instruction pipeline, view;  /* as last set */
   tn_instruction weights, matmul; /* not yet added: repetitions still join them */
   int n_matmul_reaches;
@@ -57,7 +60,7 @@ typedef struct {
   TN_VEC(tn_packed) packed;
   /* constants of the pipeline in the unified buffer; -1: none */
   int64_t constants_at, constants_bytes, scale_at, bias_at, table_at;
-  double constants_ready;  /* forecast */
+  tn_forecast_item forecast;
   int64_t channel_batches; /* rows of scale and bias, one a batch, or 1 */
   int64_t channel_count;   /* of each */
   tn_role channel_role;    /* along which they go; TN_ROLE_BATCH: along nothing, all are the same */
@@ -69,7 +72,6 @@ typedef struct {
 typedef struct {
   tn_work_part part;
   int64_t base[TN_OPERANDS];
-  double ready, second; /* forecast of when they are: x, and the second operand */
 } tn_block;
 
 /* ---- moves.c ---- */
@@ -89,6 +91,17 @@ void tn_tiler_open_places(tn_tiler *tiler);
 bool tn_tiler_place_item(tn_tiler *tiler, tn_item_plan *item);
 /* Gives back what no later item reads, and slots. */
 void tn_tiler_release_item(tn_tiler *tiler, tn_item_plan *item);
+
+/* ---- tile.c ---- */
+/* The step is taken, and kept. */
+void tn_tiler_forecast(tn_tiler *tiler, const tn_forecast_step *step);
+
+/* ---- describe.c ---- */
+/* What the tiling says of the item: all but values, constants, and what moves before its blocks do. */
+void tn_describe_item(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling,
+                      tn_forecast_item *item);
+/* The most that one transfer from or to DRAM may have; 0: any number. */
+int64_t tn_piece_bytes(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling);
 
 /* ---- choose.c ---- */
 /* The best tiling with x, second and y where `tiling` says and so many bytes for blocks of what is not

@@ -474,7 +474,8 @@ typedef struct tn_simulated {
   double clock_mhz;
   int64_t instructions;
   int64_t macs_on_array, macs_total;
-  int64_t model_cycles;        /* the cost model's forecast, for the target that was compiled for */
+  /* The cost model's forecasts of counters.cycles and .total_cycles, for the target that was compiled for. */
+  int64_t model_cycles, model_total_cycles;
   tn_device_counters counters; /* of the last run */
   const tn_simulated_layer *layers;
   int32_t layer_count;

@@ -127,8 +127,8 @@ static bool check_counters(trial *t, tn_device *device) {
   if (c.raw_stall + c.input_stall > c.non_matrix)
     return differs(t, "counters", "stalls are more than there are");
   if (c.cycles > c.total_cycles) return differs(t, "counters", "the array works longer than all");
-  double cycles = (double)c.total_cycles, forecast = (double)t->streaming.program->stream->model_cycles;
-  if (cycles > 0 && c.active) t->tally->errors[t->tally->n_errors++] = (forecast - cycles) / cycles;
+  double cycles = (double)c.total_cycles, forecast = (double)t->streaming.program->stream->model_total_cycles;
+  if (cycles > 0) t->tally->errors[t->tally->n_errors++] = (forecast - cycles) / cycles;
   if (t->options->print) printf("%.0f cycles, forecast %.0f\n", cycles, forecast);
   return true;
 }

@@ -15,7 +15,7 @@
 .end
 # CHECK: clock_mhz = 1000
 # CHECK: .end
-.model cycles=100
+.model cycles=100 total=120
 .host bytes=128 macs=7 hash=0123456789abcdef0000000000000000
 # CHECK: .host bytes=128 macs=7 hash=0123456789abcdef0000000000000000
 .dram bytes=0x10

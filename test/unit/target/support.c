@@ -106,6 +106,7 @@ tn_stream *random_stream(tn_arena *arena, test_random *random) {
                    .dram_bytes = random_value(random),
                    .host_hash = {random_value(random), random_value(random)},
                    .model_cycles = random_value(random),
+                   .model_total_cycles = random_value(random),
                    .host_macs = random_value(random),
                    .n_arrays = (int)next_below(random, 4),
                    .n_functions = (int)next_below(random, 3),
