@@ -128,7 +128,7 @@ def unit_tests(build):
 def script_tests(build, folder, label):
     for path in sorted(glob.glob(os.path.join(ROOT, "test", folder, "*.py"))):
         with open(path) as text:
-            if "def main" not in text.read():
+            if not re.search(r"^(if __name__|run_tests\(|if not SHARED)", text.read(), re.MULTILINE):
                 continue  # a module that the others import
         name = f"{folder}/{os.path.basename(path)}"
         yield name, lambda path=path, name=name: parse_tap(

@@ -232,8 +232,8 @@ def refusals(folder):
     fails(2, "calibration: parameter 'x' has no key in the data", *good)
     write_npz(samples, {"x": ([4, 16], [1.0] * 64), "y": ([1], [1.0])})
     fails(2, "calibration: there is no parameter 'y'", *good)
-    write_npz(samples, {"x": ([4, 16], [1.0] * 64), "p1": ([4, 16], [1.0] * 64)})
-    fails(2, "calibration: 'p1': parameter 'x' is given twice", *good)
+    write_npz(samples, {"x": ([4, 16], [1.0] * 64), "p0": ([4, 16], [1.0] * 64)})
+    fails(2, "calibration: 'p0': parameter 'x' is given twice", *good)
     write_samples(samples, [9, 16])
     fails(2, "calibration: 'x': parameter 'x' is given twice", *good, "--calibrate", samples)
 
