@@ -12,11 +12,6 @@
 #include "driver/reduce.h"
 #include "ir/print.h"
 
-typedef struct {
-  const tn_pass *pass;
-  int64_t rewrites;
-} spent;
-
 struct tn_watch {
   tn_arena *arena;
   tn_diagnostics *sink;
@@ -25,7 +20,6 @@ struct tn_watch {
   const char *file; /* for the module that bisecting makes */
   tn_checker *checker;
   tn_module *before;
-  TN_VEC(spent) spent; /* rewrites of each pass so far */
 };
 
 /* ---- beginning ---- */
@@ -72,11 +66,12 @@ tn_watch *tn_watch_begin(tn_model *model, const tn_pass_options *options,
 
 /* ---- what is told ---- */
 
-static spent *spent_by(tn_watch *watch, const tn_pass *pass) {
-  for (int i = 0; i < watch->spent.count; i++)
-    if (watch->spent.at[i].pass == pass) return &watch->spent.at[i];
-  TN_PUSH(watch->arena, &watch->spent, (spent){pass, 0});
-  return &watch->spent.at[watch->spent.count - 1];
+/* Rewrites of the pass before this run. */
+static int64_t spent_before(const tn_pass_record *run) {
+  int64_t spent = -run->changes;
+  for (int i = 0; i < run->n_spent; i++)
+    if (strcmp(run->spent[i].pass, run->name) == 0) spent += run->spent[i].rewrites;
+  return spent;
 }
 
 /* "result 1 (f32[4])", "'add.7' (f32[4])" */
@@ -126,7 +121,7 @@ static void write_minimal(tn_watch *watch, const tn_suspect *suspect) {
 
 static void report(tn_watch *watch, const tn_check_result *found, const tn_pass_record *run) {
   tn_suspect suspect = {watch->before, run->pass, run->changes, watch->pipeline, watch->checker, *found};
-  int64_t earlier = spent_by(watch, run->pass)->rewrites, rewrite = tn_bisect_rewrite(&suspect);
+  int64_t earlier = spent_before(run), rewrite = tn_bisect_rewrite(&suspect);
   const char *where = tn_arena_printf(watch->arena, "pass '%s' (run %d)", run->name, run->occurrence);
   if (rewrite)
     where = tn_arena_printf(watch->arena, "%s, rewrite %lld", where, (long long)(earlier + rewrite));
@@ -148,7 +143,6 @@ bool tn_watch_after(tn_watch *watch, const tn_module *module, const tn_pass_reco
   tn_checker_want(watch->checker, tn_pass_closeness(run->pass, watch->options->reassociate));
   tn_check_result found = tn_check_modules(watch->checker, watch->before, module);
   if (found.differs) return report(watch, &found, run), false;
-  spent_by(watch, run->pass)->rewrites += run->changes;
   tn_module_destroy(watch->before);
   watch->before = tn_module_clone(module);
   tn_checker_advance(watch->checker, watch->before);

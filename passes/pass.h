@@ -118,6 +118,12 @@ typedef struct {
   int64_t rewrites;
 } tn_rule_count;
 
+/* Single rewrites of a pass, over the whole pipeline. */
+typedef struct {
+  const char *pass;
+  int64_t rewrites;
+} tn_fuel;
+
 /* One run of a pass. */
 typedef struct {
   const char *name;
@@ -135,6 +141,8 @@ typedef struct {
   const tn_rule_count *rules; /* in the order in which they were first used */
   int n_rules;
   const char *unmet;       /* the property for whose lack it did not run; NULL: it ran */
+  const tn_fuel *spent;    /* what each pass has made so far, also before the pipeline's start; for hooks alone */
+  int n_spent;
 } tn_pass_record;
 
 /* A place in the pipeline: behind run `occurrence` of pass `name`. */
@@ -143,12 +151,9 @@ typedef struct {
   int occurrence;     /* from 1; 0: to stop, the first; to start, what the module says (place.h) */
   int rounds;         /* of SIMPLIFY that were begun by then; 0: as many as `occurrence` */
   bool round_settled; /* nothing had changed in this round */
+  const tn_fuel *spent; /* by then; a pass that is not there had made none */
+  int n_spent;
 } tn_pipeline_place;
-
-typedef struct {
-  const char *pass;
-  int64_t rewrites; /* over the whole pipeline */
-} tn_fuel;
 
 typedef struct tn_pipeline_options {
   int level;

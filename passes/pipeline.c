@@ -61,6 +61,7 @@ typedef struct {
   tn_pass_context context;
   tn_police_file file;
   TN_VEC(line) lines;
+  TN_VEC(tn_fuel) spent; /* by line: rewrites of its pass, at its first line */
   TN_VEC(tn_pass_record) records;
   int64_t changes;   /* runs that changed the module */
   int round, rounds; /* of the stage; of SIMPLIFY */
@@ -84,6 +85,7 @@ static void add_line(pipeline *p, const tn_pass *pass, tn_stage stage) {
   for (int i = 0; i < p->options->n_fuel; i++)
     if (!strcmp(p->options->fuel[i].pass, pass->name)) added.fuel = p->options->fuel[i].rewrites;
   TN_PUSH(p->arena, &p->lines, added);
+  TN_PUSH(p->arena, &p->spent, (tn_fuel){pass->name, 0});
 }
 
 /* A list is one late stage. */
@@ -177,6 +179,24 @@ static bool find_start(pipeline *p) {
   return true;
 }
 
+/* What was made before the start counts. */
+static bool take_spent(pipeline *p) {
+  for (int i = 0; i < p->start.n_spent; i++) {
+    const tn_fuel *spent = &p->start.spent[i];
+    for (int l = 0; l < p->lines.count; l++) {
+      line *line = &p->lines.at[l];
+      if (line->first != l || strcmp(line->pass->name, spent->pass) != 0) continue;
+      if (line->fuel >= 0 && line->fuel < spent->rewrites)
+        return tn_error(p->context.sink, TN_USAGE, TN_NOWHERE,
+                        "fuel of %lld for pass '%s': %lld rewrites of it were made before the start",
+                        (long long)line->fuel, spent->pass, (long long)spent->rewrites);
+      if (line->fuel >= 0) line->fuel -= spent->rewrites;
+      p->spent.at[l].rewrites = spent->rewrites;
+    }
+  }
+  return true;
+}
+
 /* False where no number of rounds comes to the place. */
 static bool may_be_reached(const pipeline *p, const char *what, const tn_pipeline_place *place) {
   int most = 0;
@@ -248,6 +268,7 @@ static bool call_pass(pipeline *p, line *first, tn_pass_record *record) {
   record->n_rules = counts.list.count;
   record->changed = said;
   first->fuel = context->fuel;
+  p->spent.at[first - p->lines.at].rewrites += context->rewrites;
   bool good = context->sink->errors == errors;
   if (good && (said || !context->untouched))
     good = tn_police_check(p->module, record->pass, said, &p->file, p->arena, context->sink);
@@ -263,6 +284,8 @@ static progress run_line(pipeline *p, line *l, int occurrence) {
   record->round = p->round;
   record->rounds = p->rounds;
   record->round_changed = p->round_changed;
+  record->spent = p->spent.at;
+  record->n_spent = p->spent.count;
   progress done = check_needs(p, l->pass, record);
   if (done != GO_ON || record->unmet) return done;
   done = call_hook(p, p->options->before_pass, record);
@@ -281,7 +304,8 @@ static progress run_line(pipeline *p, line *l, int occurrence) {
 /* ---- going over the lines ---- */
 
 static progress stop_here(pipeline *p, const line *l, int occurrence) {
-  tn_place_write(p->module, &(tn_pipeline_place){l->pass->name, occurrence, p->rounds, !p->round_changed});
+  tn_place_write(p->module, &(tn_pipeline_place){l->pass->name, occurrence, p->rounds, !p->round_changed,
+                                                 p->spent.at, p->spent.count});
   return ENDED;
 }
 
@@ -375,7 +399,7 @@ bool tn_pipeline_run(tn_module *module, const tn_pipeline_options *options, tn_a
   *n_records = 0;
   if (!names_are_known(&p) || !list_is_allowed(&p) || !find_start(&p)) return false;
   choose_lines(&p);
-  if (!places_may_be_reached(&p)) return false;
+  if (!places_may_be_reached(&p) || !take_spent(&p)) return false;
   p.context.scratch = tn_arena_create();
   tn_police_look(module, &p.file);
   bool good = run_stages(&p);

@@ -95,7 +95,7 @@ def check_every_start(folder, model, *options, objects=True):
     whole, part, dump = (os.path.join(folder, name) for name in ("whole", "part", "dump.hlo"))
     report = json.loads(tenon("compile", model, *options, "-o", whole + ".o", "--name=m", "--json"))
     tenon("opt", model, *options, "--constants=file", "-o", whole + ".hlo")
-    levels = [word for word in options if word.startswith("-O")]
+    levels = [word for word in options if word.startswith(("-O", "--fuel"))]
     runs = [(each["name"], each["occurrence"]) for each in report["passes"] if "unmet" not in each]
     last = None
     for name, occurrence in runs:
@@ -124,6 +124,18 @@ def starts_behind_every_pass_of_an_lstm(folder):
     for level in ["-O0", "-O2"] if SANITIZED else ["-O0", "-O1", "-O2", "-O3"]:
         check_every_start(folder, model, level)
     tenon("run", model, "--in", "random:1", "--backend=eval,plan,cpu")
+
+
+def starts_with_what_is_left_of_the_fuel(folder):
+    model = write(folder, "lstm.hlo", LSTM)
+    report = json.loads(tenon("compile", model, "-o", os.path.join(folder, "lstm.o"), "--json"))
+    made = {}
+    for each in report["passes"]:
+        made[each["name"]] = made.get(each["name"], 0) + each["changes"]
+    fuel = [f"--fuel={name}={count // 2}" for name, count in made.items() if count > 1]
+    check(len(fuel) >= 2, str(made))
+    check_every_start(folder, model, *fuel)
+    check_every_start(folder, model, *fuel[:1], objects=False)
 
 
 def starts_behind_every_pass_of_the_digits(folder):
@@ -172,6 +184,7 @@ def dumps_go_on(folder):
 
 
 tests = [starts_behind_every_pass_of_a_transformer, starts_behind_every_pass_of_an_lstm,
+         starts_with_what_is_left_of_the_fuel,
          dumps_of_every_verb_are_the_same, dumps_go_on]
 with_data = [starts_behind_every_pass_of_the_digits, starts_behind_every_expansion]
 if SHARED:

@@ -373,8 +373,7 @@ Test(pipeline, a_run_in_two_parts_is_the_same) {
                                          {&wavering, TN_STAGE_SIMPLIFY, 0},
                                          {&resting, TN_STAGE_SIMPLIFY, 0},
                                          {&wavering, TN_STAGE_LATE, 0}};
-  const tn_fuel all = {"wavering", 3},
-                rest[] = {{"wavering", 2}, {"wavering", 1}, {"wavering", 0}, {"wavering", 0}};
+  const tn_fuel all = {"wavering", 3}; /* of which the second part has what the first has left */
   tn_text whole = {0};
   fixture *f = open_program();
   cr_assert(run(f, &(tn_pipeline_options){.rows = rows, .n_rows = 4, .fuel = &all, .n_fuel = 1}));
@@ -389,7 +388,6 @@ Test(pipeline, a_run_in_two_parts_is_the_same) {
     cr_expect(f->module->frontend_attributes, "it says where it is");
     options.stop_after.name = NULL;
     options.start_after = (tn_pipeline_place){.name = "wavering"};
-    options.fuel = &rest[n - 1];
     cr_assert(run(f, &options), "%s", f->message);
     print(f, &parts);
     cr_expect_str_eq(parts.bytes, whole.bytes);
