@@ -38,10 +38,15 @@ void tn_chain_add(tn_chain *chain, tn_inst *inst) {
     chain->members[chain->count++] = inst;
 }
 
-/* One number everywhere, and which. */
+/* A constant of one element, perhaps repeated. */
+static bool is_single(const tn_inst **inst) {
+  while ((*inst)->op == TN_OP_BROADCAST || (*inst)->op == TN_OP_RESHAPE) *inst = (*inst)->operands[0];
+  return (*inst)->op == TN_OP_CONSTANT && tn_shape_elements((*inst)->shape) == 1;
+}
+
+/* One float everywhere, and which. */
 static bool is_number(const tn_inst *inst, double *value) {
-  while (inst->op == TN_OP_BROADCAST || inst->op == TN_OP_RESHAPE) inst = inst->operands[0];
-  if (inst->op != TN_OP_CONSTANT || tn_shape_elements(inst->shape) != 1) return false;
+  if (!is_single(&inst)) return false;
   if (!tn_type_is_float(inst->shape->type)) return false;
   *value = tn_load_float(inst->shape->type, inst->attr.constant.literal->data);
   return true;
@@ -240,12 +245,20 @@ static bool take(const tn_systolic_target *array, tn_chain *chain, tn_inst *inst
 
 /* ---- tables ---- */
 
+bool tn_chain_recodes(const tn_inst *inst) {
+  if (!tn_is_byte(inst) || inst->users.count != 1 || inst->n_operands < 1 || inst->n_operands > 2)
+    return false;
+  return tn_is_byte(inst->operands[0]) &&
+         (inst->n_operands == 1 ||
+          tn_is_constant_like(inst->operands[0]) != tn_is_constant_like(inst->operands[1]));
+}
+
 /* Elementwise, of what the set has and of single numbers. */
 static bool is_function_of(const tn_chain *set, const tn_inst *inst) {
-  double value;
   if (!tn_op_is(inst->op, TN_OP_ELEMENTWISE) || !tn_rewrite_is_free_to_move(inst)) return false;
   for (int i = 0; i < inst->n_operands; i++)
-    if (!tn_chain_has(set, inst->operands[i]) && !is_number(inst->operands[i], &value)) return false;
+    if (!tn_chain_has(set, inst->operands[i]) && !is_single(&(const tn_inst *){inst->operands[i]}))
+      return false;
   return inst->op != TN_OP_STOCHASTIC_CONVERT;
 }
 
@@ -261,7 +274,8 @@ static bool find_function(tn_inst *from, tn_chain *set) {
   for (int i = 0; i < set->count && !set->is_full; i++)
     for (int k = 0; k < set->members[i]->users.count; k++) {
       tn_inst *user = set->members[i]->users.at[k];
-      if (set->members[i] != from && tn_is_byte(set->members[i])) continue;
+      if (set->members[i] != from && tn_is_byte(set->members[i]) && !tn_chain_recodes(set->members[i]))
+        continue;
       if (is_function_of(set, user)) tn_chain_add(set, user);
     }
   set->end = NULL;

@@ -159,19 +159,10 @@ static void fuse_window(finder *f, tn_inst *inst, const tn_inst *source) {
 
 /* ---- element by element ---- */
 
-/* Another byte for each byte, on the way to a third: one table does both. */
-static bool is_recoded(const tn_inst *inst) {
-  if (!tn_is_byte(inst) || inst->users.count != 1 || inst->n_operands < 1 || inst->n_operands > 2)
-    return false;
-  return tn_is_byte(inst->operands[0]) &&
-         (inst->n_operands == 1 ||
-          tn_is_constant_like(inst->operands[0]) != tn_is_constant_like(inst->operands[1]));
-}
-
 /* How many arrays, other than constants, the group of `end` reads; it is gathered on the way. */
 static int gather(tn_chain *chain, tn_inst *inst, tn_inst **leaves, int count) {
   bool member = inst == chain->end ||
-                (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && (!tn_is_byte(inst) || is_recoded(inst)));
+                (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && (!tn_is_byte(inst) || tn_chain_recodes(inst)));
   if (tn_chain_has(chain, inst) || inst->op == TN_OP_CONSTANT) return count;
   if (tn_is_constant_like(inst)) {
     tn_chain_add(chain, inst);
