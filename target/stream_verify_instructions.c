@@ -102,8 +102,10 @@ static bool check_pipeline(reader *r) {
     return false;
   bool second = p->PIPELINE.operand != TN_ISA_OPERAND_NONE;
   if (second && !check_vector_type(r, "second", p->PIPELINE.second)) return false;
-  if (p->PIPELINE.integer_bias && (!p->PIPELINE.has_bias || p->PIPELINE.source != TN_S32))
-    return FAULT(r, "pipeline: integer_bias needs has_bias and a source of s32, not %s",
+  if (p->PIPELINE.integer_bias && !p->PIPELINE.has_bias)
+    return FAULT(r, "pipeline: integer_bias needs has_bias");
+  if (p->PIPELINE.integer_bias && tn_type_is_float((tn_type)p->PIPELINE.source))
+    return FAULT(r, "pipeline: integer_bias needs a source of integers, not %s",
                  type_name(p->PIPELINE.source));
   if (p->PIPELINE.has_clamp && !(p->PIPELINE.low <= p->PIPELINE.high))
     return FAULT(r, "pipeline: clamps to %g … %g", (double)p->PIPELINE.low, (double)p->PIPELINE.high);

@@ -104,7 +104,7 @@ static tn_type put_pipeline(maker *m, tn_type source, tn_isa_join join, uint32_t
   p.PIPELINE.by_row = dice_one_in(m->d, 3);
   p.PIPELINE.has_scale = dice_one_in(m->d, 2);
   p.PIPELINE.has_bias = dice_one_in(m->d, 2);
-  p.PIPELINE.integer_bias = p.PIPELINE.has_bias && source == TN_S32 && dice_one_in(m->d, 2);
+  p.PIPELINE.integer_bias = p.PIPELINE.has_bias && tn_type_is_integer(source) && dice_one_in(m->d, 2);
   p.PIPELINE.operand =
       dice_one_in(m->d, 2) ? TN_ISA_OPERAND_NONE : (uint8_t)between(m, 0, TN_ISA_OPERAND_MINIMUM);
   p.PIPELINE.second = (uint8_t)draw_type(m);

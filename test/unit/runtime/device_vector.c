@@ -216,7 +216,8 @@ static void draw_pipeline(tn_instruction *p, uint64_t *seed) {
   p->PIPELINE.by_row = flip(seed);
   p->PIPELINE.has_scale = flip(seed);
   p->PIPELINE.has_bias = flip(seed);
-  p->PIPELINE.integer_bias = p->PIPELINE.has_bias && p->PIPELINE.source == TN_S32 && flip(seed);
+  p->PIPELINE.integer_bias =
+      p->PIPELINE.has_bias && tn_type_is_integer((tn_type)p->PIPELINE.source) && flip(seed);
   p->PIPELINE.operand = flip(seed) ? (uint8_t)pick(seed, 0, TN_ISA_OPERAND_MINIMUM) : 0;
   p->PIPELINE.second = (uint8_t)vector_types[next_random(seed) % VECTOR_TYPES];
   p->PIPELINE.second_scale = flip(seed) ? 1 : 0.37f;

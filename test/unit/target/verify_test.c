@@ -202,7 +202,9 @@ Test(verify, pipelines) {
   expect("pipeline", "pipeline source=s32 result=s8 operand=add",
          "pipeline: the vector unit has no second of none");
   expect("pipeline", "pipeline source=s32 result=s8 integer_bias=1",
-         "pipeline: integer_bias needs has_bias and");
+         "pipeline: integer_bias needs has_bias");
+  expect("pipeline", "pipeline source=f32 result=f32 has_bias=1 integer_bias=1",
+         "pipeline: integer_bias needs a source of integers, not f32");
   expect("pipeline", "pipeline source=s32 result=s8 rounds=1 has_clamp=1 low=2 high=1",
          "pipeline: clamps to 2");
   expect("pipeline", "pipeline source=s32 result=s8 rounds=1 has_clamp=1 low=nan high=1",
