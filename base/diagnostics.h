@@ -43,6 +43,9 @@ void tn_warning(tn_diagnostics *sink, tn_location location, const char *format, 
 void tn_note(tn_diagnostics *sink, tn_location location, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A text with more errors is another kind of text: who reads it stops. */
+enum { TN_ERRORS_OF_A_TEXT = 100 };
+
 /* No place in a text. */
 #define TN_NOWHERE ((tn_location){0})
 

@@ -23,4 +23,14 @@ static inline int64_t tn_gcd(int64_t a, int64_t b) {
   return a;
 }
 
+/* The lowest `count` bytes of a number, 8 at most, as streams have them: the lowest first. */
+static inline void tn_put_little(char *to, uint64_t bits, int count) {
+  for (int b = 0; b < count; b++) to[b] = (char)(bits >> 8 * b);
+}
+static inline uint64_t tn_take_little(const char *from, int count) {
+  uint64_t bits = 0;
+  for (int b = 0; b < count; b++) bits |= (uint64_t)(unsigned char)from[b] << 8 * b;
+  return bits;
+}
+
 #endif

@@ -1,4 +1,4 @@
-/* Growing text, and the nearest name for "did you mean".
+/* Growing text, pieces of it, and the nearest name for "did you mean".
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -9,6 +9,21 @@
 
 bool tn_str_is(tn_str piece, const char *text) {
   return strlen(text) == piece.length && (piece.length == 0 || memcmp(piece.at, text, piece.length) == 0);
+}
+
+tn_str tn_str_trim(tn_str piece) {
+  while (piece.length && tn_is_blank(*piece.at)) piece.at++, piece.length--;
+  while (piece.length && tn_is_blank(piece.at[piece.length - 1])) piece.length--;
+  return piece;
+}
+
+bool tn_str_cut(tn_str piece, char at, tn_str *before, tn_str *behind) {
+  const char *found = piece.length ? memchr(piece.at, at, piece.length) : NULL;
+  if (!found) return false;
+  size_t length = (size_t)(found - piece.at);
+  *before = (tn_str){piece.at, length};
+  *behind = (tn_str){found + 1, piece.length - length - 1};
+  return true;
 }
 
 void tn_text_free(tn_text *text) {
@@ -116,4 +131,11 @@ const char *tn_nearest_name(const char *word, const char *const *names, int coun
     if (worst < 0) break;
   }
   return nearest;
+}
+
+tn_hint tn_did_you_mean(const char *word, const char *const *names, int count) {
+  const char *nearest = tn_nearest_name(word, names, count);
+  tn_hint hint = {""};
+  if (nearest) snprintf(hint.text, sizeof hint.text, "; did you mean '%s'?", nearest);
+  return hint;
 }

@@ -14,8 +14,12 @@ typedef struct {
 } tn_str;
 
 bool tn_str_is(tn_str piece, const char *text);
+tn_str tn_str_trim(tn_str piece); /* without the blanks around it */
+/* In two, at the first `at`, which is in neither; false: there is none. */
+bool tn_str_cut(tn_str piece, char at, tn_str *before, tn_str *behind);
 
 /* Characters of ASCII, whatever the locale; names as HLO writes them: a.b-3. */
+static inline bool tn_is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 static inline bool tn_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool tn_is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static inline bool tn_is_name_start(char c) { return tn_is_letter(c) || c == '_'; }
@@ -50,5 +54,10 @@ char *tn_text_reserve(tn_text *text, size_t count);
 /* The entry of names[0..count) nearest to `word` (edit distance at most a third of
  * its length), or NULL: for "did you mean".                                       */
 const char *tn_nearest_name(const char *word, const char *const *names, int count);
+/* "; did you mean 'NAME'?", or "" */
+typedef struct {
+  char text[96];
+} tn_hint;
+tn_hint tn_did_you_mean(const char *word, const char *const *names, int count);
 
 #endif

@@ -22,8 +22,6 @@ const tn_systolic_key tn_systolic_keys[TN_SYSTOLIC_KEYS] = {
 #undef KEY
 };
 
-enum { MOST_ERRORS = 100 }; /* what is no target file is not read to its end */
-
 /* ---- what follows from a description ---- */
 
 const tn_systolic_type *tn_systolic_find_type(const tn_systolic_target *array, tn_type x, tn_type w) {
@@ -124,20 +122,15 @@ static bool unknown_key(tn_str name, const tn_key_place *place) {
   memcpy(word, name.at, length);
   word[length] = 0;
   for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) names[k] = tn_systolic_keys[k].name;
-  const char *nearest = tn_nearest_name(word, names, TN_SYSTOLIC_KEYS);
-  tn_location location = tn_key_location(place, name.at);
-  if (nearest)
-    return tn_error(place->sink, place->status, location, "unknown key '%s'; did you mean '%s'?", word,
-                    nearest);
-  return tn_error(place->sink, place->status, location, "unknown key '%s'", word);
+  return tn_error(place->sink, place->status, tn_key_location(place, name.at), "unknown key '%s'%s", word,
+                  tn_did_you_mean(word, names, TN_SYSTOLIC_KEYS).text);
 }
 
 /* `text` at its first '='. False without one. */
 static bool split(tn_str text, tn_str *key, tn_str *value) {
-  const char *equals = text.length ? memchr(text.at, '=', text.length) : NULL;
-  if (!equals) return false;
-  *key = tn_str_trim((tn_str){text.at, (size_t)(equals - text.at)});
-  *value = tn_str_trim((tn_str){equals + 1, text.length - (size_t)(equals + 1 - text.at)});
+  if (!tn_str_cut(text, '=', key, value)) return false;
+  *key = tn_str_trim(*key);
+  *value = tn_str_trim(*value);
   return true;
 }
 
@@ -187,7 +180,7 @@ static void read_line(tn_systolic_target *array, tn_str line, const tn_key_place
 /* All lines, or what leads to so many errors; `seen` gets where each key stands. */
 static void read_lines(tn_systolic_target *array, tn_str text, tn_key_place *place, tn_location *seen) {
   const char *end = text.at + text.length;
-  int most = place->sink->errors + MOST_ERRORS;
+  int most = place->sink->errors + TN_ERRORS_OF_A_TEXT;
   for (const char *at = text.at; at < end && place->sink->errors < most;) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *line_end = newline ? newline : end;

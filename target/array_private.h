@@ -55,7 +55,4 @@ void tn_systolic_print_value(tn_text *out, const tn_systolic_target *array, cons
 tn_systolic_target *tn_systolic_target_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file,
                                                   tn_str text, uint32_t lines);
 
-/* Without what is white around it. */
-tn_str tn_str_trim(tn_str piece);
-
 #endif

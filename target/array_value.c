@@ -22,14 +22,6 @@ tn_location tn_key_location(const tn_key_place *place, const char *at) {
   return (tn_location){place->file, place->line, (uint32_t)(at - place->line_at) + 1};
 }
 
-static bool is_white(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
-tn_str tn_str_trim(tn_str piece) {
-  while (piece.length && is_white(*piece.at)) piece.at++, piece.length--;
-  while (piece.length && is_white(piece.at[piece.length - 1])) piece.length--;
-  return piece;
-}
-
 static void *member(tn_systolic_target *array, const tn_systolic_key *key) {
   return (char *)array + key->offset;
 }

@@ -92,11 +92,8 @@ static const tn_cpu *named(tn_diagnostics *sink, const char *name) {
     tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: '%s' describes a systolic array; this is for CPUs", name);
     return NULL;
   }
-  const char *nearest = tn_nearest_name(name, names, N_CPUS + 1);
-  if (nearest)
-    tn_error(sink, TN_USAGE, TN_NOWHERE, "target: unknown target '%s'; did you mean '%s'?", name, nearest);
-  else
-    tn_error(sink, TN_USAGE, TN_NOWHERE, "target: unknown target '%s'", name);
+  tn_error(sink, TN_USAGE, TN_NOWHERE, "target: unknown target '%s'%s", name,
+           tn_did_you_mean(name, names, N_CPUS + 1).text);
   return NULL;
 }
 

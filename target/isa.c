@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/integer.h"
 #include "target/isa_table.h"
 
 /* Types are bytes in streams: should types.def change, so must the version of streams. */
@@ -217,17 +218,6 @@ void tn_isa_set_vector_result(tn_instruction *i, const tn_vector_result *r) {
 
 /* ---- bytes ---- */
 
-static char *put_bits(char *to, uint64_t bits, int bytes) {
-  for (int b = 0; b < bytes; b++) *to++ = (char)(bits >> 8 * b);
-  return to;
-}
-
-static uint64_t take_bits(const char *from, int bytes) {
-  uint64_t bits = 0;
-  for (int b = 0; b < bytes; b++) bits |= (uint64_t)(unsigned char)from[b] << 8 * b;
-  return bits;
-}
-
 void tn_isa_encode(tn_text *out, const tn_instruction *instruction) {
   const tn_isa_row *row = &rows[instruction->op];
   size_t length = 2 + 4 * (size_t)__builtin_popcount(instruction->waits) + (size_t)tn_isa_fields_bytes(row);
@@ -235,10 +225,13 @@ void tn_isa_encode(tn_text *out, const tn_instruction *instruction) {
   *to++ = (char)row->code;
   *to++ = (char)instruction->waits;
   for (int unit = 0; unit < TN_UNITS; unit++)
-    if (instruction->waits >> unit & 1) to = put_bits(to, instruction->wait[unit], 4);
+    if (instruction->waits >> unit & 1) {
+      tn_put_little(to, instruction->wait[unit], 4);
+      to += 4;
+    }
   for (int f = 0; f < row->n_fields; f++)
-    for (int i = 0; i < row->fields[f].count; i++)
-      to = put_bits(to, tn_field_load(instruction, &row->fields[f], i), tn_field_bytes(row->fields[f].type));
+    for (int i = 0, size = tn_field_bytes(row->fields[f].type); i < row->fields[f].count; i++, to += size)
+      tn_put_little(to, tn_field_load(instruction, &row->fields[f], i), size);
   assert((size_t)(to - start) == length);
   out->length += length;
   *to = 0;
@@ -262,12 +255,12 @@ const char *tn_isa_decode(tn_str bytes, size_t *at, tn_instruction *instruction)
   *instruction = (tn_instruction){.op = (tn_isa_op)(row - rows), .waits = waits};
   for (int unit = 0; unit < TN_UNITS; unit++)
     if (waits >> unit & 1) {
-      instruction->wait[unit] = (uint32_t)take_bits(from, 4);
+      instruction->wait[unit] = (uint32_t)tn_take_little(from, 4);
       from += 4;
     }
   for (int f = 0; f < row->n_fields; f++)
     for (int i = 0, size = tn_field_bytes(row->fields[f].type); i < row->fields[f].count; i++, from += size)
-      tn_field_store(instruction, &row->fields[f], i, take_bits(from, size));
+      tn_field_store(instruction, &row->fields[f], i, tn_take_little(from, size));
   *at += length;
   return NULL;
 }

@@ -52,6 +52,8 @@ typedef enum {
   TN_SPACE_ACCUMULATORS, /* rows */
   TN_SPACES
 } tn_space;
+/* No space is larger, so two addresses' difference is exact, and what is further away is outside. */
+#define TN_SPACE_MOST ((int64_t)1 << 62)
 
 typedef enum { TN_ISA_JOIN_NONE, TN_ISA_JOIN_ADD, TN_ISA_JOIN_MAXIMUM, TN_ISA_JOIN_MINIMUM } tn_isa_join;
 typedef enum {

@@ -95,28 +95,17 @@ static const char *shown(parser *p, tn_str piece) {
 }
 
 static bool unknown(parser *p, tn_str word, const char *what, const char *const *names, int count) {
-  const char *text = shown(p, word), *nearest = tn_nearest_name(text, names, count);
-  if (nearest) return fail(p, word.at, "unknown %s '%s'; did you mean '%s'?", what, text, nearest);
-  return fail(p, word.at, "unknown %s '%s'", what, text);
+  const char *text = shown(p, word);
+  return fail(p, word.at, "unknown %s '%s'%s", what, text, tn_did_you_mean(text, names, count).text);
 }
 
 /* What stands up to the next blank; empty at the end. */
 static tn_str next_token(parser *p) {
   const char *line = p->line.at;
-  while (p->at < p->line.length && (line[p->at] == ' ' || line[p->at] == '\t' || line[p->at] == '\r'))
-    p->at++;
+  while (p->at < p->line.length && tn_is_blank(line[p->at])) p->at++;
   size_t start = p->at;
-  while (p->at < p->line.length && line[p->at] != ' ' && line[p->at] != '\t' && line[p->at] != '\r') p->at++;
+  while (p->at < p->line.length && !tn_is_blank(line[p->at])) p->at++;
   return (tn_str){line + start, p->at - start};
-}
-
-/* "name=value" in two; false: there is no '='. */
-static bool split(tn_str token, tn_str *name, tn_str *value) {
-  const char *equals = token.length ? memchr(token.at, '=', token.length) : NULL;
-  if (!equals) return false;
-  *name = (tn_str){token.at, (size_t)(equals - token.at)};
-  *value = (tn_str){equals + 1, token.length - name->length - 1};
-  return true;
 }
 
 size_t tn_read_unsigned(tn_str text, uint64_t *value) {
@@ -174,18 +163,18 @@ static bool parse_element(parser *p, const tn_isa_field *field, tn_str text, uin
 }
 
 static bool parse_value(parser *p, tn_instruction *instruction, const tn_isa_field *field, tn_str value) {
-  for (int i = 0;; i++) {
-    const char *comma = value.length ? memchr(value.at, ',', value.length) : NULL;
-    tn_str element = {value.at, comma ? (size_t)(comma - value.at) : value.length};
+  bool more = true;
+  for (int i = 0; more; i++) {
+    tn_str element = value;
     uint64_t bits;
+    more = tn_str_cut(value, ',', &element, &value);
     if (i == field->count)
       return fail(p, element.at, "%s: more than %d value%s", field->name, field->count,
                   &"s"[field->count == 1]);
     if (!parse_element(p, field, element, &bits)) return false;
     tn_field_store(instruction, field, i, bits);
-    if (!comma) return true;
-    value = (tn_str){comma + 1, value.length - element.length - 1};
   }
+  return true;
 }
 
 static bool parse_wait(parser *p, tn_instruction *instruction, tn_str name, tn_str count) {
@@ -209,8 +198,8 @@ static tn_str parse_waits(parser *p, tn_instruction *instruction) {
   tn_str token = next_token(p), name, count;
   if (!tn_str_is(token, "wait")) return token;
   token = next_token(p);
-  if (!split(token, &name, &count)) fail(p, token.at, "wait: expected UNIT=COUNT");
-  while (!p->error && split(token, &name, &count)) {
+  if (!tn_str_cut(token, '=', &name, &count)) fail(p, token.at, "wait: expected UNIT=COUNT");
+  while (!p->error && tn_str_cut(token, '=', &name, &count)) {
     parse_wait(p, instruction, name, count);
     token = next_token(p);
   }
@@ -233,7 +222,7 @@ static bool parse_field(parser *p, tn_instruction *instruction, tn_str token, ui
   const tn_isa_row *row = tn_isa_row_of(instruction->op);
   const char *names[32];
   tn_str name, value;
-  if (!split(token, &name, &value)) return fail(p, token.at, "%s: expected FIELD=VALUE", row->name);
+  if (!tn_str_cut(token, '=', &name, &value)) return fail(p, token.at, "%s: expected FIELD=VALUE", row->name);
   for (int f = 0; f < row->n_fields; f++) {
     names[f] = row->fields[f].name;
     if (!tn_str_is(name, names[f])) continue;

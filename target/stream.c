@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "base/hash.h"
+#include "base/integer.h"
 #include "target/stream_private.h"
 
 static const char *const section_names[TN_SECTIONS] = TN_SECTION_NAMES;
@@ -23,7 +24,7 @@ static const char *const section_names[TN_SECTIONS] = TN_SECTION_NAMES;
 
 static void put_bits(tn_text *out, uint64_t bits, int bytes) {
   char buffer[8];
-  for (int b = 0; b < bytes; b++) buffer[b] = (char)(bits >> 8 * b);
+  tn_put_little(buffer, bits, bytes);
   tn_text_put_n(out, buffer, (size_t)bytes);
 }
 
@@ -104,10 +105,6 @@ static void put_section(tn_text *out, const tn_stream *stream, tn_stream_section
 
 static size_t alignment(int section) { return section == TN_SECTION_DRAM ? TN_STREAM_ALIGN : 8; }
 
-static void patch(char *at, uint64_t bits, int bytes) {
-  for (int b = 0; b < bytes; b++) at[b] = (char)(bits >> 8 * b);
-}
-
 void tn_stream_write(tn_text *out, const tn_stream *stream) {
   static const char zeros[TN_STREAM_HEADER + TN_SECTIONS * TN_STREAM_ENTRY + TN_STREAM_ALIGN];
   size_t start = out->length;
@@ -118,19 +115,19 @@ void tn_stream_write(tn_text *out, const tn_stream *stream) {
     size_t from = out->length - start;
     put_section(out, stream, (tn_stream_section)s);
     char *entry = out->bytes + start + TN_STREAM_HEADER + s * TN_STREAM_ENTRY;
-    patch(entry, (uint64_t)s + 1, 4);
-    patch(entry + 8, from, 8);
-    patch(entry + 16, out->length - start - from, 8);
+    tn_put_little(entry, (uint64_t)s + 1, 4);
+    tn_put_little(entry + 8, from, 8);
+    tn_put_little(entry + 16, out->length - start - from, 8);
   }
   char *header = out->bytes + start;
   size_t size = out->length - start;
   tn_hash hash = tn_hash_bytes(header + TN_STREAM_HEADER, size - TN_STREAM_HEADER);
   memcpy(header, TN_STREAM_MAGIC, 4);
-  patch(header + 4, TN_STREAM_VERSION, 2);
-  patch(header + 6, TN_SECTIONS, 2);
-  patch(header + 8, size, 8);
-  patch(header + 16, hash.low, 8);
-  patch(header + 24, hash.high, 8);
+  tn_put_little(header + 4, TN_STREAM_VERSION, 2);
+  tn_put_little(header + 6, TN_SECTIONS, 2);
+  tn_put_little(header + 8, size, 8);
+  tn_put_little(header + 16, hash.low, 8);
+  tn_put_little(header + 24, hash.high, 8);
 }
 
 /* ---- reading ---- */
@@ -156,18 +153,12 @@ __attribute__((format(printf, 3, 4))) static bool refuse(reader *r, size_t at, c
   return tn_error(r->sink, TN_INVALID, (tn_location){.file = r->file}, "stream: byte %zu: %s", at, message);
 }
 
-static uint64_t bits_at(tn_str bytes, size_t at, int count) {
-  uint64_t bits = 0;
-  for (int b = 0; b < count; b++) bits |= (uint64_t)(unsigned char)bytes.at[at + (size_t)b] << 8 * b;
-  return bits;
-}
-
 static uint64_t take(reader *r, int count, const char *what) {
   if (!r->failed && r->end - r->at < (size_t)count)
     refuse(r, r->at, "section '%s' ends inside %s", r->section, what);
   if (r->failed) return 0;
   r->at += (size_t)count;
-  return bits_at(r->bytes, r->at - (size_t)count, count);
+  return tn_take_little(r->bytes.at + r->at - count, count);
 }
 
 /* A number of things of which each takes at least `least` bytes. */
@@ -334,8 +325,9 @@ static void read_section(reader *r, tn_stream *stream, tn_stream_section section
 static bool enter_section(reader *r, int section) {
   size_t entry = TN_STREAM_HEADER + (size_t)section * TN_STREAM_ENTRY, from = r->end;
   if (from % alignment(section)) from += alignment(section) - from % alignment(section);
-  uint64_t number = bits_at(r->bytes, entry, 8), offset = bits_at(r->bytes, entry + 8, 8),
-           bytes = bits_at(r->bytes, entry + 16, 8);
+  const char *at = r->bytes.at + entry;
+  uint64_t number = tn_take_little(at, 8), offset = tn_take_little(at + 8, 8),
+           bytes = tn_take_little(at + 16, 8);
   r->section = section_names[section];
   if (number != (uint64_t)section + 1)
     return refuse(r, entry, "section '%s' should be number %d of the table, not %llu", r->section,
@@ -357,15 +349,15 @@ static bool read_header(reader *r) {
   tn_str b = r->bytes;
   if (b.length < TN_STREAM_HEADER + TN_SECTIONS * TN_STREAM_ENTRY || memcmp(b.at, TN_STREAM_MAGIC, 4) != 0)
     return refuse(r, 0, "this is no instruction stream");
-  unsigned version = (unsigned)bits_at(b, 4, 2), sections = (unsigned)bits_at(b, 6, 2);
+  unsigned version = (unsigned)tn_take_little(b.at + 4, 2), sections = (unsigned)tn_take_little(b.at + 6, 2);
   if (version != TN_STREAM_VERSION)
     return refuse(r, 4, "version %u; this is version %d", version, TN_STREAM_VERSION);
   if (sections != TN_SECTIONS) return refuse(r, 6, "%u sections; there should be %d", sections, TN_SECTIONS);
-  if (bits_at(b, 8, 8) != b.length)
-    return refuse(r, 8, "the stream has %llu bytes, the file %zu", (unsigned long long)bits_at(b, 8, 8),
-                  b.length);
+  if (tn_take_little(b.at + 8, 8) != b.length)
+    return refuse(r, 8, "the stream has %llu bytes, the file %zu",
+                  (unsigned long long)tn_take_little(b.at + 8, 8), b.length);
   tn_hash hash = tn_hash_bytes(b.at + TN_STREAM_HEADER, b.length - TN_STREAM_HEADER);
-  if (hash.low != bits_at(b, 16, 8) || hash.high != bits_at(b, 24, 8))
+  if (hash.low != tn_take_little(b.at + 16, 8) || hash.high != tn_take_little(b.at + 24, 8))
     return refuse(r, 16, "the bytes are not those that the hash is of");
   return true;
 }

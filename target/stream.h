@@ -56,7 +56,7 @@ typedef struct {
   tn_stream_layer *layers;
   int n_layers;
   uint64_t model_cycles, model_total_cycles; /* the cost model's forecasts: of the array's work; of all */
-  uint64_t host_macs;    /* multiply-adds that the host's functions do */
+  uint64_t host_macs;                        /* multiply-adds that the host's functions do */
 } tn_stream;
 
 #define TN_STREAM_MAGIC "\177TNS" /* what files begin with */

@@ -13,9 +13,6 @@
  */
 #include "target/stream_cells.h"
 
-/* No memory is larger: strides beyond it lead outside as surely as this one. */
-static const int64_t most = (int64_t)1 << 62;
-
 static int64_t count_of(const tn_cell_box *box, int dim) { return box->last[dim] - box->first[dim] + 1; }
 
 typedef struct {
@@ -217,8 +214,9 @@ tn_cells tn_cells_of_pieces(int64_t base, int64_t bytes, int dims, const int64_t
   tn_cells cells = {.base = base, .bytes = bytes};
   *box = (tn_cell_box){0};
   for (int i = 0; i < dims; i++) {
-    int64_t far = stride[i] > most ? most : stride[i] < -most ? -most : stride[i];
-    cells.stride[i] = count[i] > 1 ? far : 0;
+    int64_t far = stride[i] > TN_SPACE_MOST ? TN_SPACE_MOST : stride[i];
+    if (far < -TN_SPACE_MOST) far = -TN_SPACE_MOST;
+    cells.stride[i] = count[i] > 1 ? far : 0; /* beyond any space every stride leads outside */
     box->last[i] = count[i] - 1;
   }
   return cells;
@@ -244,7 +242,7 @@ enum { HALF = TN_VIEW_DIMS / 2 };
 static int64_t product(const int64_t *sizes, int count) {
   int64_t all = 1;
   for (int i = 0; i < count; i++)
-    if (__builtin_mul_overflow(all, sizes[i], &all) || all > most) return most;
+    if (__builtin_mul_overflow(all, sizes[i], &all) || all > TN_SPACE_MOST) return TN_SPACE_MOST;
   return all;
 }
 

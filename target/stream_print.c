@@ -57,8 +57,9 @@ static void print_program(tn_text *out, const tn_stream *stream) {
   if (stream->host_hash[0] || stream->host_hash[1])
     tn_text_printf(out, " hash=%016llx%016llx", (unsigned long long)stream->host_hash[0],
                    (unsigned long long)stream->host_hash[1]);
-  tn_text_printf(out, "\n.dram bytes=%llu\n.model cycles=%llu total=%llu\n", (unsigned long long)stream->dram_bytes,
-                 (unsigned long long)stream->model_cycles, (unsigned long long)stream->model_total_cycles);
+  tn_text_printf(out, "\n.dram bytes=%llu\n.model cycles=%llu total=%llu\n",
+                 (unsigned long long)stream->dram_bytes, (unsigned long long)stream->model_cycles,
+                 (unsigned long long)stream->model_total_cycles);
 }
 
 static void print_arrays(tn_text *out, const tn_stream *stream) {

@@ -46,8 +46,6 @@ static const char *shown(assembler *a, tn_str piece) {
   return tn_arena_string_n(a->arena, piece.at, piece.length < 60 ? piece.length : 60);
 }
 
-enum { MOST_ERRORS = 100 }; /* what is no such text is not read to its end */
-
 /* ---- lines and their parts ---- */
 
 /* The line's length without a comment: a '#' in quotes is none. */
@@ -74,18 +72,17 @@ static bool next_line(assembler *a) {
   return true;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
 /* To the next part of the line; false: there is none. */
 static bool more(assembler *a) {
-  while (a->at < a->line.length && is_blank(a->line.at[a->at])) a->at++;
+  while (a->at < a->line.length && tn_is_blank(a->line.at[a->at])) a->at++;
   return a->at < a->line.length;
 }
 
 /* Up to a blank, '=' or '"'. */
 static tn_str take_word(assembler *a) {
   size_t start = a->at;
-  while (a->at < a->line.length && !is_blank(a->line.at[a->at]) && !strchr("=\"", a->line.at[a->at])) a->at++;
+  while (a->at < a->line.length && !tn_is_blank(a->line.at[a->at]) && !strchr("=\"", a->line.at[a->at]))
+    a->at++;
   return (tn_str){a->line.at + start, a->at - start};
 }
 
@@ -376,9 +373,8 @@ static bool read_directive(assembler *a) {
     a->seen |= 1u << i;
     return directives[i].read(a);
   }
-  const char *text = shown(a, word), *nearest = tn_nearest_name(text, names, DIRECTIVES);
-  if (nearest) return wrong(a, start, "unknown directive '%s'; did you mean '%s'?", text, nearest);
-  return wrong(a, start, "unknown directive '%s'", text);
+  const char *text = shown(a, word);
+  return wrong(a, start, "unknown directive '%s'%s", text, tn_did_you_mean(text, names, DIRECTIVES).text);
 }
 
 static bool read_instruction(assembler *a) {
@@ -392,7 +388,7 @@ static bool read_instruction(assembler *a) {
 
 static void read_lines(assembler *a) {
   bool first = true;
-  int most = a->sink->errors + MOST_ERRORS;
+  int most = a->sink->errors + TN_ERRORS_OF_A_TEXT;
   while (a->sink->errors < most && next_line(a)) {
     if (!more(a)) continue;
     bool directive = a->line.at[a->at] == '.';

@@ -69,19 +69,17 @@ static bool check_sizes(reader *r, int half, int dims) {
 
 /* Sums of index * factor stay far inside 64 bits, in whatever order they are formed. */
 static bool factors_fit(const tn_instruction *view, const int32_t *factors, int64_t start) {
-  const __int128 most = (__int128)1 << 62;
   __int128 sum = start < 0 ? -start : start;
   for (int i = 0; i < TN_VIEW_DIMS; i++)
     sum += ((__int128)view->VIEW.size[i] - 1) * (factors[i] < 0 ? -(int64_t)factors[i] : factors[i]);
-  return sum < most;
+  return sum < TN_SPACE_MOST;
 }
 
 static bool check_view(reader *r) {
   const tn_instruction *view = r->is;
   if (view->VIEW.view >= TN_VIEWS) return FAULT(r, "view: number %d, of %d", view->VIEW.view, TN_VIEWS);
   if (!check_sizes(r, 0, view->VIEW.row_dims) || !check_sizes(r, 1, view->VIEW.column_dims)) return false;
-  const int64_t most = (int64_t)1 << 62;
-  if (tn_view_rows(view) >= most || tn_view_columns(view) >= most)
+  if (tn_view_rows(view) >= TN_SPACE_MOST || tn_view_columns(view) >= TN_SPACE_MOST)
     return FAULT(r, "view: its sizes overflow");
   if (!factors_fit(view, view->VIEW.stride, 0)) return FAULT(r, "view: its strides lead beyond 64 bits");
   for (int b = 0; b < 2; b++)

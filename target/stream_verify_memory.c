@@ -290,10 +290,7 @@ static void read_row(walk *w, tn_space memory, int64_t from, int64_t bytes) {
 /* ---- instructions ---- */
 
 /* An address further away than any memory is large is as good as any other. */
-static int64_t signed_address(uint64_t at) {
-  const uint64_t beyond = (uint64_t)1 << 62;
-  return (int64_t)(at < beyond ? at : beyond);
-}
+static int64_t signed_address(uint64_t at) { return at < TN_SPACE_MOST ? (int64_t)at : TN_SPACE_MOST; }
 
 static tn_cells cells_moved(const tn_transfer *t, uint64_t at, int64_t stride, tn_cell_box *box) {
   return tn_cells_of_pieces(signed_address(at), t->bytes, 1, (int64_t[]){t->rows}, &stride, box);

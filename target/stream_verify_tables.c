@@ -9,7 +9,6 @@
 #include "target/stream_verify.h"
 
 enum { HOST_ALIGNMENT = 64 };
-static const uint64_t host_most = (uint64_t)1 << 62;
 
 static const char *name_of(const char *name) { return name && *name ? name : "without a name"; }
 
@@ -140,9 +139,9 @@ static void check_apart(tn_verifier *v) {
 
 static void check_memories(tn_verifier *v) {
   const tn_stream *stream = v->stream;
-  if (stream->host_bytes > host_most)
+  if (stream->host_bytes > TN_SPACE_MOST)
     tn_verify_fault(v, -1, "host: %" PRIu64 " bytes are more than any host has", stream->host_bytes);
-  if (stream->dram_bytes > host_most || stream->dram_bytes > (uint64_t)v->target->dram_bytes)
+  if (stream->dram_bytes > TN_SPACE_MOST || stream->dram_bytes > (uint64_t)v->target->dram_bytes)
     tn_verify_fault(v, -1, "dram: %" PRIu64 " bytes are used, the target has %" PRId64, stream->dram_bytes,
                     v->target->dram_bytes);
   if (stream->dram.length > stream->dram_bytes)
