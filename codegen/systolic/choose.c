@@ -26,13 +26,22 @@ bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind) {
   return false;
 }
 
-int64_t tn_slot_bytes(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
+static int64_t slot_bytes(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
   int64_t most = 0;
   for (tn_work_part part = {0}; tn_next_block(p, t, &part);) {
     tn_byte_range span = tn_problem_span(p, kind, &part);
     if (span.high - span.low > most) most = span.high - span.low;
   }
   return most;
+}
+
+void tn_lay_out(tn_problem *p, const tn_tiling *t, int64_t bytes[TN_OPERANDS]) {
+  for (int i = 0; i < TN_OPERANDS; i++) {
+    tn_operand_kind kind = (tn_operand_kind)i;
+    bytes[i] = 0;
+    if (!p->operand[i].exists || !tn_is_streamed(t, kind)) continue;
+    bytes[i] = t->packed ? tn_problem_pack(p, kind, t) : slot_bytes(p, kind, t);
+  }
 }
 
 /* Bytes of all blocks together: what overlaps counts as often as it is moved. */
@@ -46,8 +55,8 @@ static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, const tn_t
   return bytes;
 }
 
-static bool several_blocks(const tn_problem *p, int64_t rows_block) {
-  return p->batch > 1 || rows_block < p->m;
+static bool several_blocks(const tn_problem *p, const tn_tiling *t) {
+  return p->batch > 1 || t->rows_block < p->m || t->columns_block < p->n;
 }
 
 /* ---- do they fit? ---- */
@@ -58,7 +67,7 @@ static bool slots_fit(const tn_problem *p, const tn_room *room, const tn_tiling 
   bool fits = true;
   for (int kind = 0; kind < TN_OPERANDS && fits; kind++) {
     if (!p->operand[kind].exists || !tn_is_streamed(t, (tn_operand_kind)kind)) continue;
-    int64_t bytes = tn_slot_bytes(p, (tn_operand_kind)kind, t);
+    int64_t bytes = slot_bytes(p, (tn_operand_kind)kind, t);
     for (int i = 0; i < copies && fits; i++) fits = tn_room_take(&copy, bytes) >= 0;
   }
   tn_arena_destroy(scratch);
@@ -75,9 +84,10 @@ int64_t tn_sums_capacity(const tn_systolic_target *array) {
 
 /* Two slots, so that one is activated while the other is summed; one if there is one tile only, or
  * no room. */
-static void cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_tiling *t) {
+void tn_cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_tiling *t) {
   int64_t capacity = tn_sums_capacity(array), half = capacity > 1 ? capacity / 2 : 1, rows = t->rows_block;
-  bool one_column = p->n <= array->columns && !several_blocks(p, rows);
+  bool one_column = t->columns_block <= array->columns && !several_blocks(p, t);
+  if (t->k_block < p->k) half = capacity; /* the block's sums wait for each other as it is */
   switch (t->dataflow) {
   case TN_DATAFLOW_WEIGHT:
     if (rows > (one_column ? capacity : half)) rows = tiles_of(rows, tiles_of(rows, half));
@@ -86,7 +96,7 @@ static void cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_ti
   case TN_DATAFLOW_OUTPUT: t->sums_block = least(least(rows, array->rows), half); break;
   case TN_DATAFLOW_INPUT: {
     int64_t whole = half / array->columns * array->columns;
-    t->sums_block = p->n <= half ? p->n : whole ? whole : half;
+    t->sums_block = t->columns_block <= half ? t->columns_block : whole ? whole : half;
     break;
   }
   }
@@ -111,7 +121,7 @@ static void forecast(const tn_problem *p, const tn_systolic_target *array, tn_ti
                                  .dataflow = t->dataflow,
 
                                  .rows_block = t->rows_block,
-                                 .copies = several_blocks(p, t->rows_block) ? t->copies : 0,
+                                 .copies = several_blocks(p, t) ? t->copies : 0,
                                  .sums_block = t->sums_block,
                                  .x = p->operand[TN_OPERAND_X].type,
                                  .w = w->type};
@@ -131,6 +141,7 @@ static void forecast(const tn_problem *p, const tn_systolic_target *array, tn_ti
 
 bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, const tn_room *room,
                       tn_tiling *t) {
+  if (t->packed) return tn_choose_boxes(p, array, room, t);
   bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};
@@ -140,9 +151,9 @@ bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, cons
   for (int64_t rows = p->m; rows > 0 && tried[2] < TRIES;
        rows = tn_problem_smaller_block(p, TN_ROLE_ROW, rows)) {
     t->rows_block = rows;
-    for (t->copies = several_blocks(p, rows) && streams ? 2 : 1; t->copies > 0; t->copies--) {
+    for (t->copies = several_blocks(p, t) && streams ? 2 : 1; t->copies > 0; t->copies--) {
       if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, room, t, t->copies)) continue;
-      if (p->is_product) cut_sums(p, array, t);
+      if (p->is_product) tn_cut_sums(p, array, t);
       forecast(p, array, t);
       if (!(tried[1] + tried[2]) || t->cycles < best.cycles) best = *t;
       tried[t->copies]++;

@@ -19,32 +19,44 @@ static bool has_bias(const tn_vector_work *work) { return work->bias || work->in
 
 /* ---- constants ---- */
 
-int64_t tn_constants_bytes(const tn_systolic_target *array, tn_item_plan *item) {
-  const tn_problem *p = &item->problem;
+tn_channels tn_channels_of(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t) {
   const tn_vector_work *work = &p->work->work;
-  item->channel_role = follows(p, TN_ROLE_ROW)      ? TN_ROLE_ROW
-                       : follows(p, TN_ROLE_COLUMN) ? TN_ROLE_COLUMN
-                                                    : TN_ROLE_BATCH;
-  item->channel_batches = follows(p, TN_ROLE_BATCH) ? p->batch : 1;
-  item->channel_count = item->channel_role == TN_ROLE_ROW      ? p->m
-                        : item->channel_role == TN_ROLE_COLUMN ? p->n
-                        : p->is_product                        ? array->columns
-                                                               : p->n;
-  int64_t bytes = item->channel_batches * item->channel_count * 4;
-  item->scale_at = 0;
-  item->bias_at = work->scale ? bytes : 0;
-  item->table_at = item->bias_at + (has_bias(work) ? bytes : 0);
-  return item->constants_bytes = item->table_at + (work->table ? 256 : 0);
+  bool by_row = follows(p, TN_ROLE_ROW), by_column = !by_row && follows(p, TN_ROLE_COLUMN);
+  int64_t columns = t->packed ? t->columns_block : p->n;
+  tn_channels c = {.arrays = (work->scale != NULL) + has_bias(work),
+                   .batches = follows(p, TN_ROLE_BATCH) ? p->batch : 1,
+                   .table_bytes = work->table ? 256 : 0,
+                   .role = by_row      ? TN_ROLE_ROW
+                           : by_column ? TN_ROLE_COLUMN
+                                       : TN_ROLE_BATCH};
+  c.count = by_row ? p->m : by_column ? p->n : p->is_product ? array->columns : columns;
+  int64_t block = by_row ? t->rows_block : by_column ? t->columns_block : c.count;
+  c.streams = t->packed && c.arrays && (c.batches > 1 || block < c.count);
+  c.row = c.streams ? block : c.batches * c.count;
+  return c;
+}
+
+int64_t tn_channels_bytes(const tn_channels *c) { return c->streams ? 4 * c->arrays * c->row : 0; }
+
+int64_t tn_constants_bytes(const tn_channels *c) {
+  return c->table_bytes + (c->streams ? 0 : 4 * c->arrays * c->row);
+}
+
+bool tn_take_constants(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *tiling,
+                       tn_room *room) {
+  tn_channels channels = tn_channels_of(array, p, tiling);
+  int64_t bytes = tn_constants_bytes(&channels);
+  return !bytes || tn_room_take(room, bytes) >= 0;
 }
 
 static void put_channels(tn_tiler *t, const tn_item_plan *item, const void *numbers) {
   const tn_problem *p = &item->problem;
+  const tn_channels *c = &item->channels;
   int64_t first = p->operand[TN_OPERAND_CHANNEL].offset;
-  for (int64_t b = 0; b < item->channel_batches; b++)
-    for (int64_t i = 0; i < item->channel_count; i++) {
+  for (int64_t b = 0; b < c->batches; b++)
+    for (int64_t i = 0; i < c->count; i++) {
       int64_t at = first + tn_problem_offset(p, TN_OPERAND_CHANNEL, TN_ROLE_BATCH, b);
-      if (item->channel_role != TN_ROLE_BATCH)
-        at += tn_problem_offset(p, TN_OPERAND_CHANNEL, item->channel_role, i);
+      if (c->role != TN_ROLE_BATCH) at += tn_problem_offset(p, TN_OPERAND_CHANNEL, c->role, i);
       tn_text_put_n(&t->constants, (const char *)numbers + 4 * at, 4);
     }
 }
@@ -56,30 +68,49 @@ int64_t tn_tiler_begin_constant(tn_tiler *t) {
 
 void tn_tiler_load_constants(tn_tiler *t, tn_item_plan *item) {
   const tn_vector_work *work = &item->problem.work->work;
-  if (!item->constants_bytes) return;
-  int64_t from = tn_tiler_begin_constant(t);
+  int64_t bytes = tn_constants_bytes(&item->channels);
+  if (!bytes && !item->channels.streams) return;
+  item->constants_from = tn_tiler_begin_constant(t);
   if (work->scale) put_channels(t, item, work->scale);
   if (has_bias(work))
     put_channels(t, item, work->integer_bias ? (const void *)work->integer_bias : work->bias);
+  int64_t from = item->channels.streams ? (int64_t)t->constants.length : item->constants_from;
   if (work->table) tn_text_put_n(&t->constants, work->table, 256);
-  tn_tiler_move(t, TN_SPACE_DRAM, from, TN_SPACE_BUFFER, item->constants_at, 1, item->constants_bytes, 0);
+  if (bytes) tn_tiler_move(t, TN_SPACE_DRAM, from, TN_SPACE_BUFFER, item->constants_at, 1, bytes, 0, 0);
+}
+
+void tn_tiler_load_channels(tn_tiler *t, const tn_item_plan *item, const tn_work_part *part, int64_t at) {
+  const tn_channels *c = &item->channels;
+  bool by_row = c->role == TN_ROLE_ROW, by_column = c->role == TN_ROLE_COLUMN;
+  int64_t first = by_row ? part->m : by_column ? part->n : 0;
+  int64_t count = by_row ? part->rows : by_column ? part->columns : c->count;
+  if (c->batches > 1) first += part->batch * c->count;
+  tn_tiler_move(t, TN_SPACE_DRAM, item->constants_from + 4 * first, TN_SPACE_BUFFER, at, c->arrays, 4 * count,
+                4 * c->batches * c->count, 4 * c->row);
 }
 
 /* ---- pipeline ---- */
 
-static tn_reach constant_reach(const tn_item_plan *item, int64_t at, int64_t bytes) {
-  return (tn_reach){TN_SPACE_BUFFER, false, item->constants_at + at, item->constants_at + at + bytes};
+/* Where an element's numbers are among those that are there. */
+static int64_t channel_place(const tn_channels *c, const tn_work_part *part, int64_t index) {
+  if (!c->streams) return index + (c->batches > 1 ? part->batch * c->count : 0);
+  return index - (c->role == TN_ROLE_ROW ? part->m : c->role == TN_ROLE_COLUMN ? part->n : 0);
+}
+
+static tn_reach constant_reach(int64_t at, int64_t bytes) {
+  return (tn_reach){TN_SPACE_BUFFER, false, at, at + bytes};
 }
 
 /* Sets the pipeline; what it reads of the buffer is appended. */
-static int set_pipeline(tn_tiler *t, const tn_item_plan *item, const tn_result_block *results, int64_t batch,
-                        tn_reach *reaches) {
+static int set_pipeline(tn_tiler *t, const tn_item_plan *item, const tn_result_block *results,
+                        const tn_block *block, tn_reach *reaches) {
   const tn_vector_work *work = &item->problem.work->work;
-  bool by_row = item->channel_role == results->row_role,
-       by_column = item->channel_role == results->column_role;
-  int64_t first = by_row ? results->row : by_column ? results->column : 0;
+  const tn_channels *c = &item->channels;
+  bool by_row = c->role == results->row_role, by_column = c->role == results->column_role;
+  int64_t first = channel_place(c, &block->part, by_row ? results->row : by_column ? results->column : 0);
   int64_t count = by_row ? results->rows : results->columns;
-  if (item->channel_batches > 1) first += batch * item->channel_count;
+  int64_t scale = block->base[TN_OPERAND_CHANNEL] + 4 * first, bias = scale + (work->scale ? 4 * c->row : 0);
+  int64_t table = item->constants_at + tn_constants_bytes(c) - c->table_bytes;
   tn_instruction i = tn_instruction_of(TN_ISA_PIPELINE);
   int n = 0;
   i.PIPELINE.source = (uint8_t)work->source, i.PIPELINE.result = (uint8_t)work->result;
@@ -93,19 +124,19 @@ static int set_pipeline(tn_tiler *t, const tn_item_plan *item, const tn_result_b
   if (work->scale || has_bias(work)) i.PIPELINE.by_row = by_row;
   if (work->scale) {
     i.PIPELINE.has_scale = 1;
-    i.PIPELINE.scale = (uint32_t)(item->constants_at + item->scale_at + 4 * first);
-    reaches[n++] = constant_reach(item, item->scale_at + 4 * first, 4 * count);
+    i.PIPELINE.scale = (uint32_t)scale;
+    reaches[n++] = constant_reach(scale, 4 * count);
   }
   if (has_bias(work)) {
     i.PIPELINE.has_bias = 1;
     i.PIPELINE.integer_bias = work->integer_bias != NULL;
-    i.PIPELINE.bias = (uint32_t)(item->constants_at + item->bias_at + 4 * first);
-    reaches[n++] = constant_reach(item, item->bias_at + 4 * first, 4 * count);
+    i.PIPELINE.bias = (uint32_t)bias;
+    reaches[n++] = constant_reach(bias, 4 * count);
   }
   if (work->table) {
     i.PIPELINE.has_table = 1;
-    i.PIPELINE.table = (uint32_t)(item->constants_at + item->table_at);
-    reaches[n++] = constant_reach(item, item->table_at, 256);
+    i.PIPELINE.table = (uint32_t)table;
+    reaches[n++] = constant_reach(table, 256);
   }
   if (memcmp(&i, &t->pipeline, sizeof i)) {
     tn_builder_add(t->builder, &i, 0, NULL);
@@ -153,7 +184,7 @@ void tn_tiler_add_vector(tn_tiler *t, const tn_item_plan *item, const tn_block *
     from = layout_of(p, TN_OPERAND_SECOND, block, results);
     reaches[n++] = reach_of(&from, results, second->width, false);
   }
-  n += set_pipeline(t, item, results, block->part.batch, reaches + n);
+  n += set_pipeline(t, item, results, block, reaches + n);
   tn_vector_result fields = {.rows = (uint32_t)results->rows,
                              .columns = (uint32_t)results->columns,
                              .windows = p->is_product ? 1 : (uint32_t)p->k,
@@ -175,25 +206,34 @@ static void set_dim(const tn_operand *x, const tn_problem *p, int dim, tn_instru
   for (int b = 0; b < x->n_bounds; b++) view->VIEW.step[b][at] = (int32_t)x->bound[b].step[dim];
 }
 
-/* Rows are the problem's; columns its sums, of vector work windows and then columns. */
-void tn_tiler_set_view(tn_tiler *t, const tn_problem *p, int64_t batch) {
+/* Position of a bound at the part's batch and, of vector work, first column. */
+static int64_t position_of(const tn_problem *p, const tn_operand *x, int bound, const tn_work_part *part) {
+  int64_t offset = x->bound[bound].offset, at = part->batch;
+  for (int d = p->first[TN_ROLE_ROW] - 1; d >= 0; d--) {
+    offset += at % p->size[d] * x->bound[bound].step[d];
+    at /= p->size[d];
+  }
+  if (!p->is_product && p->first[TN_ROLE_COLUMN] < p->first[TN_ROLE_SUM])
+    offset += part->n * x->bound[bound].step[p->first[TN_ROLE_COLUMN]];
+  return offset;
+}
+
+/* Rows are the problem's; columns its sums, of vector work windows and then the part's columns. */
+void tn_tiler_set_view(tn_tiler *t, const tn_problem *p, const tn_work_part *part) {
   const tn_operand *x = &p->operand[TN_OPERAND_X];
   tn_instruction view = tn_instruction_of(TN_ISA_VIEW);
   for (int d = 0; d < TN_VIEW_DIMS; d++) view.VIEW.size[d] = 1;
   int rows = 0, columns = 0;
   for (int d = p->first[TN_ROLE_ROW]; d < p->first[TN_ROLE_COLUMN]; d++) set_dim(x, p, d, &view, rows++);
   for (int d = p->first[TN_ROLE_SUM]; d < p->first[4]; d++) set_dim(x, p, d, &view, 4 + columns++);
-  for (int d = p->first[TN_ROLE_COLUMN]; d < p->first[TN_ROLE_SUM] && !p->is_product; d++)
-    set_dim(x, p, d, &view, 4 + columns++);
+  for (int d = p->first[TN_ROLE_COLUMN]; d < p->first[TN_ROLE_SUM] && !p->is_product; d++) {
+    set_dim(x, p, d, &view, 4 + columns);
+    view.VIEW.size[4 + columns++] = (uint32_t)part->columns;
+  }
   view.VIEW.row_dims = (uint8_t)(rows ? rows : 1);
   view.VIEW.column_dims = (uint8_t)(columns ? columns : 1);
   for (int b = 0; b < x->n_bounds; b++) {
-    int64_t offset = x->bound[b].offset, at = batch;
-    for (int d = p->first[TN_ROLE_ROW] - 1; d >= 0; d--) {
-      offset += at % p->size[d] * x->bound[b].step[d];
-      at /= p->size[d];
-    }
-    view.VIEW.offset[b] = (int32_t)offset;
+    view.VIEW.offset[b] = (int32_t)position_of(p, x, b, part);
     view.VIEW.limit[b] = (uint32_t)x->bound[b].limit;
   }
   view.VIEW.fill = (uint32_t)x->fill;

@@ -115,32 +115,43 @@ static int64_t free_room(tn_tiler *t, const tn_item_plan *item, unsigned way, tn
 
 /* A value that is both operands is in one place. */
 static bool contradicts(const tn_item_plan *item, unsigned way) {
-  const tn_operand *x = &item->problem.operand[TN_OPERAND_X], *second = &item->problem.operand[TN_OPERAND_SECOND];
+  const tn_operand *x = &item->outside.operand[TN_OPERAND_X],
+                   *second = &item->outside.operand[TN_OPERAND_SECOND];
   return second->exists && x->buffer == second->buffer && (way >> 1 & 1) != (way >> 2 & 1);
 }
 
-/* False if it does not fit. */
-static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_dataflow dataflow, tn_tiling *tiling,
-                    double *cost) {
-  tn_arena *scratch = tn_arena_create();
-  tn_room room = tn_room_copy(scratch, &t->buffer);
-  double moved = (double)free_room(t, item, way, &room);
-  bool fits = !item->constants_bytes || tn_room_take(&room, item->constants_bytes) >= 0;
-  *tiling = (tn_tiling){.dataflow = dataflow};
-  for (int i = 0; i < 3 && fits; i++) {
-    if (!item->problem.operand[held[i]].exists) continue;
+/* False if it does not fit. In the order of take_places. */
+static bool fits_way(tn_tiler *t, const tn_item_plan *item, unsigned way, tn_room *room, tn_tiling *tiling) {
+  if (!tiling->packed && !tn_take_constants(t->array, &item->outside, tiling, room)) return false;
+  for (int i = 0; i < 3; i++) {
+    if (!item->outside.operand[held[i]].exists) continue;
     const tn_value_place *place = place_of(t, item, held[i]);
     bool whole = way >> i & 1;
     *home_of(tiling, held[i]) = whole ? TN_HOME_BUFFER : home_outside(place, held[i] == TN_OPERAND_Y);
-    if (whole && !place->in_buffer) {
-      fits = tn_room_take(&room, place->bytes) >= 0;
-      if (held[i] != TN_OPERAND_Y) moved += (double)place->bytes; /* comes in now */
-    }
-    if (!whole) moved += (double)place->bytes * later_uses(place, t->item);
+    if (whole && !place->in_buffer && tn_room_take(room, place->bytes) < 0) return false;
   }
-  fits = fits && tn_choose_blocks(&item->problem, t->array, &room, tiling);
-  double rate = tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
-  *cost = (double)tiling->cycles + moved / rate;
+  return tn_choose_blocks(&item->outside, t->array, room, tiling);
+}
+
+/* Of operands that are not in the buffer: bytes that come in now, if they are whole, and later if not. */
+static int64_t moved_bytes(tn_tiler *t, const tn_item_plan *item, unsigned way) {
+  int64_t bytes = 0;
+  for (int i = 0; i < 3; i++) {
+    if (!item->outside.operand[held[i]].exists) continue;
+    const tn_value_place *place = place_of(t, item, held[i]);
+    bool whole = way >> i & 1;
+    if (whole && !place->in_buffer && held[i] != TN_OPERAND_Y) bytes += place->bytes;
+    if (!whole) bytes += place->bytes * later_uses(place, t->item);
+  }
+  return bytes;
+}
+
+static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_tiling *tiling, double *cost) {
+  tn_arena *scratch = tn_arena_create();
+  tn_room room = tn_room_copy(scratch, &t->buffer);
+  double moved = (double)(free_room(t, item, way, &room) + moved_bytes(t, item, way));
+  bool fits = fits_way(t, item, way, &room, tiling);
+  *cost = (double)tiling->cycles + moved / tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
   tn_arena_destroy(scratch);
   return fits;
 }
@@ -155,8 +166,9 @@ static void put_aside(tn_tiler *t, int buffer) {
   tn_value_place *place = &t->places[buffer];
   if (!place->in_dram && !place->in_host) {
     if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
-    tn_tiler_store(t, buffer, false, place->buffer, 1, place->bytes, 0, 0);
-    tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_LEAVE, .value = buffer, .bytes = (double)place->bytes});
+    tn_tiler_store_whole(t, buffer, false);
+    tn_tiler_forecast(
+        t, &(tn_forecast_step){.kind = TN_FORECAST_LEAVE, .value = buffer, .bytes = (double)place->bytes});
     place->in_dram = true;
   }
   drop(t, place);
@@ -169,18 +181,19 @@ static bool others_there(const tn_tiler *t, const tn_item_plan *item) {
 }
 
 /* The cheapest way; more of it in the buffer where that is equal. */
-static bool choose_way(tn_tiler *t, tn_item_plan *item, unsigned *chosen) {
+static bool choose_way(tn_tiler *t, tn_item_plan *item, bool packed, unsigned *chosen) {
   unsigned free = others_there(t, item) ? 1u << OTHERS : 0, fixed = free ^ 1u << OTHERS;
   double best = 0;
   bool found = false;
   for (int i = 0; i < 3; i++)
-    if (item->problem.operand[held[i]].exists) free |= 1u << i;
-  for (int d = 0; d < (item->problem.is_product ? TN_DATAFLOWS : 1); d++) {
-    if (item->problem.is_product && !(t->options->array->dataflows >> d & 1)) continue;
+    if (item->outside.operand[held[i]].exists) free |= 1u << i;
+  for (int d = 0; d < (item->outside.is_product ? TN_DATAFLOWS : 1); d++) {
+    if (item->outside.is_product && !(t->options->array->dataflows >> d & 1)) continue;
     for (unsigned way = free;; way = (way - 1) & free) {
-      tn_tiling tiling;
+      tn_tiling tiling = {.dataflow = (tn_dataflow)d, .packed = packed};
       double cost;
-      if (!contradicts(item, way) && try_way(t, item, way | fixed, (tn_dataflow)d, &tiling, &cost) && (!found || cost < best)) {
+      if (!contradicts(item, way) && try_way(t, item, way | fixed, &tiling, &cost) &&
+          (!found || cost < best)) {
         item->tiling = tiling;
         best = cost;
         found = true;
@@ -204,40 +217,51 @@ static void bring_whole(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
   tn_forecast_operand *operand = kind == TN_OPERAND_X ? &item->forecast.x : &item->forecast.second;
   operand->host = !place->in_dram;
   operand->bytes = (double)place->bytes;
-  tn_tiler_load(t, buffer, (tn_byte_range){0, place->bytes}, place->buffer);
+  tn_tiler_load(t, buffer, &(tn_pieces){.bytes = place->bytes, .count = 1}, place->buffer, 0);
 }
 
 static void take_slots(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
-  item->slot_bytes[kind] = tn_slot_bytes(&item->problem, kind, &item->tiling);
   for (int i = 0; i < item->tiling.copies; i++)
     item->slot_at[i][kind] = tn_room_take(&t->buffer, item->slot_bytes[kind]);
 }
 
-/* The same order as try_way's, so that what fitted there fits here. */
+static void take_constants(tn_tiler *t, tn_item_plan *item) {
+  int64_t bytes = tn_constants_bytes(&item->channels);
+  item->constants_at = bytes ? tn_room_take(&t->buffer, bytes) : -1;
+  tn_tiler_load_constants(t, item);
+}
+
+/* The same order as when it was chosen, so that what fitted there fits here. */
 static void take_places(tn_tiler *t, tn_item_plan *item) {
-  item->constants_at = item->constants_bytes ? tn_room_take(&t->buffer, item->constants_bytes) : -1;
-  tn_tiler_load_constants(t, item); /* few bytes: before all else */
+  item->channels = tn_channels_of(t->array, &item->outside, &item->tiling);
+  tn_lay_out(&item->problem, &item->tiling, item->slot_bytes);
+  item->slot_bytes[TN_OPERAND_CHANNEL] = tn_channels_bytes(&item->channels);
+  if (!item->tiling.packed) take_constants(t, item); /* few bytes: before all else */
   for (int i = 0; i < 3; i++)
     if (item->problem.operand[held[i]].exists && !tn_is_streamed(&item->tiling, held[i]))
       bring_whole(t, item, held[i]);
+  if (item->tiling.packed) take_constants(t, item);
   for (int kind = 0; kind < TN_OPERANDS; kind++)
-    if (item->problem.operand[kind].exists && tn_is_streamed(&item->tiling, (tn_operand_kind)kind))
-      take_slots(t, item, (tn_operand_kind)kind);
+    if (tn_has_slots(item, (tn_operand_kind)kind)) take_slots(t, item, (tn_operand_kind)kind);
   tn_value_place *y = place_of(t, item, TN_OPERAND_Y);
   if (item->tiling.y == TN_HOME_DRAM && y->dram < 0) y->dram = TN_SCRATCH + tn_room_take(&t->dram, y->bytes);
 }
 
+bool tn_has_slots(const tn_item_plan *item, tn_operand_kind kind) {
+  if (kind == TN_OPERAND_CHANNEL) return item->channels.streams;
+  return item->problem.operand[kind].exists && tn_is_streamed(&item->tiling, kind);
+}
+
 bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
   const tn_problem *p = &item->problem;
-  tn_constants_bytes(t->array, item);
   for (int i = 1; i < 3; i++)
     if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
   unsigned way = 0;
-  bool found = choose_way(t, item, &way);
+  bool found = choose_way(t, item, false, &way) || choose_way(t, item, true, &way);
   t->piece_bytes = tn_piece_bytes(t->array, p, &item->tiling);
   if (!found)
     return tn_error(
-        t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no row of its operands",
+        t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no block of its operands",
         p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
   for (int b = 0; b < t->program->plan->n_buffers; b++)
     if (t->places[b].in_buffer && !stays(item, way, b)) put_aside(t, b);
@@ -246,9 +270,10 @@ bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
 }
 
 void tn_tiler_release_item(tn_tiler *t, tn_item_plan *item) {
-  if (item->constants_bytes) tn_room_give(&t->buffer, item->constants_at, item->constants_bytes);
+  if (item->constants_at >= 0)
+    tn_room_give(&t->buffer, item->constants_at, tn_constants_bytes(&item->channels));
   for (int kind = 0; kind < TN_OPERANDS; kind++)
-    if (item->problem.operand[kind].exists && tn_is_streamed(&item->tiling, (tn_operand_kind)kind))
+    if (tn_has_slots(item, (tn_operand_kind)kind))
       for (int i = 0; i < item->tiling.copies; i++)
         tn_room_give(&t->buffer, item->slot_at[i][kind], item->slot_bytes[kind]);
   for (int b = 0; b < t->program->plan->n_buffers; b++) {

@@ -195,6 +195,18 @@ static bool fits_instructions(const tn_problem *p, const char **why) {
   return true;
 }
 
+/* Positions of bounds are addresses, too: address = constant + sum of factor * position + rest. The
+ * factor of each bound from a dim that is in it alone; 0: none found, then it cuts nothing.         */
+static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
+  for (int d = 0; d < p->n_dims; d++) {
+    int64_t step = o->bound[bound].step[d];
+    if (!step || o->stride[d] % step) continue;
+    if (o->n_bounds == 2 && o->bound[!bound].step[d]) continue;
+    return o->stride[d] / step;
+  }
+  return 0;
+}
+
 bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagonal, tn_problem *p,
                    const char **why) {
   memset(p, 0, sizeof *p);
@@ -217,6 +229,8 @@ bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagon
   p->m = product_of(p, TN_ROLE_ROW);
   p->n = product_of(p, TN_ROLE_COLUMN);
   p->k = product_of(p, TN_ROLE_SUM);
+  for (int b = 0; b < p->operand[TN_OPERAND_X].n_bounds; b++)
+    p->operand[TN_OPERAND_X].bound[b].factor = factor_of(p, &p->operand[TN_OPERAND_X], b);
   return fits_instructions(p, why);
 }
 
@@ -308,41 +322,149 @@ static index_box box_of(const tn_problem *p, const tn_work_part *part) {
   return box;
 }
 
-/* Positions of bounds are addresses, too: address = constant + sum of factor * position + rest. The
- * factor of each bound from a dim that is in it alone; 0: none found, then it cuts nothing.         */
-static int64_t factor_of(const tn_problem *p, const tn_operand *o, int bound) {
-  for (int d = 0; d < p->n_dims; d++) {
-    int64_t step = o->bound[bound].step[d];
-    if (!step || o->stride[d] % step) continue;
-    if (o->n_bounds == 2 && o->bound[!bound].step[d]) continue;
-    return o->stride[d] / step;
+/* An address is offset + sum of factor * position, a position for each bound and for what of a dim's
+ * stride the bounds leave. In a box positions go from low to high.                                 */
+typedef struct {
+  int64_t factor, low, high;
+} address_term;
+
+static int64_t rest_of(const tn_operand *o, int dim) {
+  int64_t rest = o->stride[dim];
+  for (int b = 0; b < o->n_bounds; b++) rest -= o->bound[b].factor * o->bound[b].step[dim];
+  return rest;
+}
+
+/* Their number; -1: nothing but padding. */
+static int terms_of(const tn_problem *p, const tn_operand *o, const index_box *box, address_term *terms) {
+  int count = 0;
+  for (int b = 0; b < o->n_bounds; b++) {
+    tn_byte_range at = {o->bound[b].offset, o->bound[b].offset};
+    for (int d = 0; d < p->n_dims; d++) add_range(o->bound[b].step[d], box->low[d], box->high[d], &at);
+    at.low = at.low < 0 ? 0 : at.low;
+    at.high = least(at.high, o->bound[b].limit - 1);
+    if (at.low > at.high) return -1;
+    terms[count++] =
+        (address_term){o->bound[b].factor, at.low - o->bound[b].offset, at.high - o->bound[b].offset};
   }
-  return 0;
+  for (int d = 0; d < p->n_dims; d++)
+    if (rest_of(o, d)) terms[count++] = (address_term){rest_of(o, d), box->low[d], box->high[d]};
+  return count;
 }
 
 tn_byte_range tn_problem_span(const tn_problem *p, tn_operand_kind kind, const tn_work_part *part) {
   const tn_operand *o = &p->operand[kind];
   index_box box = box_of(p, part);
-  int64_t factor[2] = {0, 0};
+  address_term terms[TN_PROBLEM_DIMS + 2];
+  int count = terms_of(p, o, &box, terms);
   tn_byte_range span = {o->offset, o->offset};
-  for (int b = 0; b < o->n_bounds; b++) {
-    factor[b] = factor_of(p, o, b);
-    tn_byte_range at = {o->bound[b].offset, o->bound[b].offset};
-    for (int d = 0; d < p->n_dims; d++) add_range(o->bound[b].step[d], box.low[d], box.high[d], &at);
-    at.low = at.low < 0 ? 0 : at.low;
-    at.high = at.high >= o->bound[b].limit ? o->bound[b].limit - 1 : at.high;
-    if (at.low > at.high) return (tn_byte_range){0, 0};
-    add_range(factor[b], at.low - o->bound[b].offset, at.high - o->bound[b].offset, &span);
-  }
-  for (int d = 0; d < p->n_dims; d++) {
-    int64_t rest = o->stride[d];
-    for (int b = 0; b < o->n_bounds; b++) rest -= factor[b] * o->bound[b].step[d];
-    add_range(rest, box.low[d], box.high[d], &span);
-  }
+  if (count < 0) return (tn_byte_range){0, 0};
+  for (int i = 0; i < count; i++) add_range(terms[i].factor, terms[i].low, terms[i].high, &span);
   span.high += o->width;
   span.low = span.low < 0 ? 0 : span.low;
   span.high = span.high > o->bytes ? o->bytes : span.high;
   return span.low < span.high ? span : (tn_byte_range){0, 0};
+}
+
+/* ---- slots of their own: pieces side by side ---- */
+
+/* A factor steps from piece to piece, or inside of them. */
+static bool steps_pieces(int64_t factor, int64_t pitch) { return pitch && factor % pitch == 0; }
+
+tn_pieces tn_problem_pieces(const tn_problem *p, tn_operand_kind kind, const tn_work_part *part,
+                            int64_t pitch) {
+  const tn_operand *o = &p->operand[kind];
+  tn_byte_range all = tn_problem_span(p, kind, part);
+  if (!pitch || all.low == all.high) return (tn_pieces){all.low, all.high - all.low, 1, 0};
+  index_box box = box_of(p, part);
+  address_term terms[TN_PROBLEM_DIMS + 2];
+  int count = terms_of(p, o, &box, terms);
+  tn_pieces pieces = {.low = all.low, .bytes = o->width, .count = 1, .stride = pitch};
+  for (int i = 0; i < count; i++) {
+    int64_t extent = llabs(terms[i].factor) * (terms[i].high - terms[i].low);
+    if (steps_pieces(terms[i].factor, pitch))
+      pieces.count += extent / pitch;
+    else
+      pieces.bytes += extent;
+  }
+  return pieces;
+}
+
+/* Indices of each dim that a block of these sizes has at most. */
+static void set_sizes(const tn_problem *p, tn_role role, int64_t block, index_box *box) {
+  for (int d = p->first[role + 1] - 1; d >= p->first[role]; d--) {
+    box->low[d] = 0;
+    box->high[d] = least(block, p->size[d]) - 1;
+    block = tiles_of(block, p->size[d]);
+  }
+}
+
+/* What a block touches at most, wherever it is. */
+static int extents_of(const tn_problem *p, const tn_operand *o, const tn_tiling *t, address_term *terms) {
+  index_box box;
+  int count = 0;
+  set_sizes(p, TN_ROLE_BATCH, 1, &box);
+  set_sizes(p, TN_ROLE_ROW, t->rows_block, &box);
+  set_sizes(p, TN_ROLE_COLUMN, t->columns_block, &box);
+  set_sizes(p, TN_ROLE_SUM, t->k_block, &box);
+  for (int b = 0; b < o->n_bounds; b++) {
+    int64_t extent = 0;
+    for (int d = 0; d < p->n_dims; d++) extent += llabs(o->bound[b].step[d]) * box.high[d];
+    terms[count++] = (address_term){o->bound[b].factor, 0, least(extent, o->bound[b].limit - 1)};
+  }
+  for (int d = 0; d < p->n_dims; d++)
+    if (rest_of(o, d)) terms[count++] = (address_term){rest_of(o, d), 0, box.high[d]};
+  return count;
+}
+
+/* Bytes of a piece and how many there are, with this pitch; false: what steps is neither in nor between. */
+static bool cut_pieces(const tn_operand *o, const address_term *terms, int count, int64_t pitch,
+                       tn_pieces *pieces) {
+  *pieces = (tn_pieces){.bytes = o->width, .count = 1, .stride = pitch};
+  for (int i = 0; i < count; i++) {
+    int64_t factor = llabs(terms[i].factor), extent = terms[i].high;
+    if (steps_pieces(factor, pitch))
+      pieces->count += factor / pitch * extent;
+    else
+      pieces->bytes += factor * extent;
+  }
+  return !pitch || pieces->bytes < pitch;
+}
+
+static void use_pitch(const tn_problem *p, tn_operand *o, int64_t pitch, int64_t packed) {
+  int64_t rest[TN_PROBLEM_DIMS];
+  for (int d = 0; d < p->n_dims; d++) {
+    rest[d] = rest_of(o, d);
+    if (steps_pieces(rest[d], pitch)) rest[d] = rest[d] / pitch * packed;
+  }
+  for (int b = 0; b < o->n_bounds; b++) {
+    int64_t before = o->bound[b].factor,
+            factor = steps_pieces(before, pitch) ? before / pitch * packed : before;
+    o->bound[b].factor = factor;
+    o->offset += (factor - before) * o->bound[b].offset;
+  }
+  for (int d = 0; d < p->n_dims; d++) {
+    o->stride[d] = rest[d];
+    for (int b = 0; b < o->n_bounds; b++) o->stride[d] += o->bound[b].factor * o->bound[b].step[d];
+  }
+  o->pitch = pitch;
+  o->packed = packed;
+}
+
+int64_t tn_problem_pack(tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
+  tn_operand *o = &p->operand[kind];
+  address_term terms[TN_PROBLEM_DIMS + 2];
+  int count = extents_of(p, o, t, terms);
+  tn_pieces best, pieces;
+  cut_pieces(o, terms, count, 0, &best);
+  best.bytes = least(best.bytes, o->bytes);
+  for (int b = 0; b < o->n_bounds; b++)
+    if (!o->bound[b].factor) return best.bytes; /* what pieces would stick out of is not known */
+  for (int i = 0; i < count; i++)
+    if (terms[i].factor && cut_pieces(o, terms, count, llabs(terms[i].factor), &pieces) &&
+        pieces.count * pieces.bytes < best.count * best.bytes)
+      best = pieces;
+  if (best.stride) use_pitch(p, o, best.stride, best.bytes);
+  return best.count * best.bytes;
 }
 
 /* ---- blocks: some indices of one dim of a role, all of the inner ones ---- */

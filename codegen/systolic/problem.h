@@ -32,8 +32,10 @@ typedef struct {
   int n_bounds;
   struct {
     int64_t offset, limit, step[TN_PROBLEM_DIMS];
+    int64_t factor; /* bytes from one position to the next: a position is an address, too; 0: not known */
   } bound[2];
   uint64_t fill;
+  int64_t pitch, packed; /* tn_problem_pack: bytes from piece to piece outside, in the slot; 0: one piece */
 } tn_operand;
 
 typedef struct {
@@ -78,6 +80,17 @@ typedef struct {
   int64_t low, high;
 } tn_byte_range;
 tn_byte_range tn_problem_span(const tn_problem *problem, tn_operand_kind kind, const tn_work_part *part);
+
+/* `count` pieces of so many bytes, a stride apart, from low on. */
+typedef struct {
+  int64_t low, bytes, count, stride;
+} tn_pieces;
+/* What a part touches of an operand as it lies outside, in pieces that are `pitch` apart; 0: one piece. */
+tn_pieces tn_problem_pieces(const tn_problem *problem, tn_operand_kind kind, const tn_work_part *part,
+                            int64_t pitch);
+/* Gives the operand strides as its blocks have them in slots of the unified buffer, if they are smaller when
+ * not all that lies between their elements comes along; the bytes of a slot.                         */
+int64_t tn_problem_pack(tn_problem *problem, tn_operand_kind kind, const tn_tiling *tiling);
 
 /* Sizes that blocks of a role's indices may have, so that a block is a box of its dims: the next smaller
  * one, or 0.                                                                                        */

@@ -13,11 +13,25 @@
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int64_t take_sums(tn_tiler *t, int64_t rows) {
+static int64_t take_from_ring(tn_tiler *t, int64_t rows) {
   if (t->sums_next + rows > t->sums_rows) t->sums_next = 0;
   int64_t at = t->sums_next;
   t->sums_next += rows;
   return at;
+}
+
+/* Sums in parts stay where they are from part to part, and tiles come in the same order in each. */
+static int64_t take_sums(tn_tiler *t, const tn_item_plan *item, const tn_block *block, int64_t rows) {
+  if (block->part.depth == item->problem.k) return take_from_ring(t, rows);
+  t->tile_sums += rows;
+  return t->tile_sums - rows;
+}
+
+static void begin_sums(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
+  if (block->part.depth == item->problem.k) return;
+  if (!block->part.k)
+    t->block_sums = take_from_ring(t, tn_sums_of(t->array, &item->problem, &item->tiling, &block->part));
+  t->tile_sums = t->block_sums;
 }
 
 int64_t tn_batch_address(const tn_block *block, const tn_problem *p, tn_operand_kind kind) {
@@ -95,6 +109,7 @@ static void multiply(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *block, tn_result_block results,
                      int64_t sums) {
   flush_matmul(t);
+  if (block->part.k + block->part.depth < item->problem.k) return; /* more is to come */
   for (int64_t end = results.row + results.rows; results.row < end; results.row += results.rows) {
     results.rows = tn_problem_even_run(&item->problem, results.row_role, results.row, end - results.row);
     tn_instruction a = tn_instruction_of(TN_ISA_ACTIVATE);
@@ -110,7 +125,7 @@ static void activate(tn_tiler *t, const tn_item_plan *item, const tn_block *bloc
 /* All of K for some rows and some columns. Weight and output stationary. */
 static void sum_tile(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
                      int64_t n, int64_t columns) {
-  int64_t sums = take_sums(t, rows);
+  int64_t sums = take_sums(t, item, block, rows);
   for (int64_t k = block->part.k, depth; k < block->part.k + block->part.depth; k += depth) {
     depth = tn_tile_rows(t->array, &item->problem, &item->tiling, k);
     tile_pass pass = {m, rows, k, sums, rows, k > 0};
@@ -138,7 +153,7 @@ static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int6
 /* Columns of weights n … n + count pass C rows of x. */
 static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, int64_t m, int64_t rows,
                        int64_t n, int64_t count) {
-  int64_t sums = take_sums(t, count);
+  int64_t sums = take_sums(t, item, block, count);
   for (int64_t k = block->part.k, depth; k < block->part.k + block->part.depth; k += depth) {
     depth = tn_tile_rows(t->array, &item->problem, &item->tiling, k);
     flush_matmul(t); /* another tile of x: another instruction */
@@ -165,6 +180,13 @@ void tn_count_tiles(const tn_systolic_target *array, const tn_problem *p, const 
     m += tn_stationary_rows(array, p, m, end - m);
 }
 
+int64_t tn_sums_of(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t,
+                   const tn_work_part *part) {
+  tn_tile_counts tiles;
+  tn_count_tiles(array, p, t, part, &tiles);
+  return t->dataflow == TN_DATAFLOW_INPUT ? part->columns * tiles.m : part->rows * tiles.n;
+}
+
 static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
   const tn_problem *p = &item->problem;
   int64_t end = block->part.m + block->part.rows, last = block->part.n + block->part.columns;
@@ -178,7 +200,8 @@ static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *bl
 }
 
 void tn_tiler_product_block(tn_tiler *t, tn_item_plan *item, const tn_block *block) {
-  tn_tiler_set_view(t, &item->problem, block->part.batch);
+  tn_tiler_set_view(t, &item->problem, &block->part);
+  begin_sums(t, item, block);
   switch (item->tiling.dataflow) {
   case TN_DATAFLOW_WEIGHT:
   case TN_DATAFLOW_OUTPUT: by_rows(t, item, block, item->tiling.sums_block); break;

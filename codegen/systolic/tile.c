@@ -15,7 +15,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 /* ---- results on their way out ---- */
 
 typedef struct {
-  int64_t size, stride;
+  int64_t size, stride, from; /* bytes outside, in the unified buffer */
 } extent;
 
 static int by_stride(const void *a, const void *b) {
@@ -23,24 +23,28 @@ static int by_stride(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-/* The elements of y in a block: the offset of the first, dims with ascending strides, those that follow
- * each other joined; returns their number, *bytes of the innermost piece.                             */
-static int extents_of(const tn_problem *p, const tn_block *block, extent *out, int64_t *bytes) {
-  const tn_operand *y = &p->operand[TN_OPERAND_Y];
-  int count = 0, kept = 0;
-  int64_t m = block->part.rows;
-  for (int d = p->first[TN_ROLE_COLUMN] - 1; d >= p->first[TN_ROLE_ROW] && m > 1; d--) {
-    int64_t size = m < p->size[d] ? m : p->size[d];
-    out[count++] = (extent){size, y->stride[d]};
-    m /= size;
+/* So many indices of a role, which are a box of its dims. */
+static int add_extents(const tn_item_plan *item, tn_role role, int64_t indices, extent *out) {
+  const tn_problem *p = &item->problem;
+  int count = 0;
+  for (int d = p->first[role + 1] - 1; d >= p->first[role] && indices > 1; d--) {
+    int64_t size = least(indices, p->size[d]);
+    out[count++] = (extent){size, llabs(item->outside.operand[TN_OPERAND_Y].stride[d]),
+                            llabs(p->operand[TN_OPERAND_Y].stride[d])};
+    indices /= size;
   }
-  for (int d = p->first[TN_ROLE_COLUMN]; d < p->first[TN_ROLE_SUM]; d++)
-    out[count++] = (extent){p->size[d], y->stride[d]};
-  for (int i = 0; i < count; i++) out[i].stride = llabs(out[i].stride);
+  return count;
+}
+
+/* The elements of y in a block: dims with ascending strides, those that follow each other joined; returns
+ * their number, *bytes of the innermost piece.                                                       */
+static int extents_of(const tn_item_plan *item, const tn_work_part *part, extent *out, int64_t *bytes) {
+  int kept = 0, count = add_extents(item, TN_ROLE_ROW, part->rows, out);
+  count += add_extents(item, TN_ROLE_COLUMN, part->columns, out + count);
   qsort(out, (size_t)count, sizeof *out, by_stride);
-  *bytes = y->width;
+  *bytes = item->problem.operand[TN_OPERAND_Y].width;
   for (int i = 0; i < count; i++)
-    if (out[i].stride == *bytes && !kept)
+    if (out[i].stride == *bytes && out[i].from == *bytes && !kept)
       *bytes *= out[i].size;
     else
       out[kept++] = out[i];
@@ -48,16 +52,19 @@ static int extents_of(const tn_problem *p, const tn_block *block, extent *out, i
 }
 
 static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block, bool to_host) {
-  const tn_problem *p = &item->problem;
   extent extents[TN_PROBLEM_DIMS];
   int64_t bytes, index[TN_PROBLEM_DIMS] = {0};
-  int count = extents_of(p, block, extents, &bytes), buffer = p->operand[TN_OPERAND_Y].buffer;
-  int64_t low = tn_problem_span(p, TN_OPERAND_Y, &block->part).low;
-  int64_t rows = count ? extents[0].size : 1, stride = count ? extents[0].stride : 0;
+  int count = extents_of(item, &block->part, extents, &bytes);
+  int64_t low = tn_problem_span(&item->outside, TN_OPERAND_Y, &block->part).low;
+  int64_t from = block->base[TN_OPERAND_Y] + tn_problem_span(&item->problem, TN_OPERAND_Y, &block->part).low;
+  tn_pieces to = {
+      .bytes = bytes, .count = count ? extents[0].size : 1, .stride = count ? extents[0].stride : 0};
   for (int d = 1;;) { /* the outer extents one by one */
-    int64_t at = low;
-    for (int i = 1; i < count; i++) at += index[i] * extents[i].stride;
-    tn_tiler_store(t, buffer, to_host, block->base[TN_OPERAND_Y] + at, rows, bytes, at, stride);
+    int64_t at = from;
+    to.low = low;
+    for (int i = 1; i < count; i++) to.low += index[i] * extents[i].stride, at += index[i] * extents[i].from;
+    tn_tiler_store(t, item->problem.operand[TN_OPERAND_Y].buffer, to_host, at, count ? extents[0].from : 0,
+                   &to);
     for (d = 1; d < count && ++index[d] == extents[d].size; d++) index[d] = 0;
     if (d >= count) break;
   }
@@ -65,18 +72,44 @@ static void store_block(tn_tiler *t, const tn_item_plan *item, const tn_block *b
 
 /* ---- blocks ---- */
 
-/* Addresses of the operands of a block, and its loads. */
-static void begin_block(tn_tiler *t, const tn_item_plan *item, tn_block *block, int slot) {
+/* Is the same of the operand, in the same place, for the block behind? */
+static bool stays(const tn_item_plan *item, tn_operand_kind kind, const tn_work_part *a,
+                  const tn_work_part *b) {
+  const tn_channels *c = &item->channels;
+  bool sums = kind == TN_OPERAND_X && item->problem.is_product;
+  if (kind == TN_OPERAND_CHANNEL)
+    return (c->batches == 1 || a->batch == b->batch) && (c->role != TN_ROLE_ROW || a->m == b->m) &&
+           (c->role != TN_ROLE_COLUMN || a->n == b->n);
+  return a->batch == b->batch && a->m == b->m && (sums ? a->k == b->k : a->n == b->n);
+}
+
+static void take_slot(tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind, tn_block *block) {
+  const tn_operand *o = &item->problem.operand[kind];
+  int64_t at = item->slot_at[block->slot[kind]][kind];
+  if (kind == TN_OPERAND_CHANNEL) {
+    block->base[kind] = at;
+    tn_tiler_load_channels(t, item, &block->part, at);
+    return;
+  }
+  block->base[kind] = at - tn_problem_span(&item->problem, kind, &block->part).low;
+  tn_pieces pieces = tn_problem_pieces(&item->outside, kind, &block->part, o->pitch);
+  if (kind != TN_OPERAND_Y) tn_tiler_load(t, o->buffer, &pieces, at, o->packed);
+}
+
+/* Addresses of the operands of a block, and its loads; `last` is the block before, NULL for the first. */
+static void begin_block(tn_tiler *t, const tn_item_plan *item, const tn_work_part *last, tn_block *block) {
   const tn_problem *p = &item->problem;
-  for (int kind = 0; kind < TN_OPERANDS; kind++) {
-    if (!p->operand[kind].exists || kind == TN_OPERAND_W || kind == TN_OPERAND_CHANNEL) continue;
-    int buffer = p->operand[kind].buffer;
-    block->base[kind] = t->places[buffer].buffer;
-    if (!tn_is_streamed(&item->tiling, (tn_operand_kind)kind)) continue;
-    tn_byte_range span = tn_problem_span(p, (tn_operand_kind)kind, &block->part);
-    block->base[kind] = item->slot_at[slot][kind] - span.low;
-    if (kind == TN_OPERAND_Y) continue;
-    tn_tiler_load(t, buffer, span, item->slot_at[slot][kind]);
+  for (int i = 0; i < TN_OPERANDS; i++) {
+    tn_operand_kind kind = (tn_operand_kind)i;
+    if (kind == TN_OPERAND_CHANNEL && !item->channels.streams) {
+      block->base[kind] = item->constants_at;
+    } else if (tn_has_slots(item, kind)) {
+      if (last && stays(item, kind, last, &block->part)) continue;
+      block->slot[kind] = last ? (block->slot[kind] + 1) % item->tiling.copies : 0;
+      take_slot(t, item, kind, block);
+    } else if (p->operand[kind].exists && kind != TN_OPERAND_W) {
+      block->base[kind] = t->places[p->operand[kind].buffer].buffer;
+    }
   }
 }
 
@@ -86,6 +119,7 @@ static bool leaves_whole(const tn_tiler *t, const tn_item_plan *item) {
 }
 
 static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
+  if (block->part.k + block->part.depth < item->problem.k) return;
   const tn_value_place *y = &t->places[item->problem.operand[TN_OPERAND_Y].buffer];
   if (item->tiling.y == TN_HOME_DRAM) store_block(t, item, block, false);
   if (y->host >= 0 && !leaves_whole(t, item)) store_block(t, item, block, true);
@@ -93,20 +127,18 @@ static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *blo
 
 static void emit_blocks(tn_tiler *t, tn_item_plan *item) {
   tn_block now = {0}, next;
-  int slot = 0, slots = item->tiling.copies;
-  bool more = tn_next_block(&item->problem, &item->tiling, &now.part);
-  if (more) begin_block(t, item, &now, slot);
+  bool ahead = item->tiling.copies > 1, more = tn_next_block(&item->problem, &item->tiling, &now.part);
+  if (more) begin_block(t, item, NULL, &now);
   while (more) {
     next = now;
     more = tn_next_block(&item->problem, &item->tiling, &next.part);
-    slot = (slot + 1) % slots;
-    if (more && slots > 1) begin_block(t, item, &next, slot);
+    if (more && ahead) begin_block(t, item, &now.part, &next);
     if (item->problem.is_product)
       tn_tiler_product_block(t, item, &now);
     else
       tn_tiler_vector_block(t, item, &now);
     end_block(t, item, &now);
-    if (more && slots == 1) begin_block(t, item, &next, slot);
+    if (more && !ahead) begin_block(t, item, &now.part, &next);
     now = next;
   }
 }
@@ -130,7 +162,7 @@ static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *laye
   work->y_to_host = t->places[work->y].host >= 0 && !leaves_whole(t, item);
   work->x.value = value_of(p, TN_OPERAND_X), work->second.value = value_of(p, TN_OPERAND_SECOND);
   work->weights = p->is_product && !p->constant_weights ? value_of(p, TN_OPERAND_W) : -1;
-  work->constants = (double)item->constants_bytes;
+  work->constants = (double)tn_constants_bytes(&item->channels);
   if (work->weights >= 0 && !t->places[work->weights].in_dram) {
     work->weights_bytes = (double)t->places[work->weights].bytes;
     work->weights_host = !t->places[work->weights].in_buffer;
@@ -145,8 +177,9 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_item_plan *item = TN_NEW(t->arena, tn_item_plan);
   const char *why;
   int diagonal = tn_problem_best_diagonal(plan, from->work, t->array);
-  if (!tn_problem_of(plan, from->work, diagonal, &item->problem, &why))
+  if (!tn_problem_of(plan, from->work, diagonal, &item->outside, &why))
     return tn_error(t->sink, TN_UNSUPPORTED, TN_NOWHERE, "%s: %s", from->work->kernel->name, why);
+  item->problem = item->outside;
   tn_instruction layer = tn_instruction_of(TN_ISA_LAYER);
   layer.LAYER.layer = (uint32_t)from->layer;
   tn_builder_add(t->builder, &layer, 0, NULL);
@@ -156,7 +189,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   int result = item->problem.operand[TN_OPERAND_Y].buffer;
   tn_value_place *y = &t->places[result];
   if (y->host >= 0 && leaves_whole(t, item)) {
-    tn_tiler_store(t, result, true, y->buffer, 1, y->bytes, 0, 0);
+    tn_tiler_store_whole(t, result, true);
     tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes};
     tn_tiler_forecast(t, &leave);
   }
@@ -269,19 +302,18 @@ tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systoli
   const tn_systolic_target *array = options->array;
   tn_problem problem;
   if (!tn_problem_of(plan, work, tn_problem_best_diagonal(plan, work, array), &problem, why)) return NULL;
-  tn_item_plan item = {.problem = problem};
-  tn_room room = empty_buffer(arena, array);
   tn_tiling *best = NULL;
-  int64_t constants = tn_constants_bytes(array, &item);
-  bool fits = !constants || tn_room_take(&room, constants) >= 0;
-  for (int d = 0; d < (problem.is_product ? TN_DATAFLOWS : 1) && fits; d++) {
-    tn_tiling tiling = {
-        .dataflow = (tn_dataflow)d, .x = TN_HOME_DRAM, .second = TN_HOME_DRAM, .y = TN_HOME_DRAM};
-    if (problem.is_product && !(array->dataflows >> d & 1)) continue;
+  for (int i = 0; i < 2 * TN_DATAFLOWS && (i < TN_DATAFLOWS || !best);
+       i++) { /* packed: if nothing else fits */
+    tn_tiling tiling = {.dataflow = (tn_dataflow)(i % TN_DATAFLOWS), .packed = i >= TN_DATAFLOWS};
+    tiling.x = tiling.second = tiling.y = TN_HOME_DRAM;
+    if (problem.is_product ? !(array->dataflows >> tiling.dataflow & 1) : tiling.dataflow != 0) continue;
+    tn_room room = empty_buffer(arena, array);
+    if (!tiling.packed && !tn_take_constants(array, &problem, &tiling, &room)) continue;
     if (!tn_choose_blocks(&problem, array, &room, &tiling) || (best && tiling.cycles >= best->cycles))
       continue;
     best = tn_arena_copy(arena, &tiling, sizeof tiling);
   }
-  if (!best) *why = "a row of its operands is larger than the unified buffer";
+  if (!best) *why = "no block of its operands fits into the unified buffer";
   return best;
 }
