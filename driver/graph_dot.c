@@ -154,10 +154,10 @@ static void put_edges(dot *d, const tn_inst *inst) {
     tn_shape_print(d->out, inst->operands[i]->shape, false);
     tn_text_put(d->out, "\"];");
   }
-  for (int i = 0; i < inst->predecessors.count; i++) {
+  for (int i = 0; i < inst->control->predecessors.count; i++) {
     new_line(d);
-    tn_text_printf(d->out, "n%d -> n%d [style=dotted];", where_it_leaves(d, inst->predecessors.at[i])->id,
-                   where_it_leaves(d, inst)->id);
+    tn_text_printf(d->out, "n%d -> n%d [style=dotted];",
+                   where_it_leaves(d, inst->control->predecessors.at[i])->id, where_it_leaves(d, inst)->id);
   }
   for (int i = 0; i < inst->n_called && !d->owner[inst->id]; i++) {
     if (is_small_function(inst->called[i]) || !inst->called[i]->root) continue;

@@ -115,7 +115,7 @@ static void put_attributes(tn_text *text, const tn_inst *inst) {
 /* Its numbers, or its effects, are its own. */
 static bool has_identity(const tn_inst *inst) {
   return inst->op == TN_OP_RNG || tn_op_is(inst->op, TN_OP_SIDE_EFFECT) ||
-         (inst->op == TN_OP_CUSTOM_CALL && inst->attr.custom_call.side_effect);
+         (inst->op == TN_OP_CUSTOM_CALL && inst->attr.custom_call->side_effect);
 }
 
 static const tn_number *number_other(tn_numbers *n, const tn_inst *inst) {

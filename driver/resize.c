@@ -78,14 +78,15 @@ static tn_window resized_window(tn_arena *arena, const tn_inst *inst, tn_window 
 /* Attributes that are sizes of what they work on. */
 static void resize_attributes(tn_arena *arena, tn_inst *inst, const tn_resizing *r) {
   tn_attributes *attr = &inst->attr;
-  if (inst->op == TN_OP_SLICE) attr->slice.limits = resized_dims(arena, attr->slice.limits, r);
+  if (inst->op == TN_OP_SLICE) tn_inst_edit_slice(inst)->limits = resized_dims(arena, attr->slice->limits, r);
   if (inst->op == TN_OP_DYNAMIC_SLICE)
     attr->dynamic_slice.sizes = resized_dims(arena, attr->dynamic_slice.sizes, r);
-  if (inst->op == TN_OP_GATHER) attr->gather.slice_sizes = resized_dims(arena, attr->gather.slice_sizes, r);
+  if (inst->op == TN_OP_GATHER)
+    tn_inst_edit_gather(inst)->slice_sizes = resized_dims(arena, attr->gather->slice_sizes, r);
   if (inst->op == TN_OP_REDUCE_WINDOW)
     attr->window.window = resized_window(arena, inst, attr->window.window, r);
-  if (inst->op == TN_OP_CONVOLUTION && attr->convolution.feature_groups > 1)
-    attr->convolution.feature_groups = resized(r, attr->convolution.feature_groups);
+  if (inst->op == TN_OP_CONVOLUTION && attr->convolution->feature_groups > 1)
+    tn_inst_edit_convolution(inst)->feature_groups = resized(r, attr->convolution->feature_groups);
 }
 
 /* A declared shape is a wish where inference has a choice, and forgotten elsewhere. */

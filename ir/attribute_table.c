@@ -7,7 +7,34 @@
 
 #include "ir/literal.h"
 
-#define MEMBER(member)     offsetof(tn_attributes, member)
+/* Every member and every record, so that one expression leads to a part of either. */
+typedef union {
+#define VALUE(member)  tn_##member##_attributes member;
+#define RECORD(member) tn_##member##_attributes member;
+#include "ir/attrs.def"
+#undef VALUE
+#undef RECORD
+} parts;
+
+/* Bytes of the record of a kind; 0 where the instruction holds its attributes itself. */
+enum {
+#define VALUE(member)  BYTES_##member = 0,
+#define RECORD(member) BYTES_##member = sizeof(tn_##member##_attributes),
+#include "ir/attrs.def"
+#undef VALUE
+#undef RECORD
+#define KIND(ID, member) RECORD_BYTES_##ID = BYTES_##member,
+#include "ir/attrs.def"
+#undef KIND
+};
+
+static const unsigned short record_bytes[] = {
+#define KIND(ID, member) [TN_ATTR_##ID] = RECORD_BYTES_##ID,
+#include "ir/attrs.def"
+#undef KIND
+};
+
+#define MEMBER(member)     offsetof(parts, member)
 #define AT_ALGORITHM       MEMBER
 #define AT_ALIASING        MEMBER
 #define AT_API_VERSION     MEMBER
@@ -50,7 +77,7 @@ enum { DEFAULT = false, REQUIRED = true };
 
 static const tn_attribute_row rows[] = {
 #define ATTR(KIND, text, FORM, member, PRESENCE)                                                             \
-  {TN_ATTR_##KIND, text, TN_FORM_##FORM, AT_##FORM(member), PRESENCE},
+  {TN_ATTR_##KIND, text, TN_FORM_##FORM, AT_##FORM(member), RECORD_BYTES_##KIND > 0, PRESENCE},
 #include "ir/attrs.def"
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -64,13 +91,14 @@ const tn_attribute_row *tn_attribute_rows(tn_attribute_kind kind, int *count) {
   return rows + first;
 }
 
-void tn_attributes_set_defaults(tn_attribute_kind kind, tn_attributes *attributes) {
+void tn_attributes_set_defaults(tn_arena *arena, tn_attribute_kind kind, tn_attributes *attributes) {
   int count;
   const tn_attribute_row *row = tn_attribute_rows(kind, &count);
   memset(attributes, 0, sizeof *attributes);
+  if (record_bytes[kind]) attributes->record = tn_arena_alloc(arena, record_bytes[kind]);
   for (; count > 0; row++, count--) {
-    void *member = (char *)attributes + row->offset;
     if (row->required) continue;
+    void *member = tn_attribute_place(row, attributes);
     if (row->form == TN_FORM_COUNT) *(int64_t *)member = 1;
     if (row->form == TN_FORM_INT) *(int64_t *)member = -1;
     if (row->form == TN_FORM_BOOL_TRUE) *(bool *)member = true;
@@ -145,10 +173,10 @@ static void copy_padding(tn_arena *arena, tn_attributes *whole) {
   whole->pad.at = tn_arena_copy(arena, whole->pad.at, (size_t)whole->pad.count * sizeof *whole->pad.at);
 }
 
-static void copy_slices(tn_arena *arena, tn_attributes *whole) {
-  copy_dims(arena, &whole->slice.starts);
-  copy_dims(arena, &whole->slice.limits);
-  copy_dims(arena, &whole->slice.strides);
+static void copy_slices(tn_arena *arena, tn_slice_attributes *slice) {
+  copy_dims(arena, &slice->starts);
+  copy_dims(arena, &slice->limits);
+  copy_dims(arena, &slice->strides);
 }
 
 static void copy_member(tn_arena *arena, tn_form form, void *member) {
@@ -198,7 +226,8 @@ tn_attributes tn_attributes_clone(tn_arena *arena, tn_attribute_kind kind, const
   tn_attributes copy = *attributes;
   int count;
   const tn_attribute_row *row = tn_attribute_rows(kind, &count);
-  for (; count > 0; row++, count--) copy_member(arena, row->form, (char *)&copy + row->offset);
+  if (record_bytes[kind]) copy.record = tn_arena_copy(arena, copy.record, record_bytes[kind]);
+  for (; count > 0; row++, count--) copy_member(arena, row->form, tn_attribute_place(row, &copy));
   if (kind == TN_ATTR_CONSTANT) copy_literal(arena, &copy.constant.literal);
   return copy;
 }

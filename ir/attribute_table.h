@@ -49,25 +49,31 @@ typedef enum {
   TN_FORMS
 } tn_form;
 
-/* One row. `offset` leads to the member in tn_attributes; of the forms COMP, COMPS
- * and BRANCHES it is the first slot of `called` instead.                            */
+/* One row. `offset` leads to the member in tn_attributes or, of kinds that have one, in the
+ * record; of the forms COMP, COMPS and BRANCHES it is the first slot of `called` instead.  */
 typedef struct {
   tn_attribute_kind kind;
   const char *text;
   tn_form form;
   size_t offset;
-  bool required;
+  bool in_record, required;
 } tn_attribute_row;
 
 /* The rows of a kind, in their order; *count is their number. */
 const tn_attribute_row *tn_attribute_rows(tn_attribute_kind kind, int *count);
 
 static inline const void *tn_attribute_member(const tn_attribute_row *row, const tn_attributes *attributes) {
-  return (const char *)attributes + row->offset;
+  return (const char *)(row->in_record ? attributes->record : attributes) + row->offset;
 }
 
-/* What an absent attribute means: counts 1, optional integers -1, topk's `largest`. */
-void tn_attributes_set_defaults(tn_attribute_kind kind, tn_attributes *attributes);
+/* What an absent attribute means: counts 1, optional integers -1, topk's `largest`. A record
+ * is made in `arena`.                                                                      */
+void tn_attributes_set_defaults(tn_arena *arena, tn_attribute_kind kind, tn_attributes *attributes);
+
+/* Where to write a member, for whoever made the attributes and has not given them away. */
+static inline void *tn_attribute_place(const tn_attribute_row *row, tn_attributes *attributes) {
+  return (void *)tn_attribute_member(row, attributes);
+}
 
 /* A deep copy of everything the attributes point to; data of literals is shared. */
 tn_attributes tn_attributes_clone(tn_arena *arena, tn_attribute_kind kind, const tn_attributes *attributes);

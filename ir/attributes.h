@@ -91,84 +91,95 @@ typedef struct {
   int count;
 } tn_pairs;
 
+/* The members of tn_attributes, a struct each. Those that attrs.def calls records are more
+ * than an instruction has room for: they lie behind pointers, many instructions may share
+ * one, and tn_inst_edit_* alone writes into them.                                        */
+typedef struct { int64_t number; } tn_parameter_attributes;
+typedef struct { const struct tn_literal *literal; } tn_constant_attributes; /* the printer elides on request */
+typedef struct { tn_dims dims; } tn_dimensions_attributes; /* transpose, reverse, concatenate, broadcast, get/set-dimension-size */
+typedef struct { int64_t dim; } tn_iota_attributes;
+typedef struct { int64_t index; } tn_index_attributes;
+typedef struct { int64_t inferred_dimension; } tn_reshape_attributes; /* -1: absent */
+typedef struct { tn_dims starts, limits, strides; } tn_slice_attributes;
+typedef struct { tn_dims sizes; } tn_dynamic_slice_attributes;
+typedef struct { const tn_pad_dim *at; int count; } tn_pad_attributes;
+typedef struct { tn_dims dims; } tn_reduce_attributes; /* and map; called[0] */
+typedef struct { tn_window window; } tn_window_attributes; /* reduce-window: called[0]; select-and-scatter: select, scatter */
+typedef struct {
+  tn_window window;
+  tn_conv_dims dims;
+  int64_t feature_groups, batch_groups;
+  tn_precisions precision;
+} tn_convolution_attributes;
+typedef struct {
+  tn_dot_side side[2];
+  tn_dims lhs_ragged, rhs_group; /* ragged-dot */
+  tn_precisions precision;
+  const char *algorithm; /* "dot_bf16_bf16_f32"; NULL if absent */
+} tn_dot_attributes;
+typedef struct {
+  tn_dims offset_dims, collapsed_slice_dims, start_index_map;
+  tn_dims operand_batching_dims, start_indices_batching_dims;
+  tn_dims slice_sizes;
+  int64_t index_vector_dim;
+  bool indices_are_sorted;
+} tn_gather_attributes;
+typedef struct {
+  tn_dims update_window_dims, inserted_window_dims, scatter_dims_to_operand_dims;
+  tn_dims input_batching_dims, scatter_indices_batching_dims;
+  int64_t index_vector_dim;
+  bool indices_are_sorted, unique_indices;
+} tn_scatter_attributes; /* called[0] */
+typedef struct { int64_t dim; bool is_stable; } tn_sort_attributes; /* called[0] */
+typedef struct { int64_t k; bool largest; } tn_topk_attributes;
+typedef struct { bool is_composite; } tn_call_attributes; /* called[0]; a StableHLO composite, named by frontend_attributes */
+typedef struct { tn_direction direction; tn_compare_type type; } tn_compare_attributes;
+typedef struct { tn_fusion_kind kind; tn_operand_aliases aliases; } tn_fusion_attributes; /* called[0] */
+typedef struct { const char *thread; } tn_async_attributes; /* called[0] */
+typedef struct {
+  const char *target;
+  tn_window window; bool has_window;
+  tn_conv_dims dims; bool has_dims;
+  int64_t feature_groups, batch_groups;
+  tn_shapes operand_layouts; bool has_operand_layouts;
+  bool side_effect;
+  tn_operand_aliases aliases;
+  const struct tn_literal *literal;
+  tn_custom_schedule schedule;
+  tn_api_version api_version;
+  tn_precisions precision;
+} tn_custom_call_attributes; /* called: to_apply or called_computations */
+typedef struct { double epsilon; int64_t feature_index; } tn_batch_norm_attributes; /* epsilon as written, read as f32 */
+typedef struct { tn_distribution distribution; } tn_rng_attributes;
+typedef struct { tn_algorithm algorithm; } tn_rng_bit_generator_attributes;
+typedef struct { int64_t delta; } tn_rng_state_attributes;
+typedef struct { tn_fft_type type; tn_dims length; } tn_fft_attributes;
+typedef struct { tn_encoding encoding; } tn_decode_attributes;
+typedef struct { int64_t dim; bool zero_point_first; } tn_quantize_attributes; /* and dequantize; dim -1: one scale */
+typedef struct { int64_t exponent_bits, mantissa_bits; } tn_reduce_precision_attributes;
+typedef struct { bool lower; } tn_cholesky_attributes;
+typedef struct { bool left_side, lower, unit_diagonal; tn_transpose_a transpose_a; } tn_triangular_solve_attributes;
+typedef struct {
+  tn_groups groups;
+  int64_t channel_id; /* 0: absent */
+  bool use_global_device_ids, constrain_layout;
+  tn_dims dims;
+} tn_collective_attributes; /* called[0] where it reduces */
+typedef struct { tn_pairs pairs; int64_t channel_id; const char *slice_sizes; } tn_permute_attributes;
+typedef struct { int64_t channel_id; bool is_host_transfer; } tn_channel_attributes;
+typedef struct { const char *config; const tn_shape *shape; } tn_feed_attributes;
+typedef struct { int64_t dim, num_carries; bool is_reverse; tn_tristate is_associative; } tn_scan_attributes; /* called[0] */
+typedef struct { const char *kind, *entry, *exit; } tn_domain_attributes;
+typedef struct { int64_t cross_program_prefetch_index; } tn_copy_start_attributes; /* -1: absent */
+
 typedef union {
-  struct { int64_t number; } parameter;
-  struct { const struct tn_literal *literal; } constant; /* the printer elides on request */
-  struct { tn_dims dims; } dimensions; /* transpose, reverse, concatenate, broadcast, get/set-dimension-size */
-  struct { int64_t dim; } iota;
-  struct { int64_t index; } index;
-  struct { int64_t inferred_dimension; } reshape; /* -1: absent */
-  struct { tn_dims starts, limits, strides; } slice;
-  struct { tn_dims sizes; } dynamic_slice;
-  struct { const tn_pad_dim *at; int count; } pad;
-  struct { tn_dims dims; } reduce;                /* and map; called[0] */
-  struct { tn_window window; } window;            /* reduce-window: called[0]; select-and-scatter: select, scatter */
-  struct {
-    tn_window window;
-    tn_conv_dims dims;
-    int64_t feature_groups, batch_groups;
-    tn_precisions precision;
-  } convolution;
-  struct {
-    tn_dot_side side[2];
-    tn_dims lhs_ragged, rhs_group; /* ragged-dot */
-    tn_precisions precision;
-    const char *algorithm; /* "dot_bf16_bf16_f32"; NULL if absent */
-  } dot;
-  struct {
-    tn_dims offset_dims, collapsed_slice_dims, start_index_map;
-    tn_dims operand_batching_dims, start_indices_batching_dims;
-    tn_dims slice_sizes;
-    int64_t index_vector_dim;
-    bool indices_are_sorted;
-  } gather;
-  struct {
-    tn_dims update_window_dims, inserted_window_dims, scatter_dims_to_operand_dims;
-    tn_dims input_batching_dims, scatter_indices_batching_dims;
-    int64_t index_vector_dim;
-    bool indices_are_sorted, unique_indices;
-  } scatter; /* called[0] */
-  struct { int64_t dim; bool is_stable; } sort; /* called[0] */
-  struct { int64_t k; bool largest; } topk;
-  struct { bool is_composite; } call; /* called[0]; a StableHLO composite, named by frontend_attributes */
-  struct { tn_direction direction; tn_compare_type type; } compare;
-  struct { tn_fusion_kind kind; tn_operand_aliases aliases; } fusion; /* called[0] */
-  struct { const char *thread; } async;                              /* called[0] */
-  struct {
-    const char *target;
-    tn_window window; bool has_window;
-    tn_conv_dims dims; bool has_dims;
-    int64_t feature_groups, batch_groups;
-    tn_shapes operand_layouts; bool has_operand_layouts;
-    bool side_effect;
-    tn_operand_aliases aliases;
-    const struct tn_literal *literal;
-    tn_custom_schedule schedule;
-    tn_api_version api_version;
-    tn_precisions precision;
-  } custom_call; /* called: to_apply or called_computations */
-  struct { double epsilon; int64_t feature_index; } batch_norm; /* epsilon as written, read as f32 */
-  struct { tn_distribution distribution; } rng;
-  struct { tn_algorithm algorithm; } rng_bit_generator;
-  struct { int64_t delta; } rng_state;
-  struct { tn_fft_type type; tn_dims length; } fft;
-  struct { tn_encoding encoding; } decode;
-  struct { int64_t dim; bool zero_point_first; } quantize; /* and dequantize; dim -1: one scale */
-  struct { int64_t exponent_bits, mantissa_bits; } reduce_precision;
-  struct { bool lower; } cholesky;
-  struct { bool left_side, lower, unit_diagonal; tn_transpose_a transpose_a; } triangular_solve;
-  struct {
-    tn_groups groups;
-    int64_t channel_id; /* 0: absent */
-    bool use_global_device_ids, constrain_layout;
-    tn_dims dims;
-  } collective; /* called[0] where it reduces */
-  struct { tn_pairs pairs; int64_t channel_id; const char *slice_sizes; } permute;
-  struct { int64_t channel_id; bool is_host_transfer; } channel;
-  struct { const char *config; const tn_shape *shape; } feed;
-  struct { int64_t dim; int64_t num_carries; bool is_reverse; tn_tristate is_associative; } scan; /* called[0] */
-  struct { const char *kind, *entry, *exit; } domain;
-  struct { int64_t cross_program_prefetch_index; } copy_start; /* -1: absent */
+#define VALUE(member)  tn_##member##_attributes member;
+#define RECORD(member) const tn_##member##_attributes *member;
+#include "ir/attrs.def"
+#undef VALUE
+#undef RECORD
+  const void *record; /* any of the records */
 } tn_attributes;
+_Static_assert(sizeof(tn_attributes) <= 24, "an instruction carries its attributes along");
 
 #endif

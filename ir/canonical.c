@@ -17,18 +17,16 @@
 static void forget(tn_module *module, tn_comp *comp) {
   comp->id = module->next_id++;
   comp->callers.count = 0;
-  tn_names_clear(comp->names);
-  tn_names_enter(module->names, comp->name, comp);
+  tn_names_settle(comp->names);
   for (tn_inst *inst = comp->first; inst; inst = inst->next) {
     inst->id = module->next_id++;
-    inst->users.count = inst->user_slots.count = inst->successors.count = 0;
-    tn_names_enter(comp->names, inst->name, inst);
+    tn_inst_forget_users(inst);
   }
 }
 
 void tn_module_canonicalise(tn_module *module) {
   module->next_id = 0;
-  tn_names_clear(module->names);
+  tn_names_settle(module->names);
   for (tn_comp *comp = module->first; comp; comp = comp->next) forget(module, comp);
   for (tn_comp *comp = module->first; comp; comp = comp->next)
     for (tn_inst *inst = comp->first; inst; inst = inst->next) tn_inst_enter_edges(inst);

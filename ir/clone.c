@@ -27,8 +27,8 @@ static void clone_edges(const tn_inst *inst, tn_inst *copy, tn_inst *const *copi
   tn_inst **operands = TN_NEW_ARRAY(arena, tn_inst *, inst->n_operands);
   for (int i = 0; i < inst->n_operands; i++) operands[i] = copies[inst->operands[i]->id - first_id];
   tn_inst_set_operands(copy, inst->n_operands, operands);
-  for (int i = 0; i < inst->predecessors.count; i++)
-    tn_inst_add_predecessor(copy, copies[inst->predecessors.at[i]->id - first_id]);
+  for (int i = 0; i < inst->control->predecessors.count; i++)
+    tn_inst_add_predecessor(copy, copies[inst->control->predecessors.at[i]->id - first_id]);
 }
 
 tn_comp *tn_comp_clone(tn_comp *comp, const char *name) {

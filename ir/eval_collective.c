@@ -32,13 +32,13 @@ static tn_value *pass_operands(tn_eval *eval, const tn_inst *inst, const tn_shap
 }
 
 tn_value *tn_eval_one_participant(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  check_groups(eval, inst, &inst->attr.collective.groups);
+  check_groups(eval, inst, &inst->attr.collective->groups);
   return pass_operands(eval, inst, inst->shape, operands);
 }
 
 /* (operands, results). */
 tn_value *tn_eval_all_gather_start(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  check_groups(eval, inst, &inst->attr.collective.groups);
+  check_groups(eval, inst, &inst->attr.collective->groups);
   const tn_shape *shape = inst->shape;
   tn_value *elements[2] = {pass_operands(eval, inst, shape->elements[0], operands),
                            pass_operands(eval, inst, shape->elements[1], operands)};
@@ -54,7 +54,7 @@ tn_value *tn_eval_all_gather_done(tn_eval *eval, const tn_inst *inst, tn_value *
 static tn_value *permuted(tn_eval *eval, const tn_inst *inst, const tn_shape *shape,
                           tn_value *const *operands) {
   check_alone(eval, inst);
-  const tn_pairs *pairs = &inst->attr.permute.pairs;
+  const tn_pairs *pairs = &inst->attr.permute->pairs;
   for (int i = 0; i < pairs->count; i++) {
     if (pairs->at[i].source != 0 || pairs->at[i].target != 0)
       tn_eval_stop(eval, TN_UNSUPPORTED, "%s: sends %lld to %lld, there is one participant",
@@ -98,7 +98,7 @@ static bool same_rows(const tn_shape *a, const tn_shape *b) {
  * output_offsets[i], send_sizes[i] of them, later lists over earlier ones. Rows outside of
  * either are left out.                                                                    */
 tn_value *tn_eval_ragged_all_to_all(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  check_groups(eval, inst, &inst->attr.collective.groups);
+  check_groups(eval, inst, &inst->attr.collective->groups);
   const tn_shape *from = operands[0]->literal.shape, *to = inst->shape;
   if (!same_rows(from, to))
     tn_eval_stop(eval, TN_UNSUPPORTED, "%s: input and output have rows of different dims",

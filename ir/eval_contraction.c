@@ -46,7 +46,7 @@ static tn_value *dot_short(tn_eval *eval, const tn_inst *inst, tn_value *const *
   int64_t *dims = TN_SCRATCH(eval, int64_t, inst->shape->rank);
   int at = 0;
   for (int o = 0; o < 2; o++) {
-    const tn_dot_side *roles = &inst->attr.dot.side[o];
+    const tn_dot_side *roles = &inst->attr.dot->side[o];
     for (int i = 0; o == 0 && i < roles->batch.count; i++)
       dims[at++] = tn_value_size(operands[0], (int)roles->batch.at[i]);
     for (int d = 0; d < operands[o]->literal.shape->rank; d++)
@@ -58,8 +58,8 @@ static tn_value *dot_short(tn_eval *eval, const tn_inst *inst, tn_value *const *
 
 tn_value *tn_eval_dot(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
   if (tn_eval_any_short(inst, operands)) return dot_short(eval, inst, operands);
-  side l = order_side(eval, operands[0]->literal.shape, &inst->attr.dot.side[0], false);
-  side r = order_side(eval, operands[1]->literal.shape, &inst->attr.dot.side[1], true);
+  side l = order_side(eval, operands[0]->literal.shape, &inst->attr.dot->side[0], false);
+  side r = order_side(eval, operands[1]->literal.shape, &inst->attr.dot->side[1], true);
   tn_type type = tn_sum_type(inst->shape->type, tn_value_type(operands[0]), tn_value_type(operands[1]));
   bool complex = tn_type_is_complex(inst->shape->type);
   tn_planes a = tn_planes_pack(eval, type, complex, operands[0], 0, l.rank, l.dims, l.strides);
@@ -112,7 +112,7 @@ static tn_value *group_dot(tn_eval *eval, const tn_inst *inst, tn_value *lhs, tn
 
 /* Where the ragged dim of lhs stands in the result: batch dims first, then free ones. */
 static int64_t result_dim_of(const tn_inst *inst, int64_t ragged) {
-  const tn_dot_side *roles = &inst->attr.dot.side[0];
+  const tn_dot_side *roles = &inst->attr.dot->side[0];
   int64_t at = roles->batch.count;
   for (int64_t d = 0; d < ragged; d++)
     if (!tn_dims_contain(roles->batch, d) && !tn_dims_contain(roles->contracting, d)) at++;
@@ -122,7 +122,7 @@ static int64_t result_dim_of(const tn_inst *inst, int64_t ragged) {
 static tn_value *ragged_free(tn_eval *eval, const tn_inst *inst, tn_value *const *operands, int64_t ragged) {
   const tn_shape *shape = inst->shape;
   tn_value *result = zeros(eval, shape);
-  int64_t group_dim = inst->attr.dot.rhs_group.at[0], at = result_dim_of(inst, ragged), start = 0;
+  int64_t group_dim = inst->attr.dot->rhs_group.at[0], at = result_dim_of(inst, ragged), start = 0;
   int64_t rows = operands[0]->literal.shape->dims[ragged], *strides = tn_strides(eval, shape);
   int64_t *dims = TN_SCRATCH(eval, int64_t, shape->rank);
   memcpy(dims, shape->dims, (size_t)shape->rank * sizeof *dims);
@@ -149,8 +149,8 @@ static tn_value *ragged_contracting(tn_eval *eval, const tn_inst *inst, tn_value
                                     int index) {
   const tn_shape *shape = inst->shape;
   tn_value *result = zeros(eval, shape);
-  int64_t lhs_dim = inst->attr.dot.side[0].contracting.at[index],
-          rhs_dim = inst->attr.dot.side[1].contracting.at[index];
+  int64_t lhs_dim = inst->attr.dot->side[0].contracting.at[index],
+          rhs_dim = inst->attr.dot->side[1].contracting.at[index];
   int64_t depth = operands[0]->literal.shape->dims[lhs_dim], start = 0, *strides = tn_strides(eval, shape);
   for (int64_t g = 0; g < tn_shape_elements(operands[2]->literal.shape); g++) {
     int64_t count = tn_value_integer(operands[2], g);
@@ -173,12 +173,12 @@ static tn_value *ragged_contracting(tn_eval *eval, const tn_inst *inst, tn_value
 /* Rows of a ragged free dim meet their group's rhs; a ragged contracting dim gives a
  * result a group; a ragged batch dim changes nothing. Rows beyond the groups are 0.    */
 tn_value *tn_eval_ragged_dot(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  if (inst->attr.dot.lhs_ragged.count != 1 || operands[2]->literal.shape->rank != 1)
+  if (inst->attr.dot->lhs_ragged.count != 1 || operands[2]->literal.shape->rank != 1)
     tn_eval_stop(eval, TN_UNSUPPORTED,
                  "ragged-dot: %d ragged dims and group sizes of rank %d, one and 1 can be evaluated",
-                 inst->attr.dot.lhs_ragged.count, operands[2]->literal.shape->rank);
-  int64_t ragged = inst->attr.dot.lhs_ragged.at[0];
-  const tn_dot_side *roles = &inst->attr.dot.side[0];
+                 inst->attr.dot->lhs_ragged.count, operands[2]->literal.shape->rank);
+  int64_t ragged = inst->attr.dot->lhs_ragged.at[0];
+  const tn_dot_side *roles = &inst->attr.dot->side[0];
   if (tn_dims_contain(roles->batch, ragged))
     return group_dot(eval, inst, operands[0], operands[1], inst->shape);
   tn_value *result = NULL;

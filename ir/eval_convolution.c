@@ -172,7 +172,7 @@ static const int64_t *spatial_dims(tn_eval *eval, const tn_shape *shape, tn_dims
 
 /* [outputs, out_batch, space] into the result's order. */
 static tn_value *place_result(conv *c, const tn_inst *inst) {
-  const tn_conv_dims *roles = &inst->attr.convolution.dims;
+  const tn_conv_dims *roles = &inst->attr.convolution->dims;
   const tn_shape *shape = inst->shape;
   int64_t *dims = TN_SCRATCH(c->eval, int64_t, shape->rank),
           *steps = TN_SCRATCH(c->eval, int64_t, shape->rank);
@@ -192,16 +192,16 @@ static tn_value *place_result(conv *c, const tn_inst *inst) {
 }
 
 static conv describe(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  const tn_conv_dims *roles = &inst->attr.convolution.dims;
+  const tn_conv_dims *roles = &inst->attr.convolution->dims;
   const tn_shape *input = operands[0]->literal.shape, *kernel = operands[1]->literal.shape,
                  *out = inst->shape;
-  conv c = {.eval = eval, .window = &inst->attr.convolution.window, .spatial = roles->input_spatial.count};
+  conv c = {.eval = eval, .window = &inst->attr.convolution->window, .spatial = roles->input_spatial.count};
   c.batch = input->dims[roles->input_batch];
   c.channels = input->dims[roles->input_feature];
   c.group_channels = kernel->dims[roles->kernel_input];
   c.outputs = kernel->dims[roles->kernel_output];
-  c.feature_groups = inst->attr.convolution.feature_groups;
-  c.groups = c.feature_groups * inst->attr.convolution.batch_groups;
+  c.feature_groups = inst->attr.convolution->feature_groups;
+  c.groups = c.feature_groups * inst->attr.convolution->batch_groups;
   c.in_dims = spatial_dims(eval, input, roles->input_spatial);
   c.out_dims = spatial_dims(eval, out, roles->output_spatial);
   c.image = product_of(c.in_dims, c.spatial);
@@ -212,7 +212,7 @@ static conv describe(tn_eval *eval, const tn_inst *inst, tn_value *const *operan
 }
 
 tn_value *tn_eval_convolution(tn_eval *eval, const tn_inst *inst, tn_value *const *operands) {
-  const tn_conv_dims *roles = &inst->attr.convolution.dims;
+  const tn_conv_dims *roles = &inst->attr.convolution->dims;
   conv c = describe(eval, inst, operands);
   if (c.spatial > 16)
     tn_eval_stop(eval, TN_UNSUPPORTED, "convolution: %d spatial dims, at most 16 can be evaluated",

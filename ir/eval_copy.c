@@ -158,7 +158,7 @@ static bool shorten(int64_t **sizes, int i, int64_t a, int j, int64_t b) {
 static bool shorten_all(const tn_inst *inst, int64_t **sizes) {
   bool changed = false;
   if (inst->op == TN_OP_DOT) {
-    const tn_dot_side *side = inst->attr.dot.side;
+    const tn_dot_side *side = inst->attr.dot->side;
     for (int i = 0; i < side[0].batch.count; i++)
       changed = shorten(sizes, 0, side[0].batch.at[i], 1, side[1].batch.at[i]) || changed;
     for (int i = 0; i < side[0].contracting.count; i++)

@@ -87,19 +87,19 @@ tn_value *tn_eval_gather(tn_eval *eval, const tn_inst *inst, tn_value *const *op
   tn_value *result = tn_value_new(eval, shape);
   if (tn_shape_elements(shape) == 0) return result;
   addressing a = {operands[1],
-                  inst->attr.gather.index_vector_dim,
+                  inst->attr.gather->index_vector_dim,
                   tn_strides(eval, operands[1]->literal.shape),
-                  inst->attr.gather.start_index_map,
-                  inst->attr.gather.operand_batching_dims,
-                  inst->attr.gather.start_indices_batching_dims};
-  places p = plan_places(eval, shape, inst->attr.gather.offset_dims, operand,
-                         inst->attr.gather.collapsed_slice_dims, inst->attr.gather.operand_batching_dims);
+                  inst->attr.gather->start_index_map,
+                  inst->attr.gather->operand_batching_dims,
+                  inst->attr.gather->start_indices_batching_dims};
+  places p = plan_places(eval, shape, inst->attr.gather->offset_dims, operand,
+                         inst->attr.gather->collapsed_slice_dims, inst->attr.gather->operand_batching_dims);
   int64_t *strides = tn_strides(eval, shape), *from = tn_strides(eval, operand);
   do {
     window_start(&a, p.batch, operand->rank, p.starts);
     int64_t at = 0;
     for (int d = 0; d < operand->rank; d++) {
-      int64_t last = operand->dims[d] - inst->attr.gather.slice_sizes.at[d];
+      int64_t last = operand->dims[d] - inst->attr.gather->slice_sizes.at[d];
       int64_t start = p.starts[d] < 0 ? 0 : p.starts[d] > last ? last : p.starts[d];
       at += start * from[d];
     }
@@ -171,13 +171,13 @@ tn_value *tn_eval_scatter(tn_eval *eval, const tn_inst *inst, tn_value *const *o
     tn_value_copy(s.results[k], 0, &one, operands[k], 0, &one, 1, &count);
   }
   addressing a = {operands[n],
-                  inst->attr.scatter.index_vector_dim,
+                  inst->attr.scatter->index_vector_dim,
                   tn_strides(eval, operands[n]->literal.shape),
-                  inst->attr.scatter.scatter_dims_to_operand_dims,
-                  inst->attr.scatter.input_batching_dims,
-                  inst->attr.scatter.scatter_indices_batching_dims};
-  places p = plan_places(eval, updates, inst->attr.scatter.update_window_dims, operand,
-                         inst->attr.scatter.inserted_window_dims, inst->attr.scatter.input_batching_dims);
+                  inst->attr.scatter->scatter_dims_to_operand_dims,
+                  inst->attr.scatter->input_batching_dims,
+                  inst->attr.scatter->scatter_indices_batching_dims};
+  places p = plan_places(eval, updates, inst->attr.scatter->update_window_dims, operand,
+                         inst->attr.scatter->inserted_window_dims, inst->attr.scatter->input_batching_dims);
   s.f = tn_caller_open(eval, inst->called[0], TN_LANES);
   int64_t *strides = tn_strides(eval, operand), *from = tn_strides(eval, updates), base;
   int64_t *index = TN_SCRATCH(eval, int64_t, p.n_window);

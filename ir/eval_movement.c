@@ -50,9 +50,9 @@ tn_value *tn_eval_slice(tn_eval *eval, const tn_inst *inst, tn_value *const *ope
   int64_t *sizes = TN_SCRATCH(eval, int64_t, shape->rank);
   bool there = true;
   for (int d = 0; d < shape->rank; d++) {
-    int64_t start = inst->attr.slice.starts.at[d];
-    int64_t step = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
-    int64_t left = clamp(tn_value_size(operands[0], d), 0, inst->attr.slice.limits.at[d]) - start;
+    int64_t start = inst->attr.slice->starts.at[d];
+    int64_t step = d < inst->attr.slice->strides.count ? inst->attr.slice->strides.at[d] : 1;
+    int64_t left = clamp(tn_value_size(operands[0], d), 0, inst->attr.slice->limits.at[d]) - start;
     sizes[d] = left > 0 ? (left + step - 1) / step : 0;
     there = there && ((shape->dynamic && shape->dynamic[d]) || sizes[d] == shape->dims[d]);
     first += start * strides[d];

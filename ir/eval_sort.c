@@ -207,5 +207,5 @@ tn_value *tn_eval_custom_call(tn_eval *eval, const tn_inst *inst, tn_value *cons
   if (tn_custom_call_is_identity(inst)) return tn_value_retain(operands[0]);
   if (tn_custom_call_is_topk(inst, &largest)) return top(eval, inst->shape, operands[0], largest);
   tn_eval_stop(eval, TN_UNSUPPORTED, "custom-call: target \"%s\" has no meaning here",
-               inst->attr.custom_call.target);
+               inst->attr.custom_call->target);
 }

@@ -29,8 +29,8 @@ static bool need_ids(const tn_inference *in, const char *what, int64_t *ids, int
 typedef enum { REPLICAS, PARTITIONS, REPLICAS_OF_ALL_PARTITIONS, DEVICES } group_mode;
 
 static group_mode mode_of(const tn_inst *inst) {
-  if (inst->attr.collective.channel_id <= 0) return REPLICAS;
-  if (inst->attr.collective.use_global_device_ids) return DEVICES;
+  if (inst->attr.collective->channel_id <= 0) return REPLICAS;
+  if (inst->attr.collective->use_global_device_ids) return DEVICES;
   bool by_partition = inst->op == TN_OP_ALL_TO_ALL || inst->op == TN_OP_RAGGED_ALL_TO_ALL ||
                       inst->op == TN_OP_COLLECTIVE_BROADCAST;
   return by_partition ? PARTITIONS : REPLICAS_OF_ALL_PARTITIONS;
@@ -51,7 +51,7 @@ static int64_t ids_of(const tn_inst *inst) {
 
 /* Groups name 0 … n-1 once each, n being the number of participants where it is known. */
 static bool need_groups(const tn_inference *in) {
-  tn_groups groups = in->inst->attr.collective.groups;
+  tn_groups groups = in->inst->attr.collective->groups;
   TN_VEC(int64_t) ids = {0};
   for (int i = 0; i < groups.count; i++) {
     if (groups.at[i].count == 0 && groups.count > 1) return tn_wrong(in, 0, "replica group %d is empty", i);
@@ -68,7 +68,7 @@ static bool need_groups(const tn_inference *in) {
 
 /* Size of a group, 1 also where nothing states it. */
 static int64_t stated_participants(const tn_inference *in) {
-  tn_groups groups = in->inst->attr.collective.groups;
+  tn_groups groups = in->inst->attr.collective->groups;
   int64_t count = groups.count > 0 && groups.at[0].count > 0 ? groups.at[0].count : ids_of(in->inst);
   if (mode_of(in->inst) != REPLICAS_OF_ALL_PARTITIONS) return count;
   return __builtin_mul_overflow(count, in->inst->parent->module->num_partitions, &count) ? INT64_MAX : count;
@@ -80,7 +80,7 @@ static int64_t participants(const tn_inference *in) {
 }
 
 static bool need_equal_groups(const tn_inference *in) {
-  tn_groups groups = in->inst->attr.collective.groups;
+  tn_groups groups = in->inst->attr.collective->groups;
   for (int i = 1; i < groups.count; i++)
     if (groups.at[i].count != groups.at[0].count)
       return tn_wrong(in, 0, "replica groups 0 and %d have %d and %d members", i, groups.at[0].count,
@@ -129,7 +129,7 @@ static const tn_shape *declared_part(const tn_inference *in, const tn_shape *dec
 }
 
 static bool one_dim(const tn_inference *in, int *dim) {
-  tn_dims dims = in->inst->attr.collective.dims;
+  tn_dims dims = in->inst->attr.collective->dims;
   if (dims.count != 1) return tn_wrong(in, 0, "dimensions must name 1 dimension and names %d", dims.count);
   for (int i = 0; i < in->inst->n_operands; i++)
     if (!tn_need_dim(in, "dimension", dims.at[0], tn_operand_shape(in, i)->rank)) return false;
@@ -207,7 +207,7 @@ const tn_shape *tn_infer_reduce_scatter(const tn_inference *in) {
 const tn_shape *tn_infer_all_to_all(const tn_inference *in) {
   if (!need_collective(in) || !need_equal_groups(in)) return NULL;
   int64_t count = participants(in);
-  if (in->inst->attr.collective.dims.count == 0) {
+  if (in->inst->attr.collective->dims.count == 0) {
     for (int i = 1; i < in->inst->n_operands; i++)
       if (!tn_need_same_type(in, 0, i) || !tn_need_same_dims(in, 0, i)) return NULL;
     if (count > 1 && count != in->inst->n_operands)
@@ -246,8 +246,8 @@ const tn_shape *tn_infer_ragged_all_to_all(const tn_inference *in) {
 /* Sources and targets are replicas, or partitions on a channel, that the module has. */
 static bool need_pairs(const tn_inference *in) {
   const tn_module *module = in->inst->parent->module;
-  int64_t known = in->inst->attr.permute.channel_id > 0 ? module->num_partitions : module->replica_count;
-  tn_pairs pairs = in->inst->attr.permute.pairs;
+  int64_t known = in->inst->attr.permute->channel_id > 0 ? module->num_partitions : module->replica_count;
+  tn_pairs pairs = in->inst->attr.permute->pairs;
   int64_t *sources = TN_NEW_ARRAY(in->arena, int64_t, pairs.count);
   int64_t *targets = TN_NEW_ARRAY(in->arena, int64_t, pairs.count);
   for (int i = 0; i < pairs.count; i++) {
@@ -257,13 +257,13 @@ static bool need_pairs(const tn_inference *in) {
       return tn_wrong(in, 0, "pair {%lld,%lld} is not of %lld participant%s", (long long)sources[i],
                       (long long)targets[i], (long long)known, known == 1 ? "" : "s");
   }
-  if (in->inst->attr.permute.slice_sizes) return true; /* slices may go to several places */
+  if (in->inst->attr.permute->slice_sizes) return true; /* slices may go to several places */
   return need_ids(in, "source", sources, pairs.count) && need_ids(in, "target", targets, pairs.count);
 }
 
 /* In place: input, output, input starts, output starts; the result is the output. */
 static bool in_place(const tn_inference *in) {
-  return in->inst->attr.permute.slice_sizes && in->inst->n_operands == 4;
+  return in->inst->attr.permute->slice_sizes && in->inst->n_operands == 4;
 }
 
 const tn_shape *tn_infer_collective_permute(const tn_inference *in) {

@@ -11,7 +11,7 @@
 
 /* Batch and contracting dims of one side: in range, none twice. */
 static bool need_side(const tn_inference *in, int side) {
-  const tn_dot_side *dims = &in->inst->attr.dot.side[side];
+  const tn_dot_side *dims = &in->inst->attr.dot->side[side];
   tn_dims batch = dims->batch, contracting = dims->contracting;
   int64_t *all = TN_NEW_ARRAY(in->arena, int64_t, (size_t)batch.count + (size_t)contracting.count);
   for (int i = 0; i < batch.count; i++) all[i] = batch.at[i];
@@ -32,14 +32,14 @@ static bool need_pairs(const tn_inference *in, const char *what, tn_dims lhs, tn
 }
 
 static bool need_dot_dims(const tn_inference *in) {
-  const tn_dot_side *side = in->inst->attr.dot.side;
+  const tn_dot_side *side = in->inst->attr.dot->side;
   return need_side(in, 0) && need_side(in, 1) && need_pairs(in, "batch", side[0].batch, side[1].batch) &&
          need_pairs(in, "contracting", side[0].contracting, side[1].contracting);
 }
 
 /* bits[d]: operand dim d is neither batch nor contracting. */
 static bool *free_dims(const tn_inference *in, int side) {
-  const tn_dot_side *dims = &in->inst->attr.dot.side[side];
+  const tn_dot_side *dims = &in->inst->attr.dot->side[side];
   int rank = tn_operand_shape(in, side)->rank;
   bool *is_free = TN_NEW_ARRAY(in->arena, bool, rank);
   for (int i = 0; i < rank; i++) is_free[i] = true;
@@ -51,7 +51,7 @@ static bool *free_dims(const tn_inference *in, int side) {
 /* [leading…, batch…, lhs free…, rhs free… but `group`]; leading -1 is none. */
 static const tn_shape *dot_shape(const tn_inference *in, tn_type type, int64_t leading, int64_t group) {
   const tn_shape *lhs = tn_operand_shape(in, 0), *rhs = tn_operand_shape(in, 1);
-  const tn_dot_side *side = in->inst->attr.dot.side;
+  const tn_dot_side *side = in->inst->attr.dot->side;
   bool *lhs_free = free_dims(in, 0), *rhs_free = free_dims(in, 1);
   if (group >= 0) rhs_free[group] = false;
   tn_extent extent = tn_extent_new(in, 1 + lhs->rank + rhs->rank);
@@ -99,20 +99,20 @@ const tn_shape *tn_infer_ragged_dot(const tn_inference *in) {
   if (!tn_need_arrays(in) || !need_dot_dims(in)) return NULL;
   const tn_shape *lhs = tn_operand_shape(in, 0), *rhs = tn_operand_shape(in, 1);
   const tn_attributes *attr = &in->inst->attr;
-  tn_dims ragged = attr->dot.lhs_ragged, group = attr->dot.rhs_group;
+  tn_dims ragged = attr->dot->lhs_ragged, group = attr->dot->rhs_group;
   int64_t groups = 0;
   if (ragged.count != 1)
     return tn_refuse(in, 0, "lhs_ragged_dims must name 1 dimension and names %d", ragged.count);
   if (!tn_need_dim(in, "lhs_ragged_dims", ragged.at[0], lhs->rank) ||
       !tn_need_dims(in, "rhs_group_dims", group, rhs->rank) || !need_group_sizes(in, &groups))
     return NULL;
-  bool contracting = tn_dims_contain(attr->dot.side[0].contracting, ragged.at[0]);
-  bool by_rows = !contracting && !tn_dims_contain(attr->dot.side[0].batch, ragged.at[0]);
+  bool contracting = tn_dims_contain(attr->dot->side[0].contracting, ragged.at[0]);
+  bool by_rows = !contracting && !tn_dims_contain(attr->dot->side[0].batch, ragged.at[0]);
   if (group.count != by_rows)
     return tn_refuse(in, 3, "rhs_group_dims must name %d dimension%s here and names %d", by_rows,
                      by_rows ? "" : "s", group.count);
-  if (by_rows && (tn_dims_contain(attr->dot.side[1].batch, group.at[0]) ||
-                  tn_dims_contain(attr->dot.side[1].contracting, group.at[0])))
+  if (by_rows && (tn_dims_contain(attr->dot->side[1].batch, group.at[0]) ||
+                  tn_dims_contain(attr->dot->side[1].contracting, group.at[0])))
     return tn_refuse(in, 2, "rhs_group_dims names dimension %lld, which is batch or contracting",
                      (long long)group.at[0]);
   if (by_rows && !tn_sizes_agree(rhs->dims[group.at[0]], groups))
@@ -169,8 +169,8 @@ static bool need_labels(const tn_inference *in, const char *what, int rank, int6
 }
 
 static bool need_conv_dims(const tn_inference *in) {
-  const tn_conv_dims *dims = &in->inst->attr.convolution.dims;
-  int spatial = in->inst->attr.convolution.window.count;
+  const tn_conv_dims *dims = &in->inst->attr.convolution->dims;
+  int spatial = in->inst->attr.convolution->window.count;
   if (dims->input_spatial.count != spatial || dims->kernel_spatial.count != spatial ||
       dims->output_spatial.count != spatial)
     return tn_wrong(in, 3, "the window has %d dimensions, and dim_labels have %d, %d and %d spatial ones",
@@ -189,10 +189,10 @@ static bool divides(int64_t part, int64_t size) { return size == TN_DIM_UNBOUNDE
 /* feature groups: the input's features fall into groups, each with its own kernels;
  * batch groups: the batch does, and each gives a part of the output's features.     */
 static bool need_groups(const tn_inference *in) {
-  const tn_conv_dims *dims = &in->inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &in->inst->attr.convolution->dims;
   const tn_shape *input = tn_operand_shape(in, 0), *kernel = tn_operand_shape(in, 1);
-  int64_t groups = in->inst->attr.convolution.feature_groups,
-          batches = in->inst->attr.convolution.batch_groups;
+  int64_t groups = in->inst->attr.convolution->feature_groups,
+          batches = in->inst->attr.convolution->batch_groups;
   int64_t features = input->dims[dims->input_feature], batch = input->dims[dims->input_batch];
   int64_t taken = kernel->dims[dims->kernel_input], given = kernel->dims[dims->kernel_output];
   if (groups < 1 || batches < 1)
@@ -214,8 +214,8 @@ static bool need_groups(const tn_inference *in) {
 }
 
 static bool conv_spatial(const tn_inference *in, tn_extent *extent) {
-  const tn_conv_dims *dims = &in->inst->attr.convolution.dims;
-  const tn_window *window = &in->inst->attr.convolution.window;
+  const tn_conv_dims *dims = &in->inst->attr.convolution->dims;
+  const tn_window *window = &in->inst->attr.convolution->window;
   const tn_shape *input = tn_operand_shape(in, 0), *kernel = tn_operand_shape(in, 1);
   for (int i = 0; i < window->count; i++) {
     int64_t size = kernel->dims[dims->kernel_spatial.at[i]];
@@ -231,7 +231,7 @@ static bool conv_spatial(const tn_inference *in, tn_extent *extent) {
 
 const tn_shape *tn_infer_convolution(const tn_inference *in) {
   if (!tn_need_arrays(in) || !need_conv_dims(in) || !need_groups(in)) return NULL;
-  const tn_conv_dims *dims = &in->inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &in->inst->attr.convolution->dims;
   const tn_shape *input = tn_operand_shape(in, 0), *kernel = tn_operand_shape(in, 1);
   tn_type type = tn_product_type(in, input->type, kernel->type);
   if (type == TN_TYPE_NONE) return NULL;
@@ -240,6 +240,6 @@ const tn_shape *tn_infer_convolution(const tn_inference *in) {
   tn_extent_set(&extent, (int)dims->output_batch, input, (int)dims->input_batch);
   tn_extent_set(&extent, (int)dims->output_feature, kernel, (int)dims->kernel_output);
   if (extent.size[dims->output_batch] != TN_DIM_UNBOUNDED)
-    extent.size[dims->output_batch] /= in->inst->attr.convolution.batch_groups;
+    extent.size[dims->output_batch] /= in->inst->attr.convolution->batch_groups;
   return tn_extent_shape(in, type, &extent);
 }

@@ -67,8 +67,8 @@ const tn_shape *tn_infer_fusion(const tn_inference *in) {
 }
 
 static bool need_operand_layouts(const tn_inference *in) {
-  tn_shapes layouts = in->inst->attr.custom_call.operand_layouts;
-  if (!in->inst->attr.custom_call.has_operand_layouts) return true;
+  tn_shapes layouts = in->inst->attr.custom_call->operand_layouts;
+  if (!in->inst->attr.custom_call->has_operand_layouts) return true;
   if (layouts.count != in->inst->n_operands)
     return tn_wrong(in, 0, "operand_layout_constraints lists %d of %d operands", layouts.count,
                     in->inst->n_operands);
@@ -101,12 +101,12 @@ static bool need_topk_result(const tn_inference *in) {
 const tn_shape *tn_infer_custom_call(const tn_inference *in) {
   const tn_attributes *attr = &in->inst->attr;
   if (!need_declared(in)) return NULL;
-  if (!attr->custom_call.target || !attr->custom_call.target[0])
+  if (!attr->custom_call->target || !attr->custom_call->target[0])
     return tn_refuse(in, 0, "custom_call_target is empty");
   for (int i = 0; i < in->inst->n_called; i++)
     if (!tn_need_called(in, i)) return NULL;
-  if (strcmp(attr->custom_call.target, "TopK") == 0 && !need_topk_result(in)) return NULL;
-  if (!need_operand_layouts(in) || !tn_need_aliases(in, attr->custom_call.aliases, in->inst->shape))
+  if (strcmp(attr->custom_call->target, "TopK") == 0 && !need_topk_result(in)) return NULL;
+  if (!need_operand_layouts(in) || !tn_need_aliases(in, attr->custom_call->aliases, in->inst->shape))
     return NULL;
   return in->inst->shape;
 }

@@ -103,7 +103,7 @@ static int batch_count(const indexing *x) { return x->indices->rank - (x->vector
 /* ---- gather ---- */
 
 static bool need_slice_sizes(const tn_inference *in, const indexing *x, const bool *kept) {
-  tn_dims sizes = in->inst->attr.gather.slice_sizes;
+  tn_dims sizes = in->inst->attr.gather->slice_sizes;
   if (sizes.count != x->operand->rank)
     return tn_wrong(in, 1, "slice_sizes lists %d of %d dimensions", sizes.count, x->operand->rank);
   for (int i = 0; i < sizes.count; i++) {
@@ -125,7 +125,7 @@ static bool slices_have_elements(const tn_inference *in, const indexing *x, cons
   for (int i = 0; i < shape->rank; i++)
     if (shape->dims[i] == 0) return true;
   for (int i = 0; i < x->operand->rank; i++)
-    if (!kept[i] && in->inst->attr.gather.slice_sizes.at[i] == 0)
+    if (!kept[i] && in->inst->attr.gather->slice_sizes.at[i] == 0)
       return tn_wrong(
           in, 1, "slice size 0 of dimension %d, which is collapsed or batching, leaves nothing to take", i);
   return true;
@@ -133,7 +133,7 @@ static bool slices_have_elements(const tn_inference *in, const indexing *x, cons
 
 /* offset_dims of the result come from the window, the others from the indices. */
 static const tn_shape *gather_shape(const tn_inference *in, const indexing *x, const bool *kept) {
-  tn_dims offset = in->inst->attr.gather.offset_dims, sizes = in->inst->attr.gather.slice_sizes;
+  tn_dims offset = in->inst->attr.gather->offset_dims, sizes = in->inst->attr.gather->slice_sizes;
   int rank = offset.count + batch_count(x);
   if (!tn_need_dims(in, "offset_dims", offset, rank) || !tn_need_sorted(in, "offset_dims", offset))
     return NULL;
@@ -159,20 +159,20 @@ const tn_shape *tn_infer_gather(const tn_inference *in) {
   indexing x = {tn_operand_shape(in, 0),
                 tn_operand_shape(in, 1),
                 1,
-                attr->gather.collapsed_slice_dims,
-                attr->gather.operand_batching_dims,
-                attr->gather.start_indices_batching_dims,
-                attr->gather.start_index_map,
-                attr->gather.index_vector_dim,
+                attr->gather->collapsed_slice_dims,
+                attr->gather->operand_batching_dims,
+                attr->gather->start_indices_batching_dims,
+                attr->gather->start_index_map,
+                attr->gather->index_vector_dim,
                 "collapsed_slice_dims",
                 "operand_batching_dims",
                 "start_indices_batching_dims",
                 "start_index_map"};
   bool *kept = TN_NEW_ARRAY(in->arena, bool, x.operand->rank);
   if (!need_indexing(in, &x, kept) || !need_slice_sizes(in, &x, kept)) return NULL;
-  if (attr->gather.offset_dims.count != kept_count(&x))
+  if (attr->gather->offset_dims.count != kept_count(&x))
     return tn_refuse(in, 1, "offset_dims lists %d dimensions, and slices have %d",
-                     attr->gather.offset_dims.count, kept_count(&x));
+                     attr->gather->offset_dims.count, kept_count(&x));
   const tn_shape *shape = gather_shape(in, &x, kept);
   return shape && slices_have_elements(in, &x, kept, shape) ? shape : NULL;
 }
@@ -183,7 +183,7 @@ const tn_shape *tn_infer_gather(const tn_inference *in) {
  * operand's, scatter dims of the indices' sizes.                                */
 static bool need_updates(const tn_inference *in, const indexing *x, const bool *kept, int number) {
   const tn_shape *updates = tn_operand_shape(in, number);
-  tn_dims windows = in->inst->attr.scatter.update_window_dims;
+  tn_dims windows = in->inst->attr.scatter->update_window_dims;
   unsigned notes = 1u | tn_operand_bit(number);
   if (updates->rank != windows.count + batch_count(x))
     return tn_wrong(in, notes, "updates have %d dimensions, and windows and indices make %d", updates->rank,
@@ -243,20 +243,20 @@ const tn_shape *tn_infer_scatter(const tn_inference *in) {
   indexing x = {tn_operand_shape(in, 0),
                 tn_operand_shape(in, n),
                 n,
-                attr->scatter.inserted_window_dims,
-                attr->scatter.input_batching_dims,
-                attr->scatter.scatter_indices_batching_dims,
-                attr->scatter.scatter_dims_to_operand_dims,
-                attr->scatter.index_vector_dim,
+                attr->scatter->inserted_window_dims,
+                attr->scatter->input_batching_dims,
+                attr->scatter->scatter_indices_batching_dims,
+                attr->scatter->scatter_dims_to_operand_dims,
+                attr->scatter->index_vector_dim,
                 "inserted_window_dims",
                 "input_batching_dims",
                 "scatter_indices_batching_dims",
                 "scatter_dims_to_operand_dims"};
   bool *kept = TN_NEW_ARRAY(in->arena, bool, x.operand->rank);
   if (!need_indexing(in, &x, kept)) return NULL;
-  if (attr->scatter.update_window_dims.count != kept_count(&x))
+  if (attr->scatter->update_window_dims.count != kept_count(&x))
     return tn_refuse(in, 1, "update_window_dims lists %d dimensions, and windows have %d",
-                     attr->scatter.update_window_dims.count, kept_count(&x));
+                     attr->scatter->update_window_dims.count, kept_count(&x));
   if (!need_scatter_operands(in, &x, kept, n)) return NULL;
   return scatter_result(in, n);
 }

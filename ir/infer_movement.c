@@ -148,8 +148,8 @@ static bool need_slice_dim(const tn_inference *in, int dim, int64_t start, int64
 const tn_shape *tn_infer_slice(const tn_inference *in) {
   if (!tn_need_array(in, 0)) return NULL;
   const tn_shape *operand = tn_operand_shape(in, 0);
-  tn_dims starts = in->inst->attr.slice.starts, limits = in->inst->attr.slice.limits;
-  tn_dims strides = in->inst->attr.slice.strides;
+  tn_dims starts = in->inst->attr.slice->starts, limits = in->inst->attr.slice->limits;
+  tn_dims strides = in->inst->attr.slice->strides;
   if (starts.count != operand->rank || limits.count != operand->rank || strides.count != operand->rank)
     return tn_refuse(in, 1, "slice gives %d ranges for %d dimensions", starts.count, operand->rank);
   tn_extent extent = tn_extent_of(in, operand);

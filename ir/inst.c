@@ -41,22 +41,38 @@ void tn_inst_move_before(tn_inst *inst, tn_inst *before) {
 
 /* ---- uses ---- */
 
+enum { FIRST_USERS = 2 }; /* most values have one user */
+
+/* `users` and `user_slots` have one capacity. */
+static void grow_users(tn_arena *arena, tn_inst *operand) {
+  int count = operand->users.count, capacity = count ? 2 * count : FIRST_USERS;
+  if (count > INT32_MAX / 2) tn_out_of_memory();
+  tn_inst **users = TN_NEW_ARRAY(arena, tn_inst *, capacity);
+  int *slots = TN_NEW_ARRAY(arena, int, capacity);
+  if (count) memcpy(users, operand->users.at, (size_t)count * sizeof *users);
+  if (count) memcpy(slots, operand->user_slots, (size_t)count * sizeof *slots);
+  operand->users.at = users;
+  operand->users.capacity = capacity;
+  operand->user_slots = slots;
+}
+
 static void add_use(tn_inst *user, int slot, tn_inst *operand) {
-  tn_arena *arena = arena_of(user);
+  int index = operand->users.count;
+  if (index == operand->users.capacity) grow_users(arena_of(user), operand);
   user->operands[slot] = operand;
-  user->use_index[slot] = operand->users.count;
-  TN_PUSH(arena, &operand->users, user);
-  TN_PUSH(arena, &operand->user_slots, slot);
+  user->use_index[slot] = index;
+  operand->users.at[index] = user;
+  operand->user_slots[index] = slot;
+  operand->users.count++;
 }
 
 static void drop_use(tn_inst *user, int slot) {
   tn_inst *operand = user->operands[slot];
   int index = user->use_index[slot], last = --operand->users.count;
-  operand->user_slots.count = last;
   tn_inst *moved = operand->users.at[last];
-  int moved_slot = operand->user_slots.at[last];
+  int moved_slot = operand->user_slots[last];
   operand->users.at[index] = moved;
-  operand->user_slots.at[index] = moved_slot;
+  operand->user_slots[index] = moved_slot;
   moved->use_index[moved_slot] = index;
 }
 
@@ -80,32 +96,54 @@ void tn_inst_set_operands(tn_inst *inst, int count, tn_inst *const *operands) {
 void tn_inst_replace_uses(tn_inst *inst, tn_inst *by) {
   if (inst == by) return;
   for (int i = inst->users.count - 1; i >= 0; i--)
-    if (inst->users.at[i] != by) tn_inst_set_operand(inst->users.at[i], inst->user_slots.at[i], by);
+    if (inst->users.at[i] != by) tn_inst_set_operand(inst->users.at[i], inst->user_slots[i], by);
   if (inst->parent->root == inst) inst->parent->root = by;
 }
 
 /* ---- called computations ---- */
 
-static void drop_caller(tn_comp *comp, const tn_inst *inst) {
-  int i = comp->callers.count - 1;
-  while (i >= 0 && comp->callers.at[i] != inst) i--;
-  assert(i >= 0);
-  comp->callers.at[i] = comp->callers.at[--comp->callers.count];
+/* Where the callers of called[i] list this call: behind the last of `called`. A computation
+ * may have a caller for each instruction of a model.                                       */
+static int *call_index(const tn_inst *inst) { return (int *)(inst->called + inst->n_called); }
+
+static void add_caller(tn_inst *inst, int slot) {
+  tn_comp *comp = inst->called[slot];
+  call_index(inst)[slot] = comp->callers.count;
+  TN_PUSH(arena_of(inst), &comp->callers, inst);
+}
+
+static void drop_caller(tn_inst *inst, int slot) {
+  tn_comp *comp = inst->called[slot];
+  int index = call_index(inst)[slot], last = --comp->callers.count;
+  tn_inst *moved = comp->callers.at[last];
+  assert(comp->callers.at[index] == inst);
+  comp->callers.at[index] = moved;
+  for (int i = 0; i < moved->n_called; i++)
+    if (moved->called[i] == comp && call_index(moved)[i] == last) call_index(moved)[i] = index;
 }
 
 void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called) {
-  tn_arena *arena = arena_of(inst);
-  tn_comp **given = tn_arena_copy(arena, called, (size_t)count * sizeof *called);
-  for (int i = 0; i < inst->n_called; i++) drop_caller(inst->called[i], inst);
+  for (int i = 0; i < inst->n_called; i++) drop_caller(inst, i);
+  size_t bytes = (size_t)count * (sizeof *called + sizeof(int));
+  tn_comp **given = count ? tn_arena_alloc_raw(arena_of(inst), bytes) : NULL;
+  if (count) memcpy(given, called, (size_t)count * sizeof *called);
   inst->n_called = count;
   inst->called = given;
   for (int i = 0; i < count; i++) {
-    TN_PUSH(arena, &given[i]->callers, inst);
+    add_caller(inst, i);
     tn_comp_keep_callee_first(inst->parent, given[i]);
   }
 }
 
 /* ---- control predecessors ---- */
+
+static const tn_control no_control;
+
+/* To write: an instruction has its own from the first edge on. */
+static tn_control *control_of(tn_inst *inst) {
+  if (inst->control == &no_control) inst->control = TN_NEW(arena_of(inst), tn_control);
+  return (tn_control *)inst->control;
+}
 
 static void drop_one(tn_inst **at, int *count, const tn_inst *inst) {
   int i = 0;
@@ -116,28 +154,35 @@ static void drop_one(tn_inst **at, int *count, const tn_inst *inst) {
 
 void tn_inst_add_predecessor(tn_inst *inst, tn_inst *predecessor) {
   tn_arena *arena = arena_of(inst);
-  TN_PUSH(arena, &inst->predecessors, predecessor);
-  TN_PUSH(arena, &predecessor->successors, inst);
+  TN_PUSH(arena, &control_of(inst)->predecessors, predecessor);
+  TN_PUSH(arena, &control_of(predecessor)->successors, inst);
 }
 
 static void drop_control(tn_inst *inst) {
-  for (int i = 0; i < inst->predecessors.count; i++) {
-    tn_inst *other = inst->predecessors.at[i];
+  if (inst->control == &no_control) return;
+  tn_control *own = control_of(inst);
+  for (int i = 0; i < own->predecessors.count; i++) {
+    tn_control *other = control_of(own->predecessors.at[i]);
     drop_one(other->successors.at, &other->successors.count, inst);
   }
-  for (int i = 0; i < inst->successors.count; i++) {
-    tn_inst *other = inst->successors.at[i];
+  for (int i = 0; i < own->successors.count; i++) {
+    tn_control *other = control_of(own->successors.at[i]);
     drop_one(other->predecessors.at, &other->predecessors.count, inst);
   }
-  inst->predecessors.count = inst->successors.count = 0;
+  own->predecessors.count = own->successors.count = 0;
+}
+
+void tn_inst_forget_users(tn_inst *inst) {
+  inst->users.count = 0;
+  if (inst->control != &no_control) control_of(inst)->successors.count = 0;
 }
 
 void tn_inst_enter_edges(tn_inst *inst) {
   tn_arena *arena = arena_of(inst);
   for (int i = 0; i < inst->n_operands; i++) add_use(inst, i, inst->operands[i]);
-  for (int i = 0; i < inst->n_called; i++) TN_PUSH(arena, &inst->called[i]->callers, inst);
-  for (int i = 0; i < inst->predecessors.count; i++)
-    TN_PUSH(arena, &inst->predecessors.at[i]->successors, inst);
+  for (int i = 0; i < inst->n_called; i++) add_caller(inst, i);
+  for (int i = 0; i < inst->control->predecessors.count; i++)
+    TN_PUSH(arena, &control_of(inst->control->predecessors.at[i])->successors, inst);
 }
 
 /* ---- creation and removal ---- */
@@ -149,6 +194,7 @@ tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn
   inst->id = id;
   inst->shape = shape;
   inst->parent = comp;
+  inst->control = &no_control;
   inst->name = tn_names_claim(comp->names, name, inst);
   link_inst(inst, before);
   comp->n_insts++;
@@ -161,7 +207,7 @@ tn_inst *tn_inst_create(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape
   int id = comp->module->next_id++;
   const char *name = tn_arena_printf(arena, "%s.%d", tn_ops[op].name, id);
   tn_inst *inst = tn_inst_create_named(comp, before, op, shape, id, name);
-  tn_attributes_set_defaults(tn_ops[op].attributes, &inst->attr);
+  tn_attributes_set_defaults(arena, tn_ops[op].attributes, &inst->attr);
   tn_inst_set_operands(inst, n_operands, operands);
   return inst;
 }
@@ -177,6 +223,15 @@ tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, cons
   if (copy->op == TN_OP_PARAMETER) tn_inst_enter_parameter(copy);
   return copy;
 }
+
+#define RECORD(member)                                                                                       \
+  tn_##member##_attributes *tn_inst_edit_##member(tn_inst *inst) {                                           \
+    tn_##member##_attributes *own = tn_arena_copy(arena_of(inst), inst->attr.member, sizeof *own);           \
+    inst->attr.member = own;                                                                                 \
+    return own;                                                                                              \
+  }
+#include "ir/attrs.def"
+#undef RECORD
 
 void tn_inst_enter_parameter(tn_inst *parameter) {
   tn_comp *comp = parameter->parent;
@@ -240,7 +295,7 @@ static walk_marks make_marks(const tn_comp *comp, tn_arena *arena) {
 static tn_inst *nth_before(const tn_inst *inst, int n) {
   if (n < inst->n_operands) return inst->operands[n];
   n -= inst->n_operands;
-  return n < inst->predecessors.count ? inst->predecessors.at[n] : NULL;
+  return n < inst->control->predecessors.count ? inst->control->predecessors.at[n] : NULL;
 }
 
 typedef struct {

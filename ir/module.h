@@ -67,6 +67,13 @@ typedef struct {
   int source_line;
 } tn_annotations;
 
+/* control-predecessors, and the same from the other end. */
+typedef struct {
+  TN_VEC(tn_inst *) predecessors;
+  TN_VEC(tn_inst *) successors;
+} tn_control;
+
+/* Passes walk over all instructions many times: what few of them have lies elsewhere. */
 struct tn_inst {
   tn_op op;
   int id;                 /* unique in its module; new ones grow (tn_module_canonicalise counts again) */
@@ -77,17 +84,16 @@ struct tn_inst {
 
   tn_inst **operands;
   int n_operands;
-  TN_VEC(tn_inst *) users;        /* one entry for each use: x+x lists its user twice */
-  tn_comp **called;               /* to_apply; condition, body; branches; … (attrs.def) */
   int n_called;
-  TN_VEC(tn_inst *) predecessors; /* control-predecessors */
-  TN_VEC(tn_inst *) successors;
-  int *use_index;                 /* where users of operands[i] lists this use; and for each of */
-  TN_VEC(int) user_slots;         /* users, which operand of it this is: inst.c alone uses them */
+  tn_comp **called;          /* to_apply; condition, body; branches; … (attrs.def) */
+  TN_VEC(tn_inst *) users;   /* one entry for each use: x+x lists its user twice */
+  int *user_slots;           /* for each of users, which operand of it this is; and where */
+  int *use_index;            /* users of operands[i] lists this use: inst.c alone writes them */
+  const tn_control *control; /* few have any; never NULL */
 
-  tn_attributes attr;             /* the member that tn_ops[op].attributes names */
-  const tn_annotations *notes;    /* NULL if there are none */
-  tn_location location;           /* in the text it came from; survives rewriting */
+  tn_attributes attr;          /* the member that tn_ops[op].attributes names */
+  const tn_annotations *notes; /* NULL if there are none */
+  tn_location location;        /* in the text it came from; survives rewriting */
 };
 
 struct tn_comp {
@@ -182,6 +188,11 @@ void tn_inst_enter_parameter(tn_inst *parameter);
 /* Copies opcode, attributes, called computations, annotations and location. */
 tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape, int n_operands, tn_inst *const *operands);
 void tn_inst_rename(tn_inst *inst, const char *name); /* made unique */
+/* tn_inst_edit_slice and so on, one for each record of attrs.def: a copy of the record that
+ * `inst` has, which it has alone from now on and the caller may write.                     */
+#define RECORD(member) tn_##member##_attributes *tn_inst_edit_##member(tn_inst *inst);
+#include "ir/attrs.def"
+#undef RECORD
 void tn_inst_set_operand(tn_inst *inst, int index, tn_inst *operand);
 void tn_inst_set_operands(tn_inst *inst, int count, tn_inst *const *operands);
 void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called);

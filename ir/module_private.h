@@ -10,6 +10,9 @@
 /* A computation behind `after` in the list (NULL: first). */
 tn_comp *tn_comp_create_after(tn_module *module, tn_comp *after, const char *name);
 
+/* Users and successors, until tn_inst_enter_edges of each of them. */
+void tn_inst_forget_users(tn_inst *inst);
+
 /* Enters the edges from `inst` at their other ends, which have forgotten theirs. */
 void tn_inst_enter_edges(tn_inst *inst);
 

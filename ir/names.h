@@ -21,10 +21,8 @@ const char *tn_names_claim(tn_names *names, const char *wanted, void *owner);
 /* Gives a claimed name back. */
 void tn_names_release(tn_names *names, const char *name);
 
-/* Forgets every name and every suffix tried; then a name that was claimed before, and is
- * unique, enters again as it is (the string is kept, not copied).                        */
-void tn_names_clear(tn_names *names);
-void tn_names_enter(tn_names *names, const char *name, void *owner);
+/* Forgets the names that nobody has, and the suffixes tried. Linear in the room for names. */
+void tn_names_settle(tn_names *names);
 
 /* The owner of `name`, or NULL. */
 void *tn_names_find(const tn_names *names, tn_str name);

@@ -101,10 +101,10 @@ static void print_frontend_attributes(tn_text *out, const char *text, const char
 }
 
 static void print_predecessors(tn_text *out, const tn_inst *inst) {
-  if (inst->predecessors.count == 0) return;
+  if (inst->control->predecessors.count == 0) return;
   tn_text_put(out, ", control-predecessors={");
-  for (int i = 0; i < inst->predecessors.count; i++)
-    tn_text_printf(out, "%s%%%s", i ? ", " : "", inst->predecessors.at[i]->name);
+  for (int i = 0; i < inst->control->predecessors.count; i++)
+    tn_text_printf(out, "%s%%%s", i ? ", " : "", inst->control->predecessors.at[i]->name);
   tn_text_put_char(out, '}');
 }
 
@@ -164,6 +164,7 @@ static void print_computation(tn_text *out, const tn_comp *comp, tn_print_option
     tn_text_put(out, "  ");
     print_instruction(out, inst, options);
     tn_text_put_char(out, '\n');
+    if (options->after_line) options->after_line(options->user, out, inst);
   }
   tn_text_put_char(out, '}');
   if (comp->execution_thread) {

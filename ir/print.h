@@ -29,6 +29,9 @@ typedef struct {
 typedef struct {
   tn_constants_mode constants;
   TN_VEC(tn_side_file) side_files; /* out; in the module's arena */
+  /* After the line of each instruction; NULL: nothing. It may take away what is in `out`. */
+  void (*after_line)(void *user, tn_text *out, const tn_inst *inst);
+  void *user;
 } tn_print_options;
 
 /* options NULL: constants inline. */

@@ -195,9 +195,8 @@ static void print_shapes(tn_text *out, const tn_shapes *shapes) {
 }
 
 /* {[0:3], [1:5]}, or where a stride is not 1 {[0:3:1], [1:5:2]} */
-static void print_slices(tn_text *out, const tn_attributes *attributes) {
-  tn_dims starts = attributes->slice.starts, limits = attributes->slice.limits,
-          strides = attributes->slice.strides;
+static void print_slices(tn_text *out, const tn_slice_attributes *slice) {
+  tn_dims starts = slice->starts, limits = slice->limits, strides = slice->strides;
   bool strided = false;
   for (int i = 0; i < strides.count; i++) strided |= strides.at[i] != 1;
   tn_text_put_char(out, '{');
@@ -286,7 +285,7 @@ static bool is_absent(const tn_attribute_row *row, const tn_inst *inst, const vo
   case TN_FORM_PAIRS: return ((const tn_pairs *)member)->count == 0;
   case TN_FORM_PADDING: return inst->attr.pad.count == 0;
   case TN_FORM_PRECISION: return is_default_precision(member);
-  case TN_FORM_SHAPES: return !inst->attr.custom_call.has_operand_layouts;
+  case TN_FORM_SHAPES: return !inst->attr.custom_call->has_operand_layouts;
   case TN_FORM_WINDOW: return ((const tn_window *)member)->count == 0;
   case TN_FORM_BRACED:
   case TN_FORM_LITERAL:
@@ -350,7 +349,7 @@ static void print_value(tn_text *out, const tn_attribute_row *row, const tn_inst
   case TN_FORM_PRECISION: print_precision(out, member); return;
   case TN_FORM_SHAPE: tn_shape_print(out, *(const tn_shape *const *)member, true); return;
   case TN_FORM_SHAPES: print_shapes(out, member); return;
-  case TN_FORM_SLICES: print_slices(out, &inst->attr); return;
+  case TN_FORM_SLICES: print_slices(out, member); return;
   case TN_FORM_STRING: tn_print_string(out, *(const char *const *)member); return;
   case TN_FORM_WINDOW: print_window(out, member); return;
   case TN_FORMS: return;

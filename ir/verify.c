@@ -27,7 +27,7 @@ static bool operands_are_good(const tn_verifier *v, const tn_inst *inst) {
 }
 
 static bool verify_rule(const tn_verifier *v, const tn_inst *inst) {
-  tn_inference in = {inst, v->arena, v->sink};
+  tn_inference in = {inst, v->scratch, v->sink};
   const tn_shape *shape = tn_infer_rule(&in);
   if (!shape) return false;
   if (tn_shape_fits(inst->shape, shape)) return true;
@@ -39,6 +39,7 @@ static bool verify_rule(const tn_verifier *v, const tn_inst *inst) {
 static void verify_instructions(tn_verifier *v, const tn_comp *comp) {
   for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
     if (v->bad[inst->id]) continue;
+    tn_arena_reset(v->scratch);
     const char *subject = tn_ops[inst->op].name;
     if (!tn_verify_shape(v, inst->shape, inst->location, subject))
       v->bad[inst->id] = true;
@@ -173,15 +174,18 @@ static void verify_everything(tn_verifier *v) {
 
 bool tn_verify_module(const tn_module *module, tn_diagnostics *sink) {
   int before = sink->errors;
-  tn_arena *arena = tn_arena_create();
+  tn_arena *arena = tn_arena_create(), *volatile scratch = NULL;
   tn_guard guard;
   if (setjmp(*tn_guard_enter(&guard))) {
     tn_arena_destroy(arena);
+    tn_arena_destroy(scratch);
     tn_out_of_memory();
   }
-  tn_verifier v = {.module = module, .arena = arena, .sink = sink};
+  scratch = tn_arena_create();
+  tn_verifier v = {.module = module, .arena = arena, .scratch = scratch, .sink = sink};
   verify_everything(&v);
   tn_guard_leave(&guard);
   tn_arena_destroy(arena);
+  tn_arena_destroy(scratch);
   return sink->errors == before;
 }

@@ -1,10 +1,10 @@
 /* The verifier's structural half: lists, operands and users, control edges, parameters,
  * names, calls.
  *
- * Users and operands must list each other, each use once. Comparing the lists would be
- * quadratic in the width of tuples; instead the uses of each instruction are counted,
- * and mixed user ids summed, over both: equal for equal multisets, and for others equal
- * once in 2^64.
+ * Users and operands must list each other, each use once. Each use says where the other end
+ * lists it, which is looked at first. Where that does not fit, or there are control edges,
+ * the uses of each instruction are counted, and mixed user ids summed, over both: equal for
+ * equal multisets, and for others equal once in 2^64.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -80,8 +80,8 @@ static void verify_edges(tn_verifier *v, const tn_inst *inst) {
   for (int i = 0; i < inst->n_operands; i++)
     if (i == 0 || inst->operands[i] != inst->operands[i - 1])
       good &= verify_before(v, inst, inst->operands[i], "operand");
-  for (int i = 0; i < inst->predecessors.count; i++)
-    good &= verify_before(v, inst, inst->predecessors.at[i], "control predecessor");
+  for (int i = 0; i < inst->control->predecessors.count; i++)
+    good &= verify_before(v, inst, inst->control->predecessors.at[i], "control predecessor");
   if (!good) v->bad[inst->id] = true;
 }
 
@@ -106,19 +106,36 @@ static void subtract_all(tally *t, tn_inst *const *users, int count) {
   t->sum -= other.sum;
 }
 
+/* Each use is found where its user says, and there are no others: so the lists agree, and
+ * nothing need be counted. False does not mean that they do not.                         */
+static bool uses_agree(const tn_comp *comp) {
+  int64_t excess = 0;
+  for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
+    if (inst->control->predecessors.count || inst->control->successors.count) return false;
+    for (int i = 0; i < inst->n_operands; i++) {
+      const tn_inst *operand = inst->operands[i];
+      int index = inst->use_index[i];
+      if (index < 0 || index >= operand->users.count) return false;
+      if (operand->users.at[index] != inst || operand->user_slots[index] != i) return false;
+    }
+    excess += inst->users.count - inst->n_operands;
+  }
+  return excess == 0;
+}
+
 /* Instructions of a computation by position; all edges stay within it. */
 static void verify_uses(const tn_verifier *v, const tn_comp *comp) {
   tally *uses = TN_NEW_ARRAY(v->arena, tally, comp->n_insts + 1);
   tally *control = TN_NEW_ARRAY(v->arena, tally, comp->n_insts + 1);
   for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
     for (int i = 0; i < inst->n_operands; i++) add_to(&uses[v->position[inst->operands[i]->id]], inst->id);
-    for (int i = 0; i < inst->predecessors.count; i++)
-      add_to(&control[v->position[inst->predecessors.at[i]->id]], inst->id);
+    for (int i = 0; i < inst->control->predecessors.count; i++)
+      add_to(&control[v->position[inst->control->predecessors.at[i]->id]], inst->id);
   }
   for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
     tally *a = &uses[v->position[inst->id]], *b = &control[v->position[inst->id]];
     subtract_all(a, inst->users.at, inst->users.count);
-    subtract_all(b, inst->successors.at, inst->successors.count);
+    subtract_all(b, inst->control->successors.at, inst->control->successors.count);
     if (a->count || a->sum) bug(v, inst, "its users are not those that have it as an operand");
     if (b->count || b->sum) bug(v, inst, "its successors are not those that have it as a predecessor");
   }
@@ -146,9 +163,21 @@ static void verify_parameter(tn_verifier *v, const tn_comp *comp, const tn_inst 
   v->bad[inst->id] = true;
 }
 
-static void verify_parameters(tn_verifier *v, const tn_comp *comp) {
-  int count = 0, errors = v->sink->errors;
-  for (const tn_inst *inst = comp->first; inst; inst = inst->next) count += inst->op == TN_OP_PARAMETER;
+/* As many as there are, each in its place: then none is anywhere else. */
+static bool all_are_listed(const tn_comp *comp, int count) {
+  for (int i = 0; i < comp->parameters.count; i++) {
+    const tn_inst *listed = comp->parameters.at[i];
+    if (!listed || listed->parent != comp || listed->op != TN_OP_PARAMETER ||
+        listed->attr.parameter.number != i)
+      return false;
+  }
+  return comp->parameters.count == count;
+}
+
+/* `count` of its instructions are parameters. */
+static void verify_parameters(tn_verifier *v, const tn_comp *comp, int count) {
+  int errors = v->sink->errors;
+  if (all_are_listed(comp, count)) return;
   for (const tn_inst *inst = comp->first; inst; inst = inst->next)
     if (inst->op == TN_OP_PARAMETER) verify_parameter(v, comp, inst, count);
   if (v->sink->errors == errors && comp->parameters.count != count)
@@ -172,10 +201,14 @@ void tn_verify_graph(tn_verifier *v, tn_comp *comp) {
     tn_error(v->sink, TN_BUG, comp->location, "computation '%s': its root '%s' is not in it", comp->name,
              comp->root->name);
   }
-  for (const tn_inst *inst = comp->first; inst; inst = inst->next) verify_edges(v, inst);
-  verify_parameters(v, comp);
+  int n_parameters = 0;
+  for (const tn_inst *inst = comp->first; inst; inst = inst->next) {
+    verify_edges(v, inst);
+    n_parameters += inst->op == TN_OP_PARAMETER;
+  }
+  verify_parameters(v, comp, n_parameters);
   verify_names(v, comp);
-  if (v->sink->errors == errors) verify_uses(v, comp);
+  if (v->sink->errors == errors && !uses_agree(comp)) verify_uses(v, comp);
 }
 
 /* ---- calls ---- */

@@ -9,7 +9,8 @@
 
 typedef struct {
   const tn_module *module;
-  tn_arena *arena; /* of this verification */
+  tn_arena *arena;   /* of this verification */
+  tn_arena *scratch; /* of one instruction's shape and rule */
   tn_diagnostics *sink;
   int *position; /* of instructions in their computation and of computations in the
                     module, from 1, by id; 0: not in the module */

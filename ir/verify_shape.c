@@ -36,7 +36,7 @@ static bool check_order(const shape_check *c, const tn_shape *shape) {
   if (order.count != shape->rank)
     return tn_error(c->v->sink, TN_INVALID, c->location, "%s: the layout of %s orders %d dimensions of %d",
                     c->subject, tn_shown_by(c->v->sink, c->v->arena, shape), order.count, shape->rank);
-  bool *seen = TN_NEW_ARRAY(c->v->arena, bool, shape->rank);
+  bool *seen = TN_NEW_ARRAY(c->v->scratch, bool, shape->rank);
   for (int i = 0; i < order.count; i++) {
     if (order.at[i] < 0 || order.at[i] >= shape->rank || seen[order.at[i]])
       return wrong(c, shape, "has a layout that is not a permutation of its dimensions");

@@ -14,7 +14,7 @@ int64_t tn_work_times(int64_t a, int64_t b) {
 
 static int64_t dot_terms(const tn_inst *dot) {
   int64_t terms = 1;
-  tn_dims contracting = dot->attr.dot.side[0].contracting;
+  tn_dims contracting = dot->attr.dot->side[0].contracting;
   for (int i = 0; i < contracting.count; i++)
     terms = tn_work_times(terms, dot->operands[0]->shape->dims[contracting.at[i]]);
   return terms;
@@ -22,7 +22,7 @@ static int64_t dot_terms(const tn_inst *dot) {
 
 static int64_t convolution_terms(const tn_inst *convolution) {
   const tn_shape *kernel = convolution->operands[1]->shape;
-  int64_t features = kernel->dims[convolution->attr.convolution.dims.kernel_output];
+  int64_t features = kernel->dims[convolution->attr.convolution->dims.kernel_output];
   return features ? tn_shape_elements(kernel) / features : 0;
 }
 

@@ -104,8 +104,8 @@ static tn_inst *narrow(const tn_inst *product, int side) {
 
 static bool has_dilated_input(const tn_inst *inst) {
   if (inst->op != TN_OP_CONVOLUTION) return false;
-  for (int i = 0; i < inst->attr.convolution.window.count; i++)
-    if (inst->attr.convolution.window.at[i].lhs_dilation != 1) return true;
+  for (int i = 0; i < inst->attr.convolution->window.count; i++)
+    if (inst->attr.convolution->window.at[i].lhs_dilation != 1) return true;
   return false;
 }
 

@@ -28,7 +28,7 @@
 enum { SMALLEST = 256 }; /* elements: less is not worth a head and an index */
 
 static bool is_candidate(const tn_inst *dot) {
-  const tn_dot_side *side = dot->attr.dot.side;
+  const tn_dot_side *side = dot->attr.dot->side;
   const tn_inst *matrix = dot->operands[1];
   if (!tn_rewrite_is_free_to_move(dot) || matrix->op != TN_OP_CONSTANT ||
       dot->operands[0]->op == TN_OP_CONSTANT)
@@ -66,7 +66,7 @@ static tn_inst *encode_operand(tn_pass_context *context, tn_inst *dot) {
   if (!is_candidate(dot)) return NULL;
   tn_inst *constant = dot->operands[1];
   tn_arena *arena = dot->parent->module->arena;
-  int64_t contracted = dot->attr.dot.side[1].contracting.at[0];
+  int64_t contracted = dot->attr.dot->side[1].contracting.at[0];
   int64_t dims[] = {constant->shape->dims[contracted], constant->shape->dims[1 - contracted]};
   const tn_shape *matrix = tn_shape_array(arena, constant->shape->type, 2, dims);
   if (!tn_block_sparse_fits(matrix)) return NULL;
@@ -81,7 +81,7 @@ static tn_inst *encode_operand(tn_pass_context *context, tn_inst *dot) {
   decode->location = constant->location;
   tn_inst *result =
       tn_inst_clone(dot->parent, dot, dot, dot->shape, 2, (tn_inst *[]){dot->operands[0], decode});
-  result->attr.dot.side[1].contracting = tn_rewrite_dims(result, 1, (int64_t[]){0});
+  tn_inst_edit_dot(result)->side[1].contracting = tn_rewrite_dims(result, 1, (int64_t[]){0});
   return result;
 }
 

@@ -31,9 +31,9 @@ static bool has_form(const tn_inst *inst) {
   if (w->op != TN_OP_CONSTANT || x->op == TN_OP_CONSTANT || !tn_shape_is_plain(inst->shape)) return false;
   if (!tn_rewrite_is_free_to_move(inst) || tn_shape_elements(inst->shape) < 1) return false;
   if (inst->op == TN_OP_DOT) return true;
-  for (int i = 0; i < inst->attr.convolution.window.count; i++)
-    if (inst->attr.convolution.window.at[i].lhs_dilation != 1) return false;
-  return inst->attr.convolution.batch_groups == 1;
+  for (int i = 0; i < inst->attr.convolution->window.count; i++)
+    if (inst->attr.convolution->window.at[i].lhs_dilation != 1) return false;
+  return inst->attr.convolution->batch_groups == 1;
 }
 
 static bool multiplies(const tn_systolic_target *array, tn_type x, tn_type w) {

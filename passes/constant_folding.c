@@ -162,8 +162,8 @@ static tn_literal *fold_strided(tn_arena *arena, const tn_inst *inst) {
     if (inst->op == TN_OP_TRANSPOSE) {
       plan.strides[d] = strides[inst->attr.dimensions.dims.at[d] + 1];
     } else {
-      plan.strides[d] = strides[d + 1] * inst->attr.slice.strides.at[d];
-      first += strides[d + 1] * inst->attr.slice.starts.at[d];
+      plan.strides[d] = strides[d + 1] * inst->attr.slice->strides.at[d];
+      first += strides[d + 1] * inst->attr.slice->starts.at[d];
     }
   }
   merge_dims(&plan);

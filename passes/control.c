@@ -12,7 +12,7 @@
 unsigned tn_inst_effects(const tn_inst *inst, const tn_effects *effects) {
   if (tn_op_is(inst->op, TN_OP_SIDE_EFFECT)) return TN_EFFECT;
   if (inst->op == TN_OP_RNG) return TN_RANDOM;
-  unsigned found = inst->op == TN_OP_CUSTOM_CALL && inst->attr.custom_call.side_effect ? TN_EFFECT : 0;
+  unsigned found = inst->op == TN_OP_CUSTOM_CALL && inst->attr.custom_call->side_effect ? TN_EFFECT : 0;
   for (int i = 0; i < inst->n_called; i++) found |= tn_comp_effects(inst->called[i], effects);
   return found;
 }
@@ -61,8 +61,8 @@ tn_inst *tn_comp_copy_into(tn_inst *before, const tn_comp *comp, tn_inst *const 
     for (int i = 0; i < inst->n_operands; i++) operands[i] = copies[inst->operands[i]->id - first];
     tn_inst *copy = tn_inst_clone(before->parent, before, inst, inst->shape, inst->n_operands, operands);
     copies[inst->id - first] = copy;
-    for (int i = 0; i < inst->predecessors.count; i++)
-      tn_inst_add_predecessor(copy, copies[inst->predecessors.at[i]->id - first]);
+    for (int i = 0; i < inst->control->predecessors.count; i++)
+      tn_inst_add_predecessor(copy, copies[inst->control->predecessors.at[i]->id - first]);
   }
   return copies[comp->root->id - first];
 }
@@ -99,7 +99,7 @@ void tn_split_uses(tn_inst *inst) {
   tuple->location = inst->location;
   for (int i = inst->users.count - 1; i >= 0; i--)
     if (inst->users.at[i]->op != TN_OP_GET_TUPLE_ELEMENT)
-      tn_inst_set_operand(inst->users.at[i], inst->user_slots.at[i], tuple);
+      tn_inst_set_operand(inst->users.at[i], inst->user_slots[i], tuple);
   if (comp->root == inst) comp->root = tuple;
 }
 

@@ -14,7 +14,7 @@
 
 static bool is_dead(const tn_inst *inst, const tn_effects *effects) {
   return inst->users.count == 0 && inst != inst->parent->root && inst->op != TN_OP_PARAMETER &&
-         inst->successors.count == 0 && inst->predecessors.count == 0 &&
+         inst->control->successors.count == 0 && inst->control->predecessors.count == 0 &&
          !(tn_inst_effects(inst, effects) & TN_EFFECT);
 }
 

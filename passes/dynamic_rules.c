@@ -124,9 +124,9 @@ static tn_inst *make_slice(work *w) {
       lost[n_lost++] = d;
       continue;
     }
-    int64_t stride = d < inst->attr.slice.strides.count ? inst->attr.slice.strides.at[d] : 1;
-    tn_inst *left = op(w->site, TN_OP_MINIMUM, size_in(w, 0, d), inst->attr.slice.limits.at[d]);
-    left = op(w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice.starts.at[d]);
+    int64_t stride = d < inst->attr.slice->strides.count ? inst->attr.slice->strides.at[d] : 1;
+    tn_inst *left = op(w->site, TN_OP_MINIMUM, size_in(w, 0, d), inst->attr.slice->limits.at[d]);
+    left = op(w->site, TN_OP_ADD, left, stride - 1 - inst->attr.slice->starts.at[d]);
     w->size[d] = op(w->site, TN_OP_MAXIMUM, op(w->site, TN_OP_DIVIDE, left, stride), 0);
   }
   mask_lost(w, lost, n_lost);
@@ -259,10 +259,11 @@ static tn_inst *make_dynamic_reshape(work *w) {
   tn_inst *flat = tn_make_reshape(w->site, x, 1, &count);
   tn_inst *gather =
       tn_make_inst(w->site, TN_OP_GATHER, shape, 2, (tn_inst *[]){flat, place_in_operand(w, place)});
-  gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, (int64_t[]){0});
-  gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
-  gather->attr.gather.slice_sizes = tn_rewrite_dims(gather, 1, &one);
-  gather->attr.gather.index_vector_dim = shape->rank;
+  tn_gather_attributes *own = tn_inst_edit_gather(gather);
+  own->collapsed_slice_dims = tn_rewrite_dims(gather, 1, (int64_t[]){0});
+  own->start_index_map = own->collapsed_slice_dims;
+  own->slice_sizes = tn_rewrite_dims(gather, 1, &one);
+  own->index_vector_dim = shape->rank;
   return gather;
 }
 
@@ -384,7 +385,7 @@ static void mask_operand(work *w, int operand, tn_dims dims) {
 /* A dim that one side has dynamic and the other static is cut on both. */
 static tn_inst *make_dot(work *w) {
   tn_inst *inst = w->inst, *sides[2] = {inst->operands[0], inst->operands[1]};
-  const tn_dot_side *roles = inst->attr.dot.side;
+  const tn_dot_side *roles = inst->attr.dot->side;
   int at = 0;
   for (int i = 0; i < roles[0].batch.count; i++, at++) {
     take(w, at, 0, roles[0].batch.at[i]);
@@ -415,13 +416,13 @@ static tn_inst *make_dot(work *w) {
 /* Of images: their number may vary, features and pixels count as zeros where they end. */
 static tn_inst *make_convolution(work *w) {
   const tn_inst *inst = w->inst;
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
   take(w, dims->output_batch, 0, dims->input_batch);
   take(w, dims->output_feature, 1, dims->kernel_output);
   for (int i = 0; i < dims->input_spatial.count; i++) {
     int64_t to = dims->output_spatial.at[i];
     if (!is_dynamic(w, to) || !was_dynamic(w, 0, dims->input_spatial.at[i])) continue;
-    tn_window_dim window = inst->attr.convolution.window.at[i];
+    tn_window_dim window = inst->attr.convolution->window.at[i];
     int64_t reach = (window.size - 1) * window.rhs_dilation + 1;
     tn_inst *size = op(w->site, TN_OP_MAXIMUM,
                        op(w->site, TN_OP_SUBTRACT, size_in(w, 0, dims->input_spatial.at[i]), 1), 0);
@@ -492,13 +493,13 @@ static tn_inst *make_gather(work *w) {
   const tn_inst *inst = w->inst;
   int batch = 0, offset = 0;
   for (int d = 0; d < w->shape->rank; d++) {
-    if (!tn_dims_contain(inst->attr.gather.offset_dims, d)) {
-      batch += batch == inst->attr.gather.index_vector_dim;
+    if (!tn_dims_contain(inst->attr.gather->offset_dims, d)) {
+      batch += batch == inst->attr.gather->index_vector_dim;
       take(w, d, 1, batch++);
       continue;
     }
-    while (tn_dims_contain(inst->attr.gather.collapsed_slice_dims, offset) ||
-           tn_dims_contain(inst->attr.gather.operand_batching_dims, offset))
+    while (tn_dims_contain(inst->attr.gather->collapsed_slice_dims, offset) ||
+           tn_dims_contain(inst->attr.gather->operand_batching_dims, offset))
       offset++;
     take(w, d, 0, offset++);
   }
@@ -523,9 +524,9 @@ static const char *movement_refusal(const tn_inst *inst) {
 }
 
 static bool features_vary(const tn_inst *inst) {
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
   const tn_shape *input = inst->operands[0]->shape, *kernel = inst->operands[1]->shape;
-  bool grouped = inst->attr.convolution.feature_groups > 1 || inst->attr.convolution.batch_groups > 1;
+  bool grouped = inst->attr.convolution->feature_groups > 1 || inst->attr.convolution->batch_groups > 1;
   for (int i = 0; i < dims->kernel_spatial.count; i++)
     if (kernel->dynamic && kernel->dynamic[dims->kernel_spatial.at[i]]) return true;
   return grouped && (tn_shape_is_dynamic(kernel) || (input->dynamic && (input->dynamic[dims->input_feature] ||

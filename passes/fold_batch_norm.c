@@ -43,10 +43,10 @@ typedef struct {
 
 static channels channels_of(tn_inst *inst) {
   if (inst->op == TN_OP_CONVOLUTION) {
-    const tn_conv_dims *dims = &inst->attr.convolution.dims;
+    const tn_conv_dims *dims = &inst->attr.convolution->dims;
     return (channels){inst->operands[1], 1, dims->output_feature, dims->kernel_output};
   }
-  const tn_dot_side *side = &inst->attr.dot.side[1];
+  const tn_dot_side *side = &inst->attr.dot->side[1];
   int rank = inst->operands[1]->shape->rank;
   for (int d = rank - 1, free = 0; d >= 0; d--) {
     if (tn_dims_contain(side->batch, d) || tn_dims_contain(side->contracting, d)) continue;

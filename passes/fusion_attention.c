@@ -77,6 +77,14 @@ static bool may_be_between(const search *s, const tn_inst *inst) {
   return is_dot(inst) || is_plain_reduce(inst) || tn_fusible_elementwise(inst) || (moves && tn_fusible(inst));
 }
 
+/* The operand to follow as the n-th: later ones first. They lead to the nearest products, and
+ * two end the search, where a chain of residuals leads through the whole model.             */
+static tn_inst *later_first(const search *s, const tn_inst *inst, int n) {
+  const tn_inst *a = inst->operands[0], *b = inst->operands[inst->n_operands - 1];
+  bool turned = inst->n_operands == 2 && s->f->positions[a->id] < s->f->positions[b->id];
+  return inst->operands[turned ? 1 - n : n];
+}
+
 /* Is it on the way from a product? Then it is a member, behind those of its operands that are. */
 static bool go_back(search *s, tn_inst *inst) {
   if (s->failed || member_of(s, inst) >= 0) return !s->failed;
@@ -84,7 +92,7 @@ static bool go_back(search *s, tn_inst *inst) {
   if (s->n_entered++ == 3 * TN_LARGEST_GROUP) return s->failed = true, false;
   bool between = may_be_between(s, inst), is_product = between && is_dot(inst), on_way = is_product;
   for (int i = 0; i < inst->n_operands && between && !is_product; i++)
-    on_way |= go_back(s, inst->operands[i]);
+    on_way |= go_back(s, later_first(s, inst, i));
   s->failed = s->failed || s->n_seen == 2 * TN_LARGEST_GROUP || s->count == TN_LARGEST_GROUP ||
               (is_product && s->first);
   if (s->failed) return false;
@@ -162,7 +170,7 @@ static bool keeps_rows(search *s, int start, int end) {
 
 static bool has_rows(search *s, int end) {
   const tn_inst *dot = s->first;
-  for (int d = dot->attr.dot.side[0].batch.count; d < dot->shape->rank; d++)
+  for (int d = dot->attr.dot->side[0].batch.count; d < dot->shape->rank; d++)
     if (dot->shape->dims[d] == s->size && keeps_rows(s, d, end)) return s->reduces;
   return false;
 }
@@ -201,7 +209,7 @@ static bool stores_in_place(const tn_group_plan *group) {
 /* Looks before operand `side` of the group's product. */
 static bool find_scores(const tn_fuser *f, const tn_group_plan *group, int side, search *s) {
   tn_inst *dot = group->hero, *operand = dot->operands[side];
-  const tn_dims *summed = &dot->attr.dot.side[side].contracting;
+  const tn_dims *summed = &dot->attr.dot->side[side].contracting;
   *s = (search){.f = f};
   if (summed->count != 1 || is_constant(dot->operands[!side]) || operand == dot->operands[!side])
     return false;
@@ -258,7 +266,7 @@ static void join_moved(tn_fuser *f, int group, tn_inst *operand, int64_t rows) {
 
 static int64_t rows_of(const search *s, const tn_inst *dot) {
   int64_t batches = 1;
-  const tn_dims *batch = &dot->attr.dot.side[0].batch;
+  const tn_dims *batch = &dot->attr.dot->side[0].batch;
   for (int i = 0; i < batch->count; i++) batches *= dot->operands[0]->shape->dims[batch->at[i]];
   return s->elements / s->size / batches;
 }

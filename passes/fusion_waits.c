@@ -38,7 +38,7 @@ static void visit(search *s, const tn_inst *inst) {
 
 static void visit_users(search *s, const tn_inst *inst) {
   for (int i = 0; i < inst->users.count; i++) visit(s, inst->users.at[i]);
-  for (int i = 0; i < inst->successors.count; i++) visit(s, inst->successors.at[i]);
+  for (int i = 0; i < inst->control->successors.count; i++) visit(s, inst->control->successors.at[i]);
 }
 
 /* Whatever a group of several roots stores waits for all that it reads. The roots themselves are

@@ -37,7 +37,7 @@ static const double RESULT_ELSEWHERE = 2, OPERAND_ELSEWHERE = 0.1, OPERATIONS_A_
 static double operations(const tn_inst *convolution) {
   const tn_shape *weights = convolution->operands[1]->shape;
   double taps = (double)tn_shape_elements(weights);
-  int64_t outputs = weights->dims[convolution->attr.convolution.dims.kernel_output];
+  int64_t outputs = weights->dims[convolution->attr.convolution->dims.kernel_output];
   return outputs ? 2 * (double)tn_shape_elements(convolution->shape) * taps / (double)outputs : 0;
 }
 
@@ -91,7 +91,7 @@ static double cost_of_uses(const tn_layouts *l, tn_inst *member, const int64_t *
     const tn_inst *user = member->users.at[i];
     if (tn_layout_reads_as_is(user, member, order)) {
       bool last = user->op != TN_OP_CONVOLUTION ||
-                  order[member->shape->rank - 1] == user->attr.convolution.dims.input_feature;
+                  order[member->shape->rank - 1] == user->attr.convolution->dims.input_feature;
       operand += last ? 0 : OPERAND_ELSEWHERE * operations(user);
       continue;
     }
@@ -107,7 +107,7 @@ static double cost_of(const tn_layouts *l, const tn_layout_group *group, const i
     tn_inst *member = group->members.at[i];
     cost += cost_of_inputs(l, member, order) + cost_of_uses(l, member, order);
     if (member->op != TN_OP_CONVOLUTION) continue;
-    bool last = order[group->rank - 1] == member->attr.convolution.dims.output_feature;
+    bool last = order[group->rank - 1] == member->attr.convolution->dims.output_feature;
     cost += last ? 0 : RESULT_ELSEWHERE * operations(member);
   }
   return cost;
@@ -148,7 +148,7 @@ static bool choose(const tn_layouts *l, tn_layout_group *group) {
   for (int i = 0; i < group->members.count && least > 0; i++) {
     const tn_inst *member = group->members.at[i];
     if (member->op != TN_OP_CONVOLUTION) continue;
-    const tn_conv_dims *dims = &member->attr.convolution.dims;
+    const tn_conv_dims *dims = &member->attr.convolution->dims;
     if (channels_last(group, dims->output_batch, dims->output_feature, dims->output_spatial, order))
       consider(l, group, order, &least);
   }

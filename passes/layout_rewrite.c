@@ -58,21 +58,22 @@ static void reorder_attributes(const tn_layout_group *group, tn_inst *inst) {
   if (inst->op == TN_OP_REVERSE || inst->op == TN_OP_CONCATENATE)
     inst->attr.dimensions.dims = renamed(group, inst, inst->attr.dimensions.dims);
   if (inst->op == TN_OP_SLICE) {
-    inst->attr.slice.starts = permuted(group, inst, inst->attr.slice.starts);
-    inst->attr.slice.limits = permuted(group, inst, inst->attr.slice.limits);
-    inst->attr.slice.strides = permuted(group, inst, inst->attr.slice.strides);
+    tn_slice_attributes *own = tn_inst_edit_slice(inst);
+    own->starts = permuted(group, inst, own->starts);
+    own->limits = permuted(group, inst, own->limits);
+    own->strides = permuted(group, inst, own->strides);
   }
 }
 
 static void reorder_input(const tn_layout_group *group, tn_inst *inst) {
-  tn_conv_dims *dims = &inst->attr.convolution.dims;
+  tn_conv_dims *dims = &tn_inst_edit_convolution(inst)->dims;
   dims->input_batch = tn_layout_place_of(group, dims->input_batch);
   dims->input_feature = tn_layout_place_of(group, dims->input_feature);
   dims->input_spatial = renamed(group, inst, dims->input_spatial);
 }
 
 static void reorder_output(const tn_layout_group *group, tn_inst *inst) {
-  tn_conv_dims *dims = &inst->attr.convolution.dims;
+  tn_conv_dims *dims = &tn_inst_edit_convolution(inst)->dims;
   dims->output_batch = tn_layout_place_of(group, dims->output_batch);
   dims->output_feature = tn_layout_place_of(group, dims->output_feature);
   dims->output_spatial = renamed(group, inst, dims->output_spatial);

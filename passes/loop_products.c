@@ -90,7 +90,7 @@ static bool pays(const product *p) {
 }
 
 static bool find_side(product *p, int side) {
-  const tn_dot_side *sides = p->dot->attr.dot.side;
+  const tn_dot_side *sides = p->dot->attr.dot->side;
   tn_inst *row = p->dot->operands[side], *weights = p->dot->operands[1 - side];
   if (sides[0].batch.count || row == weights) return false;
   while (row->op == TN_OP_RESHAPE && tn_rewrite_is_free_to_move(row)) row = row->operands[0];
@@ -112,7 +112,7 @@ static bool is_product(product *p, tn_inst *dot) {
 /* Free dims of the left side stand before the turns where the row is the right one. */
 static int place_of_turns(const product *p) {
   const tn_inst *left = p->dot->operands[0];
-  return p->side ? left->shape->rank - p->dot->attr.dot.side[0].contracting.count : 0;
+  return p->side ? left->shape->rank - p->dot->attr.dot->side[0].contracting.count : 0;
 }
 
 /* All rows, one behind the other, in the form that the dot reads one in. */
@@ -126,7 +126,7 @@ static tn_inst *all_rows(tn_site site, const product *p) {
 
 static tn_inst *all_products(tn_site site, const product *p) {
   const tn_inst *old = p->dot;
-  tn_dot_side dims[2] = {old->attr.dot.side[0], old->attr.dot.side[1]};
+  tn_dot_side dims[2] = {old->attr.dot->side[0], old->attr.dot->side[1]};
   tn_inst *sides[2];
   sides[p->side] = all_rows(site, p);
   sides[1 - p->side] = outside(site, &p->loop, p->dot->operands[1 - p->side]);
@@ -135,8 +135,9 @@ static tn_inst *all_products(tn_site site, const product *p) {
     contracting[i] = dims[p->side].contracting.at[i] + 1;
   dims[p->side].contracting.at = contracting;
   tn_inst *dot = tn_make_dot(site, p->dot->shape->type, sides, dims);
-  dot->attr.dot.precision = old->attr.dot.precision;
-  dot->attr.dot.algorithm = old->attr.dot.algorithm;
+  tn_dot_attributes *own = tn_inst_edit_dot(dot);
+  own->precision = old->attr.dot->precision;
+  own->algorithm = old->attr.dot->algorithm;
   return dot;
 }
 

@@ -154,9 +154,10 @@ tn_inst *tn_make_slice(tn_site site, tn_inst *operand, int dim, int64_t start, i
   }
   tn_inst *slice = tn_make_inst(
       site, TN_OP_SLICE, resized(site, shape, dim, (limit - start + stride - 1) / stride), 1, &operand);
-  slice->attr.slice.starts = tn_make_dims(site, shape->rank, starts);
-  slice->attr.slice.limits = tn_make_dims(site, shape->rank, limits);
-  slice->attr.slice.strides = tn_make_dims(site, shape->rank, strides);
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = tn_make_dims(site, shape->rank, starts);
+  own->limits = tn_make_dims(site, shape->rank, limits);
+  own->strides = tn_make_dims(site, shape->rank, strides);
   return slice;
 }
 
@@ -170,9 +171,10 @@ tn_inst *tn_make_box(tn_site site, tn_inst *operand, const int64_t *starts, cons
   }
   tn_inst *slice =
       tn_make_inst(site, TN_OP_SLICE, array(site, operand->shape->type, rank, sizes), 1, &operand);
-  slice->attr.slice.starts = tn_make_dims(site, rank, starts);
-  slice->attr.slice.limits = (tn_dims){limits, rank};
-  slice->attr.slice.strides = (tn_dims){strides, rank};
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = tn_make_dims(site, rank, starts);
+  own->limits = (tn_dims){limits, rank};
+  own->strides = (tn_dims){strides, rank};
   return slice;
 }
 
@@ -234,11 +236,12 @@ tn_inst *tn_make_take(tn_site site, tn_inst *operand, int64_t dim, tn_inst *indi
   }
   tn_inst *gather = tn_make_inst(site, TN_OP_GATHER, array(site, from->type, rank, dims), 2,
                                  (tn_inst *[]){operand, indices});
-  gather->attr.gather.offset_dims = (tn_dims){offset, n_offset};
-  gather->attr.gather.collapsed_slice_dims = tn_make_dims(site, 1, &dim);
-  gather->attr.gather.start_index_map = tn_make_dims(site, 1, &dim);
-  gather->attr.gather.slice_sizes = (tn_dims){sizes, from->rank};
-  gather->attr.gather.index_vector_dim = by->rank;
+  tn_gather_attributes *own = tn_inst_edit_gather(gather);
+  own->offset_dims = (tn_dims){offset, n_offset};
+  own->collapsed_slice_dims = tn_make_dims(site, 1, &dim);
+  own->start_index_map = tn_make_dims(site, 1, &dim);
+  own->slice_sizes = (tn_dims){sizes, from->rank};
+  own->index_vector_dim = by->rank;
   return gather;
 }
 
@@ -256,7 +259,7 @@ tn_inst *tn_make_pad(tn_site site, tn_inst *operand, tn_inst *value, int dim, in
 void tn_make_window_explicit(tn_inst *convolution, double fill) {
   tn_site site = tn_site_of(convolution);
   tn_arena *arena = tn_site_arena(site);
-  tn_window *window = &convolution->attr.convolution.window;
+  const tn_window *window = &convolution->attr.convolution->window;
   tn_inst *input = convolution->operands[0];
   const tn_shape *shape = input->shape;
   tn_window_dim *dims = tn_arena_copy(arena, window->at, sizeof *dims * (size_t)window->count);
@@ -264,7 +267,7 @@ void tn_make_window_explicit(tn_inst *convolution, double fill) {
   int64_t *sizes = tn_arena_copy(arena, shape->dims, sizeof *sizes * (size_t)shape->rank);
   bool any = false;
   for (int i = 0; i < window->count; i++) {
-    int64_t d = convolution->attr.convolution.dims.input_spatial.at[i], between = dims[i].lhs_dilation - 1;
+    int64_t d = convolution->attr.convolution->dims.input_spatial.at[i], between = dims[i].lhs_dilation - 1;
     pads[d] = (tn_pad_dim){dims[i].pad_low, dims[i].pad_high, between};
     sizes[d] += dims[i].pad_low + dims[i].pad_high + (sizes[d] > 0 ? (sizes[d] - 1) * between : 0);
     any = any || dims[i].pad_low || dims[i].pad_high || between;
@@ -272,7 +275,7 @@ void tn_make_window_explicit(tn_inst *convolution, double fill) {
     dims[i].lhs_dilation = 1;
   }
   if (!any) return;
-  window->at = dims;
+  tn_inst_edit_convolution(convolution)->window.at = dims;
   tn_inst *pad = tn_make_inst(site, TN_OP_PAD, array(site, shape->type, shape->rank, sizes), 2,
                               (tn_inst *[]){input, tn_make_scalar(site, shape->type, fill)});
   pad->attr.pad.at = pads;
@@ -309,10 +312,11 @@ static const tn_shape *dot_shape(tn_site site, tn_type type, tn_inst *const side
 
 tn_inst *tn_make_dot(tn_site site, tn_type type, tn_inst *const sides[2], const tn_dot_side dims[2]) {
   tn_inst *dot = tn_make_inst(site, TN_OP_DOT, dot_shape(site, type, sides, dims), 2, sides);
+  tn_dot_attributes *own = tn_inst_edit_dot(dot);
   for (int side = 0; side < 2; side++) {
     const tn_dot_side *of = &dims[side];
-    dot->attr.dot.side[side].batch = tn_make_dims(site, of->batch.count, of->batch.at);
-    dot->attr.dot.side[side].contracting = tn_make_dims(site, of->contracting.count, of->contracting.at);
+    own->side[side].batch = tn_make_dims(site, of->batch.count, of->batch.at);
+    own->side[side].contracting = tn_make_dims(site, of->contracting.count, of->contracting.at);
   }
   return dot;
 }

@@ -47,7 +47,7 @@ static bool same_precision(tn_precisions a, tn_precisions b) {
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && !strcmp(a, b)); }
 
 static bool is_matrix_product(const tn_inst *dot) {
-  const tn_dot_side *side = dot->attr.dot.side;
+  const tn_dot_side *side = dot->attr.dot->side;
   if (dot->op != TN_OP_DOT || !tn_rewrite_is_free_to_move(dot) || !tn_shape_is_plain(dot->shape))
     return false;
   if (side[0].batch.count || side[0].contracting.count != 1 || side[1].contracting.count != 1) return false;
@@ -56,11 +56,11 @@ static bool is_matrix_product(const tn_inst *dot) {
 }
 
 static bool alike(const tn_inst *a, const tn_inst *b) {
-  return a->attr.dot.side[0].contracting.at[0] == b->attr.dot.side[0].contracting.at[0] &&
-         a->attr.dot.side[1].contracting.at[0] == b->attr.dot.side[1].contracting.at[0] &&
+  return a->attr.dot->side[0].contracting.at[0] == b->attr.dot->side[0].contracting.at[0] &&
+         a->attr.dot->side[1].contracting.at[0] == b->attr.dot->side[1].contracting.at[0] &&
          a->shape->type == b->shape->type && a->operands[1]->shape->type == b->operands[1]->shape->type &&
-         same_precision(a->attr.dot.precision, b->attr.dot.precision) &&
-         same_text(a->attr.dot.algorithm, b->attr.dot.algorithm);
+         same_precision(a->attr.dot->precision, b->attr.dot->precision) &&
+         same_text(a->attr.dot->algorithm, b->attr.dot->algorithm);
 }
 
 /* The constant of add(dot, broadcast(constant)) along the last dim. */
@@ -265,7 +265,7 @@ static tn_inst *build_product(const product *all, int count) {
   memcpy(dims, first->shape->dims, sizeof *dims * (size_t)first->shape->rank);
   dims[first->shape->rank - 1] = columns;
   const tn_shape *shape = tn_shape_array(arena, first->shape->type, first->shape->rank, dims);
-  int64_t column_dim = 1 - first->attr.dot.side[1].contracting.at[0];
+  int64_t column_dim = 1 - first->attr.dot->side[1].contracting.at[0];
   tn_inst *operands[] = {first->operands[0], join_constants(first, all, count, false, column_dim)};
   tn_inst *value = tn_inst_clone(first->parent, first, first, shape, 2, operands);
   if (all[0].bias) {
@@ -283,9 +283,10 @@ static tn_inst *build_slice(tn_inst *whole, tn_inst *before, const tn_shape *sha
   starts[shape->rank - 1] = start;
   limits[shape->rank - 1] += start;
   tn_inst *slice = tn_inst_create(before->parent, before, TN_OP_SLICE, shape, 1, &whole);
-  slice->attr.slice.starts = tn_rewrite_dims(whole, shape->rank, starts);
-  slice->attr.slice.limits = tn_rewrite_dims(whole, shape->rank, limits);
-  slice->attr.slice.strides = tn_rewrite_dims(whole, shape->rank, strides);
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = tn_rewrite_dims(whole, shape->rank, starts);
+  own->limits = tn_rewrite_dims(whole, shape->rank, limits);
+  own->strides = tn_rewrite_dims(whole, shape->rank, strides);
   return slice;
 }
 

@@ -18,21 +18,29 @@
 #include "ir/print.h"
 #include "ir/verify.h"
 
-/* Where the data of every constant lies: texts do not show it. */
-static void add_constants(tn_text *text, const tn_module *module) {
-  TN_FOR_EACH_COMP(module, comp)
-  TN_FOR_EACH_IN_COMP(comp, inst) {
-    if (inst->op != TN_OP_CONSTANT) continue;
+/* The text is hashed in pieces that stay in the cache, each behind the hash of those before. */
+enum { PIECE = 32 << 10 };
+
+static void close_piece(tn_text *text) {
+  tn_hash hash = tn_hash_bytes(text->bytes, text->length);
+  text->length = 0;
+  tn_text_put_n(text, &hash, sizeof hash);
+}
+
+/* Where the data of a constant lies: texts do not show it. */
+static void after_line(void *user, tn_text *text, const tn_inst *inst) {
+  (void)user;
+  if (inst->op == TN_OP_CONSTANT) {
     const void *data = inst->attr.constant.literal->data;
     tn_text_put_n(text, &data, sizeof data);
   }
+  if (text->length >= PIECE) close_piece(text);
 }
 
 static tn_hash fingerprint(tn_module *module) {
   tn_text text = {0};
-  tn_print_options options = {.constants = TN_CONSTANTS_ELIDE};
+  tn_print_options options = {.constants = TN_CONSTANTS_ELIDE, .after_line = after_line};
   tn_print_module(&text, module, &options);
-  add_constants(&text, module);
   tn_hash hash = tn_hash_bytes(text.bytes, text.length);
   tn_text_free(&text);
   return hash;
@@ -45,11 +53,13 @@ static uint64_t mix(uint64_t stamp, uint64_t word) {
 
 static uint64_t mix_pointer(uint64_t stamp, const void *pointer) { return mix(stamp, (uintptr_t)pointer); }
 
-/* Of the member of tn_attributes. */
-static const size_t attribute_bytes[] = {
-#define KIND(ID, member) [TN_ATTR_##ID] = sizeof ((tn_attributes *)NULL)->member,
-#include "ir/attrs.def"
-};
+/* All of the union: what lies behind the member stays as it was, too. Records are never written. */
+static uint64_t mix_attributes(uint64_t stamp, const tn_attributes *attributes) {
+  uint64_t words[sizeof *attributes / sizeof(uint64_t)];
+  memcpy(words, attributes, sizeof words);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) stamp = mix(stamp, words[i]);
+  return stamp;
+}
 
 /* use_index says in which order the users of each operand stand. */
 static uint64_t stamp_inst(uint64_t stamp, const tn_inst *inst) {
@@ -58,11 +68,9 @@ static uint64_t stamp_inst(uint64_t stamp, const tn_inst *inst) {
   for (int i = 0; i < inst->n_operands; i++)
     stamp = mix(stamp, (uintptr_t)inst->operands[i] + ((uint64_t)inst->use_index[i] << 48));
   for (int i = 0; i < inst->n_called; i++) stamp = mix_pointer(stamp, inst->called[i]);
-  for (int i = 0; i < inst->predecessors.count; i++) stamp = mix_pointer(stamp, inst->predecessors.at[i]);
-  tn_attribute_kind kind = tn_ops[inst->op].attributes;
-  if (kind != TN_ATTR_NONE && kind != TN_ATTR_ACCURACY)
-    stamp = mix(stamp, tn_hash_bytes(&inst->attr, attribute_bytes[kind]).low);
-  return mix_pointer(stamp, inst->notes);
+  for (int i = 0; i < inst->control->predecessors.count; i++)
+    stamp = mix_pointer(stamp, inst->control->predecessors.at[i]);
+  return mix_pointer(mix_attributes(stamp, &inst->attr), inst->notes);
 }
 
 static uint64_t stamp_of(const tn_module *module) {

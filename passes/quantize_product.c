@@ -30,7 +30,7 @@ static void add_channel(tn_quantize_product *p, int64_t dim, int64_t weight_dim)
 }
 
 static void dot_channels(tn_quantize_product *p) {
-  const tn_dot_side *side = p->product->attr.dot.side;
+  const tn_dot_side *side = p->product->attr.dot->side;
   int64_t dim = 0;
   for (; dim < side[0].batch.count; dim++) add_channel(p, dim, side[p->weights].batch.at[dim]);
   for (int s = 0; s < 2; s++)
@@ -46,8 +46,8 @@ static void find_channels(tn_quantize_product *p) {
   if (p->product->op == TN_OP_DOT)
     dot_channels(p);
   else
-    add_channel(p, p->product->attr.convolution.dims.output_feature,
-                p->product->attr.convolution.dims.kernel_output);
+    add_channel(p, p->product->attr.convolution->dims.output_feature,
+                p->product->attr.convolution->dims.kernel_output);
 }
 
 tn_channel_walk tn_channel_walk_of(const tn_quantize_product *p, const tn_shape *weights) {

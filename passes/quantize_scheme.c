@@ -85,7 +85,7 @@ static bool is_f32(const tn_inst *inst) {
 }
 
 static bool is_product(const tn_inst *inst) {
-  if (inst->op == TN_OP_CONVOLUTION && inst->attr.convolution.batch_groups != 1) return false;
+  if (inst->op == TN_OP_CONVOLUTION && inst->attr.convolution->batch_groups != 1) return false;
   if (inst->op != TN_OP_CONVOLUTION && inst->op != TN_OP_DOT) return false;
   if (!is_f32(inst) || !is_f32(inst->operands[0]) || !is_f32(inst->operands[1])) return false;
   int64_t terms = tn_inst_terms(inst);

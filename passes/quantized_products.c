@@ -132,21 +132,21 @@ typedef struct {
 } product;
 
 static bool is_plain_dot(const tn_inst *dot) {
-  const tn_dot_side *side = dot->attr.dot.side;
+  const tn_dot_side *side = dot->attr.dot->side;
   return !side[0].batch.count && side[0].contracting.count == 1 && side[1].contracting.count == 1 &&
          dot->operands[1]->shape->rank == 2;
 }
 
 static bool is_plain_convolution(const tn_inst *inst) {
-  for (int i = 0; i < inst->attr.convolution.window.count; i++)
-    if (inst->attr.convolution.window.at[i].lhs_dilation != 1) return false;
-  return inst->attr.convolution.batch_groups == 1;
+  for (int i = 0; i < inst->attr.convolution->window.count; i++)
+    if (inst->attr.convolution->window.at[i].lhs_dilation != 1) return false;
+  return inst->attr.convolution->batch_groups == 1;
 }
 
 /* The dim of the weights that result features are. */
 static int64_t weight_feature_dim(const tn_inst *inst) {
-  return inst->op == TN_OP_DOT ? 1 - inst->attr.dot.side[1].contracting.at[0]
-                               : inst->attr.convolution.dims.kernel_output;
+  return inst->op == TN_OP_DOT ? 1 - inst->attr.dot->side[1].contracting.at[0]
+                               : inst->attr.convolution->dims.kernel_output;
 }
 
 /* Index of the feature of element i of the weights. */
@@ -249,7 +249,8 @@ static bool find_product(tn_arena *arena, tn_inst *inst, product *p) {
   if (!tn_shape_elements(inst->shape) || !tn_shape_elements(inst->operands[1]->shape)) return false;
   int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0;
   if (p->x.zero < low || p->x.zero > low + 255) return false; /* no byte */
-  p->feature_dim = inst->op == TN_OP_DOT ? inst->shape->rank - 1 : inst->attr.convolution.dims.output_feature;
+  p->feature_dim =
+      inst->op == TN_OP_DOT ? inst->shape->rank - 1 : inst->attr.convolution->dims.output_feature;
   p->features = inst->operands[1]->shape->dims[weight_feature_dim(inst)];
   if (!find_weights(arena, p)) return false;
   sum_weights(arena, p);

@@ -18,7 +18,7 @@ enum { MOST_LISTS = 64 };
 
 static bool is_alone(const tn_inst *inst) {
   const tn_module *module = inst->parent->module;
-  const tn_groups *groups = &inst->attr.collective.groups;
+  const tn_groups *groups = &inst->attr.collective->groups;
   for (int i = 0; i < groups->count; i++)
     if (groups->at[i].count > 1) return false;
   return module->replica_count <= 1 && module->num_partitions <= 1;
@@ -78,11 +78,12 @@ static tn_inst *rows_at(tn_site site, tn_inst *x, tn_inst *source, const tn_shap
   tn_arena *arena = site.comp->module->arena;
   tn_inst *gather =
       tn_make_inst(site, TN_OP_GATHER, tn_shape_without_layout(arena, shape), 2, (tn_inst *[]){x, source});
-  gather->attr.gather.offset_dims = tn_rewrite_dims(gather, shape->rank - 1, dims + 1);
-  gather->attr.gather.collapsed_slice_dims = tn_rewrite_dims(gather, 1, &zero);
-  gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
-  gather->attr.gather.slice_sizes = tn_rewrite_dims(gather, shape->rank, sizes);
-  gather->attr.gather.index_vector_dim = 1;
+  tn_gather_attributes *own = tn_inst_edit_gather(gather);
+  own->offset_dims = tn_rewrite_dims(gather, shape->rank - 1, dims + 1);
+  own->collapsed_slice_dims = tn_rewrite_dims(gather, 1, &zero);
+  own->start_index_map = own->collapsed_slice_dims;
+  own->slice_sizes = tn_rewrite_dims(gather, shape->rank, sizes);
+  own->index_vector_dim = 1;
   return gather;
 }
 

@@ -155,7 +155,7 @@ static tn_inst *masked(tn_site s, tn_inst *value, tn_inst *mask, int64_t at) {
 /* dot(x, rhs of each block's group) as one fusion: [b…, N, lhs free…, rhs free…], with the
  * block's rows where the ragged dim was.                                               */
 static tn_inst *block_dot(const partition *p, const tn_inst *inst, tn_inst *x, int64_t ragged) {
-  int64_t group_dim = inst->attr.dot.rhs_group.at[0];
+  int64_t group_dim = inst->attr.dot->rhs_group.at[0];
   tn_inst *arguments[3] = {x, inst->operands[1], p->group_of}, *parameters[3];
   static const char *const names[] = {"x", "w", "group"};
   tn_comp *comp = tn_comp_create(p->s.comp->module, "ragged_dot");
@@ -165,8 +165,8 @@ static tn_inst *block_dot(const partition *p, const tn_inst *inst, tn_inst *x, i
   }
   tn_site inside = {comp, NULL, p->s.about};
   tn_inst *sides[2] = {parameters[0], tn_make_take(inside, parameters[1], group_dim, parameters[2])};
-  tn_dot_side dims[2] = {cut_roles(inside, &inst->attr.dot.side[0], ragged, true, false, false),
-                         cut_roles(inside, &inst->attr.dot.side[1], group_dim, false, false, false)};
+  tn_dot_side dims[2] = {cut_roles(inside, &inst->attr.dot->side[0], ragged, true, false, false),
+                         cut_roles(inside, &inst->attr.dot->side[1], group_dim, false, false, false)};
   comp->root = tn_make_dot(inside, inst->shape->type, sides, dims);
   tn_inst *fusion = tn_make_inst(p->s, TN_OP_FUSION, comp->root->shape, 3, arguments);
   fusion->attr.fusion.kind = TN_FUSION_OUTPUT;
@@ -192,18 +192,19 @@ static tn_inst *take_rows(const partition *p, tn_inst *from, int64_t block, int6
     if (d != row - 1) offset[n++] = d;
   for (int d = 0; d < from->shape->rank; d++) sizes[d] = d == block || d == row ? 1 : from->shape->dims[d];
   int64_t both[2] = {block, row};
-  gather->attr.gather.offset_dims = (tn_dims){offset, n};
-  gather->attr.gather.collapsed_slice_dims = tn_make_dims(p->s, 2, both);
-  gather->attr.gather.start_index_map = gather->attr.gather.collapsed_slice_dims;
-  gather->attr.gather.slice_sizes = (tn_dims){sizes, from->shape->rank};
-  gather->attr.gather.index_vector_dim = 1;
+  tn_gather_attributes *own = tn_inst_edit_gather(gather);
+  own->offset_dims = (tn_dims){offset, n};
+  own->collapsed_slice_dims = tn_make_dims(p->s, 2, both);
+  own->start_index_map = own->collapsed_slice_dims;
+  own->slice_sizes = (tn_dims){sizes, from->shape->rank};
+  own->index_vector_dim = 1;
   return gather;
 }
 
 static tn_inst *expand_free(tn_inst *inst, int64_t ragged) {
   tn_site s = tn_site_of(inst);
   tn_inst *lhs = inst->operands[0];
-  const tn_dot_side *roles = &inst->attr.dot.side[0];
+  const tn_dot_side *roles = &inst->attr.dot->side[0];
   int64_t rows = lhs->shape->dims[ragged];
   int64_t block = block_rows(rows, inst->operands[2]->shape->dims[0], 8, LARGEST_BLOCK);
   partition p = cut(s, inst->operands[2], rows, block);
@@ -234,11 +235,12 @@ static tn_inst *sum_by_group(const partition *p, tn_inst *parts) {
   const tn_shape *shape = tn_shape_array(arena, from->type, from->rank, dims);
   tn_inst *operands[3] = {tn_make_filled(p->s, shape, 0), p->group_of, parts};
   tn_inst *scatter = tn_make_inst(p->s, TN_OP_SCATTER, shape, 3, operands);
-  scatter->attr.scatter.update_window_dims = (tn_dims){window, from->rank - 1};
-  scatter->attr.scatter.inserted_window_dims = tn_make_dims(p->s, 1, &first);
-  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_make_dims(p->s, 1, &first);
-  scatter->attr.scatter.index_vector_dim = 1;
-  scatter->attr.scatter.indices_are_sorted = true;
+  tn_scatter_attributes *own = tn_inst_edit_scatter(scatter);
+  own->update_window_dims = (tn_dims){window, from->rank - 1};
+  own->inserted_window_dims = tn_make_dims(p->s, 1, &first);
+  own->scatter_dims_to_operand_dims = tn_make_dims(p->s, 1, &first);
+  own->index_vector_dim = 1;
+  own->indices_are_sorted = true;
   tn_comp *add = tn_make_binary_comp(p->s, TN_OP_ADD, from->type);
   tn_inst_set_called(scatter, 1, &add);
   return scatter;
@@ -260,7 +262,7 @@ static tn_inst *take_side(tn_site s, tn_inst *operand, int64_t dim, tn_inst *row
 
 static tn_inst *expand_contracting(tn_inst *inst, int index) {
   tn_site s = tn_site_of(inst);
-  const tn_dot_side *roles = inst->attr.dot.side;
+  const tn_dot_side *roles = inst->attr.dot->side;
   int64_t depth = inst->operands[0]->shape->dims[roles[0].contracting.at[index]];
   int64_t block = block_rows(depth, inst->operands[2]->shape->dims[0], 2, depth);
   partition p = cut(s, inst->operands[2], depth, block);
@@ -285,7 +287,8 @@ static tn_inst *expand_batch(tn_inst *inst) {
   const tn_shape *shape = tn_shape_without_layout(inst->parent->module->arena, inst->shape);
   tn_inst *dot = tn_make_inst(tn_site_of(inst), TN_OP_DOT, shape, 2, inst->operands);
   dot->attr.dot = inst->attr.dot;
-  dot->attr.dot.lhs_ragged = dot->attr.dot.rhs_group = (tn_dims){NULL, 0};
+  tn_dot_attributes *own = tn_inst_edit_dot(dot);
+  own->lhs_ragged = own->rhs_group = (tn_dims){NULL, 0};
   return dot;
 }
 
@@ -293,9 +296,9 @@ static tn_inst *expand(tn_pass_context *context, tn_inst *inst) {
   const tn_shape *sizes = inst->operands[2]->shape;
   for (int i = 0; i < 3; i++)
     if (!tn_shape_is_plain(inst->operands[i]->shape)) return NULL;
-  if (inst->attr.dot.lhs_ragged.count != 1 || sizes->rank != 1 || !tn_pass_spend(context)) return NULL;
-  int64_t ragged = inst->attr.dot.lhs_ragged.at[0];
-  const tn_dot_side *roles = &inst->attr.dot.side[0];
+  if (inst->attr.dot->lhs_ragged.count != 1 || sizes->rank != 1 || !tn_pass_spend(context)) return NULL;
+  int64_t ragged = inst->attr.dot->lhs_ragged.at[0];
+  const tn_dot_side *roles = &inst->attr.dot->side[0];
   if (tn_dims_contain(roles->batch, ragged)) return expand_batch(inst);
   if (!inst->operands[0]->shape->dims[ragged] || !sizes->dims[0] || !tn_shape_elements(inst->shape))
     return tn_make_filled(tn_site_of(inst), tn_shape_without_layout(inst->parent->module->arena, inst->shape),

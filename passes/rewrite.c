@@ -8,7 +8,8 @@
 #include "passes/rewrite.h"
 
 bool tn_rewrite_is_free_to_move(const tn_inst *inst) {
-  return !inst->predecessors.count && !inst->successors.count && !tn_op_is(inst->op, TN_OP_SIDE_EFFECT);
+  return !inst->control->predecessors.count && !inst->control->successors.count &&
+         !tn_op_is(inst->op, TN_OP_SIDE_EFFECT);
 }
 
 static bool sees_layout(const tn_inst *user) {

@@ -41,9 +41,9 @@ static bool same_padding(const tn_attributes *a, const tn_attributes *b) {
          (!a->pad.count || !memcmp(a->pad.at, b->pad.at, (size_t)a->pad.count * sizeof *a->pad.at));
 }
 
-static bool same_slices(const tn_attributes *a, const tn_attributes *b) {
-  return same_dims(a->slice.starts, b->slice.starts) && same_dims(a->slice.limits, b->slice.limits) &&
-         same_dims(a->slice.strides, b->slice.strides);
+static bool same_slices(const tn_slice_attributes *a, const tn_slice_attributes *b) {
+  return same_dims(a->starts, b->starts) && same_dims(a->limits, b->limits) &&
+         same_dims(a->strides, b->strides);
 }
 
 static bool same_precisions(const tn_precisions *a, const tn_precisions *b) {
@@ -192,7 +192,7 @@ static uint64_t hash_attributes(uint64_t hash, const tn_inst *inst) {
     if (row->form == TN_FORM_INT || row->form == TN_FORM_ONE_DIM)
       hash = tn_hash_mix(hash, (uint64_t)*(const int64_t *)member);
     if (row->form == TN_FORM_DIMS) hash = hash_dims(hash, *(const tn_dims *)member);
-    if (row->form == TN_FORM_SLICES) hash = hash_dims(hash, inst->attr.slice.starts);
+    if (row->form == TN_FORM_SLICES) hash = hash_dims(hash, inst->attr.slice->starts);
     if (row->form == TN_FORM_DIRECTION) hash = tn_hash_mix(hash, (uint64_t)*(const tn_direction *)member);
   }
   return hash;

@@ -199,9 +199,10 @@ static tn_inst *scattered(const selection *w) {
   tn_inst *operands[3] = {initial(w, line), tn_make_reshape(w->s, w->place, 1, &windows),
                           tn_make_reshape(w->s, w->inst->operands[1], 1, &windows)};
   tn_inst *scatter = tn_make_inst(w->s, TN_OP_SCATTER, line, 3, operands);
-  scatter->attr.scatter.inserted_window_dims = tn_make_dims(w->s, 1, &first);
-  scatter->attr.scatter.scatter_dims_to_operand_dims = tn_make_dims(w->s, 1, &first);
-  scatter->attr.scatter.index_vector_dim = 1;
+  tn_scatter_attributes *own = tn_inst_edit_scatter(scatter);
+  own->inserted_window_dims = tn_make_dims(w->s, 1, &first);
+  own->scatter_dims_to_operand_dims = tn_make_dims(w->s, 1, &first);
+  own->index_vector_dim = 1;
   tn_inst_set_called(scatter, 1, &w->inst->called[1]);
   return tn_make_reshape(w->s, scatter, w->full->rank, w->full->dims);
 }

@@ -37,11 +37,12 @@ static tn_dims through(const tn_inst *transpose, tn_dims dims) {
 
 static bool absorb(tn_pass_context *context, tn_inst *dot, int number) {
   tn_inst *transpose = dot->operands[number];
-  tn_dot_side *side = &dot->attr.dot.side[number];
+  const tn_dot_side *side = &dot->attr.dot->side[number];
   if (transpose->op != TN_OP_TRANSPOSE || !tn_shape_is_plain(transpose->shape)) return false;
   if (!keeps_free_order(transpose, side) || !tn_pass_spend(context)) return false;
-  side->batch = through(transpose, side->batch);
-  side->contracting = through(transpose, side->contracting);
+  tn_dot_side *own = &tn_inst_edit_dot(dot)->side[number];
+  own->batch = through(transpose, own->batch);
+  own->contracting = through(transpose, own->contracting);
   tn_inst_set_operand(dot, number, transpose->operands[0]);
   return true;
 }

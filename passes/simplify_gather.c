@@ -42,21 +42,21 @@ static void starts_of(tn_site site, tn_inst *indices, tn_dims map, int rank, tn_
 
 static tn_inst *gather_of_one_place(tn_pass_context *context, tn_inst *inst) {
   tn_inst *operand = inst->operands[0], *indices = inst->operands[1];
-  tn_dims map = inst->attr.gather.start_index_map;
+  tn_dims map = inst->attr.gather->start_index_map;
   if (!tn_shape_is_plain(inst->shape) || !tn_shape_is_plain(operand->shape) ||
       !tn_shape_elements(inst->shape))
     return NULL;
-  if (inst->attr.gather.operand_batching_dims.count) return NULL;
-  if (!is_one_place(indices, inst->attr.gather.index_vector_dim, map.count) || !tn_pass_spend(context))
+  if (inst->attr.gather->operand_batching_dims.count) return NULL;
+  if (!is_one_place(indices, inst->attr.gather->index_vector_dim, map.count) || !tn_pass_spend(context))
     return NULL;
   tn_site site = tn_site_of(inst);
   tn_inst *operands[TN_MOST_DIMS + 1] = {operand};
   int rank = operand->shape->rank;
   starts_of(site, indices, map, rank, operands + 1);
   const tn_shape *box =
-      tn_shape_array(tn_site_arena(site), inst->shape->type, rank, inst->attr.gather.slice_sizes.at);
+      tn_shape_array(tn_site_arena(site), inst->shape->type, rank, inst->attr.gather->slice_sizes.at);
   tn_inst *slice = tn_make_inst(site, TN_OP_DYNAMIC_SLICE, box, rank + 1, operands);
-  slice->attr.dynamic_slice.sizes = inst->attr.gather.slice_sizes;
+  slice->attr.dynamic_slice.sizes = inst->attr.gather->slice_sizes;
   return tn_build_reshape(inst->parent, inst, slice, inst->shape);
 }
 
@@ -71,14 +71,15 @@ static bool overwrites(const tn_comp *comp) {
 static bool known_window(const tn_inst *inst, int64_t *sizes, int64_t *starts) {
   const tn_shape *whole = inst->operands[0]->shape, *update = inst->operands[2]->shape;
   const tn_inst *indices = inst->operands[1];
-  tn_dims map = inst->attr.scatter.scatter_dims_to_operand_dims;
-  if (indices->op != TN_OP_CONSTANT || !is_one_place(indices, inst->attr.scatter.index_vector_dim, map.count))
+  tn_dims map = inst->attr.scatter->scatter_dims_to_operand_dims;
+  if (indices->op != TN_OP_CONSTANT ||
+      !is_one_place(indices, inst->attr.scatter->index_vector_dim, map.count))
     return false;
   const char *data = indices->attr.constant.literal->data;
   size_t bytes = tn_type_bytes(indices->shape->type);
   for (int d = 0, w = 0; d < whole->rank; d++) {
-    bool inserted = tn_dims_contain(inst->attr.scatter.inserted_window_dims, d);
-    sizes[d] = inserted ? 1 : update->dims[inst->attr.scatter.update_window_dims.at[w++]];
+    bool inserted = tn_dims_contain(inst->attr.scatter->inserted_window_dims, d);
+    sizes[d] = inserted ? 1 : update->dims[inst->attr.scatter->update_window_dims.at[w++]];
     starts[d] = 0;
   }
   for (int k = 0; k < map.count; k++) {
@@ -96,7 +97,7 @@ static tn_inst *scatter_of_known_place(tn_pass_context *context, tn_inst *inst) 
   if (inst->n_operands != 3 || !tn_shape_is_plain(inst->shape) ||
       !tn_shape_is_plain(inst->operands[2]->shape))
     return NULL;
-  if (inst->attr.scatter.input_batching_dims.count || !overwrites(inst->called[0])) return NULL;
+  if (inst->attr.scatter->input_batching_dims.count || !overwrites(inst->called[0])) return NULL;
   if (!tn_shape_elements(inst->operands[2]->shape) || !known_window(inst, sizes, starts)) return NULL;
   if (!tn_pass_spend(context)) return NULL;
   tn_site site = tn_site_of(inst);

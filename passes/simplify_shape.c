@@ -209,15 +209,16 @@ static tn_inst *slice_of_slice(tn_pass_context *context, tn_inst *inst) {
   if (!inner || tn_shape_elements(inst->shape) == 0 || !tn_pass_spend(context)) return NULL;
   int rank = inst->shape->rank;
   for (int i = 0; i < rank; i++) {
-    int64_t step = inner->attr.slice.strides.at[i];
-    starts[i] = inner->attr.slice.starts.at[i] + inst->attr.slice.starts.at[i] * step;
-    strides[i] = inst->shape->dims[i] > 1 ? inst->attr.slice.strides.at[i] * step : 1;
+    int64_t step = inner->attr.slice->strides.at[i];
+    starts[i] = inner->attr.slice->starts.at[i] + inst->attr.slice->starts.at[i] * step;
+    strides[i] = inst->shape->dims[i] > 1 ? inst->attr.slice->strides.at[i] * step : 1;
     limits[i] = starts[i] + (inst->shape->dims[i] - 1) * strides[i] + 1;
   }
   tn_inst *slice = tn_inst_create(inst->parent, inst, TN_OP_SLICE, inst->shape, 1, &inner->operands[0]);
-  slice->attr.slice.starts = tn_rewrite_dims(inst, rank, starts);
-  slice->attr.slice.limits = tn_rewrite_dims(inst, rank, limits);
-  slice->attr.slice.strides = tn_rewrite_dims(inst, rank, strides);
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = tn_rewrite_dims(inst, rank, starts);
+  own->limits = tn_rewrite_dims(inst, rank, limits);
+  own->strides = tn_rewrite_dims(inst, rank, strides);
   return slice;
 }
 

@@ -29,9 +29,10 @@ static int64_t along(const tn_inst *concatenate) { return concatenate->attr.dime
 static tn_inst *slice_of(tn_inst *inst, tn_inst *operand, const int64_t *starts, const int64_t *limits) {
   int rank = inst->shape->rank;
   tn_inst *slice = tn_inst_create(inst->parent, inst, TN_OP_SLICE, inst->shape, 1, &operand);
-  slice->attr.slice.starts = tn_rewrite_dims(inst, rank, starts);
-  slice->attr.slice.limits = tn_rewrite_dims(inst, rank, limits);
-  slice->attr.slice.strides = inst->attr.slice.strides;
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = tn_rewrite_dims(inst, rank, starts);
+  own->limits = tn_rewrite_dims(inst, rank, limits);
+  own->strides = inst->attr.slice->strides;
   return slice;
 }
 
@@ -40,16 +41,16 @@ static tn_inst *slice_of(tn_inst *inst, tn_inst *operand, const int64_t *starts,
 static tn_inst *slice_of_concatenate(tn_pass_context *context, tn_inst *inst) {
   tn_inst *whole = tn_operand_of(inst, 0, TN_OP_CONCATENATE);
   if (!whole || !are_plain(inst) || !are_plain(whole) || !tn_shape_elements(inst->shape)) return NULL;
-  int64_t dim = along(whole), start = inst->attr.slice.starts.at[dim], begin = 0;
-  int64_t last = start + (inst->shape->dims[dim] - 1) * inst->attr.slice.strides.at[dim];
+  int64_t dim = along(whole), start = inst->attr.slice->starts.at[dim], begin = 0;
+  int64_t last = start + (inst->shape->dims[dim] - 1) * inst->attr.slice->strides.at[dim];
   for (int i = 0; i < whole->n_operands; begin += whole->operands[i++]->shape->dims[dim]) {
     int64_t end = begin + whole->operands[i]->shape->dims[dim];
     if (start < begin || start >= end) continue;
     if (last >= end || !tn_pass_spend(context)) return NULL;
     size_t bytes = (size_t)inst->shape->rank * sizeof(int64_t);
     int64_t starts[TN_MOST_DIMS], limits[TN_MOST_DIMS];
-    memcpy(starts, inst->attr.slice.starts.at, bytes);
-    memcpy(limits, inst->attr.slice.limits.at, bytes);
+    memcpy(starts, inst->attr.slice->starts.at, bytes);
+    memcpy(limits, inst->attr.slice->limits.at, bytes);
     starts[dim] = start - begin;
     limits[dim] = last - begin + 1; /* the last step may have ended beyond the part */
     return slice_of(inst, whole->operands[i], starts, limits);
@@ -64,8 +65,8 @@ static tn_inst *slice_of_pad(tn_pass_context *context, tn_inst *inst) {
   int rank = inst->shape->rank;
   int64_t starts[TN_MOST_DIMS], limits[TN_MOST_DIMS];
   for (int i = 0; i < rank; i++) {
-    int64_t low = pad->attr.pad.at[i].low, stride = inst->attr.slice.strides.at[i];
-    starts[i] = inst->attr.slice.starts.at[i] - low;
+    int64_t low = pad->attr.pad.at[i].low, stride = inst->attr.slice->strides.at[i];
+    starts[i] = inst->attr.slice->starts.at[i] - low;
     limits[i] = starts[i] + (inst->shape->dims[i] - 1) * stride + 1;
     if (pad->attr.pad.at[i].interior || starts[i] < 0 || limits[i] > pad->operands[0]->shape->dims[i])
       return NULL;
@@ -81,8 +82,8 @@ static tn_inst *slice_of_broadcast(tn_pass_context *context, tn_inst *inst) {
   tn_inst *operand = broadcast->operands[0];
   for (int i = 0; i < dims.count; i++) {
     int64_t d = dims.at[i];
-    operand = tn_make_slice(tn_site_of(inst), operand, i, inst->attr.slice.starts.at[d],
-                            inst->attr.slice.limits.at[d], inst->attr.slice.strides.at[d]);
+    operand = tn_make_slice(tn_site_of(inst), operand, i, inst->attr.slice->starts.at[d],
+                            inst->attr.slice->limits.at[d], inst->attr.slice->strides.at[d]);
   }
   return tn_build_broadcast(inst->parent, inst, operand, inst->shape, dims);
 }
@@ -122,10 +123,10 @@ static tn_inst *concatenate_of_parts(tn_pass_context *context, tn_inst *inst) {
 static bool continues(const tn_inst *a, const tn_inst *b, int64_t dim) {
   if (a->op != TN_OP_SLICE || b->op != TN_OP_SLICE || a->operands[0] != b->operands[0]) return false;
   for (int i = 0; i < a->shape->rank; i++) {
-    int64_t start = a->attr.slice.starts.at[i], stride = a->attr.slice.strides.at[i];
-    if (stride != b->attr.slice.strides.at[i] || (i == dim && stride != 1)) return false;
-    if (i == dim ? a->attr.slice.limits.at[i] != b->attr.slice.starts.at[i]
-                 : start != b->attr.slice.starts.at[i])
+    int64_t start = a->attr.slice->starts.at[i], stride = a->attr.slice->strides.at[i];
+    if (stride != b->attr.slice->strides.at[i] || (i == dim && stride != 1)) return false;
+    if (i == dim ? a->attr.slice->limits.at[i] != b->attr.slice->starts.at[i]
+                 : start != b->attr.slice->starts.at[i])
       return false;
   }
   return true;
@@ -139,11 +140,12 @@ static tn_inst *concatenate_of_slices(tn_pass_context *context, tn_inst *inst) {
   if (!tn_pass_spend(context)) return NULL;
   const tn_inst *first = inst->operands[0], *last = inst->operands[inst->n_operands - 1];
   int64_t limits[TN_MOST_DIMS];
-  for (int i = 0; i < inst->shape->rank; i++) limits[i] = (i == dim ? last : first)->attr.slice.limits.at[i];
+  for (int i = 0; i < inst->shape->rank; i++) limits[i] = (i == dim ? last : first)->attr.slice->limits.at[i];
   tn_inst *slice = tn_inst_create(inst->parent, inst, TN_OP_SLICE, inst->shape, 1, &first->operands[0]);
-  slice->attr.slice.starts = first->attr.slice.starts;
-  slice->attr.slice.limits = tn_rewrite_dims(inst, inst->shape->rank, limits);
-  slice->attr.slice.strides = first->attr.slice.strides;
+  tn_slice_attributes *own = tn_inst_edit_slice(slice);
+  own->starts = first->attr.slice->starts;
+  own->limits = tn_rewrite_dims(inst, inst->shape->rank, limits);
+  own->strides = first->attr.slice->strides;
   return slice;
 }
 

@@ -51,8 +51,8 @@ static bool can_grow(tn_window window, const tn_pad_dim *const *pads) {
 
 static tn_inst *convolution_of_pad(tn_pass_context *context, tn_inst *inst) {
   tn_inst *pad = inst->operands[0];
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
-  tn_window window = inst->attr.convolution.window;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
+  tn_window window = inst->attr.convolution->window;
   if (pad->op != TN_OP_PAD || !tn_shape_is_plain(pad->shape) || !is_zero(pad->operands[1])) return NULL;
   if (window.count != dims->input_spatial.count || pad->attr.pad.count != pad->shape->rank) return NULL;
   if (!is_nothing(pad->attr.pad.at[dims->input_batch]) || !is_nothing(pad->attr.pad.at[dims->input_feature]))
@@ -60,7 +60,7 @@ static tn_inst *convolution_of_pad(tn_pass_context *context, tn_inst *inst) {
   const tn_pad_dim *pads[TN_MOST_DIMS];
   for (int i = 0; i < window.count; i++) pads[i] = &pad->attr.pad.at[dims->input_spatial.at[i]];
   if (!can_grow(window, pads) || !tn_pass_spend(context)) return NULL;
-  inst->attr.convolution.window = grow(inst, window, pads);
+  tn_inst_edit_convolution(inst)->window = grow(inst, window, pads);
   tn_inst_set_operand(inst, 0, pad->operands[0]);
   return inst;
 }
@@ -68,8 +68,8 @@ static tn_inst *convolution_of_pad(tn_pass_context *context, tn_inst *inst) {
 /* Kernels of transposed convolutions are turned round by the program. */
 static tn_inst *convolution_of_reverse(tn_pass_context *context, tn_inst *inst) {
   tn_inst *reverse = inst->operands[1];
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
-  tn_window window = inst->attr.convolution.window;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
+  tn_window window = inst->attr.convolution->window;
   if (reverse->op != TN_OP_REVERSE || !tn_shape_is_plain(reverse->shape)) return NULL;
   tn_dims reversed = reverse->attr.dimensions.dims;
   if (tn_dims_contain(reversed, dims->kernel_input) || tn_dims_contain(reversed, dims->kernel_output))
@@ -79,7 +79,7 @@ static tn_inst *convolution_of_reverse(tn_pass_context *context, tn_inst *inst) 
       tn_arena_copy(inst->parent->module->arena, window.at, sizeof *at * (size_t)window.count);
   for (int i = 0; i < window.count; i++)
     at[i].reversal ^= tn_dims_contain(reversed, dims->kernel_spatial.at[i]);
-  inst->attr.convolution.window.at = at;
+  tn_inst_edit_convolution(inst)->window.at = at;
   tn_inst_set_operand(inst, 1, reverse->operands[0]);
   return inst;
 }

@@ -49,7 +49,7 @@ static void follow(search *s) {
       continue;
     }
     for (int i = 0; i < inst->n_operands; i++) need(s, inst->operands[i]);
-    for (int i = 0; i < inst->predecessors.count; i++) need(s, inst->predecessors.at[i]);
+    for (int i = 0; i < inst->control->predecessors.count; i++) need(s, inst->control->predecessors.at[i]);
   }
 }
 

@@ -259,8 +259,8 @@ static tn_plan_value *started(builder *b, const tn_inst *inst, tn_plan_value *fi
 
 /* With nobody else there, only what replica 0 sends to itself arrives. */
 static tn_plan_value *permuted(builder *b, const tn_inst *inst, const tn_shape *shape) {
-  for (int i = 0; i < inst->attr.permute.pairs.count; i++)
-    if (inst->attr.permute.pairs.at[i].target == 0) return tn_plan_value_of(b, inst->operands[0]);
+  for (int i = 0; i < inst->attr.permute->pairs.count; i++)
+    if (inst->attr.permute->pairs.at[i].target == 0) return tn_plan_value_of(b, inst->operands[0]);
   return zeros(b, shape);
 }
 
@@ -351,7 +351,7 @@ static bool build_custom_call(builder *b, tn_inst *inst) {
   if (tn_custom_call_is_topk(inst, &largest)) return build_single(b, inst);
   b->failed = true;
   return tn_error(b->sink, TN_UNSUPPORTED, inst->location, "custom-call: target \"%s\" has no meaning here",
-                  inst->attr.custom_call.target);
+                  inst->attr.custom_call->target);
 }
 
 /* What is not decoded inside a product is in memory whole. */

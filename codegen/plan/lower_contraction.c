@@ -47,7 +47,7 @@ const tn_expr *tn_lower_close_product(tn_lowering *l, tn_inst *inst, tn_position
 static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_position at, int *next_free,
                                     const tn_open_reduce *reduce) {
   const tn_shape *shape = inst->operands[side]->shape;
-  const tn_dot_side *dims = &inst->attr.dot.side[side];
+  const tn_dot_side *dims = &inst->attr.dot->side[side];
   const tn_index **from = TN_NEW_ARRAY(tn_lower_arena(l), const tn_index *, shape->rank);
   for (int i = 0; i < dims->batch.count; i++) from[dims->batch.at[i]] = at[i];
   for (int i = 0; i < dims->contracting.count; i++)
@@ -61,7 +61,7 @@ static const tn_index **dot_operand(tn_lowering *l, tn_inst *inst, int side, tn_
 const tn_expr *tn_lower_dot(tn_lowering *l, tn_inst *inst, tn_position at) {
   if (inst->operands[1]->op == TN_OP_DECODE && tn_lower_is_inside(l, inst->operands[1]))
     return tn_lower_sparse_dot(l, inst, at);
-  const tn_dot_side *lhs = &inst->attr.dot.side[0];
+  const tn_dot_side *lhs = &inst->attr.dot->side[0];
   int64_t *sizes = TN_NEW_ARRAY(tn_lower_arena(l), int64_t, lhs->contracting.count);
   for (int i = 0; i < lhs->contracting.count; i++)
     sizes[i] = inst->operands[0]->shape->dims[lhs->contracting.at[i]];
@@ -99,7 +99,7 @@ static const tn_index *input_index(tn_lowering *l, const tn_window_dim *w, int64
 /* The reduced dims: kernel positions, then the input features of one group. */
 static bool open_convolution(tn_lowering *l, tn_inst *inst, tn_position at, tn_open_reduce *reduce) {
   static const char *const names[2][4] = {{"k", "k", "k", "k"}, {"kh", "kw", "kd", "ke"}};
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
   const tn_shape *kernel = inst->operands[1]->shape;
   int spatial = dims->kernel_spatial.count;
   int64_t sizes[16];
@@ -139,7 +139,7 @@ static const tn_expr *padded(tn_lowering *l, tn_inst *inst, tn_position from, co
 
 const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position at) {
   tn_arena *arena = tn_lower_arena(l);
-  const tn_conv_dims *dims = &inst->attr.convolution.dims;
+  const tn_conv_dims *dims = &inst->attr.convolution->dims;
   const tn_shape *input = inst->operands[0]->shape, *kernel = inst->operands[1]->shape;
   tn_open_reduce reduce;
   if (!open_convolution(l, inst, at, &reduce)) return NULL;
@@ -149,7 +149,7 @@ const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position a
   const tn_index **weight = TN_NEW_ARRAY(arena, const tn_index *, kernel->rank);
   tn_guard_range *guards = TN_NEW_ARRAY(arena, tn_guard_range, 2 * input->rank);
   for (int i = 0; i < spatial; i++) {
-    const tn_window_dim *w = &inst->attr.convolution.window.at[i];
+    const tn_window_dim *w = &inst->attr.convolution->window.at[i];
     const tn_index *step = tn_index_dim(arena, reduce.dims[i]);
     int64_t in = dims->input_spatial.at[i];
     from[in] = input_index(l, w, input->dims[in], at[dims->output_spatial.at[i]], step, guards, &n_guards);
@@ -159,7 +159,7 @@ const tn_expr *tn_lower_convolution(tn_lowering *l, tn_inst *inst, tn_position a
   }
   const tn_index *ic = tn_index_dim(arena, reduce.dims[spatial]), *oc = at[dims->output_feature];
   int64_t outputs = kernel->dims[dims->kernel_output], per_group = kernel->dims[dims->kernel_input];
-  int64_t groups = inst->attr.convolution.feature_groups, batches = inst->attr.convolution.batch_groups;
+  int64_t groups = inst->attr.convolution->feature_groups, batches = inst->attr.convolution->batch_groups;
   weight[dims->kernel_input] = ic;
   weight[dims->kernel_output] = oc;
   from[dims->input_feature] = ic;

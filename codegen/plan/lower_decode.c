@@ -55,7 +55,7 @@ static const tn_expr *load(tn_lowering *l, tn_inst *decode, tn_section section, 
 
 /* One contracted dim of each side, the matrix [contracted, columns] without batches. */
 static bool is_matrix_product(const tn_inst *dot) {
-  const tn_dot_side *side = dot->attr.dot.side;
+  const tn_dot_side *side = dot->attr.dot->side;
   return !side[0].batch.count && side[0].contracting.count == 1 && side[1].contracting.count == 1 &&
          side[1].contracting.at[0] == 0;
 }
@@ -78,7 +78,7 @@ const tn_expr *tn_lower_sparse_dot(tn_lowering *l, tn_inst *dot, tn_position at)
   const tn_index *step = tn_index_value(arena, first, s.steps - s.most);
   step = tn_index_add(arena, step, tn_index_dim(arena, reduce.dims[0]));
   const tn_expr *row = load(l, decode, TN_SECTION_ROW, 2, step, strip, NULL);
-  int64_t contracted = dot->attr.dot.side[0].contracting.at[0], next = 0;
+  int64_t contracted = dot->attr.dot->side[0].contracting.at[0], next = 0;
   const tn_index **from = TN_NEW_ARRAY(arena, const tn_index *, lhs->shape->rank);
   for (int d = 0; d < lhs->shape->rank; d++)
     from[d] = d == contracted ? tn_index_value(arena, row, s.rows - 1) : at[next++];

@@ -91,8 +91,8 @@ static const tn_expr *lower_slice(tn_lowering *l, tn_inst *inst, tn_position at)
   tn_arena *arena = tn_lower_arena(l);
   const tn_index **from = new_position(l, inst->shape->rank);
   for (int i = 0; i < inst->shape->rank; i++) {
-    const tn_index *start = tn_index_constant(arena, inst->attr.slice.starts.at[i]);
-    from[i] = tn_index_add(arena, tn_index_scale(arena, at[i], inst->attr.slice.strides.at[i]), start);
+    const tn_index *start = tn_index_constant(arena, inst->attr.slice->starts.at[i]);
+    from[i] = tn_index_add(arena, tn_index_scale(arena, at[i], inst->attr.slice->strides.at[i]), start);
   }
   return tn_lower_element(l, inst->operands[0], from);
 }
@@ -242,28 +242,28 @@ static const tn_expr *lower_gather(tn_lowering *l, tn_inst *inst, tn_position at
   int n_batch = 0, n_offset = 0;
   const tn_index **batch = new_position(l, inst->shape->rank), **from = new_position(l, operand->shape->rank);
   for (int i = 0; i < inst->shape->rank; i++)
-    if (!tn_dims_contain(inst->attr.gather.offset_dims, i)) batch[n_batch++] = at[i];
+    if (!tn_dims_contain(inst->attr.gather->offset_dims, i)) batch[n_batch++] = at[i];
   for (int d = 0; d < operand->shape->rank; d++) {
     from[d] = tn_index_constant(arena, 0);
-    if (tn_dims_contain(inst->attr.gather.collapsed_slice_dims, d)) continue;
-    if (tn_dims_contain(inst->attr.gather.operand_batching_dims, d)) continue;
-    from[d] = at[inst->attr.gather.offset_dims.at[n_offset++]];
+    if (tn_dims_contain(inst->attr.gather->collapsed_slice_dims, d)) continue;
+    if (tn_dims_contain(inst->attr.gather->operand_batching_dims, d)) continue;
+    from[d] = at[inst->attr.gather->offset_dims.at[n_offset++]];
   }
-  int64_t vector_dim = inst->attr.gather.index_vector_dim;
-  for (int k = 0; k < inst->attr.gather.start_index_map.count; k++) {
-    int64_t d = inst->attr.gather.start_index_map.at[k];
+  int64_t vector_dim = inst->attr.gather->index_vector_dim;
+  for (int k = 0; k < inst->attr.gather->start_index_map.count; k++) {
+    int64_t d = inst->attr.gather->start_index_map.at[k];
     const tn_index **where = new_position(l, indices->shape->rank);
     for (int i = 0, b = 0; i < indices->shape->rank; i++)
       where[i] = i == vector_dim ? tn_index_constant(arena, k) : batch[b++];
     const tn_expr *start = tn_lower_element(l, indices, where);
     if (!start) return NULL;
-    int64_t limit = operand->shape->dims[d] - inst->attr.gather.slice_sizes.at[d];
+    int64_t limit = operand->shape->dims[d] - inst->attr.gather->slice_sizes.at[d];
     from[d] = tn_index_add(arena, from[d], start_index(l, start, limit));
   }
-  for (int k = 0; k < inst->attr.gather.operand_batching_dims.count; k++) {
-    int64_t in_indices = inst->attr.gather.start_indices_batching_dims.at[k];
+  for (int k = 0; k < inst->attr.gather->operand_batching_dims.count; k++) {
+    int64_t in_indices = inst->attr.gather->start_indices_batching_dims.at[k];
     int64_t b = in_indices - (vector_dim < in_indices);
-    from[inst->attr.gather.operand_batching_dims.at[k]] = batch[b];
+    from[inst->attr.gather->operand_batching_dims.at[k]] = batch[b];
   }
   return tn_lower_element(l, operand, from);
 }

@@ -32,15 +32,15 @@ typedef struct {
   const tn_expr *inside;      /* NULL: always */
 } scattering;
 
-static tn_dims window_dims(const scattering *s) { return s->inst->attr.scatter.update_window_dims; }
+static tn_dims window_dims(const scattering *s) { return s->inst->attr.scatter->update_window_dims; }
 
 static bool is_indexed(const scattering *s, int64_t dim) {
-  return tn_dims_contain(s->inst->attr.scatter.scatter_dims_to_operand_dims, dim);
+  return tn_dims_contain(s->inst->attr.scatter->scatter_dims_to_operand_dims, dim);
 }
 
 /* The dim of the updates for a dim of the indices (not the vector dim). */
 static int64_t update_dim_of(const scattering *s, int64_t in_indices) {
-  int64_t number = in_indices - (s->inst->attr.scatter.index_vector_dim < in_indices);
+  int64_t number = in_indices - (s->inst->attr.scatter->index_vector_dim < in_indices);
   for (int64_t d = 0; d < s->updates->rank; d++)
     if (!tn_dims_contain(window_dims(s), d) && number-- == 0) return d;
   return -1;
@@ -49,8 +49,8 @@ static int64_t update_dim_of(const scattering *s, int64_t in_indices) {
 static void match_windows(scattering *s) {
   int64_t *window_of = TN_NEW_ARRAY(s->arena, int64_t, s->operand->rank);
   for (int64_t d = 0, w = 0; d < s->operand->rank; d++) {
-    bool none = tn_dims_contain(s->inst->attr.scatter.inserted_window_dims, d) ||
-                tn_dims_contain(s->inst->attr.scatter.input_batching_dims, d);
+    bool none = tn_dims_contain(s->inst->attr.scatter->inserted_window_dims, d) ||
+                tn_dims_contain(s->inst->attr.scatter->input_batching_dims, d);
     window_of[d] = none ? -1 : window_dims(s).at[w++];
   }
   s->window_of = window_of;
@@ -63,7 +63,7 @@ typedef enum { AROUND, SCANNED, WITHIN } role;
 static role role_of(const scattering *s, int64_t update_dim) {
   for (int64_t d = 0; d < s->operand->rank; d++)
     if (s->window_of[d] == update_dim) return is_indexed(s, d) ? WITHIN : AROUND;
-  tn_dims batching = s->inst->attr.scatter.scatter_indices_batching_dims;
+  tn_dims batching = s->inst->attr.scatter->scatter_indices_batching_dims;
   for (int i = 0; i < batching.count; i++)
     if (update_dim_of(s, batching.at[i]) == update_dim) return AROUND;
   return SCANNED;
@@ -124,7 +124,7 @@ static int64_t window_size(const scattering *s, int64_t operand_dim) {
 static const tn_expr *index_value(const scattering *s, int64_t k) {
   const tn_index **where = TN_NEW_ARRAY(s->arena, const tn_index *, s->indices->rank);
   for (int64_t i = 0; i < s->indices->rank; i++) {
-    bool vector = i == s->inst->attr.scatter.index_vector_dim;
+    bool vector = i == s->inst->attr.scatter->index_vector_dim;
     where[i] = vector ? tn_index_constant(s->arena, k) : s->of_update[update_dim_of(s, i)];
   }
   const tn_expr *value = tn_lower_element(s->l, s->inst->operands[s->n], where);
@@ -133,7 +133,7 @@ static const tn_expr *index_value(const scattering *s, int64_t k) {
 
 /* Where the window begins. */
 static bool place_window(scattering *s) {
-  tn_dims map = s->inst->attr.scatter.scatter_dims_to_operand_dims;
+  tn_dims map = s->inst->attr.scatter->scatter_dims_to_operand_dims;
   for (int64_t d = 0; d < s->operand->rank; d++) s->at[d] = tn_index_constant(s->arena, 0);
   for (int k = 0; k < map.count; k++) {
     int64_t d = map.at[k], limit = s->operand->dims[d] - window_size(s, d);
@@ -142,9 +142,9 @@ static bool place_window(scattering *s) {
     require_inside(s, value, limit);
     if (limit > 0) s->at[d] = tn_index_value(s->arena, value, limit);
   }
-  tn_dims batching = s->inst->attr.scatter.input_batching_dims;
+  tn_dims batching = s->inst->attr.scatter->input_batching_dims;
   for (int i = 0; i < batching.count; i++) {
-    int64_t in_indices = s->inst->attr.scatter.scatter_indices_batching_dims.at[i];
+    int64_t in_indices = s->inst->attr.scatter->scatter_indices_batching_dims.at[i];
     s->at[batching.at[i]] = s->of_update[update_dim_of(s, in_indices)];
   }
   if (s->inside) s->inside = tn_lower_share(s->l, s->inside);

@@ -385,7 +385,7 @@ static uint64_t dims_of(const tn_lowering *l, tn_position at, int from, int to) 
 /* What a product in the root's nest needs the root's dims for. */
 static void note_product(tn_lowering *l, const tn_inst *dot, tn_position at) {
   tn_stages *s = l->stages;
-  const tn_dot_side *side = dot->attr.dot.side;
+  const tn_dot_side *side = dot->attr.dot->side;
   int batches = side[0].batch.count, rank = dot->shape->rank;
   int split = dot->operands[0]->shape->rank - side[0].contracting.count;
   s->ends_in_product = true;

@@ -84,19 +84,18 @@ static bool branch(tn_hlo_parser *p, tn_pending *inst, tn_str name, tn_location 
 /* ---- one attribute ---- */
 
 /* custom-call says which of its attributes are there at all. */
-static void mark_present(tn_attributes *attr, tn_attribute_kind kind, tn_form form) {
-  if (kind != TN_ATTR_CUSTOM_CALL) return;
-  if (form == TN_FORM_WINDOW) attr->custom_call.has_window = true;
-  if (form == TN_FORM_CONV_DIMS) attr->custom_call.has_dims = true;
-  if (form == TN_FORM_SHAPES) attr->custom_call.has_operand_layouts = true;
+static void mark_present(tn_custom_call_attributes *call, tn_form form) {
+  if (form == TN_FORM_WINDOW) call->has_window = true;
+  if (form == TN_FORM_CONV_DIMS) call->has_dims = true;
+  if (form == TN_FORM_SHAPES) call->has_operand_layouts = true;
 }
 
 static bool row_value(tn_hlo_parser *p, tn_pending *inst, const tn_attribute_row *row) {
   if (row->form == TN_FORM_COMP) return callee(p, inst, (int)row->offset);
   if (row->form == TN_FORM_COMPS || row->form == TN_FORM_BRANCHES) return callees(p, inst);
   if (row->kind == TN_ATTR_ASYNC) return tn_hlo_string(p, &inst->thread);
-  mark_present(&inst->attr, row->kind, row->form);
-  return tn_hlo_value(p, row->form, (char *)&inst->attr + row->offset);
+  if (row->kind == TN_ATTR_CUSTOM_CALL) mark_present((void *)inst->attr.custom_call, row->form);
+  return tn_hlo_value(p, row->form, tn_attribute_place(row, &inst->attr));
 }
 
 /* foo-update and foo-done may repeat what foo-start said. */

@@ -163,7 +163,7 @@ static bool between_parentheses(tn_hlo_parser *p, tn_pending *inst) {
 static bool read_rest(tn_hlo_parser *p, tn_pending *inst, bool nested) {
   if (!inst->shape && tn_hlo_at_shape(p) && !tn_hlo_shape(p, &inst->shape)) return false;
   if (!opcode(p, inst)) return false;
-  tn_attributes_set_defaults(tn_ops[inst->wrapped].attributes, &inst->attr);
+  tn_attributes_set_defaults(p->arena, tn_ops[inst->wrapped].attributes, &inst->attr);
   if (!between_parentheses(p, inst) || !tn_hlo_attributes(p, inst, nested)) return false;
   if (!inst->elided) return true;
   tn_literal *literal;

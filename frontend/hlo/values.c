@@ -73,12 +73,12 @@ static tn_dims third(tn_hlo_parser *p, int first, int offset) {
   return (tn_dims){at, count};
 }
 
-static bool slices(tn_hlo_parser *p, tn_attributes *attr) {
+static bool slices(tn_hlo_parser *p, tn_slice_attributes *slice) {
   int first = p->ints.count;
   if (!slice_ranges(p)) return false;
-  attr->slice.starts = third(p, first, 0);
-  attr->slice.limits = third(p, first, 1);
-  attr->slice.strides = third(p, first, 2);
+  slice->starts = third(p, first, 0);
+  slice->limits = third(p, first, 1);
+  slice->strides = third(p, first, 2);
   p->ints.count = first;
   return true;
 }

@@ -70,12 +70,12 @@ static bool drop_zero(tn_inst *inst, tn_pass_context *context) {
 static bool turn_square(tn_inst *inst, tn_pass_context *context) {
   if (!is_planted("square") || inst->op != TN_OP_DOT) return false;
   const tn_shape *rhs = inst->operands[1]->shape;
-  tn_dot_side *side = &inst->attr.dot.side[1];
+  const tn_dot_side *side = &inst->attr.dot->side[1];
   if (rhs->rank != 2 || rhs->dims[0] != rhs->dims[1] || side->contracting.at[0] != 0) return false;
   if (!tn_pass_spend(context)) return false;
   int64_t *at = TN_NEW_ARRAY(inst->parent->module->arena, int64_t, 1);
   *at = 1;
-  side->contracting.at = at;
+  tn_inst_edit_dot(inst)->side[1].contracting.at = at;
   return true;
 }
 

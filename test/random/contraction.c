@@ -66,10 +66,9 @@ tn_inst *make_dot(generator *g) {
   bool swap = chance(g->dice, 50);
   node operands[2] = {swap ? rhs : lhs, swap ? lhs : rhs};
   tn_inst *inst = begin(g, TN_OP_DOT, make_shape(g, result, 0, NULL), 2, operands);
-  inst->attr.dot.side[swap] =
-      (tn_dot_side){make_dims(g, n_batch, batch), make_dims(g, n_contracting, contracting)};
-  inst->attr.dot.side[!swap] =
-      (tn_dot_side){make_dims(g, n_batch, rhs_batch), make_dims(g, n_contracting, rhs_contracting)};
+  tn_dot_side *side = tn_inst_edit_dot(inst)->side;
+  side[swap] = (tn_dot_side){make_dims(g, n_batch, batch), make_dims(g, n_contracting, contracting)};
+  side[!swap] = (tn_dot_side){make_dims(g, n_batch, rhs_batch), make_dims(g, n_contracting, rhs_contracting)};
   return keep(g, inst);
 }
 
@@ -150,9 +149,8 @@ tn_inst *make_convolution(generator *g) {
   conv c = draw_conv(g);
   tn_type lhs_type = random_type(g, NUMBERS), rhs_type, result;
   product_types(g, lhs_type, &rhs_type, &result);
-  tn_attributes attr = {0};
-  draw_labels(g, &c, &attr.convolution.dims);
-  tn_conv_dims *dims = &attr.convolution.dims;
+  tn_conv_dims labels, *dims = &labels;
+  draw_labels(g, &c, dims);
   int64_t lhs[8], rhs[8], work = c.batch * c.features_in * c.features_out;
   lhs[dims->input_batch] = c.batch;
   lhs[dims->input_feature] = c.features_in * c.feature_groups;
@@ -166,11 +164,12 @@ tn_inst *make_convolution(generator *g) {
   if (work > most_work(g)) return NULL;
   node operands[2] = {pick_like(g, make_shape(g, lhs_type, c.spatial + 2, lhs)),
                       pick_like(g, make_shape(g, rhs_type, c.spatial + 2, rhs))};
-  attr.convolution.feature_groups = c.feature_groups;
-  attr.convolution.batch_groups = c.batch_groups;
-  attr.convolution.window =
-      (tn_window){tn_arena_copy(g->module->arena, c.window, sizeof c.window), c.spatial};
   tn_inst *inst = begin(g, TN_OP_CONVOLUTION, make_shape(g, result, 0, NULL), 2, operands);
-  inst->attr = attr;
+  *tn_inst_edit_convolution(inst) = (tn_convolution_attributes){
+      .window = {tn_arena_copy(g->module->arena, c.window, sizeof c.window), c.spatial},
+      .dims = labels,
+      .feature_groups = c.feature_groups,
+      .batch_groups = c.batch_groups,
+  };
   return keep(g, inst);
 }

@@ -65,7 +65,7 @@ static tn_inst *reducing(generator *g, tn_op op, node x) {
   int64_t dim = scatters ? roll(g->dice, x.inst->shape->rank) : 0;
   tn_comp *comp = tn_build_binary_comp(g->module, TN_OP_ADD, x.inst->shape->type);
   tn_inst *inst = begin(g, op, NULL, 1, &x);
-  if (scatters) inst->attr.collective.dims = make_dims(g, 1, &dim);
+  if (scatters) tn_inst_edit_collective(inst)->dims = make_dims(g, 1, &dim);
   tn_inst_set_called(inst, 1, &comp);
   return keep(g, inst);
 }
@@ -87,7 +87,7 @@ static tn_inst *gathering(generator *g) {
   int64_t dim = roll(g->dice, x.inst->shape->rank);
   tn_inst *inst = begin(g, op, NULL, 1, &x);
   inst->shape = NULL;
-  inst->attr.collective.dims = make_dims(g, 1, &dim);
+  tn_inst_edit_collective(inst)->dims = make_dims(g, 1, &dim);
   if (!keep(g, inst)) return NULL;
   node state = last(g);
   return op == TN_OP_ALL_GATHER_START ? keep(g, begin(g, TN_OP_ALL_GATHER_DONE, NULL, 1, &state)) : inst;
@@ -116,7 +116,7 @@ static tn_inst *permuting(generator *g) {
   inst->shape = NULL;
   if (op != TN_OP_COLLECTIVE_BROADCAST && chance(g->dice, 60)) {
     tn_pair *pair = TN_NEW(g->module->arena, tn_pair);
-    inst->attr.permute.pairs = (tn_pairs){pair, 1};
+    tn_inst_edit_permute(inst)->pairs = (tn_pairs){pair, 1};
   }
   if (!keep(g, inst)) return NULL;
   node state = last(g);
@@ -137,8 +137,9 @@ static tn_inst *identity_call(generator *g) {
   node x = pick(g, ANY_CLASS, 0);
   tn_inst *inst =
       begin(g, TN_OP_CUSTOM_CALL, tn_shape_without_layout(g->module->arena, x.inst->shape), 1, &x);
-  inst->attr.custom_call.target = names[roll(g->dice, COUNT(names))];
-  inst->attr.custom_call.feature_groups = inst->attr.custom_call.batch_groups = 1;
+  tn_custom_call_attributes *own = tn_inst_edit_custom_call(inst);
+  own->target = names[roll(g->dice, COUNT(names))];
+  own->feature_groups = own->batch_groups = 1;
   return keep(g, inst);
 }
 

@@ -132,13 +132,14 @@ static tn_inst *gather(generator *g) {
       n_batch = shape->rank - (vector_dim < shape->rank);
   draw_places(g, offsets, n_offset, n_offset + n_batch);
   tn_inst *inst = begin(g, TN_OP_GATHER, NULL, 2, operands);
-  inst->attr.gather.offset_dims = make_dims(g, n_offset, offsets);
-  inst->attr.gather.collapsed_slice_dims = make_dims(g, r.n_collapsed, r.collapsed);
-  inst->attr.gather.operand_batching_dims = make_dims(g, r.n_batching, r.batching);
-  inst->attr.gather.start_indices_batching_dims = make_dims(g, r.n_batching, batching);
-  inst->attr.gather.start_index_map = make_dims(g, r.n_indexed, r.indexed);
-  inst->attr.gather.slice_sizes = make_dims(g, operand->rank, r.sizes);
-  inst->attr.gather.index_vector_dim = vector_dim;
+  tn_gather_attributes *own = tn_inst_edit_gather(inst);
+  own->offset_dims = make_dims(g, n_offset, offsets);
+  own->collapsed_slice_dims = make_dims(g, r.n_collapsed, r.collapsed);
+  own->operand_batching_dims = make_dims(g, r.n_batching, r.batching);
+  own->start_indices_batching_dims = make_dims(g, r.n_batching, batching);
+  own->start_index_map = make_dims(g, r.n_indexed, r.indexed);
+  own->slice_sizes = make_dims(g, operand->rank, r.sizes);
+  own->index_vector_dim = vector_dim;
   return keep(g, inst);
 }
 
@@ -197,12 +198,13 @@ static tn_inst *scatter(generator *g) {
   tn_comp *comp =
       count == 1 && chance(g->dice, 30) ? overwrite(g, types[0]) : random_reducer(g, count, types);
   tn_inst *inst = begin(g, TN_OP_SCATTER, NULL, 2 * count + 1, operands);
-  inst->attr.scatter.update_window_dims = make_dims(g, n_windows, windows);
-  inst->attr.scatter.inserted_window_dims = make_dims(g, r.n_collapsed, r.collapsed);
-  inst->attr.scatter.scatter_dims_to_operand_dims = make_dims(g, r.n_indexed, r.indexed);
-  inst->attr.scatter.input_batching_dims = make_dims(g, r.n_batching, r.batching);
-  inst->attr.scatter.scatter_indices_batching_dims = make_dims(g, r.n_batching, batching);
-  inst->attr.scatter.index_vector_dim = vector_dim;
+  tn_scatter_attributes *own = tn_inst_edit_scatter(inst);
+  own->update_window_dims = make_dims(g, n_windows, windows);
+  own->inserted_window_dims = make_dims(g, r.n_collapsed, r.collapsed);
+  own->scatter_dims_to_operand_dims = make_dims(g, r.n_indexed, r.indexed);
+  own->input_batching_dims = make_dims(g, r.n_batching, r.batching);
+  own->scatter_indices_batching_dims = make_dims(g, r.n_batching, batching);
+  own->index_vector_dim = vector_dim;
   tn_inst_set_called(inst, 1, &comp);
   inst = keep(g, inst);
   if (!inst && !comp->callers.count) tn_comp_remove(comp);

@@ -185,12 +185,13 @@ static tn_inst *ragged_dot(generator *g) {
                       group_sizes(g, make_shape(g, sizes, 1, &groups), lhs[ragged])};
   tn_inst *inst = begin(g, TN_OP_RAGGED_DOT, make_shape(g, type, 0, NULL), 3, operands);
   int64_t zero = 0, one = 1, lhs_k = lhs_rank - 1, rhs_k = rhs_rank - 2;
-  tn_dot_side *side = inst->attr.dot.side;
+  tn_dot_attributes *own = tn_inst_edit_dot(inst);
+  tn_dot_side *side = own->side;
   side[0].contracting = make_dims(g, 1, &lhs_k);
   side[1].contracting = make_dims(g, 1, &rhs_k);
   if (batch) side[0].batch = make_dims(g, 1, &zero), side[1].batch = make_dims(g, 1, by_rows ? &one : &zero);
-  inst->attr.dot.lhs_ragged = make_dims(g, 1, &ragged);
-  if (by_rows) inst->attr.dot.rhs_group = make_dims(g, 1, &zero);
+  own->lhs_ragged = make_dims(g, 1, &ragged);
+  if (by_rows) own->rhs_group = make_dims(g, 1, &zero);
   return keep(g, inst);
 }
 
@@ -222,9 +223,10 @@ static tn_inst *scaled_dot(generator *g) {
   tn_type result = results[roll(g->dice, COUNT(results))];
   tn_inst *inst = begin(g, TN_OP_SCALED_DOT, make_shape(g, result, 0, NULL), 4, operands);
   int64_t zero = 0, contracting[2] = {1 + batch, batch};
+  tn_dot_attributes *own = tn_inst_edit_dot(inst);
   for (int i = 0; i < 2; i++) {
-    inst->attr.dot.side[i].contracting = make_dims(g, 1, &contracting[i]);
-    if (batch) inst->attr.dot.side[i].batch = make_dims(g, 1, &zero);
+    own->side[i].contracting = make_dims(g, 1, &contracting[i]);
+    if (batch) own->side[i].batch = make_dims(g, 1, &zero);
   }
   return keep(g, inst);
 }

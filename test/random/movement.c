@@ -88,9 +88,10 @@ static tn_inst *slice(generator *g) {
     strides[i] = chance(g->dice, 60) ? 1 : between(g->dice, 1, 4);
   }
   tn_inst *inst = begin(g, TN_OP_SLICE, NULL, 1, &x);
-  inst->attr.slice.starts = make_dims(g, rank, starts);
-  inst->attr.slice.limits = make_dims(g, rank, limits);
-  inst->attr.slice.strides = make_dims(g, rank, strides);
+  tn_slice_attributes *own = tn_inst_edit_slice(inst);
+  own->starts = make_dims(g, rank, starts);
+  own->limits = make_dims(g, rank, limits);
+  own->strides = make_dims(g, rank, strides);
   return keep(g, inst);
 }
 

@@ -171,7 +171,7 @@ static void expect_groups(const char *groups_text, const int64_t expected[2][3])
                  " ROOT r = f32[2] all-reduce(x), replica_groups=%s, to_apply=add\n}",
                  groups_text);
   tn_module *m = module_of(text.bytes);
-  tn_groups groups = m->entry->root->attr.collective.groups;
+  tn_groups groups = m->entry->root->attr.collective->groups;
   cr_assert(groups.count == 2 && groups.at[0].count == 3);
   for (int i = 0; i < 2; i++)
     for (int j = 0; j < 3; j++) cr_expect_eq(groups.at[i].at[j], expected[i][j], "%s", groups_text);
@@ -207,10 +207,10 @@ Test(grammar, replica_groups_repeat) {
                 " b = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2], channel_id=1\n"
                 " c = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2]T(1,0)\n"
                 " d = f32[2] all-gather(x), dimensions={0}, replica_groups=[2,2]<=[2,2]T(1,0)\n}");
-  cr_assert_eq(inst_of(m, "a")->attr.collective.groups.at, inst_of(m, "b")->attr.collective.groups.at);
-  cr_assert_eq(inst_of(m, "c")->attr.collective.groups.at, inst_of(m, "d")->attr.collective.groups.at);
-  cr_assert_eq(inst_of(m, "b")->attr.collective.groups.at[0].at[1], 1);
-  cr_assert_eq(inst_of(m, "c")->attr.collective.groups.at[0].at[1], 2);
+  cr_assert_eq(inst_of(m, "a")->attr.collective->groups.at, inst_of(m, "b")->attr.collective->groups.at);
+  cr_assert_eq(inst_of(m, "c")->attr.collective->groups.at, inst_of(m, "d")->attr.collective->groups.at);
+  cr_assert_eq(inst_of(m, "b")->attr.collective->groups.at[0].at[1], 1);
+  cr_assert_eq(inst_of(m, "c")->attr.collective->groups.at[0].at[1], 2);
   expect_fixed_point(m);
   tn_module_destroy(m);
 }
@@ -246,7 +246,7 @@ Test(grammar, asynchronous_sugar) {
   cr_assert_eq(start->op, TN_OP_ASYNC_START);
   cr_assert_eq(start->n_called, 1);
   cr_assert_eq(start->called[0]->root->op, TN_OP_SLICE);
-  cr_assert_eq(start->called[0]->root->attr.slice.limits.at[0], 4);
+  cr_assert_eq(start->called[0]->root->attr.slice->limits.at[0], 4);
   cr_assert_str_eq(start->called[0]->execution_thread, "t");
   cr_assert_eq(m->entry->root->op, TN_OP_ASYNC_DONE);
   expect_fixed_point(m);

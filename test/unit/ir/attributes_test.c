@@ -61,26 +61,27 @@ Test(attributes, defaults_are_not_printed) {
 
 Test(attributes, windows_and_dimension_numbers) {
   tn_inst *conv = make(TN_OP_CONVOLUTION, 0);
+  tn_convolution_attributes *own = tn_inst_edit_convolution(conv);
   tn_window_dim window[] = {{3, 1, 0, 1, 1, 1, false}, {5, 2, -1, 0, 1, 2, true}};
-  conv->attr.convolution.window = (tn_window){window, 2};
-  conv->attr.convolution.dims = (tn_conv_dims){0, 3, 2, 3, 0, 1, DIMS(1, 2), DIMS(0, 1), DIMS(2, 3)};
-  conv->attr.convolution.feature_groups = 4;
+  own->window = (tn_window){window, 2};
+  own->dims = (tn_conv_dims){0, 3, 2, 3, 0, 1, DIMS(1, 2), DIMS(0, 1), DIMS(2, 3)};
+  own->feature_groups = 4;
   tn_precision precision[] = {TN_PRECISION_HIGHEST, TN_PRECISION_DEFAULT};
-  conv->attr.convolution.precision = (tn_precisions){precision, 2};
+  own->precision = (tn_precisions){precision, 2};
   expect(conv, ", window={size=3x5 stride=1x2 pad=0_1x-1_0 rhs_dilate=1x2 rhs_reversal=0x1}, "
                "dim_labels=b01f_01io->bf01, feature_group_count=4, operand_precision={highest,default}");
+  own = tn_inst_edit_convolution(conv);
   precision[0] = TN_PRECISION_DEFAULT;
-  conv->attr.convolution.precision = (tn_precisions){precision, 2};
-  conv->attr.convolution.window = (tn_window){window, 1};
+  own->precision = (tn_precisions){precision, 2};
+  own->window = (tn_window){window, 1};
   expect(conv, ", window={size=3 pad=0_1}, dim_labels=b01f_01io->bf01, feature_group_count=4");
 }
 
 Test(attributes, lists) {
   tn_inst *slice = make(TN_OP_SLICE, 0);
-  slice->attr.slice.starts = DIMS(1, 0), slice->attr.slice.limits = DIMS(5, 3),
-  slice->attr.slice.strides = DIMS(1, 1);
+  *tn_inst_edit_slice(slice) = (tn_slice_attributes){DIMS(1, 0), DIMS(5, 3), DIMS(1, 1)};
   expect(slice, ", slice={[1:5], [0:3]}");
-  slice->attr.slice.strides = DIMS(1, 2);
+  tn_inst_edit_slice(slice)->strides = DIMS(1, 2);
   expect(slice, ", slice={[1:5:1], [0:3:2]}");
   tn_inst *pad = make(TN_OP_PAD, 0);
   tn_pad_dim pads[] = {{-1, 2, 0}, {0, 0, 0}};
@@ -90,32 +91,44 @@ Test(attributes, lists) {
   pad->attr.pad.at = pads;
   expect(pad, ", padding=-1_2_0x0_0_3");
   tn_inst *permute = make(TN_OP_COLLECTIVE_PERMUTE, 0);
-  permute->attr.permute.pairs = (tn_pairs){(const tn_pair[]){{0, 1}, {1, 0}}, 2};
-  permute->attr.permute.channel_id = 7;
+  tn_inst_edit_permute(permute)->pairs = (tn_pairs){(const tn_pair[]){{0, 1}, {1, 0}}, 2};
+  tn_inst_edit_permute(permute)->channel_id = 7;
   expect(permute, ", channel_id=7, source_target_pairs={{0,1},{1,0}}");
   tn_inst *gather = make(TN_OP_ALL_GATHER, 0);
-  gather->attr.collective.groups = (tn_groups){NULL, (const tn_dims[]){DIMS(0, 1), DIMS(2, 3)}, 2};
-  gather->attr.collective.dims = DIMS(1);
-  gather->attr.collective.use_global_device_ids = true;
+  tn_collective_attributes *own = tn_inst_edit_collective(gather);
+  own->groups = (tn_groups){NULL, (const tn_dims[]){DIMS(0, 1), DIMS(2, 3)}, 2};
+  own->dims = DIMS(1);
+  own->use_global_device_ids = true;
   expect(gather, ", replica_groups={{0,1},{2,3}}, dimensions={1}, use_global_device_ids=true");
-  gather->attr.collective.groups.text = "[2,2]<=[4]";
+  tn_inst_edit_collective(gather)->groups.text = "[2,2]<=[4]";
   expect(gather, ", replica_groups=[2,2]<=[4], dimensions={1}, use_global_device_ids=true");
+}
+
+/* Copies share a record until one of them is written. */
+Test(attributes, records_are_shared_until_written) {
+  tn_inst *slice = make(TN_OP_SLICE, 0);
+  *tn_inst_edit_slice(slice) = (tn_slice_attributes){DIMS(1), DIMS(5), DIMS(1)};
+  tn_inst *copy = tn_inst_clone(comp, NULL, slice, x->shape, 1, &x);
+  cr_assert_eq(copy->attr.slice, slice->attr.slice);
+  tn_inst_edit_slice(copy)->limits = DIMS(4);
+  expect(slice, ", slice={[1:5]}");
+  expect(copy, ", slice={[1:4]}");
 }
 
 Test(attributes, custom_calls) {
   tn_inst *call = make(TN_OP_CUSTOM_CALL, 2);
-  call->attr.custom_call.target = "a\"b\\c\n\x01";
-  call->attr.custom_call.has_operand_layouts = true;
-  call->attr.custom_call.aliases =
-      (tn_operand_aliases){(const tn_operand_alias[]){{DIMS(0), 1, DIMS(2, 3)}}, 1};
-  call->attr.custom_call.literal = tn_literal_scalar_integer(arena, TN_S32, 5);
-  call->attr.custom_call.schedule = TN_SCHEDULE_EARLIEST;
-  call->attr.custom_call.api_version = TN_API_VERSION_TYPED_FFI;
+  tn_custom_call_attributes *own = tn_inst_edit_custom_call(call);
+  own->target = "a\"b\\c\n\x01";
+  own->has_operand_layouts = true;
+  own->aliases = (tn_operand_aliases){(const tn_operand_alias[]){{DIMS(0), 1, DIMS(2, 3)}}, 1};
+  own->literal = tn_literal_scalar_integer(arena, TN_S32, 5);
+  own->schedule = TN_SCHEDULE_EARLIEST;
+  own->api_version = TN_API_VERSION_TYPED_FFI;
   expect(call, ", custom_call_target=\"a\\\"b\\\\c\\n\\001\", operand_layout_constraints={}, "
                "called_computations={%f, %f}, output_to_operand_aliasing={{0}: (1, {2,3})}, literal=s32[] 5, "
                "schedule=SCHEDULE_EARLIEST, api_version=API_VERSION_TYPED_FFI");
   tn_inst *one = make(TN_OP_CUSTOM_CALL, 1);
-  one->attr.custom_call.target = "t";
+  tn_inst_edit_custom_call(one)->target = "t";
   expect(one, ", custom_call_target=\"t\", to_apply=%f");
 }
 
@@ -129,8 +142,8 @@ Test(attributes, words_numbers_and_computations) {
   inst->attr.compare.type = TN_COMPARE_TOTALORDER;
   expect(inst, ", direction=GE, type=TOTALORDER");
   inst = make(TN_OP_DOT, 0);
-  inst->attr.dot.side[1].contracting = DIMS(2);
-  inst->attr.dot.algorithm = "dot_bf16_bf16_f32";
+  tn_inst_edit_dot(inst)->side[1].contracting = DIMS(2);
+  tn_inst_edit_dot(inst)->algorithm = "dot_bf16_bf16_f32";
   expect(inst, ", rhs_contracting_dims={2}, algorithm=dot_bf16_bf16_f32");
   inst = make(TN_OP_SCAN, 1);
   inst->attr.scan.is_associative = TN_TRISTATE_FALSE;
