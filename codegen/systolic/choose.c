@@ -1,15 +1,19 @@
 /* How a piece of work is cut: blocks of rows for the unified buffer, of sums for the accumulators.
  *
  * Blocks of rows are tried from all rows downwards. Smaller ones let transfers overlap with work and
- * cost passes over the weights; the forecast of target/array_cost.h decides, and of equal ones the
+ * cost passes over the weights; the forecast of what would be done when decides, and of equal ones the
  * largest is taken. Cost: at most TRIES blocks that fit, O(blocks * dims) each.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/systolic/tiler.h"
-#include "target/array_cost.h"
 
-enum { TRIES = 12 };
+#include <math.h>
+
+enum {
+  TRIES = 12,
+  TRAFFIC = 8 /* hidden behind work a transfer costs that part of its time: it is in the way of others' */
+};
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
@@ -42,17 +46,6 @@ void tn_lay_out(tn_problem *p, const tn_tiling *t, int64_t bytes[TN_OPERANDS]) {
     if (!p->operand[i].exists || !tn_is_streamed(t, kind)) continue;
     bytes[i] = t->packed ? tn_problem_pack(p, kind, t) : slot_bytes(p, kind, t);
   }
-}
-
-/* Bytes of all blocks together: what overlaps counts as often as it is moved. */
-static int64_t moved_bytes(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t) {
-  int64_t bytes = 0;
-  if (kind == TN_OPERAND_Y) return p->batch * p->m * p->n * p->operand[kind].width;
-  for (tn_work_part part = {0}; tn_next_block(p, t, &part);) {
-    tn_byte_range span = tn_problem_span(p, kind, &part);
-    bytes += span.high - span.low;
-  }
-  return bytes;
 }
 
 static bool several_blocks(const tn_problem *p, const tn_tiling *t) {
@@ -105,43 +98,47 @@ void tn_cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_tiling
 
 /* ---- forecast ---- */
 
-static void add_traffic(const tn_problem *p, tn_operand_kind kind, const tn_tiling *t, tn_home home,
-                        tn_systolic_product *product) {
-  if (!p->operand[kind].exists || home == TN_HOME_BUFFER) return;
-  int64_t bytes = moved_bytes(p, kind, t);
-  if (kind == TN_OPERAND_Y) *(home == TN_HOME_DRAM ? &product->store_bytes : &product->write_bytes) += bytes;
-  else *(home == TN_HOME_DRAM ? &product->load_bytes : &product->read_bytes) += bytes;
+/* Cycles of DRAM's port. */
+static double traffic(const tn_forecast_item *item, const tn_forecast_machine *machine) {
+  const tn_forecast_operand *operands[2] = {&item->x, &item->second};
+  double bytes = item->store_bytes * (double)item->blocks, tiles = 0;
+  for (int i = 0; i < 2; i++)
+    if (operands[i]->value >= 0 && !operands[i]->host)
+      bytes += operands[i]->bytes * (double)(operands[i]->streamed ? item->blocks : 1);
+  if (item->is_product) tiles = (double)(item->blocks * item->parts * item->groups * item->matmuls * item->tiles);
+  return (bytes + tiles * item->tile_bytes) * machine->port[TN_PORT_DRAM].cycles_per_byte;
 }
 
-static void forecast(const tn_problem *p, const tn_systolic_target *array, tn_tiling *t) {
-  const tn_operand *w = &p->operand[TN_OPERAND_W];
-  tn_systolic_product product = {.m = p->m,
-                                 .n = p->n,
-                                 .batch = p->batch,
-                                 .dataflow = t->dataflow,
-
-                                 .rows_block = t->rows_block,
-                                 .copies = several_blocks(p, t) ? t->copies : 0,
-                                 .sums_block = t->sums_block,
-                                 .x = p->operand[TN_OPERAND_X].type,
-                                 .w = w->type};
-  if (p->is_product) {
-    product.k = p->k;
-    product.weight_bytes = array->whole_weight_tiles
-                               ? tiles_of(p->k, array->rows) * tiles_of(p->n, array->columns) *
-                                     tn_systolic_tile_bytes(array, w->type)
-                               : p->k * p->n * w->width;
-  }
-  product.vector_elements = p->batch * p->m * p->n * (p->is_product ? 1 : p->k);
-  add_traffic(p, TN_OPERAND_X, t, t->x, &product);
-  add_traffic(p, TN_OPERAND_SECOND, t, t->second, &product);
-  add_traffic(p, TN_OPERAND_Y, t, t->y, &product);
-  t->cycles = tn_systolic_product_cost(array, &product).cycles;
+/* From when all that is under way would be done to when this is, too. The last results' way through the vector
+ * unit does not count: what can begin before they are out does, and the array is free.               */
+static int64_t forecast(const tn_problem *p, const tn_choice *choice, const tn_tiling *t) {
+  tn_forecast_step step = {.kind = TN_FORECAST_WORK, .item = choice->item};
+  tn_forecast after = *choice->before;
+  tn_forecast_value values[TN_OPERANDS];
+  memcpy(values, choice->values, sizeof values);
+  step.item.x.value = TN_OPERAND_X;
+  step.item.second.value = p->operand[TN_OPERAND_SECOND].exists ? TN_OPERAND_SECOND : -1;
+  step.item.weights = p->is_product && !p->constant_weights ? TN_OPERAND_W : -1;
+  step.item.y = TN_OPERAND_Y;
+  tn_describe_item(choice->array, p, p, t, &step.item);
+  tn_forecast_take(&after, choice->machine, values, &step);
+  double tail = p->is_product ? fmax(after.t.array.vector_done - after.t.array.waves_out, 0) : 0;
+  double time = tn_forecast_finish(&after, choice->machine) - tail - choice->done;
+  return (int64_t)(time + traffic(&step.item, choice->machine) / TRAFFIC);
 }
 
-bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, const tn_room *room,
-                      tn_tiling *t) {
-  if (t->packed) return tn_choose_boxes(p, array, room, t);
+tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine, const tn_room *room,
+                       const tn_forecast *before) {
+  tn_forecast finished = *before;
+  return (tn_choice){.array = array,
+                     .machine = machine,
+                     .room = room,
+                     .before = before,
+                     .done = tn_forecast_finish(&finished, machine)};
+}
+
+bool tn_choose_blocks(const tn_problem *p, const tn_choice *choice, tn_tiling *t) {
+  if (t->packed) return tn_choose_boxes(p, choice->array, choice->room, t);
   bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};
@@ -152,9 +149,9 @@ bool tn_choose_blocks(const tn_problem *p, const tn_systolic_target *array, cons
        rows = tn_problem_smaller_block(p, TN_ROLE_ROW, rows)) {
     t->rows_block = rows;
     for (t->copies = several_blocks(p, t) && streams ? 2 : 1; t->copies > 0; t->copies--) {
-      if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, room, t, t->copies)) continue;
-      if (p->is_product) tn_cut_sums(p, array, t);
-      forecast(p, array, t);
+      if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, choice->room, t, t->copies)) continue;
+      if (p->is_product) tn_cut_sums(p, choice->array, t);
+      t->cycles = forecast(p, choice, t);
       if (!(tried[1] + tried[2]) || t->cycles < best.cycles) best = *t;
       tried[t->copies]++;
       break; /* one copy only where two do not fit */

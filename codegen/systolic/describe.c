@@ -24,29 +24,36 @@ int64_t tn_piece_bytes(const tn_systolic_target *array, const tn_problem *p, con
   return bytes < fewest ? (int64_t)fewest : bytes > UINT32_MAX ? 0 : (int64_t)bytes / 64 * 64;
 }
 
-/* Of a block, on average. */
+/* Of a block, on average; what stays from one block to the next moves once. */
 typedef struct {
-  double rows, columns, depth, x_bytes, second_bytes;
+  double rows, columns, depth, x_bytes, second_bytes, channel_bytes;
   tn_work_part first;
 } block_sizes;
 
-static double bytes_of(const tn_problem *p, tn_operand_kind kind, const tn_work_part *part) {
-  tn_byte_range span = tn_problem_span(p, kind, part);
-  return (double)(span.high - span.low);
+static double bytes_of(const tn_problem *p, const tn_problem *outside, tn_operand_kind kind, const tn_work_part *part) {
+  tn_pieces pieces = tn_problem_pieces(outside, kind, part, p->operand[kind].pitch);
+  return (double)(pieces.bytes * pieces.count);
 }
 
-static block_sizes measure(const tn_problem *p, const tn_tiling *t, tn_forecast_item *item) {
+static block_sizes measure(const tn_problem *p, const tn_problem *outside, const tn_tiling *t,
+                           const tn_channels *channels, tn_forecast_item *item) {
   block_sizes all = {0};
-  double count = 0;
+  double count = 0, results = 0;
   bool x = t->x != TN_HOME_BUFFER, second = p->operand[TN_OPERAND_SECOND].exists && t->second != TN_HOME_BUFFER;
-  for (tn_work_part part = {0}; tn_next_block(p, t, &part); count++) {
+  tn_work_part last = {.batch = -1};
+  for (tn_work_part part = {0}; tn_next_block(p, t, &part); count++, last = part) {
     if (count == 0) all.first = part;
+    bool rows = part.batch != last.batch || part.m != last.m, columns = rows || part.n != last.n;
     all.rows += (double)part.rows, all.columns += (double)part.columns, all.depth += (double)part.depth;
-    if (x) all.x_bytes += bytes_of(p, TN_OPERAND_X, &part);
-    if (second) all.second_bytes += bytes_of(p, TN_OPERAND_SECOND, &part);
+    if (x && (rows || (p->is_product ? part.k != last.k : columns))) all.x_bytes += bytes_of(p, outside, TN_OPERAND_X, &part);
+    if (second && columns) all.second_bytes += bytes_of(p, outside, TN_OPERAND_SECOND, &part);
+    if (columns) all.channel_bytes += (double)tn_channels_bytes(channels);
+    results += part.k + part.depth == p->k;
   }
   item->blocks = (int64_t)count;
-  all.rows /= count, all.columns /= count, all.depth /= count, all.x_bytes /= count, all.second_bytes /= count;
+  item->sum_blocks = (int64_t)round(count / results);
+  all.rows /= count, all.columns /= count, all.depth /= count;
+  all.x_bytes /= count, all.second_bytes /= count, all.channel_bytes /= count;
   return all;
 }
 
@@ -102,7 +109,6 @@ static void describe_product(const tn_systolic_target *array, const tn_problem *
   item->tile_bytes = array->whole_weight_tiles
                          ? (double)(tn_systolic_tile_bytes(array, w->type) * tiles.k * tiles.n) / all
                          : b->depth * b->columns * (double)w->width / all;
-  item->sum_blocks = (p->k + t->k_block - 1) / t->k_block;
 }
 
 /* What the first part of x reaches in its value. */
@@ -112,13 +118,16 @@ static double first_share(const tn_problem *p, tn_operand_kind kind, const block
   return (double)tn_problem_span(p, kind, &part).high / (double)p->operand[kind].bytes;
 }
 
-void tn_describe_item(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t,
-                      tn_forecast_item *item) {
-  block_sizes b = measure(p, t, item);
+void tn_describe_item(const tn_systolic_target *array, const tn_problem *p, const tn_problem *outside,
+                      const tn_tiling *t, tn_forecast_item *item) {
+  tn_channels channels = tn_channels_of(array, outside, t);
+  block_sizes b = measure(p, outside, t, &channels, item);
   item->is_product = p->is_product;
   item->dataflow = t->dataflow;
   item->copies = t->copies;
-  item->parts = item->groups = item->sum_blocks = 1;
+  item->parts = item->groups = 1;
+  item->constants = (double)tn_constants_bytes(&channels);
+  item->channel_bytes = b.channel_bytes;
   item->piece_bytes = (double)tn_piece_bytes(array, p, t);
   if (p->is_product) {
     describe_product(array, p, t, &b, item);

@@ -109,6 +109,7 @@ typedef struct {
   double activation;          /* of a group; of vector work a block */
   double tile_bytes, piece_bytes; /* of DRAM: a tile; the most that a transfer has (0: any) */
   double constants;           /* bytes, come first */
+  double channel_bytes;       /* of constants that come with a block */
   tn_forecast_operand x, second;
   int weights; /* a value; -1: constants */
   double weights_bytes; /* that go to DRAM before they are read, from host memory or the unified buffer */

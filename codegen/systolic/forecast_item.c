@@ -94,7 +94,7 @@ typedef struct {
   tn_forecaster c;
   tn_forecast_value *values;
   const tn_forecast_item *it;
-  tn_forecast_when x[2], second[2], stored[2]; /* of the slots: filled; emptied */
+  tn_forecast_when x[2], second[2], channels[2], stored[2]; /* of the slots: filled; emptied */
   tn_forecast_when constants, first_stored, last_stored;
   double first_result; /* < 0: not yet */
   double results_begun;
@@ -113,7 +113,7 @@ static double x_ready(walk *w, int64_t block, int64_t part) {
 /* What the vector unit waits for, the sums apart. */
 static double outlet(walk *w, int64_t block) {
   const tn_forecast_item *it = w->it;
-  double at = tn_forecast_resolve(&w->c, w->constants);
+  double at = fmax(tn_forecast_resolve(&w->c, w->constants), tn_forecast_resolve(&w->c, w->channels[block % it->copies]));
   if (it->second.value >= 0)
     at = fmax(at, it->second.streamed
                       ? tn_forecast_resolve(&w->c, w->second[block % it->copies])
@@ -197,6 +197,7 @@ static void begin_block(walk *w, int64_t block) {
   if (it->x.streamed) w->x[slot] = load(w, &it->x, block, w->c.f->t.rest.x_left[slot]);
   if (it->second.value >= 0 && it->second.streamed)
     w->second[slot] = load(w, &it->second, block, w->c.f->t.rest.second_left[slot]);
+  w->channels[slot] = tn_forecast_issue(&w->c, TN_FORECAST_IN, false, it->channel_bytes, 0, w->c.f->t.rest.second_left[slot]);
 }
 
 static void end_block(walk *w, int64_t block) {

@@ -113,6 +113,23 @@ static int64_t free_room(tn_tiler *t, const tn_item_plan *item, unsigned way, tn
   return bytes;
 }
 
+static tn_choice choice_of(const tn_tiler *t, const tn_item_plan *item, const tn_room *room) {
+  const tn_problem *p = &item->outside;
+  tn_choice choice = tn_choice_of(t->array, &t->machine, room, &t->forecast);
+  for (int kind = 0; kind < TN_OPERANDS; kind++)
+    if (p->operand[kind].exists && kind != TN_OPERAND_CHANNEL)
+      choice.values[kind] = t->values[p->operand[kind].buffer];
+  tn_tiler_describe_moves(t, item, &choice.item);
+  return choice;
+}
+
+static void comes_whole(tn_forecast_item *item, tn_operand_kind kind, const tn_value_place *place) {
+  if (kind == TN_OPERAND_Y) return;
+  tn_forecast_operand *operand = kind == TN_OPERAND_X ? &item->x : &item->second;
+  operand->host = !place->in_dram;
+  operand->bytes = (double)place->bytes;
+}
+
 /* A value that is both operands is in one place. */
 static bool contradicts(const tn_item_plan *item, unsigned way) {
   const tn_operand *x = &item->outside.operand[TN_OPERAND_X],
@@ -120,28 +137,28 @@ static bool contradicts(const tn_item_plan *item, unsigned way) {
   return second->exists && x->buffer == second->buffer && (way >> 1 & 1) != (way >> 2 & 1);
 }
 
-/* False if it does not fit. In the order of take_places. */
-static bool fits_way(tn_tiler *t, const tn_item_plan *item, unsigned way, tn_room *room, tn_tiling *tiling) {
+static bool fits_way(tn_tiler *t, const tn_item_plan *item, unsigned way, tn_choice *choice, tn_room *room,
+                     tn_tiling *tiling) {
   if (!tiling->packed && !tn_take_constants(t->array, &item->outside, tiling, room)) return false;
   for (int i = 0; i < 3; i++) {
     if (!item->outside.operand[held[i]].exists) continue;
     const tn_value_place *place = place_of(t, item, held[i]);
     bool whole = way >> i & 1;
     *home_of(tiling, held[i]) = whole ? TN_HOME_BUFFER : home_outside(place, held[i] == TN_OPERAND_Y);
-    if (whole && !place->in_buffer && tn_room_take(room, place->bytes) < 0) return false;
+    if (!whole || place->in_buffer) continue;
+    if (tn_room_take(room, place->bytes) < 0) return false;
+    comes_whole(&choice->item, held[i], place);
   }
-  return tn_choose_blocks(&item->outside, t->array, room, tiling);
+  return tn_choose_blocks(&item->outside, choice, tiling);
 }
 
-/* Of operands that are not in the buffer: bytes that come in now, if they are whole, and later if not. */
-static int64_t moved_bytes(tn_tiler *t, const tn_item_plan *item, unsigned way) {
+/* Of operands that are not in the buffer: bytes that come in later if they are not whole now. */
+static int64_t moved_later(tn_tiler *t, const tn_item_plan *item, unsigned way) {
   int64_t bytes = 0;
   for (int i = 0; i < 3; i++) {
     if (!item->outside.operand[held[i]].exists) continue;
     const tn_value_place *place = place_of(t, item, held[i]);
-    bool whole = way >> i & 1;
-    if (whole && !place->in_buffer && held[i] != TN_OPERAND_Y) bytes += place->bytes;
-    if (!whole) bytes += place->bytes * later_uses(place, t->item);
+    if (!(way >> i & 1)) bytes += place->bytes * later_uses(place, t->item);
   }
   return bytes;
 }
@@ -149,8 +166,9 @@ static int64_t moved_bytes(tn_tiler *t, const tn_item_plan *item, unsigned way) 
 static bool try_way(tn_tiler *t, tn_item_plan *item, unsigned way, tn_tiling *tiling, double *cost) {
   tn_arena *scratch = tn_arena_create();
   tn_room room = tn_room_copy(scratch, &t->buffer);
-  double moved = (double)(free_room(t, item, way, &room) + moved_bytes(t, item, way));
-  bool fits = fits_way(t, item, way, &room, tiling);
+  tn_choice choice = choice_of(t, item, &room);
+  double moved = (double)(free_room(t, item, way, &room) + moved_later(t, item, way));
+  bool fits = fits_way(t, item, way, &choice, &room, tiling);
   *cost = (double)tiling->cycles + moved / tn_systolic_bytes_per_cycle(t->array, t->array->dram_gb_s);
   tn_arena_destroy(scratch);
   return fits;
@@ -214,9 +232,7 @@ static void bring_whole(tn_tiler *t, tn_item_plan *item, tn_operand_kind kind) {
   place->buffer = tn_room_take(&t->buffer, place->bytes);
   place->in_buffer = true;
   if (kind == TN_OPERAND_Y) return;
-  tn_forecast_operand *operand = kind == TN_OPERAND_X ? &item->forecast.x : &item->forecast.second;
-  operand->host = !place->in_dram;
-  operand->bytes = (double)place->bytes;
+  comes_whole(&item->forecast, kind, place);
   tn_tiler_load(t, buffer, &(tn_pieces){.bytes = place->bytes, .count = 1}, place->buffer, 0);
 }
 

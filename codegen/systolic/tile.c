@@ -8,6 +8,7 @@
  */
 #include "codegen/systolic/tiler.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -155,21 +156,26 @@ static int value_of(const tn_problem *p, tn_operand_kind kind) {
   return p->operand[kind].exists ? p->operand[kind].buffer : -1;
 }
 
+void tn_tiler_describe_moves(const tn_tiler *t, const tn_item_plan *item, tn_forecast_item *forecast) {
+  const tn_problem *p = &item->outside;
+  forecast->y_to_host = t->places[p->operand[TN_OPERAND_Y].buffer].host >= 0 && !leaves_whole(t, item);
+  if (!p->is_product || p->constant_weights) return;
+  const tn_value_place *weights = &t->places[p->operand[TN_OPERAND_W].buffer];
+  if (weights->in_dram) return;
+  forecast->weights_bytes = (double)weights->bytes;
+  forecast->weights_host = !weights->in_buffer;
+}
+
 static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *layer) {
   const tn_problem *p = &item->problem;
   tn_forecast_item *work = &item->forecast;
   work->y = value_of(p, TN_OPERAND_Y);
-  work->y_to_host = t->places[work->y].host >= 0 && !leaves_whole(t, item);
   work->x.value = value_of(p, TN_OPERAND_X), work->second.value = value_of(p, TN_OPERAND_SECOND);
   work->weights = p->is_product && !p->constant_weights ? value_of(p, TN_OPERAND_W) : -1;
-  work->constants = (double)tn_constants_bytes(&item->channels);
-  if (work->weights >= 0 && !t->places[work->weights].in_dram) {
-    work->weights_bytes = (double)t->places[work->weights].bytes;
-    work->weights_host = !t->places[work->weights].in_buffer;
-  }
-  tn_describe_item(t->array, p, &item->tiling, work);
+  tn_tiler_describe_moves(t, item, work);
+  tn_describe_item(t->array, p, &item->outside, &item->tiling, work);
   tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_WORK, .item = *work});
-  layer->model_cycles = (uint64_t)(t->forecast.ended - t->forecast.begun - 1);
+  layer->model_cycles = (uint64_t)llround(t->forecast.ended - t->forecast.begun - 1);
 }
 
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
@@ -240,8 +246,8 @@ static bool finish(tn_tiler *t) {
   tn_builder_add(t->builder, &halt, 0, NULL);
   int64_t constants = tn_tiler_begin_constant(t);
   double end = tn_forecast_finish(&t->forecast, &t->machine);
-  stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)(t->forecast.last - t->forecast.first - 1);
-  stream->model_total_cycles = (uint64_t)end;
+  stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)llround(t->forecast.last - t->forecast.first - 1);
+  stream->model_total_cycles = (uint64_t)llround(end);
   stream->instructions = tn_builder_instructions(t->builder, &stream->count);
   for (int64_t i = 0; i < stream->count; i++) settle_scratch(&stream->instructions[i], constants);
   stream->dram =
@@ -303,14 +309,17 @@ tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systoli
   tn_problem problem;
   if (!tn_problem_of(plan, work, tn_problem_best_diagonal(plan, work, array), &problem, why)) return NULL;
   tn_tiling *best = NULL;
+  tn_forecast_machine machine = tn_forecast_machine_of(array);
+  tn_forecast before = tn_forecast_start();
   for (int i = 0; i < 2 * TN_DATAFLOWS && (i < TN_DATAFLOWS || !best);
        i++) { /* packed: if nothing else fits */
     tn_tiling tiling = {.dataflow = (tn_dataflow)(i % TN_DATAFLOWS), .packed = i >= TN_DATAFLOWS};
     tiling.x = tiling.second = tiling.y = TN_HOME_DRAM;
     if (problem.is_product ? !(array->dataflows >> tiling.dataflow & 1) : tiling.dataflow != 0) continue;
     tn_room room = empty_buffer(arena, array);
+    tn_choice choice = tn_choice_of(array, &machine, &room, &before);
     if (!tiling.packed && !tn_take_constants(array, &problem, &tiling, &room)) continue;
-    if (!tn_choose_blocks(&problem, array, &room, &tiling) || (best && tiling.cycles >= best->cycles))
+    if (!tn_choose_blocks(&problem, &choice, &tiling) || (best && tiling.cycles >= best->cycles))
       continue;
     best = tn_arena_copy(arena, &tiling, sizeof tiling);
   }

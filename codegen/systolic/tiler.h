@@ -103,21 +103,34 @@ bool tn_has_slots(const tn_item_plan *item, tn_operand_kind kind);
 void tn_tiler_release_item(tn_tiler *tiler, tn_item_plan *item);
 
 /* ---- tile.c ---- */
+/* What the item moves beside its blocks and what comes as a whole: results to the host, weights to DRAM. */
+void tn_tiler_describe_moves(const tn_tiler *tiler, const tn_item_plan *item, tn_forecast_item *forecast);
 /* The step is taken, and kept. */
 void tn_tiler_forecast(tn_tiler *tiler, const tn_forecast_step *step);
 
 /* ---- describe.c ---- */
-/* What the tiling says of the item: all but values, constants, and what moves before its blocks do. */
-void tn_describe_item(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling,
-                      tn_forecast_item *item);
+/* What the tiling says of the item: all but values, and what moves before its blocks do. The problem as it is laid
+ * out in the unified buffer, and outside.                                                            */
+void tn_describe_item(const tn_systolic_target *array, const tn_problem *problem, const tn_problem *outside,
+                      const tn_tiling *tiling, tn_forecast_item *item);
 /* The most that one transfer from or to DRAM may have; 0: any number. */
 int64_t tn_piece_bytes(const tn_systolic_target *array, const tn_problem *problem, const tn_tiling *tiling);
 
 /* ---- choose.c ---- */
-/* The best tiling with x, second and y where `tiling` says and so many bytes for blocks of what is not
- * in the unified buffer; a room that shows what fits. False: none.                                   */
-bool tn_choose_blocks(const tn_problem *problem, const tn_systolic_target *array, const tn_room *room,
-                      tn_tiling *tiling);
+/* What a choice is made on. */
+typedef struct {
+  const tn_systolic_target *array;
+  const tn_forecast_machine *machine;
+  const tn_room *room; /* that blocks of what is not in the unified buffer fit into */
+  const tn_forecast *before;
+  double done;         /* when all before is */
+  tn_forecast_value values[TN_OPERANDS]; /* of operands, before */
+  tn_forecast_item item;                 /* what comes as a whole before the blocks do, constants, where y goes */
+} tn_choice;
+tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine, const tn_room *room,
+                       const tn_forecast *before);
+/* The best tiling with x, second and y where `tiling` says. False: none fits. */
+bool tn_choose_blocks(const tn_problem *problem, const tn_choice *choice, tn_tiling *tiling);
 /* The same, if no whole rows do: blocks of some columns and sums. */
 bool tn_choose_boxes(const tn_problem *problem, const tn_systolic_target *array, const tn_room *room,
                      tn_tiling *tiling);
