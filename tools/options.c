@@ -119,7 +119,11 @@ static tn_status take(command_line *line, int id, const char *attached, const ch
     if (!attached) return complain(TN_USAGE, "option '%s%s' needs a value: %s", dashes, shown, row->value);
     break;
   case KIND_MAYBE:
-  case KIND_LATER_MAYBE: break;
+  case KIND_LATER_MAYBE:
+    if (attached && !*attached)
+      return complain(TN_USAGE, "option '%s%s=' has an empty value: %s, or nothing behind '%s%s'", dashes, shown,
+                      row->value, dashes, shown);
+    break;
   }
   if (row->kind == KIND_LATER || row->kind == KIND_LATER_NONE || row->kind == KIND_LATER_MAYBE)
     return complain(TN_UNSUPPORTED, "option '%s%s' is not supported by this version", dashes, shown);
