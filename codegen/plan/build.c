@@ -443,16 +443,23 @@ static tn_plan *fill_plan(builder *b) {
 /* What does not fit where it lies may have too much alive, or lie badly. */
 static bool keep_limit(tn_plan *plan, int64_t limit, tn_diagnostics *sink) {
   enum { ROUNDS = 4 };
-  int64_t target = limit;
+  int64_t target = limit, reached = plan->arena_bytes;
   for (int i = 0; i < ROUNDS && limit && plan->arena_bytes > limit; i++) {
     if (plan->live_bytes <= limit) target -= plan->arena_bytes - limit;
     if (!tn_plan_make_again(plan, target)) break;
     tn_plan_place_buffers(plan);
+    if (plan->arena_bytes < reached) reached = plan->arena_bytes;
   }
   if (!limit || plan->arena_bytes <= limit) return true;
-  return tn_error(sink, TN_LIMIT, TN_NOWHERE,
-                  "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)",
-                  (long long)plan->arena_bytes, (long long)limit);
+  const char *kernel;
+  int64_t least = tn_plan_least_bytes(plan, &kernel);
+  tn_error(sink, TN_LIMIT, TN_NOWHERE,
+           "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)", (long long)reached,
+           (long long)limit);
+  if (kernel)
+    tn_note(sink, TN_NOWHERE, "kernel '%s' alone reads and writes %lld bytes of temps: no limit below can be kept",
+            kernel, (long long)least);
+  return false;
 }
 
 bool tn_plan_finish(tn_plan *plan, const tn_plan_options *options, tn_diagnostics *sink) {

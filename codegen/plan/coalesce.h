@@ -43,5 +43,7 @@ void tn_plan_lower_peak(tn_plan *plan);
 /* Makes temps again, before their next use, where more than `limit` bytes are alive. True if it
  * changed anything.                                                                        */
 bool tn_plan_make_again(tn_plan *plan, int64_t limit);
+/* The most bytes of temps that one kernel touches, and which: less than this no arena can have. */
+int64_t tn_plan_least_bytes(const tn_plan *plan, const char **kernel);
 
 #endif

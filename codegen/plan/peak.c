@@ -7,7 +7,8 @@
  *                   there is made again before its next use, by the kernel that made it, from what
  *                   still is as it was. Of all that can be, the one that takes away most bytes above
  *                   the limit, over all times, for the work of making it again; until nothing is
- *                   above, or nothing helps.
+ *                   above. Where nothing brings the whole nearer to the limit (what is made again needs
+ *                   memory, too, where it is), the times at which most is alive are lowered, as far as that goes.
  *
  *     run a(x, t0)                       run a(x, t0)
  *     run b(t0, t1)                      run b(t0, t1)
@@ -18,14 +19,14 @@
  * Work is counted as the bytes that a kernel touches and the iterations of its loops. Values
  * stay: the same kernel reads the same.
  *
- * Cost: a walk over all steps for each buffer that is tried.
+ * Cost: a walk over all steps for each buffer that is tried, ALL_WORK of it at most.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/plan/coalesce.h"
 #include "codegen/plan/place.h"
 
-enum { MOST_WORK = 1 << 24 };
+enum { ALL_WORK = 1 << 26 }; /* buffers times steps, of all walks: about a second */
 
 /* ---- in place ---- */
 
@@ -95,7 +96,7 @@ typedef struct {
   tn_arena *arena, *scratch;
   tn_plan *plan;
   tn_timeline line;
-  int64_t limit;
+  int64_t limit, work;
 } remaker;
 
 /* A buffer of the plan's own list of steps that is made by one of them, and a later one that
@@ -254,17 +255,49 @@ static void make_again(remaker *r, const chance *chosen) {
   rename_in(r, copy, chosen->buffer, name); /* and all steps behind it */
 }
 
-bool tn_plan_make_again(tn_plan *plan, int64_t limit) {
-  remaker r = {.scratch = tn_arena_create(), .plan = plan, .limit = limit};
-  bool changed = false;
-  for (chance best = {.gain = 1}; best.gain;) {
-    tn_arena_reset(r.scratch);
-    r.line = tn_plan_timeline(r.scratch, plan);
-    best = (int64_t)plan->n_buffers * r.line.end < MOST_WORK ? best_chance(&r) : (chance){0};
-    if (!best.gain) break;
-    make_again(&r, &best);
-    changed = true;
+/* Makes one buffer again; false: nothing helps. Each time lowers the bytes above the limit, or the peak,
+ * or the times at which it stands: it ends.                                                          */
+static bool make_one_again(remaker *r, int64_t limit) {
+  tn_arena_reset(r->scratch);
+  r->line = tn_plan_timeline(r->scratch, r->plan);
+  r->work += (int64_t)r->plan->n_buffers * r->line.end;
+  if (r->work > ALL_WORK) return false;
+  int64_t peak = peak_of(&r->line);
+  r->limit = limit;
+  chance best = best_chance(r);
+  if (!best.gain && peak > limit) {
+    r->limit = peak - 1;
+    best = best_chance(r);
   }
+  if (best.gain) make_again(r, &best);
+  return best.gain > 0;
+}
+
+bool tn_plan_make_again(tn_plan *plan, int64_t limit) {
+  remaker r = {.scratch = tn_arena_create(), .plan = plan};
+  bool changed = false;
+  while (make_one_again(&r, limit)) changed = true;
   tn_arena_destroy(r.scratch);
   return changed;
+}
+
+int64_t tn_plan_least_bytes(const tn_plan *plan, const char **kernel) {
+  tn_arena *scratch = tn_arena_create();
+  tn_timeline line = tn_plan_timeline(scratch, plan);
+  int *seen = TN_NEW_ARRAY(scratch, int, plan->n_buffers); /* the last time that counted it */
+  int64_t most = 0;
+  *kernel = NULL;
+  for (int t = 1; t <= line.end; t++) {
+    const tn_step *step = line.at[t];
+    if (!step || step->kind != TN_STEP_RUN) continue;
+    int64_t bytes = 0;
+    for (int i = 0; i < tn_step_uses(plan, step); i++) {
+      int buffer = tn_step_use(plan, step, i).buffer;
+      if (seen[buffer] != t) bytes += line.lives[buffer].size;
+      seen[buffer] = t;
+    }
+    if (bytes > most) most = bytes, *kernel = plan->kernels[step->kernel]->name;
+  }
+  tn_arena_destroy(scratch);
+  return most;
 }
