@@ -61,6 +61,7 @@ typedef struct {
 typedef struct {
   tn_space memory;
   bool writes, adds;
+  bool in_place; /* a read before a write of the same, which is all that needs remembering */
   uint32_t columns;
   tn_type type;
 } access;
@@ -193,6 +194,7 @@ static void join_spans(tn_spans *spans, int64_t from, int64_t to) {
 
 /* A range that was found in order. What nothing writes needs no memory of who read it. */
 static void remember_read(walk *w, access a, int64_t from, int64_t to, int n_spans) {
+  if (a.in_place) return;
   if (from < w->written_from[a.memory]) from = w->written_from[a.memory];
   if (to > w->written_to[a.memory]) to = w->written_to[a.memory];
   if (from >= to) return;
@@ -242,17 +244,28 @@ static bool too_many(walk *w) {
   return ++w->pieces > PIECES_MOST || w->all_pieces > ALL_MOST;
 }
 
+/* If all of it is in order, so is what is read of it. */
+static trouble read_hull(walk *w, access a, const tn_cell_hull *hull, bool remembers) {
+  if (hull->nothing) return FINE;
+  int n_spans;
+  trouble found = look_at_range(w, a, hull->from, hull->to, &n_spans);
+  if (found == FINE && remembers) remember_read(w, a, (int64_t)hull->from, (int64_t)hull->to, n_spans);
+  return found;
+}
+
+/* Of a box that holds more than what is read. */
+static bool read_around(walk *w, access a, const tn_cells *cells, const tn_cell_box *box) {
+  if (w->careful) return false;
+  tn_cell_hull hull = tn_cells_hull(cells, box);
+  return read_hull(w, a, &hull, true) == FINE;
+}
+
 static trouble read_box(walk *w, access a, const tn_cells *cells, const tn_cell_box *box) {
   if (too_many(w)) return TOO_MANY;
   tn_cell_hull hull = tn_cells_hull(cells, box);
-  if (hull.nothing) return FINE;
-  int n_spans;
-  trouble found = look_at_range(w, a, hull.from, hull.to, &n_spans);
-  bool good = found == FINE;
-  if (good && (!w->careful || hull.exact)) {
-    remember_read(w, a, (int64_t)hull.from, (int64_t)hull.to, n_spans);
-    return FINE;
-  }
+  bool remembers = !w->careful || hull.exact || hull.nothing;
+  trouble found = read_hull(w, a, &hull, remembers);
+  if (found == FINE && remembers) return FINE;
   tn_cell_box halves[2];
   if (hull.exact || !tn_cells_split(cells, box, halves)) return found;
   found = read_box(w, a, cells, &halves[0]);
@@ -318,19 +331,10 @@ static void read_weights(walk *w) {
 }
 
 /* Rows and columns of a view, which it has. */
-static trouble read_view(walk *w, const tn_cells *cells, const tn_instruction *view, int64_t row,
+static trouble read_view(walk *w, access a, const tn_cells *cells, const tn_instruction *view, int64_t row,
                          int64_t last_row, int64_t column, int64_t last_column) {
-  access a = {.memory = TN_SPACE_BUFFER};
   tn_cell_box boxes[TN_VIEW_BOXES] = {tn_view_box(view, row, last_row, column, last_column)};
-  if (!w->careful) {
-    tn_cell_hull hull = tn_cells_hull(cells, boxes);
-    int n_spans;
-    if (hull.nothing) return FINE;
-    if (look_at_range(w, a, hull.from, hull.to, &n_spans) == FINE) {
-      remember_read(w, a, (int64_t)hull.from, (int64_t)hull.to, n_spans);
-      return FINE;
-    }
-  }
+  if (read_around(w, a, cells, boxes)) return FINE;
   int count = tn_view_boxes(view, row, last_row, column, last_column, boxes);
   for (int i = 0; i < count; i++) {
     trouble found = read_box(w, a, cells, &boxes[i]);
@@ -352,16 +356,11 @@ static void read_operand(walk *w, const tn_cells *cells, const tn_instruction *v
   tn_cell_box box = tn_view_box(
       view, row + (rows_on < 0 ? rows_on : 0), row + (rows_on > 0 ? rows_on : 0) + m->MATMUL.rows - 1,
       column + (columns_on < 0 ? columns_on : 0), column + (columns_on > 0 ? columns_on : 0) + k - 1);
-  tn_cell_hull hull = tn_cells_hull(cells, &box);
-  int n_spans;
-  if (!hull.nothing && !w->careful && look_at_range(w, a, hull.from, hull.to, &n_spans) == FINE) {
-    remember_read(w, a, (int64_t)hull.from, (int64_t)hull.to, n_spans);
-    return;
-  }
+  if (read_around(w, a, cells, &box)) return;
   trouble found = FINE;
   for (int64_t i = 0; i < count && found == FINE; i++, row += row_step, column += column_step)
     found = too_many(w) ? TOO_MANY
-                        : read_view(w, cells, view, row, row + m->MATMUL.rows - 1, column, column + k - 1);
+                        : read_view(w, a, cells, view, row, row + m->MATMUL.rows - 1, column, column + k - 1);
   tell(w, found, a);
 }
 
@@ -434,14 +433,6 @@ static void read_parameters(walk *w, const tn_vector_result *r) {
   if (p->PIPELINE.has_table) read_row(w, TN_SPACE_BUFFER, p->PIPELINE.table, 256);
 }
 
-/* In place nothing is remembered of the read: the write that follows says more. */
-static void check_only(walk *w, const tn_cells *cells, const tn_cell_box *box) {
-  uint32_t number = w->number;
-  w->number = number - 1;
-  read_cells(w, (access){.memory = TN_SPACE_BUFFER}, cells, box);
-  w->number = number;
-}
-
 static void work_through_pipeline(walk *w) {
   const tn_instruction *p = w->v->index.pipeline[w->at];
   tn_vector_result r;
@@ -451,10 +442,8 @@ static void work_through_pipeline(walk *w) {
   if (p->PIPELINE.operand != TN_ISA_OPERAND_NONE) {
     tn_cells second = matrix_cells(r.second, (tn_type)p->PIPELINE.second, r.rows, r.columns,
                                    r.second_row_stride, r.second_column_stride, &box);
-    if (second_is_in_place(p, &r))
-      check_only(w, &second, &box);
-    else
-      read_cells(w, (access){.memory = TN_SPACE_BUFFER}, &second, &box);
+    access a = {.memory = TN_SPACE_BUFFER, .in_place = second_is_in_place(p, &r)};
+    read_cells(w, a, &second, &box);
   }
   tn_cells cells =
       matrix_cells(r.to, (tn_type)p->PIPELINE.result, r.rows, r.columns, r.row_stride, r.column_stride, &box);
@@ -490,13 +479,8 @@ static void vector(walk *w) {
       tn_cells_of_view(view, a->VECTOR.base, (int64_t)tn_type_bytes((tn_type)p->PIPELINE.source));
   int64_t last_row = (int64_t)a->VECTOR.row + a->VECTOR.rows - 1,
           last_column = (int64_t)a->VECTOR.windows * a->VECTOR.columns - 1;
-  if (view_is_in_place(w, view, p)) {
-    tn_cell_box box = tn_view_box(view, a->VECTOR.row, last_row, 0, last_column);
-    check_only(w, &cells, &box);
-  } else {
-    tell(w, read_view(w, &cells, view, a->VECTOR.row, last_row, 0, last_column),
-         (access){.memory = TN_SPACE_BUFFER});
-  }
+  access reads = {.memory = TN_SPACE_BUFFER, .in_place = view_is_in_place(w, view, p)};
+  tell(w, read_view(w, reads, &cells, view, a->VECTOR.row, last_row, 0, last_column), reads);
   work_through_pipeline(w);
 }
 
