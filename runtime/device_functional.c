@@ -110,11 +110,6 @@ static tile take_tile(machine *m) {
   return t;
 }
 
-/* How a pair of types is multiplied. */
-static tn_numbers numbers_for(tn_type x, tn_type w) {
-  return tn_type_is_float(x) || tn_product_exact(x, w) ? TN_NUMBERS_F32 : TN_NUMBERS_S32;
-}
-
 /* Columns j of an operand as panels of TN_PRODUCT_COLUMNS, [k] each; `at` to element [k=0][j=0]. */
 static void *pack_panels(machine *m, tn_numbers kind, const tile *t, int64_t columns, int64_t k_stride,
                          int64_t j_stride, int64_t k) {
@@ -173,19 +168,14 @@ static tn_view_part part_of(const machine *m, int64_t at, int64_t repetition, co
 
 /* c (op)= view part * tile, in blocks of rows. */
 static void multiply(machine *m, const tn_view_part *part, const tile *t, uint32_t *c, tn_product_mode mode) {
-  tn_numbers kind = numbers_for(part->type, t->type);
-  tn_product p = {.columns = t->n,
-                  .k = t->k,
-                  .lead = m->program->stream->target->columns,
-                  .mode = mode,
-                  .kind = kind,
-                  .sums_s32 = !tn_type_is_float(part->type)};
-  p.b = pack_panels(m, kind, t, t->n, t->row_stride, t->column_stride, t->k);
+  tn_product p = {.columns = t->n, .k = t->k, .lead = m->program->stream->target->columns, .mode = mode};
+  tn_product_choose(part->type, t->type, &p);
+  p.b = pack_panels(m, p.kind, t, t->n, t->row_stride, t->column_stride, t->k);
   for (int64_t first = 0; first < part->rows; first += ROWS_AT_A_TIME) {
     tn_view_part block = *part;
     block.row += (uint32_t)first;
     block.rows = part->rows - first < ROWS_AT_A_TIME ? part->rows - first : ROWS_AT_A_TIME;
-    p.a = gather_rows(m, kind, &block);
+    p.a = gather_rows(m, p.kind, &block);
     p.rows = block.rows;
     p.c = c + first * p.lead;
     tn_product_compute(&p);
@@ -264,20 +254,18 @@ static void multiply_input(machine *m, int64_t at) {
   for (uint32_t r = 0; r < i->MATMUL.repeat; r++) {
     tile t = take_tile(m);
     tn_view_part part = part_of(m, at, r, &t);
-    tn_numbers kind = numbers_for(part.type, t.type);
-    if (!b) b = pack_stationary(m, kind, &part);
     bool adds = r ? i->MATMUL.then_accumulate : i->MATMUL.accumulate;
     int64_t row = i->MATMUL.accumulator + (int64_t)r * i->MATMUL.accumulator_step;
-    tn_product p = {.a = turn_tile(m, kind, &t),
-                    .b = b,
-                    .rows = t.n,
+    tn_product p = {.rows = t.n,
                     .columns = part.rows,
                     .k = t.k,
                     .lead = lead,
                     .c = m->accumulators + row * lead,
-                    .mode = adds ? TN_PRODUCT_ADD : TN_PRODUCT_SET,
-                    .kind = kind,
-                    .sums_s32 = !tn_type_is_float(part.type)};
+                    .mode = adds ? TN_PRODUCT_ADD : TN_PRODUCT_SET};
+    tn_product_choose(part.type, t.type, &p);
+    if (!b) b = pack_stationary(m, p.kind, &part);
+    p.b = b;
+    p.a = turn_tile(m, p.kind, &t);
     tn_product_compute(&p);
   }
 }

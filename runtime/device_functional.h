@@ -57,12 +57,12 @@ typedef struct {
   uint32_t *c;
   tn_product_mode mode;
   tn_numbers kind; /* of a and b */
-  bool sums_s32;   /* c is s32; of f32 numbers whose sums are exact */
+  int64_t exact;   /* c is s32, and f32 sums so many products without rounding; 0: c is of `kind` */
 } tn_product;
 void tn_product_compute(const tn_product *product);
 
-/* How many products of the two types f32 sums without rounding; 0: not to be done so. */
-int64_t tn_product_exact(tn_type x, tn_type w);
+/* How a pair of types is multiplied: `kind` and `exact`. */
+void tn_product_choose(tn_type x, tn_type w, tn_product *product);
 
 /* The vector unit: rows of numbers through a pipeline. */
 typedef struct {

@@ -45,8 +45,8 @@ BLOCK(block_words, uint32_t, words)
 /* One row of a block into c, `columns` of them. */
 INLINE void merge(const tn_product *p, tn_product_mode mode, uint32_t *restrict c,
                   const uint32_t *restrict sums, int64_t columns) {
-  bool exact = p->sums_s32 && p->kind == TN_NUMBERS_F32, adds = mode == TN_PRODUCT_ADD;
-  if (exact)
+  bool adds = mode == TN_PRODUCT_ADD;
+  if (p->exact)
     for (int64_t j = 0; j < columns; j++) c[j] = (adds ? c[j] : 0) + (uint32_t)(int32_t)tn_float_of(sums[j]);
   else if (adds && p->kind == TN_NUMBERS_F32)
     for (int64_t j = 0; j < columns; j++) c[j] = tn_bits_of(tn_float_of(c[j]) + tn_float_of(sums[j]));
@@ -113,13 +113,10 @@ static int64_t magnitude(tn_type type) {
   return tn_type_class_of(type) == TN_CLASS_SIGNED ? (int64_t)1 << (bits - 1) : ((int64_t)1 << bits) - 1;
 }
 
-int64_t tn_product_exact(tn_type x, tn_type w) {
+void tn_product_choose(tn_type x, tn_type w, tn_product *p) {
   int64_t product = magnitude(x) * magnitude(w);
-  return product ? ((int64_t)1 << 24) / product : 0;
+  p->exact = product ? ((int64_t)1 << 24) / product : 0;
+  p->kind = p->exact || tn_type_is_float(x) ? TN_NUMBERS_F32 : TN_NUMBERS_S32;
 }
 
-void tn_product_compute(const tn_product *p) {
-  /* 258 products of u8 are the least that sum exactly; whoever asks for sums of s32 in f32 has that. */
-  bool exact = p->sums_s32 && p->kind == TN_NUMBERS_F32;
-  best()(p, exact && p->k > 256 ? 256 : p->k > 0 ? p->k : 1);
-}
+void tn_product_compute(const tn_product *p) { best()(p, p->exact && p->exact < p->k ? p->exact : p->k); }
