@@ -46,8 +46,8 @@ bool tn_device_compute(const tn_device_program *program, const tn_device_host_fu
 /* ---- time ---- */
 
 /* Fills cycles and what belongs to them in `whole` and `layers` (one a layer of the stream, may be NULL),
- * which hold what tn_device_count found. False after reporting: the units wait for each other.      */
-bool tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,
-                    tn_device_listener *listener, void *user, tn_diagnostics *sink);
+ * which hold what tn_device_count found.                                                            */
+void tn_device_time(const tn_device_program *program, tn_device_counters *whole, tn_device_counters *layers,
+                    tn_device_listener *listener, void *user);
 
 #endif

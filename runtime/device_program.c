@@ -12,13 +12,13 @@
 /* One past the last byte of `rows` pieces of `bytes` from `at`, a stride apart. */
 static uint64_t pieces_end(uint64_t at, int64_t rows, int64_t stride, int64_t bytes) {
   int64_t last = rows > 1 && stride > 0 ? (rows - 1) * stride : 0;
-  return rows && bytes ? at + (uint64_t)last + (uint64_t)bytes : 0;
+  return at + (uint64_t)last + (uint64_t)bytes;
 }
 
 static uint64_t results_end(const tn_vector_result *r, tn_type type) {
   int64_t last = (r->row_stride > 0 ? (int64_t)(r->rows - 1) * r->row_stride : 0) +
                  (r->column_stride > 0 ? (int64_t)(r->columns - 1) * r->column_stride : 0);
-  return r->rows && r->columns ? r->to + (uint64_t)last + tn_type_bytes(type) : 0;
+  return r->to + (uint64_t)last + tn_type_bytes(type);
 }
 
 /* What is read has been written (the verifier sees to it), so writes alone bound the memory. */
@@ -33,7 +33,7 @@ static uint64_t buffer_end(const tn_device_program *program, int64_t at) {
 }
 
 static int64_t accumulators_end(const tn_instruction *i, int64_t columns) {
-  if (i->op != TN_ISA_MATMUL || !i->MATMUL.repeat) return 0;
+  if (i->op != TN_ISA_MATMUL) return 0;
   int64_t rows = i->MATMUL.dataflow == TN_DATAFLOW_INPUT ? columns : i->MATMUL.rows;
   int64_t step = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT ? 0 : i->MATMUL.accumulator_step;
   int64_t last = step > 0 ? (int64_t)(i->MATMUL.repeat - 1) * step : 0;
@@ -66,7 +66,7 @@ static void count_tiles(const tn_systolic_target *array, tn_device_counters *c, 
   bool input = i->MATMUL.dataflow == TN_DATAFLOW_INPUT, output = i->MATMUL.dataflow == TN_DATAFLOW_OUTPUT;
   const tn_systolic_type *type =
       tn_systolic_find_type(array, (tn_type)i->MATMUL.type, (tn_type)read->READ_WEIGHTS.type);
-  double cost = type ? (double)type->cycles / (double)array->types[0].cycles : 1;
+  double cost = (double)type->cycles / (double)array->types[0].cycles;
   c->useful_macs += rows * k * n * count;
   c->mac_pj += (double)(rows * k * n * count) * cost * array->mac_pj;
   c->buffer_read_bytes += rows * k * width * (input ? first == 0 : count);
