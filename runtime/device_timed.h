@@ -1,4 +1,5 @@
-/* The ledger: which cycles of the array went where.
+/* Inside the timed device: the ledger says which cycles of the array went where, the timer when each unit
+ * does what, and what repeats is taken many times at once.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

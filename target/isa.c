@@ -4,8 +4,8 @@
  *
  * Little-endian, no gaps. Every value of every field has its bytes and every byte its value, so
  * decoding and encoding are each other's inverse whatever the fields mean; what makes no sense
- * is the verifier's. The code generator, the simulator and the tools share these tables; adding
- * an instruction is a few rows there.
+ * is the verifier's. The code generator, the simulator and the tools share these tables; docs/isa.md
+ * says what else an instruction needs that is added.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

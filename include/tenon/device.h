@@ -61,8 +61,8 @@ typedef struct {
 } tn_device_event;
 typedef void tn_device_listener(void *user, const tn_device_event *event);
 
-/* NULL when there is no memory. Calls that return int return 0, or an error whose text is
- * tn_device_message, which lives until the next call.                                     */
+/* NULL for an unknown kind, and when there is no memory. Calls that return int return 0, or an error
+ * whose text is tn_device_message, which lives until the next call.                                */
 tn_device *tn_device_open(tn_device_kind kind);
 void tn_device_close(tn_device *device);
 const char *tn_device_message(const tn_device *device);
