@@ -9,6 +9,8 @@
 #include "passes/rewrite.h"
 #include "target/isa_pipeline.h"
 
+/* A bound on time: members are looked for one by one. A pipeline's steps take a few instructions each, a function of
+ * bytes (gelu) some twenty; a chain that does not fit is left to the host.                                       */
 enum { TN_LARGEST_CHAIN = 96 };
 
 typedef struct {

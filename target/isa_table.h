@@ -51,6 +51,8 @@ typedef enum {
   TN_UNIT_CLASS_VECTOR
 } tn_unit_class;
 
+enum { TN_ISA_MOST_FIELDS = 32 };
+
 typedef struct {
   const char *name, *help;
   uint8_t code;

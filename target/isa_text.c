@@ -220,7 +220,7 @@ static bool parse_mnemonic(parser *p, tn_str token, tn_instruction *instruction)
 
 static bool parse_field(parser *p, tn_instruction *instruction, tn_str token, uint32_t *seen) {
   const tn_isa_row *row = tn_isa_row_of(instruction->op);
-  const char *names[32];
+  const char *names[TN_ISA_MOST_FIELDS];
   tn_str name, value;
   if (!tn_str_cut(token, '=', &name, &value)) return fail(p, token.at, "%s: expected FIELD=VALUE", row->name);
   for (int f = 0; f < row->n_fields; f++) {

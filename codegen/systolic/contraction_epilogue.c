@@ -452,7 +452,8 @@ static void name_columns(tn_systolic_work *work) {
   if (!any && last >= 0) work->roles[last] = TN_ROLE_COLUMN;
 }
 
-/* With all lets written out; no more than just above the most that is looked at. */
+/* With all lets written out; no more than just above the most that is looked at: lets that use each other twice
+ * double it each time. The pipeline has a dozen steps, each written in a few operations.                      */
 enum { MOST_OPERATIONS = 2000 };
 
 static int count_operations(const tn_matcher *m, int *of_lets, const tn_expr *expr) {
