@@ -178,7 +178,7 @@ static int64_t half_of(const tn_problem *p, tn_role role, int64_t size, int64_t 
   int64_t even = (next + tile - 1) / tile * tile;
   int inner = p->first[role + 1] - 1;
   bool one_dim = inner >= p->first[role] && size <= p->size[inner];
-  return one_dim && next > tile && even < size ? even : next;
+  return one_dim && size > tile && even < size ? even : next;
 }
 
 static void list_rows(search *s) {

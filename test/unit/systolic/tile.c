@@ -47,6 +47,34 @@ Test(tile, small_memories) {
   }
 }
 
+/* Rows that do not fit come in parts: of sums, which wait in the accumulators, and of columns. */
+Test(tile, columns) {
+  static const char hlo[] = "HloModule m\n"
+                            "ENTRY e {\n"
+                            "  x = s8[20,3000] parameter(0)\n"
+                            "  w = s8[3000,400] parameter(1)\n"
+                            "  ROOT d = s32[20,400] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}\n"
+                            "}\n";
+  for (int d = 0; d < TN_DATAFLOWS; d++) {
+    char text[200];
+    snprintf(text, sizeof text, "rows = 16\ncolumns = 16\nunified_buffer_kib = 1\naccumulator_kib = 1\ndataflow = %s\n",
+             tn_dataflow_name((tn_dataflow)d));
+    test_machine m = open_machine(hlo, text);
+    tn_systolic_program *program = program_of(&m);
+    cr_assert(program, "%s", m.messages);
+    cr_assert(is_verified(&m, program->stream), "%s", m.messages);
+    bool adds = false, strided = false;
+    for (int64_t i = 0; i < program->stream->count; i++) {
+      const tn_instruction *is = &program->stream->instructions[i];
+      adds = adds || (is->op == TN_ISA_MATMUL && is->MATMUL.accumulate);
+      strided = strided || (is->op == TN_ISA_WRITE_HOST && is->WRITE_HOST.to_stride == 1600);
+    }
+    cr_assert(adds && strided, "%s", tn_dataflow_name((tn_dataflow)d));
+    cr_assert(program->placements[0].on_array);
+    close_machine(&m);
+  }
+}
+
 static tn_instruction vector_instruction(void) { return tn_instruction_of(TN_ISA_VECTOR); }
 
 /* A write waits for readers of other units; what a wait brings along is not waited for again. */
