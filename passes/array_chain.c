@@ -113,19 +113,25 @@ static bool is_read_as_it_is(tn_type type) {
          (tn_type_is_integer(type) || type == TN_BF16 || type == TN_F16);
 }
 
-/* convert(load) * t, or a part of it. */
+/* (convert(load) - zero) * t, or a part of it. */
 static bool add_second(tn_chain *chain, tn_inst *inst) {
-  double scale;
+  double scale, zero;
   tn_inst *from = inst, *made[4];
   int count = 0;
   if (!is_f32(chain) || chain->at.stage >= TN_STAGE_OPERAND) return false;
   if (from->op == TN_OP_MULTIPLY) {
-    int k = is_number(from->operands[0], &scale) ? 0 : 1;
-    if (is_number(from->operands[k], &scale)) {
+    int side = is_number(from->operands[0], &scale) ? 0 : 1;
+    if (is_number(from->operands[side], &scale)) {
       made[count++] = from;
-      add_constant(chain, from->operands[k]);
-      from = from->operands[1 - k];
+      add_constant(chain, from->operands[side]);
+      from = from->operands[1 - side];
     }
+  }
+  int k = from->op == TN_OP_ADD || from->op == TN_OP_SUBTRACT ? 1 : -1;
+  if (k > 0 && is_number(from->operands[k], &zero) && from->operands[0]->op == TN_OP_CONVERT) {
+    made[count++] = from;
+    add_constant(chain, from->operands[k]);
+    from = from->operands[0];
   }
   if (from->op == TN_OP_CONVERT && is_read_as_it_is(from->operands[0]->shape->type)) made[count++] = from;
   for (int i = 0; i < count; i++) tn_chain_add(chain, made[i]);
@@ -136,6 +142,21 @@ static bool add_number(tn_chain *chain, tn_inst *constant, tn_isa_stage stage) {
   if (!is_f32(chain) || !fits_channels(chain, constant) || !tn_isa_advance(&chain->at, stage)) return false;
   add_constant(chain, constant);
   return true;
+}
+
+/* Behind the rounding, whole. */
+static bool add_zero(tn_chain *chain, tn_inst *constant, bool negated) {
+  double value;
+  bool fits = is_f32(chain) && is_number(constant, &value) && value == nearbyint(value) &&
+              fabs(value) <= TN_ISA_LARGEST_ZERO;
+  if (!fits || !tn_isa_advance(&chain->at, TN_STAGE_ZERO)) return false;
+  chain->zero = negated ? -value : value;
+  add_constant(chain, constant);
+  return true;
+}
+
+static bool is_rounded(const tn_chain *chain) {
+  return chain->at.stage == TN_STAGE_ROUND || chain->at.stage == TN_STAGE_ZERO;
 }
 
 static bool add_integers(tn_chain *chain, tn_inst *constant) {
@@ -151,14 +172,13 @@ static bool limit(tn_chain *chain, tn_inst *constant, bool is_upper) {
   double value;
   if (!is_f32(chain) || !is_number(constant, &value) || isnan(value)) return false;
   bool whole = value == nearbyint(value) || isinf(value);
-  if (!(chain->at.stage == TN_STAGE_ROUND && whole) && !tn_isa_advance(&chain->at, TN_STAGE_CLAMP))
-    return false;
+  if (!(is_rounded(chain) && whole) && !tn_isa_advance(&chain->at, TN_STAGE_CLAMP)) return false;
   if (!chain->has_limits) chain->low = -HUGE_VAL, chain->high = HUGE_VAL;
   chain->has_limits = true;
   if (is_upper)
-    chain->high = fmin(chain->high, value);
+    chain->high = fmin(chain->high, value - chain->zero);
   else
-    chain->low = fmax(chain->low, value);
+    chain->low = fmax(chain->low, value - chain->zero);
   add_constant(chain, constant);
   return chain->low <= chain->high;
 }
@@ -176,8 +196,10 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
   bool constant = tn_is_constant_like(other);
   if (other == inst->operands[spine]) return false;
   if (inst->op == TN_OP_ADD && chain->end->shape->type == TN_S32) return add_integers(chain, other);
-  if (inst->op == TN_OP_ADD || (inst->op == TN_OP_SUBTRACT && spine == 0))
+  if (inst->op == TN_OP_ADD || (inst->op == TN_OP_SUBTRACT && spine == 0)) {
+    if (constant && is_rounded(chain)) return add_zero(chain, other, inst->op == TN_OP_SUBTRACT);
     return constant ? add_number(chain, other, TN_STAGE_BIAS) : add_second(chain, other);
+  }
   if (inst->op == TN_OP_MULTIPLY)
     return constant ? add_number(chain, other, TN_STAGE_SCALE) : add_second(chain, other);
   if (inst->op == TN_OP_DIVIDE && spine == 0) return divide(chain, other);
@@ -189,7 +211,9 @@ static bool binary(tn_chain *chain, tn_inst *inst, int spine) {
 /* What is rounded, as integers. */
 static bool convert_rounded(tn_chain *chain, tn_type to) {
   bool behind = chain->has_function && chain->has_limits;
-  return chain->at.stage == TN_STAGE_ROUND && (!behind || tn_isa_saturates(to, chain->low, chain->high)) &&
+  if (chain->zero && tn_type_bits(to) > 16) return false;
+  return is_rounded(chain) &&
+         (!behind || tn_isa_saturates(to, chain->low + chain->zero, chain->high + chain->zero)) &&
          tn_isa_advance(&chain->at, TN_STAGE_RESULT);
 }
 
@@ -204,8 +228,7 @@ static bool convert(tn_chain *chain, const tn_inst *inst) {
     return chain->at.stage <= TN_STAGE_INTEGER_BIAS && tn_isa_advance(&chain->at, TN_STAGE_RESULT);
   if (from != TN_F32 || tn_type_bits(to) > 32 || tn_type_bits(to) < 8) return false;
   if (tn_type_is_integer(to)) return convert_rounded(chain, to);
-  return tn_type_is_float(to) && chain->at.stage != TN_STAGE_ROUND &&
-         tn_isa_advance(&chain->at, TN_STAGE_RESULT);
+  return tn_type_is_float(to) && !is_rounded(chain) && tn_isa_advance(&chain->at, TN_STAGE_RESULT);
 }
 
 static bool function(const tn_systolic_target *array, tn_chain *chain, tn_isa_function which) {
@@ -324,7 +347,7 @@ void tn_chain_grow(const tn_systolic_target *array, tn_chain *chain) {
   tn_chain whole = *chain;
   for (tn_inst *user; (user = only_user(whole.end));) {
     if (!take_next(array, &whole, user)) break;
-    if (whole.at.stage != TN_STAGE_ROUND && user->op != TN_OP_RESHAPE) *chain = whole;
+    if (!is_rounded(&whole) && user->op != TN_OP_RESHAPE) *chain = whole;
   }
   if (chain->at.stage == TN_STAGE_RESULT) add_function(chain);
 }

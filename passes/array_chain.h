@@ -19,8 +19,8 @@ typedef struct {
   tn_inst *end;
   tn_isa_progress at;
   bool has_function;
-  bool has_limits; /* of the values that are rounded: behind the function, if there is one */
-  double low, high;
+  bool has_limits;                  /* of the values that are rounded: behind the function, if there is one */
+  double low, high, zero;           /* zero: added behind the rounding */
   int64_t channels, channel_stride; /* of scale and bias: (element / stride) % channels; 0: none yet */
   bool is_full;                     /* there was no room: members are not complete */
 } tn_chain;

@@ -56,7 +56,9 @@ static bool takes(const tn_inst *inst, double scale, int depth) {
   case TN_OP_MULTIPLY: {
     int side = constant_side(inst);
     if (side < 0 || !may_be_scaled(constant_of(inst->operands[side]), scale)) return false;
-    return alone || inst->operands[1 - side]->op == TN_OP_CONVERT;
+    const tn_inst *of = inst->operands[1 - side];
+    if (of->op == TN_OP_SUBTRACT) of = of->operands[0];
+    return alone || of->op == TN_OP_CONVERT;
   }
   case TN_OP_ADD:
   case TN_OP_SUBTRACT:

@@ -123,6 +123,8 @@ static void join_second(const tn_vector_line *line, int64_t m, float *restrict v
                             .stride = line->result.second_column_stride,
                             .to = second};
   tn_numbers_of(TN_NUMBERS_F32, &block);
+  if (p->PIPELINE.second_zero)
+    for (int64_t c = 0; c < columns; c++) second[c] -= (float)p->PIPELINE.second_zero;
   if (p->PIPELINE.second_scale != 1)
     for (int64_t c = 0; c < columns; c++) second[c] *= p->PIPELINE.second_scale;
   switch ((tn_isa_operand)p->PIPELINE.operand) {
@@ -168,20 +170,21 @@ static void range_of(tn_type type, int64_t *low, int64_t *high) {
 
 /* Saturated before it is rounded, which changes nothing: the bounds are whole. Adding and taking away
  * 1.5 * 2^23 rounds to even what is small enough.                                                 */
-static void round_small(float *restrict v, int32_t *restrict r, int64_t columns, float low, float high) {
+static void round_small(float *restrict v, int32_t *restrict r, int64_t columns, float low, float high,
+                        int32_t zero) {
   const float magic = 0x1.8p23f;
   for (int64_t c = 0; c < columns; c++) {
-    float x = v[c] == v[c] ? v[c] : 0;
+    float x = v[c];
     x = x < low ? low : x;
     x = x > high ? high : x;
-    float rounded = x + magic;
-    r[c] = (int32_t)(rounded - magic);
+    float rounded = (v[c] == v[c] ? x : 0) + magic;
+    r[c] = v[c] == v[c] ? (int32_t)(rounded - magic) + zero : 0;
   }
 }
 
-static int64_t to_integer(double v, int64_t low, int64_t high) {
+static int64_t to_integer(double v, int64_t low, int64_t high, int64_t zero) {
   if (v != v) return 0;
-  double whole = __builtin_rint(v);
+  double whole = __builtin_rint(v) + (double)zero;
   return whole <= (double)low ? low : whole >= (double)high ? high : (int64_t)whole;
 }
 
@@ -189,18 +192,22 @@ static int64_t to_integer(double v, int64_t low, int64_t high) {
 static void integers_of(const tn_vector_line *line, float *v, int32_t *r) {
   tn_type type = (tn_type)line->pipeline->PIPELINE.result;
   int64_t low, high;
+  int32_t zero = line->pipeline->PIPELINE.zero;
   range_of(type, &low, &high);
   if (tn_type_bits(type) <= 16)
-    round_small(v, r, line->result.columns, (float)low, (float)high);
+    round_small(v, r, line->result.columns, (float)(low - zero), (float)(high - zero), zero);
   else
-    for (int64_t c = 0; c < line->result.columns; c++) r[c] = (int32_t)(uint32_t)to_integer(v[c], low, high);
+    for (int64_t c = 0; c < line->result.columns; c++)
+      r[c] = (int32_t)(uint32_t)to_integer(v[c], low, high, zero);
 }
 
 static void saturate(const tn_vector_line *line, int32_t *r) {
   int64_t low, high;
   range_of((tn_type)line->pipeline->PIPELINE.result, &low, &high);
-  for (int64_t c = 0; c < line->result.columns; c++)
-    r[c] = (int32_t)(r[c] < low ? low : r[c] > high ? high : r[c]);
+  for (int64_t c = 0; c < line->result.columns; c++) {
+    int64_t sum = (int64_t)r[c] + line->pipeline->PIPELINE.zero;
+    r[c] = (int32_t)(uint32_t)(sum < low ? low : sum > high ? high : sum);
+  }
 }
 
 #define STORE(T, value)                                                                                      \

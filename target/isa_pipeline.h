@@ -1,6 +1,6 @@
 /* What the vector unit's pipeline means, for whoever checks, runs or makes one.
  *
- *   source  integer bias  f32  scale  bias  operand  clamp  function  round  result
+ *   source  integer bias  f32  scale  bias  operand  clamp  function  round  zero  result
  *
  * The steps are taken in this order (isa.def: activate), each at most once, or not at all.
  *
@@ -22,8 +22,11 @@ typedef enum {
   TN_STAGE_CLAMP,
   TN_STAGE_FUNCTION,
   TN_STAGE_ROUND,
+  TN_STAGE_ZERO,
   TN_STAGE_RESULT
 } tn_isa_stage;
+
+enum { TN_ISA_LARGEST_ZERO = 65536 }; /* size of a zero point */
 
 typedef struct {
   tn_isa_stage stage;

@@ -93,6 +93,11 @@ static bool check_vector_type(reader *r, const char *what, uint8_t type) {
          FAULT(r, "pipeline: the vector unit has no %s of %s", what, type_name(type));
 }
 
+static bool check_zero(reader *r, const char *name, int32_t zero) {
+  return (zero >= -TN_ISA_LARGEST_ZERO && zero <= TN_ISA_LARGEST_ZERO) ||
+         FAULT(r, "pipeline: %s is %" PRId32 ", which is not within %d", name, zero, TN_ISA_LARGEST_ZERO);
+}
+
 static bool check_pipeline(reader *r) {
   const tn_instruction *p = r->is;
   if (!check_vector_type(r, "source", p->PIPELINE.source) ||
@@ -105,6 +110,9 @@ static bool check_pipeline(reader *r) {
   if (p->PIPELINE.integer_bias && tn_type_is_float((tn_type)p->PIPELINE.source))
     return FAULT(r, "pipeline: integer_bias needs a source of integers, not %s",
                  type_name(p->PIPELINE.source));
+  if (!check_zero(r, "zero", p->PIPELINE.zero) || !check_zero(r, "second_zero", p->PIPELINE.second_zero))
+    return false;
+  if (p->PIPELINE.zero && !p->PIPELINE.rounds) return FAULT(r, "pipeline: zero needs rounds");
   if (p->PIPELINE.has_clamp && !(p->PIPELINE.low <= p->PIPELINE.high))
     return FAULT(r, "pipeline: clamps to %g … %g", (double)p->PIPELINE.low, (double)p->PIPELINE.high);
   if (p->PIPELINE.function != TN_ISA_FUNCTION_NONE &&

@@ -50,6 +50,7 @@ typedef struct {
   tn_isa_operand operand;
   tn_walk second;
   float second_scale;
+  int32_t second_zero, zero;
   bool has_clamp, rounds;
   float low, high;
   tn_isa_function function;

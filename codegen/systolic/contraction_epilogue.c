@@ -3,10 +3,12 @@
  * The expression is read from the source outwards; each operation must come at or behind the place
  * where the one before it stands in the pipeline's order (isa.def):
  *
- *   convert(round(clamp(-128, maximum(convert(acc)*s[c] + b[c] + convert(r)*t, 0), 127)))
- *      9       8     6/8          6       2        3     4     5
+ *   convert(round(clamp(-128, maximum(convert(acc)*s[c] + b[c] + convert(r)*t, 0), 127)) + z)
+ *      10      8     6/8          6       2        3     4     5                       9
  *
  * The pipeline rounds to f32 after each step, as HLO does; so whatever matches has the same bits.
+ * Zero points stand where quantized values have them: a whole number behind the rounding, one taken from the second
+ * load, one from a source of small integers, of which it is the integer bias.
  * Clamps by whole numbers may stand on either side of the rounding, which they commute with; those that
  * hold all of the result's numbers are its saturation, and vanish, also behind a function.
  * Of two loads either may be the source. What is left over and maps 8 bits to 8 bits is a table.
@@ -37,7 +39,7 @@ typedef struct {
   tn_walk x;
   numbers scale, bias;
   bool integer_bias;
-  double low, high; /* limits behind the rounding */
+  double low, high; /* limits behind the rounding, of what is rounded */
 } chain;
 
 static bool fail(chain *c, const char *what) { return tn_match_fail(c->m, "%s", what); }
@@ -88,7 +90,7 @@ static const void *lay_out(chain *c, const numbers *n) {
     for (int d = 0; literal && d < work->n_dims; d++)
       if (work->channel[d]) at += walk.strides[d] * (i / work->channel[d] % work->sizes[d]);
     result[i] = literal ? ((const uint32_t *)literal->data)[at] : (uint32_t)n->expr->bits[0];
-    if (n->negated) result[i] ^= UINT32_C(1) << 31;
+    if (n->negated) result[i] = c->integer_bias ? -result[i] : result[i] ^ UINT32_C(1) << 31;
   }
   return result;
 }
@@ -162,27 +164,50 @@ static bool set_limits(chain *c, double low, double high) {
   return w->low <= w->high || fail(c, "limits that leave nothing");
 }
 
+static bool is_rounded(const chain *c) {
+  return c->at.stage == TN_STAGE_ROUND || c->at.stage == TN_STAGE_ZERO;
+}
+
 static bool clamp_to(chain *c, double low, double high) {
   if (!need_float(c, "limits")) return false;
   if (isnan(low) || isnan(high)) return fail(c, "limits that are no numbers");
-  if (c->at.stage != TN_STAGE_ROUND)
+  if (!is_rounded(c))
     return advance(c, TN_STAGE_CLAMP, "limits behind a function") && set_limits(c, low, high);
   if (!is_whole(low) || !is_whole(high))
     return fail(c, "limits that are no whole numbers behind the rounding");
-  c->low = fmax(c->low, low);
-  c->high = fmin(c->high, high);
+  c->low = fmax(c->low, low - c->work.zero);
+  c->high = fmin(c->high, high - c->work.zero);
   return c->low <= c->high || fail(c, "limits that leave nothing");
 }
 
 /* What is rounded, as integers: limits behind the rounding are these type's, or move before it. */
 static bool round_to(chain *c, tn_type to) {
-  if (c->at.stage != TN_STAGE_ROUND) return fail(c, "a conversion to integers without rounding to even");
+  if (!is_rounded(c)) return fail(c, "a conversion to integers without rounding to even");
+  if (c->work.zero && tn_type_bits(to) > 16)
+    return tn_match_fail(c->m, "a zero point of %s", tn_type_name(to));
   c->work.rounds = true;
-  if (tn_isa_saturates(to, c->low, c->high)) return true;
+  if (tn_isa_saturates(to, c->low + c->work.zero, c->high + c->work.zero)) return true;
   return c->work.function ? fail(c, "limits behind a function") : set_limits(c, c->low, c->high);
 }
 
-/* convert(load) * t, or a part of that, as the pipeline's second source. */
+/* A whole number that arithmetic with small integers in f32 is exact with. */
+static bool is_zero_point(const chain *c, const tn_expr *expr, bool negated, int32_t *zero) {
+  double value;
+  if (!is_scalar(c, expr, &value) || !is_whole(value) || !(fabs(value) <= TN_ISA_LARGEST_ZERO)) return false;
+  *zero = (int32_t)(negated ? -value : value);
+  return true;
+}
+
+/* Small integers that have become f32, plus a number: the same as integers. */
+static bool is_integer_bias(const chain *c, const tn_expr *expr, int32_t *bias) {
+  const tn_systolic_work *work = c->m->work;
+  tn_type source = work->is_contraction ? work->sum : c->m->reduce ? work->x.type : c->x.type;
+  bool small = tn_type_is_integer(source) && tn_type_bits(source) <= 16;
+  return small && c->at.stage == TN_STAGE_FLOAT && c->type == TN_F32 &&
+         c->m->work->work.join != TN_ISA_JOIN_ADD && is_zero_point(c, expr, false, bias);
+}
+
+/* (convert(load) - zero) * t, or a part of that, as the pipeline's second source. */
 static bool take_second(chain *c, const tn_expr *expr, tn_isa_operand operand) {
   double scale = 1;
   const tn_expr *load = resolve(c, expr);
@@ -194,6 +219,10 @@ static bool take_second(chain *c, const tn_expr *expr, tn_isa_operand operand) {
       return fail(c, "a second operand that is computed on the way");
     load = resolve(c, load->op.operands[1 - k]);
   }
+  bool minus = load->kind == TN_EXPR_OP && load->op.op == TN_OP_SUBTRACT;
+  if ((minus || (load->kind == TN_EXPR_OP && load->op.op == TN_OP_ADD)) &&
+      is_zero_point(c, load->op.operands[1], !minus, &c->work.second_zero))
+    load = resolve(c, load->op.operands[0]);
   if (load->kind == TN_EXPR_OP && load->op.op == TN_OP_CONVERT) load = resolve(c, load->op.operands[0]);
   if (load->kind != TN_EXPR_LOAD) return fail(c, "a second operand that is computed on the way");
   if (tn_type_bits(load->type) > 32 || load->type == TN_U32)
@@ -204,10 +233,23 @@ static bool take_second(chain *c, const tn_expr *expr, tn_isa_operand operand) {
   return !c->work.second.n_bounds || fail(c, "a second operand that is padded");
 }
 
+/* Behind the rounding: a zero point. */
+static bool add_zero(chain *c, const tn_expr *expr, bool negated) {
+  if (!is_zero_point(c, expr, negated, &c->work.zero))
+    return fail(c, "a sum behind the rounding with other than a whole number");
+  return advance(c, TN_STAGE_ZERO, "two zero points");
+}
+
 static bool add_numbers(chain *c, const tn_expr *expr, bool negated) {
   bool integer = c->type == TN_S32;
+  int32_t bias;
   if (!integer && !need_float(c, "a sum")) return false;
-  if (integer && negated) return fail(c, "integers that are subtracted");
+  if (is_rounded(c)) return add_zero(c, expr, negated);
+  if (is_integer_bias(c, expr, &bias) && !c->at.has_bias) {
+    c->at.has_bias = c->integer_bias = true;
+    c->bias = (numbers){tn_expr_number(c->m->arena, TN_S32, bias), negated};
+    return true;
+  }
   if (!advance(c, integer ? TN_STAGE_INTEGER_BIAS : TN_STAGE_BIAS, "two biases")) return false;
   c->bias = (numbers){resolve(c, expr), negated};
   c->integer_bias = integer;
@@ -262,7 +304,7 @@ static bool convert_to(chain *c, tn_type to) {
   }
   if (c->type == TN_F32 && tn_type_is_integer(to)) {
     if (!round_to(c, to)) return false;
-  } else if (c->type == TN_F32 && c->at.stage == TN_STAGE_ROUND) {
+  } else if (c->type == TN_F32 && is_rounded(c)) {
     return fail(c, "rounding that no conversion to integers follows");
   } else if (c->type != TN_F32 || !tn_type_is_float(to)) {
     return tn_match_fail(c->m, "a conversion from %s to %s", tn_type_name(c->type), tn_type_name(to));
@@ -418,7 +460,7 @@ static bool try_chain(chain *c, tn_matcher *m, const tn_expr *expr) {
   m->why = NULL;
   if (count_operands(m, expr) > 2) return fail(c, "more than two operands");
   if (!read_chain(c, expr)) return false;
-  if (c->at.stage == TN_STAGE_ROUND) return fail(c, "rounding that no conversion to integers follows");
+  if (is_rounded(c)) return fail(c, "rounding that no conversion to integers follows");
   return settle_numbers(c);
 }
 

@@ -121,6 +121,7 @@ static int set_pipeline(tn_tiler *t, const tn_item_plan *item, const tn_result_b
   i.PIPELINE.has_clamp = work->has_clamp, i.PIPELINE.low = work->low, i.PIPELINE.high = work->high;
   i.PIPELINE.function = (uint8_t)work->function;
   i.PIPELINE.rounds = work->rounds;
+  i.PIPELINE.zero = work->zero, i.PIPELINE.second_zero = work->second_zero;
   if (work->scale || has_bias(work)) i.PIPELINE.by_row = by_row;
   if (work->scale) {
     i.PIPELINE.has_scale = 1;

@@ -113,6 +113,8 @@ class Network:
 
     def to_bytes(self):
         self.apply("round-nearest-even", self.value)
+        if self.dice.random() < 0.4:
+            self.apply(self.dice.choice(["add", "subtract"]), self.value, self.number(self.dice.randint(-128, 128)))
         low, high = self.add("f32", [], "constant(-128)"), self.add("f32", [], "constant(127)")
         self.apply("clamp", low, self.value, high)
         self.value = self.add("s8", self.dims, f"convert({self.value})")
@@ -122,6 +124,8 @@ class Network:
         other = self.parameter(*r.choice([("s8", self.dims), ("f32", self.dims)]))
         if "s8[" in self.lines[-1]:
             other = self.add("f32", self.dims, f"convert({other})")
+            if r.random() < 0.4:
+                other = self.add("f32", self.dims, f"subtract({other}, {self.number(r.randint(-128, 128))})")
         if r.random() < 0.7:
             other = self.add("f32", self.dims, f"multiply({other}, {self.number(r.choice([0.25, 0.07]))})")
         self.apply(r.choice(["add", "add", "subtract", "multiply", "maximum"]), self.value, other)
@@ -171,6 +175,76 @@ def random_networks_on_random_arrays(folder):
             file.write(network.text())
         tenon("run", path, f"--fill-elided=random:{seed}", *random_array(network.dice), "--backend=eval,systolic", *EXACT,
               "--in", f"random:{seed}", "--out", os.path.join(folder, "out.npz"))
+
+
+QDQ = """HloModule m
+ENTRY main {{
+{body}
+}}
+"""
+
+
+class Exported:
+    """What exporters write: convolutions of dequantized bytes with a zero point, quantized again, and a residual."""
+
+    def __init__(self, kind, zero, scales):
+        self.kind, self.zero, self.scales, self.lines = kind, zero, scales, []
+        x = self.add(kind, "parameter(0)")
+        first = self.quantized(self.limited(self.convolution(self.dequantized(x, 0))), 1)
+        second = self.quantized(self.convolution(self.dequantized(first, 1)), 2)
+        total = self.add("f32", f"add({self.dequantized(second, 2)}, {self.dequantized(x, 0)})")
+        third = self.quantized(total, 2)
+        self.quantized(self.convolution(self.dequantized(third, 2)), 1)
+        self.lines[-1] = "ROOT " + self.lines[-1]
+
+    def add(self, kind, expression, dims="2,8,8,16"):
+        self.lines.append(f"v{len(self.lines)} = {kind}[{dims}] {expression}")
+        return f"v{len(self.lines) - 1}"
+
+    def number(self, value):
+        return self.add("f32", f"broadcast({self.add('f32', f'constant({value})', '')}), dimensions={{}}")
+
+    def dequantized(self, value, scale):
+        value = self.add("f32", f"convert({value})")
+        if self.zero:
+            value = self.add("f32", f"subtract({value}, {self.number(self.zero)})")
+        return self.add("f32", f"multiply({value}, {self.number(self.scales[scale])})")
+
+    def quantized(self, value, scale):
+        value = self.add("f32", f"divide({value}, {self.number(self.scales[scale])})")
+        value = self.add("f32", f"round-nearest-even({value})")
+        if self.zero:
+            value = self.add("f32", f"add({value}, {self.number(self.zero)})")
+        low = self.add("f32", f"constant({-128 if self.kind == 's8' else 0})", "")
+        high = self.add("f32", f"constant({127 if self.kind == 's8' else 255})", "")
+        return self.add(self.kind, f"convert({self.add('f32', f'clamp({low}, {value}, {high})')})")
+
+    def limited(self, value):
+        return self.add("f32", f"maximum({value}, {self.number(0)})")
+
+    def convolution(self, value):
+        weights = self.add("f32", f"convert({self.add('s8', 'constant({...})', '3,3,16,16')})", "3,3,16,16")
+        numbers = ", ".join(str(self.scales[3] * (1 << i % 3)) for i in range(16))
+        scales = self.add("f32", f"constant({{{numbers}}})", "16")
+        scales = self.add("f32", f"broadcast({scales}), dimensions={{3}}", "3,3,16,16")
+        weights = self.add("f32", f"multiply({weights}, {scales})", "3,3,16,16")
+        value = self.add("f32", f"convolution({value}, {weights}), window={{size=3x3 pad=1_1x1_1}}, dim_labels=b01f_01io->b01f")
+        bias = self.add("f32", "broadcast(%s), dimensions={3}" % self.add("f32", "constant({...})", "16"))
+        return self.add("f32", f"add({value}, {bias})")
+
+
+def what_exporters_quantized(folder):
+    """Of any zero point, signed or not: nothing is left to the host, and the bits are the evaluator's."""
+    path = os.path.join(folder, "exported.hlo")
+    for kind, zero in (("s8", 0), ("s8", 3), ("s8", -128), ("u8", 0), ("u8", 128), ("u8", 77)):
+        with open(path, "w") as file:
+            lines = Exported(kind, zero, (0.02, 0.03, 0.06, 0.001)).lines
+            file.write(QDQ.format(body="\n".join("  " + line for line in lines)))
+        for target in ("edge", "gemmini", "tpu-v1"):
+            words = [path, "--fill-elided=random:1", "--reassociate", f"--target={TARGETS}/{target}.target", "--set", "host_gb_s=inf"]
+            table = tenon("compile", *words, "-o", os.path.join(folder, "x.tns"))
+            check(" host " not in table and "100.00 % of the MACs" in table, f"{kind} {zero} on {target}:\n{table}")
+            tenon("run", *words, "--backend=eval,systolic", *EXACT, "--in", "random:1", "--out", os.path.join(folder, "out.npz"))
 
 
 def quantized_digits(folder):
@@ -251,8 +325,8 @@ def both_files_or_none(folder):
 
 
 def main():
-    tests = [random_networks_on_random_arrays, same_input_same_bytes, a_stream_gives_what_its_model_gives, both_files_or_none,
-             sections_of_a_quantized_layer]
+    tests = [random_networks_on_random_arrays, what_exporters_quantized, same_input_same_bytes,
+             a_stream_gives_what_its_model_gives, both_files_or_none, sections_of_a_quantized_layer]
     run_tests(tests + ([quantized_digits, sections_of_a_sentence_encoder] if SHARED else []))
 
 

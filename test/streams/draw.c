@@ -113,6 +113,8 @@ static tn_type put_pipeline(maker *m, tn_type source, tn_isa_join join, uint32_t
   p.PIPELINE.low = -3.5f;
   p.PIPELINE.high = 1e3f;
   p.PIPELINE.function = (uint8_t)between(m, 0, TN_ISA_FUNCTION_NEGATE);
+  p.PIPELINE.zero = dice_one_in(m->d, 3) ? (int32_t)between(m, 0, 400) - 200 : 0;
+  p.PIPELINE.second_zero = dice_one_in(m->d, 3) ? (int32_t)between(m, 0, 400) - 200 : 0;
   p.PIPELINE.has_table = tn_type_bytes(result) == 1 && dice_one_in(m->d, 3);
   p.PIPELINE.scale = input_with(m, 4 * vectors);
   p.PIPELINE.bias = input_with(m, 4 * vectors);

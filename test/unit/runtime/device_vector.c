@@ -115,6 +115,7 @@ static float float_steps(const element_rules *e, uint32_t m, uint32_t c, float v
   const uint8_t *at = e->memory + e->i->VECTOR.second + (int64_t)m * e->i->VECTOR.second_row_stride +
                       (int64_t)c * e->i->VECTOR.second_column_stride;
   volatile float second = p->PIPELINE.operand ? as_float((tn_type)p->PIPELINE.second, at) : 0;
+  if (p->PIPELINE.second_zero) second = second - (float)p->PIPELINE.second_zero;
   if (p->PIPELINE.second_scale != 1) second = second * p->PIPELINE.second_scale;
   switch ((tn_isa_operand)p->PIPELINE.operand) {
   case TN_ISA_OPERAND_ADD: x = x + second; break;
@@ -130,12 +131,12 @@ static float float_steps(const element_rules *e, uint32_t m, uint32_t c, float v
   return x;
 }
 
-static int64_t saturated(tn_type type, double v) {
+static int64_t saturated(tn_type type, double v, int32_t zero) {
   int bits = tn_type_bits(type);
   bool is_signed = tn_type_class_of(type) == TN_CLASS_SIGNED;
   double low = is_signed ? -ldexp(1, bits - 1) : 0, high = ldexp(1, is_signed ? bits - 1 : bits) - 1;
   if (isnan(v)) return 0;
-  v = rint(v);
+  v = rint(v) + zero;
   return (int64_t)(v < low ? low : v > high ? high : v);
 }
 
@@ -162,7 +163,7 @@ static void element(const element_rules *e, uint32_t m, uint32_t c, uint8_t out[
   if (tn_type_is_float(result))
     tn_store_float(result, out, v);
   else if (p->PIPELINE.rounds)
-    tn_store_integer(result, out, saturated(result, real ? (double)v : (double)(int32_t)integer));
+    tn_store_integer(result, out, saturated(result, real ? (double)v : (double)(int32_t)integer, p->PIPELINE.zero));
   else
     tn_store_integer(result, out, (int32_t)integer);
   if (p->PIPELINE.has_table) out[0] = e->memory[p->PIPELINE.table + out[0]];
@@ -226,10 +227,12 @@ static void draw_pipeline(tn_instruction *p, uint64_t *seed) {
   p->PIPELINE.high = flip(seed) ? 77.5f : INFINITY;
   p->PIPELINE.function = flip(seed) ? (uint8_t)pick(seed, 0, TN_ISA_FUNCTION_NEGATE) : 0;
   p->PIPELINE.rounds = 1;
-  bool plain = p->PIPELINE.source == TN_S32 && !p->PIPELINE.has_scale && !p->PIPELINE.operand &&
+  bool plain = tn_type_is_integer((tn_type)p->PIPELINE.source) && !p->PIPELINE.has_scale && !p->PIPELINE.operand &&
                !p->PIPELINE.has_clamp && !p->PIPELINE.function &&
                (!p->PIPELINE.has_bias || p->PIPELINE.integer_bias);
   if (plain && !tn_type_is_float((tn_type)p->PIPELINE.result)) p->PIPELINE.rounds = flip(seed);
+  p->PIPELINE.zero = p->PIPELINE.rounds && flip(seed) ? (int32_t)pick(seed, -200, 200) : 0;
+  p->PIPELINE.second_zero = flip(seed) ? (int32_t)pick(seed, -200, 200) : 0;
   p->PIPELINE.has_table = tn_type_bytes((tn_type)p->PIPELINE.result) == 1 && flip(seed);
   p->PIPELINE.scale = (uint32_t)pick(seed, 20000, 24000);
   p->PIPELINE.bias = (uint32_t)pick(seed, 20000, 24000);

@@ -115,7 +115,7 @@ Test(verify, names_the_instruction) {
   char *text = spoil(good, "read_host", "read_host channel=3 from=0 to=0 bytes=32 rows=1");
   heard h = verify(text);
   free(text);
-  cr_expect_str_eq(h.first, "read_host: channel 3, of 2; instruction 3 at byte 198: "
+  cr_expect_str_eq(h.first, "read_host: channel 3, of 2; instruction 3 at byte 206: "
                             "read_host channel=3 from=0x0 to=0x0 bytes=32 rows=1");
 }
 
@@ -213,6 +213,11 @@ Test(verify, pipelines) {
          "pipeline: the target has no function 1");
   expect("pipeline", "pipeline source=s32 result=s8 has_scale=1",
          "pipeline: f32 becomes s8 and is not rounded");
+  expect("pipeline", "pipeline source=s32 result=s8 zero=3", "pipeline: zero needs rounds");
+  expect("pipeline", "pipeline source=s32 result=s8 rounds=1 zero=65537",
+         "pipeline: zero is 65537, which is not within 65536");
+  expect("pipeline", "pipeline source=s32 result=f32 operand=add second=s8 second_scale=1 second_zero=-65537",
+         "pipeline: second_zero is -65537, which is not within 65536");
   expect("pipeline", "pipeline source=s32 result=s16 has_table=1",
          "pipeline: the table is for bytes, the result is s16");
   expect("pipeline", "pipeline source=s8 result=s8 rounds=1",
