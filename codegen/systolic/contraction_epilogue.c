@@ -533,7 +533,7 @@ bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored) {
   work->work = c.work;
   work->work.join = join;
   work->work.source = work->is_contraction ? work->sum : work->x.type;
-  work->work.result = c.work.table ? c.type : work->y.type; /* what a table is looked up by saturates as it is */
+  work->work.result = c.work.table ? c.type : work->y.type; /* a table's argument saturates as its own type */
   if (!work->is_contraction && !m->reduce) work->sum = tn_systolic_sum_type(work->x.type);
   if (!work->is_contraction) name_columns(work);
   return types_fit(m);
