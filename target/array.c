@@ -103,8 +103,24 @@ static bool check_memories(const tn_systolic_target *array, const check *c) {
   return fits;
 }
 
+/* Cycles are counted in 64 bits; slower than this no transfer of a tile ends in a time that makes sense. */
+#define LEAST_BYTES_PER_CYCLE 1e-6
+
+static bool check_port(const tn_systolic_target *array, const char *key, double gb_s, const check *c) {
+  return tn_systolic_bytes_per_cycle(array, gb_s) >= LEAST_BYTES_PER_CYCLE ||
+         tn_error(c->sink, c->status, key_location(c, key),
+                  "%s: %g are less than %g bytes in a cycle of %g MHz", key, gb_s, LEAST_BYTES_PER_CYCLE,
+                  array->clock_mhz);
+}
+
+static bool check_keys(const tn_systolic_target *array, const check *c) {
+  bool memories = check_memories(array, c);
+  bool dram = check_port(array, "dram_gb_s", array->dram_gb_s, c);
+  return check_port(array, "host_gb_s", array->host_gb_s, c) && dram && memories;
+}
+
 bool tn_systolic_target_check(const tn_systolic_target *array, tn_diagnostics *sink) {
-  return check_memories(array, &(check){.sink = sink, .status = TN_INVALID});
+  return check_keys(array, &(check){.sink = sink, .status = TN_INVALID});
 }
 
 /* ---- keys ---- */
@@ -200,7 +216,7 @@ static void check_all(tn_systolic_target *array, const tn_key_place *place, cons
       tn_error(place->sink, place->status, (tn_location){.file = place->file}, "%s: is missing",
                tn_systolic_keys[k].name);
   if (place->sink->errors == errors)
-    check_memories(array, &(check){.sink = place->sink, .status = place->status, .keys = seen});
+    check_keys(array, &(check){.sink = place->sink, .status = place->status, .keys = seen});
 }
 
 tn_systolic_target *tn_systolic_target_parse_part(tn_arena *arena, tn_diagnostics *sink, const char *file,
