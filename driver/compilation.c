@@ -61,14 +61,14 @@ static bool keeps_limit(const tn_compilation *compilation) {
   int64_t limit = compilation->options.arena_limit, bytes = compilation->report.arena_bytes;
   if (!limit || bytes <= limit) return true;
   return tn_error(&compilation->model->context->sink, TN_LIMIT, TN_NOWHERE,
-                  "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)", (long long)bytes,
-                  (long long)limit);
+                  "arena: %lld bytes are needed, more than the limit of %lld (--arena-limit)",
+                  (long long)bytes, (long long)limit);
 }
 
 /* What would be done with passes, rather than counted about them. */
 static bool asks_for_passes(const tn_pass_options *passes) {
-  return passes->passes || passes->disabled || passes->stop_after || passes->start_after || passes->fuel_count ||
-         passes->check || passes->bisect || passes->before_pass;
+  return passes->passes || passes->disabled || passes->stop_after || passes->start_after ||
+         passes->fuel_count || passes->check || passes->bisect || passes->before_pass;
 }
 
 bool tn_compilation_plan(tn_compilation *compilation) {
@@ -82,7 +82,8 @@ bool tn_compilation_plan(tn_compilation *compilation) {
   } else {
     if (tn_target_names_array(options->target))
       return tn_error(sink, TN_USAGE, TN_NOWHERE,
-                      "target '%s': what is made for an array is a stream (.tns, --emit=stream)", options->target);
+                      "target '%s': what is made for an array is a stream (.tns, --emit=stream)",
+                      options->target);
     const tn_cpu *target = tn_cpu_find(model->derived, sink, options->target ? options->target : "host",
                                        options->cpu, options->features);
     if (!target || !tn_compilation_optimise(compilation)) return false;

@@ -30,8 +30,8 @@ static tn_emit emit_by_suffix(const char *path) {
   static const struct {
     const char *suffix;
     tn_emit emit;
-  } kinds[] = {{".o", TN_EMIT_OBJECT}, {".so", TN_EMIT_SHARED}, {".s", TN_EMIT_ASSEMBLY},
-               {".ll", TN_EMIT_LLVM},  {".hlo", TN_EMIT_HLO},   {".plan", TN_EMIT_PLAN},
+  } kinds[] = {{".o", TN_EMIT_OBJECT},   {".so", TN_EMIT_SHARED}, {".s", TN_EMIT_ASSEMBLY},
+               {".ll", TN_EMIT_LLVM},    {".hlo", TN_EMIT_HLO},   {".plan", TN_EMIT_PLAN},
                {".tns", TN_EMIT_STREAM}, {"", TN_EMIT_EXE}};
   if (strcmp(path, "-") == 0) return TN_EMIT_DEFAULT;
   const char *suffix = tn_path_suffix(path);
@@ -79,7 +79,8 @@ static const char *beside(compile_work *work, const char *suffix) {
 /* Standard output, a pipe or a device has nothing beside it. */
 static bool stands_alone(const compile_work *work) {
   struct stat info;
-  return strcmp(work->path, "-") == 0 || (stat(work->path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+  return strcmp(work->path, "-") == 0 ||
+         (stat(work->path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
 /* Before anything is written: whether the companions have places of their own. */

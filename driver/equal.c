@@ -368,7 +368,8 @@ tn_equality tn_modules_agree(tn_arena *arena, const tn_module *before, const tn_
   expected = tn_try_evaluate(arena, before, arguments, true);
   if (!expected) return TN_INCOMPARABLE;
   wanted = leaves_of(arena, expected, sized);
-  tn_literal *bounded = close == TN_CLOSE_LOOSE ? evaluate(arena, after, inputs.at, true, 1 << 20, &status) : NULL;
+  tn_literal *bounded =
+      close == TN_CLOSE_LOOSE ? evaluate(arena, after, inputs.at, true, 1 << 20, &status) : NULL;
   if (bounded) results = leaves_of(arena, bounded, false);
   double least = tn_is_written_out(before) ? 0x1p-1074 : 0;
   return leaves_agree(&results, &wanted, true, least, difference) ? TN_SAME : TN_DIFFERENT;

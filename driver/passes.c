@@ -180,7 +180,8 @@ static bool find_target(tn_context *context, const tn_pass_options *options, tn_
   bool array = tn_target_names_array(options->target);
   const char *cpu = array || !options->target ? "host" : options->target;
   if (options->settings && !array)
-    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE, "settings: the target is no array, whose keys they are of");
+    return tn_error(&context->sink, TN_USAGE, TN_NOWHERE,
+                    "settings: the target is no array, whose keys they are of");
   if (array)
     pipeline->array = tn_systolic_target_read(context->scratch, &context->sink, options->target,
                                               context->limits.max_file_size, options->settings);

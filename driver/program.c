@@ -144,10 +144,11 @@ tn_program *tn_program_of_plan(tn_context *context, tn_plan *plan, int level) {
 static bool load_stream(tn_program *program, const char *file, tn_str bytes, const char *library) {
   tn_arena *arena = program->arena;
   bytes.at = tn_arena_copy(arena, bytes.at, bytes.length);
-  const tn_stream *stream = tn_driver_read_stream(program->context, arena, tn_arena_string(arena, file), bytes);
+  const tn_stream *stream =
+      tn_driver_read_stream(program->context, arena, tn_arena_string(arena, file), bytes);
   return stream &&
-         tn_driver_load_stream(program->context, arena, stream, library, TN_DEVICE_FUNCTIONAL, &program->device,
-                               &program->signature) &&
+         tn_driver_load_stream(program->context, arena, stream, library, TN_DEVICE_FUNCTIONAL,
+                               &program->device, &program->signature) &&
          find_shapes(program, NULL);
 }
 
@@ -254,8 +255,7 @@ static bool do_open(void *argument) {
                    &bytes))
     return false;
   if (tn_file_kind_of(work->path) == TN_FILE_STREAM) return open_stream(work, bytes);
-  if (!tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf))
-    return false;
+  if (!tn_elf_read(context->scratch, &context->sink, work->path, bytes, &elf)) return false;
   const char *name = work->name ? work->name : elf.name;
   if (!name) return tn_error(&context->sink, TN_INVALID, file, "no compiled model is in it");
   const char *library = elf.relocatable ? link_library(work) : work->path;

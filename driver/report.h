@@ -19,7 +19,7 @@ typedef struct {
 } tn_report_measured;
 
 /* "kernels", "steps", "buffers", and "measured"; measured NULL: nothing was. */
-void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan, const tn_kernel_program *kernels,
-                         const tn_report_measured *measured);
+void tn_report_plan_json(tn_json *json, tn_arena *arena, const tn_plan *plan,
+                         const tn_kernel_program *kernels, const tn_report_measured *measured);
 
 #endif

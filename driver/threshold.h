@@ -20,7 +20,7 @@ bool tn_cut_parse(const char *text, tn_cut *cut);
 
 enum { TN_CUT_BINS = 2048 };
 
-/* counts[i], of TN_CUT_BINS: how many values have a size within (largest / TN_CUT_BINS) * [i, i + 1). Gives the size from
+/* counts[i], of TN_CUT_BINS: how many values have a size within (largest / TN_CUT_BINS) * [i, i + 1). The size from
  * which values saturate, at most `largest`, for signed bytes of equal steps.                            */
 double tn_cut_at(const tn_cut *cut, const int64_t *counts, double largest);
 

@@ -96,7 +96,8 @@ typedef struct {
  * one, and tn_inst_edit_* alone writes into them.                                        */
 typedef struct { int64_t number; } tn_parameter_attributes;
 typedef struct { const struct tn_literal *literal; } tn_constant_attributes; /* the printer elides on request */
-typedef struct { tn_dims dims; } tn_dimensions_attributes; /* transpose, reverse, concatenate, broadcast, get/set-dimension-size */
+/* transpose, reverse, concatenate, broadcast, get/set-dimension-size */
+typedef struct { tn_dims dims; } tn_dimensions_attributes;
 typedef struct { int64_t dim; } tn_iota_attributes;
 typedef struct { int64_t index; } tn_index_attributes;
 typedef struct { int64_t inferred_dimension; } tn_reshape_attributes; /* -1: absent */
@@ -104,7 +105,8 @@ typedef struct { tn_dims starts, limits, strides; } tn_slice_attributes;
 typedef struct { tn_dims sizes; } tn_dynamic_slice_attributes;
 typedef struct { const tn_pad_dim *at; int count; } tn_pad_attributes;
 typedef struct { tn_dims dims; } tn_reduce_attributes; /* and map; called[0] */
-typedef struct { tn_window window; } tn_window_attributes; /* reduce-window: called[0]; select-and-scatter: select, scatter */
+/* reduce-window: called[0]; select-and-scatter: select, scatter */
+typedef struct { tn_window window; } tn_window_attributes;
 typedef struct {
   tn_window window;
   tn_conv_dims dims;
@@ -132,7 +134,8 @@ typedef struct {
 } tn_scatter_attributes; /* called[0] */
 typedef struct { int64_t dim; bool is_stable; } tn_sort_attributes; /* called[0] */
 typedef struct { int64_t k; bool largest; } tn_topk_attributes;
-typedef struct { bool is_composite; } tn_call_attributes; /* called[0]; a StableHLO composite, named by frontend_attributes */
+/* called[0]; a StableHLO composite, named by frontend_attributes */
+typedef struct { bool is_composite; } tn_call_attributes;
 typedef struct { tn_direction direction; tn_compare_type type; } tn_compare_attributes;
 typedef struct { tn_fusion_kind kind; tn_operand_aliases aliases; } tn_fusion_attributes; /* called[0] */
 typedef struct { const char *thread; } tn_async_attributes; /* called[0] */
@@ -149,7 +152,8 @@ typedef struct {
   tn_api_version api_version;
   tn_precisions precision;
 } tn_custom_call_attributes; /* called: to_apply or called_computations */
-typedef struct { double epsilon; int64_t feature_index; } tn_batch_norm_attributes; /* epsilon as written, read as f32 */
+/* epsilon as written, read as f32 */
+typedef struct { double epsilon; int64_t feature_index; } tn_batch_norm_attributes;
 typedef struct { tn_distribution distribution; } tn_rng_attributes;
 typedef struct { tn_algorithm algorithm; } tn_rng_bit_generator_attributes;
 typedef struct { int64_t delta; } tn_rng_state_attributes;
@@ -168,7 +172,8 @@ typedef struct {
 typedef struct { tn_pairs pairs; int64_t channel_id; const char *slice_sizes; } tn_permute_attributes;
 typedef struct { int64_t channel_id; bool is_host_transfer; } tn_channel_attributes;
 typedef struct { const char *config; const tn_shape *shape; } tn_feed_attributes;
-typedef struct { int64_t dim, num_carries; bool is_reverse; tn_tristate is_associative; } tn_scan_attributes; /* called[0] */
+/* called[0] */
+typedef struct { int64_t dim, num_carries; bool is_reverse; tn_tristate is_associative; } tn_scan_attributes;
 typedef struct { const char *kind, *entry, *exit; } tn_domain_attributes;
 typedef struct { int64_t cross_program_prefetch_index; } tn_copy_start_attributes; /* -1: absent */
 

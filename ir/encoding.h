@@ -30,7 +30,8 @@ typedef struct {
 enum { TN_BLOCK = 4, TN_MOST_BLOCK_ROWS = 65536 };
 
 /* Reads the head and checks all parts. NULL, or what is wrong: in `arena`. Linear. */
-const char *tn_block_sparse_read(tn_arena *arena, const tn_literal *bytes, const tn_shape *matrix, tn_block_sparse *out);
+const char *tn_block_sparse_read(tn_arena *arena, const tn_literal *bytes, const tn_shape *matrix,
+                                 tn_block_sparse *out);
 /* Can a matrix of this shape be encoded? */
 bool tn_block_sparse_fits(const tn_shape *matrix);
 /* What the encoding of the row-major elements would be, without the bytes; *blocks: that are not zero. */

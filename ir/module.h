@@ -178,7 +178,8 @@ tn_inst *tn_comp_find_inst(const tn_comp *comp, tn_str name);
 /* A new instruction before `before` (NULL: at the end of comp), with the operands
  * given, no attributes, and a fresh name made from the opcode ("add.7"). `shape` may
  * come from another arena only if it outlives the module.                           */
-tn_inst *tn_inst_create(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int n_operands, tn_inst *const *operands);
+tn_inst *tn_inst_create(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int n_operands,
+                        tn_inst *const *operands);
 /* The same for those who have names and ids of their own (parsers, clones): neither
  * operands nor attributes, all zero; `name` is made unique.                          */
 tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn_shape *shape, int id,
@@ -186,7 +187,8 @@ tn_inst *tn_inst_create_named(tn_comp *comp, tn_inst *before, tn_op op, const tn
 /* Enters a parameter made that way, whose number is set, in its computation's list. */
 void tn_inst_enter_parameter(tn_inst *parameter);
 /* Copies opcode, attributes, called computations, annotations and location. */
-tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape, int n_operands, tn_inst *const *operands);
+tn_inst *tn_inst_clone(tn_comp *comp, tn_inst *before, const tn_inst *inst, const tn_shape *shape,
+                       int n_operands, tn_inst *const *operands);
 void tn_inst_rename(tn_inst *inst, const char *name); /* made unique */
 /* tn_inst_edit_slice and so on, one for each record of attrs.def: a copy of the record that
  * `inst` has, which it has alone from now on and the caller may write.                     */
@@ -227,7 +229,8 @@ tn_inst *tn_build_convert(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_t
 /* dims[i] of the result is operand dim i. */
 tn_inst *tn_build_broadcast(tn_comp *comp, tn_inst *before, tn_inst *operand, const tn_shape *shape, tn_dims dims);
 tn_inst *tn_build_reshape(tn_comp *comp, tn_inst *before, tn_inst *operand, const tn_shape *shape);
-tn_inst *tn_build_reduce(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_inst *init, tn_dims dims, tn_comp *to_apply);
+tn_inst *tn_build_reduce(tn_comp *comp, tn_inst *before, tn_inst *operand, tn_inst *init, tn_dims dims,
+                         tn_comp *to_apply);
 tn_inst *tn_build_tuple(tn_comp *comp, tn_inst *before, int count, tn_inst *const *operands);
 tn_inst *tn_build_element(tn_comp *comp, tn_inst *before, tn_inst *tuple, int64_t index);
 /* A computation (a, b) -> a op b on scalars of `type`, shared within the module. */

@@ -6,8 +6,8 @@
  *   x = dequantize(q, scale, zero)    =>  x = multiply(subtract(f32(q), zero), scale)
  *
  * in f32, which holds sums and differences of integers of 16 bits; with 32 bits sums, clamps and
- * differences are in f64. A sum that f32 rounds is far outside what q holds. No zero point, or one that is a constant of
- * zeros, leaves the addition out.
+ * differences are in f64. A sum that f32 rounds is far outside what q holds. No zero point, or one that
+ * is a constant of zeros, leaves the addition out.
  * Why: nothing behind this pass needs to know the opcodes; products of dequantized values are
  * found as they stand in programs that were written without them (quantized_products.c). Keeps:
  * every bit. Cost: linear.

@@ -9,8 +9,9 @@
  * (trip_count.c), and all of them together are few instructions, most of which fuse: a turn with
  * contractions runs no faster for being written out, and takes a kernel each time. -O2, because
  * code grows. With a systolic array, a loop around products that it multiplies is written out as far as
- * MOST_ARRAY_TURNS: control flow is the host's, and each turn would go there and back. Loops within go first, so that what they grew to counts. Keeps: values; effects of the body, in order;
- * loops with calls of what has effects in their test stay.
+ * MOST_ARRAY_TURNS: control flow is the host's, and each turn would go there and back. Loops within go first, so
+ * that what they grew to counts. Keeps: values; effects of the body, in order; loops with calls of what has
+ * effects in their test stay.
  *
  * Cost: the instructions that are copied, MOST_INSTRUCTIONS for a loop, MOST_COPIED in all.
  *

@@ -8,8 +8,8 @@
  *
  * So what counts is the array's edge, where rows enter: waves that still pass do not hide what bounds the
  * work. Tiles come in the order in which their rows enter; from the last row of one to the first of the
- * next goes, in this order, the drain that the next must let pass (without a shadow), what it waits for last, its shift,
- * a tile that streams. The sum of all accounts is the time from the first cycle of work to the last.
+ * next goes, in this order, the drain that the next must let pass (without a shadow), what it waits for last,
+ * its shift, a tile that streams. The sum of all accounts is the time from the first cycle of work to the last.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

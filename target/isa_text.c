@@ -4,10 +4,10 @@
  *   value  = element {"," element}                 of arrays, row by row
  *   element = number | 0xnumber | real | word
  *
- * What is 0 is left out but for addresses that are always used, dataflows and an instruction's first field; of arrays the zeros at
- * the end. Numbers that
- * have no word print as numbers, NaNs with their bits: each instruction has a text and the text gives
- * the same instruction, whether or not it makes sense. Fields stand in any order when read.
+ * What is 0 is left out but for addresses that are always used, dataflows and an instruction's first field;
+ * of arrays the zeros at the end. Numbers that have no word print as numbers, NaNs with their bits: each
+ * instruction has a text and the text gives the same instruction, whether or not it makes sense. Fields stand
+ * in any order when read.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

@@ -1,6 +1,7 @@
 /* Streams as files: docs/isa.md, "The file".
  *
- *   header    magic "\177TNS", u16 version, u16 sections, u64 size, u64 hash[2] of all behind the header, low half first
+ *   header    magic "\177TNS", u16 version, u16 sections, u64 size, u64 hash[2] of all behind the header,
+ *             low half first
  *   table     of each section u32 number, u32 0, u64 offset, u64 bytes
  *   sections  target, program, arrays, functions, layers, code, dram; zeros between them
  *

@@ -48,10 +48,10 @@ json_t *json_passes(const tn_pass_run *runs, int count) {
   json_t *list = json_array();
   for (int i = 0; i < count; i++) {
     const tn_pass_run *run = &runs[i];
-    json_t *object = json_pack("{s:s, s:f, s:I, s:i, s:b, s:f, s:o}", "name", run->name, "seconds",
-                               run->seconds, "changes", (json_int_t)run->changes, "occurrence",
-                               run->occurrence, "changed", run->changed, "policing_seconds",
-                               run->policing_seconds, "rules", json_rules(run));
+    json_t *object =
+        json_pack("{s:s, s:f, s:I, s:i, s:b, s:f, s:o}", "name", run->name, "seconds", run->seconds,
+                  "changes", (json_int_t)run->changes, "occurrence", run->occurrence, "changed", run->changed,
+                  "policing_seconds", run->policing_seconds, "rules", json_rules(run));
     if (run->bytes) json_object_set_new(object, "bytes", json_integer(run->bytes));
     if (run->unmet) json_object_set_new(object, "unmet", json_string(run->unmet));
     json_array_append_new(list, object);
@@ -74,9 +74,10 @@ static json_t *json_placed(const tn_compile_report *report) {
   json_t *list = json_array();
   for (int i = 0; i < report->placed_count; i++) {
     const tn_placed *p = &report->placed[i];
-    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I}", "name", p->kernel, "source", p->source,
-                                          "on_array", p->on_array, "why", p->why, "dataflow", p->dataflow, "macs",
-                                          (json_int_t)p->macs, "model_cycles", (json_int_t)p->model_cycles));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I}", "name", p->kernel, "source",
+                                          p->source, "on_array", p->on_array, "why", p->why, "dataflow",
+                                          p->dataflow, "macs", (json_int_t)p->macs, "model_cycles",
+                                          (json_int_t)p->model_cycles));
   }
   return list;
 }
@@ -85,14 +86,14 @@ json_t *json_report(const tn_compile_report *report) {
   json_t *undefined = json_array();
   for (const char *const *symbol = report->undefined; symbol && *symbol; symbol++)
     json_array_append_new(undefined, json_string(*symbol));
-  json_t *all = json_pack(
-      "{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
-      (json_int_t)report->arena_bytes, "arena_lower_bound_bytes", (json_int_t)report->arena_lower_bound_bytes,
-      "arena_proven", report->arena_proven,
-      "text_bytes", (json_int_t)report->text_bytes, "constant_bytes", (json_int_t)report->constant_bytes,
-      "kernels", (json_int_t)report->kernels, "steps", (json_int_t)report->steps, "undefined", undefined,
-      "stack_bytes", (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes",
-      peak_rss_bytes(), "passes", json_passes(report->passes, report->pass_count));
+  json_t *all = json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:I, s:o}", "arena_bytes",
+                          (json_int_t)report->arena_bytes, "arena_lower_bound_bytes",
+                          (json_int_t)report->arena_lower_bound_bytes, "arena_proven", report->arena_proven,
+                          "text_bytes", (json_int_t)report->text_bytes, "constant_bytes",
+                          (json_int_t)report->constant_bytes, "kernels", (json_int_t)report->kernels, "steps",
+                          (json_int_t)report->steps, "undefined", undefined, "stack_bytes",
+                          (json_int_t)report->stack_bytes, "seconds", report->seconds, "peak_rss_bytes",
+                          peak_rss_bytes(), "passes", json_passes(report->passes, report->pass_count));
   if (report->placed_count) {
     json_object_set_new(all, "placed", json_placed(report));
     json_object_set_new(all, "instructions", json_integer((json_int_t)report->instructions));

@@ -104,8 +104,10 @@ static tn_status read_input(tn_arrays *given, tn_arena *arena, const char *text)
   tn_status status = tn_arrays_read(given, equals + 1, name);
   bool named = tn_arrays_count(given) == before + 1 && strcmp(tn_arrays_at(given, before)->name, name) == 0;
   if (status != TN_OK || named) return status;
-  return complain(TN_USAGE, "option '--in': %s has arrays with names of their own, so '%s=' says nothing; it is for a .npy",
-                  equals + 1, name);
+  return complain(
+      TN_USAGE,
+      "option '--in': %s has arrays with names of their own, so '%s=' says nothing; it is for a .npy",
+      equals + 1, name);
 }
 
 tn_status read_inputs(tn_context *context, const command_line *line, const tn_signature *signature,

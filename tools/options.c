@@ -121,8 +121,8 @@ static tn_status take(command_line *line, int id, const char *attached, const ch
   case KIND_MAYBE:
   case KIND_LATER_MAYBE:
     if (attached && !*attached)
-      return complain(TN_USAGE, "option '%s%s=' has an empty value: %s, or nothing behind '%s%s'", dashes, shown,
-                      row->value, dashes, shown);
+      return complain(TN_USAGE, "option '%s%s=' has an empty value: %s, or nothing behind '%s%s'", dashes,
+                      shown, row->value, dashes, shown);
     break;
   }
   if (row->kind == KIND_LATER || row->kind == KIND_LATER_NONE || row->kind == KIND_LATER_MAYBE)

@@ -22,7 +22,7 @@ typedef enum { CHANGED_SILENT, CHANGED_WHOLE, CHANGED_DIFF } changed_form;
 
 typedef struct {
   tn_arena *arena;
-  const option_values *before, *after; /* names to print */
+  const option_values *before, *after;  /* names to print */
   bool *printed_before, *printed_after; /* one a name: has its run come? */
   changed_form changed;
   const char *folder; /* NULL: no dumps */
@@ -181,7 +181,8 @@ static tn_status before_pass(void *user, tn_model *model, const tn_pass_run *run
   if (w->changed == CHANGED_DIFF && !w->text)
     status = tn_model_text(model, TN_FORM_ELIDE, &w->text, &w->length);
   if (status == TN_OK && w->folder && !w->dumps) status = dump(w, model, "input", 0);
-  if (status == TN_OK && is_wanted(w->before, w->printed_before, run)) status = print_model(model, "before", run);
+  if (status == TN_OK && is_wanted(w->before, w->printed_before, run))
+    status = print_model(model, "before", run);
   return status;
 }
 

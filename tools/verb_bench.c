@@ -99,9 +99,9 @@ static tn_status report(bench_state *bench, const tn_timing *time) {
   const tn_signature *signature = tn_program_signature(bench->program);
   int64_t threads = bench->threads,
           arena = signature->arena_bytes + threads * signature->arena_bytes_per_thread;
-  json_t *object =
-      json_pack("{s:f, s:f, s:I, s:I, s:I, s:O*}", "min_ms", time->least_ms, "median_ms", time->median_ms, "runs",
-                (json_int_t)time->runs, "threads", (json_int_t)threads, "arena_bytes", (json_int_t)arena, "passes", bench->passes);
+  json_t *object = json_pack("{s:f, s:f, s:I, s:I, s:I, s:O*}", "min_ms", time->least_ms, "median_ms",
+                             time->median_ms, "runs", (json_int_t)time->runs, "threads", (json_int_t)threads,
+                             "arena_bytes", (json_int_t)arena, "passes", bench->passes);
   tn_text out = {0};
   tn_text_printf(&out, "min %.4f ms, median %.4f ms (%lld runs, %lld thread%s, arena %lld bytes)\n",
                  time->least_ms, time->median_ms, (long long)time->runs, (long long)threads,

@@ -9,8 +9,7 @@
 
 static tn_status write_report(const command_line *line, tn_model *model, const tn_compile_options *options) {
   int64_t threads, runs;
-  if (!option_threads(line, &threads) || !option_number(line, OPT_RUNS, 1, 0, &runs))
-    return TN_USAGE;
+  if (!option_threads(line, &threads) || !option_number(line, OPT_RUNS, 1, 0, &runs)) return TN_USAGE;
   tn_report_options report = {
       .measure = has_option(line, OPT_MEASURE), .threads = (int32_t)threads, .runs = runs};
   tn_compile_report compiled;

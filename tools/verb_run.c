@@ -27,7 +27,7 @@ typedef struct {
   backend backends[BACKEND_COUNT];
   int n_backends;
   expectation expected;
-  json_t *passes; /* NULL until they have run */
+  json_t *passes;                /* NULL until they have run */
   const tn_step_check *sections; /* of --sections */
   int32_t n_sections;
 } run_state;
@@ -91,8 +91,8 @@ static tn_status run_native(run_state *run, tn_arrays **results) {
 }
 
 static tn_status run_sections(run_state *run, tn_arrays **results) {
-  tn_status status = tn_check_steps(run->model.model, &run->options, run->in.arguments, results, &run->sections,
-                                    &run->n_sections);
+  tn_status status = tn_check_steps(run->model.model, &run->options, run->in.arguments, results,
+                                    &run->sections, &run->n_sections);
   if (status == TN_OK) end_passes(run);
   for (int i = 0; status == TN_OK && i < run->n_sections; i++) run->expected.holds &= run->sections[i].holds;
   return status;
@@ -141,7 +141,8 @@ static tn_status parse_backends(run_state *run) {
     if (found == BACKEND_COUNT) {
       const char *nearest = tn_nearest_name(name, backend_names, BACKEND_COUNT);
       return complain(TN_USAGE, "unknown backend '%s'%s%s", name,
-                      nearest ? "; did you mean " : "; there are cpu, eval, plan, systolic", nearest ? nearest : "");
+                      nearest ? "; did you mean " : "; there are cpu, eval, plan, systolic",
+                      nearest ? nearest : "");
     }
     run->backends[run->n_backends++] = (backend)found;
     text += length + (text[length] == ',');
@@ -164,7 +165,8 @@ static tn_status run_all(run_state *run, tn_arrays **results) {
   tn_status status = TN_OK;
   for (int i = 0; status == TN_OK && i < run->n_backends; i++) {
     status = run_backend(run, list[i], &results[i]);
-    if (status == TN_OK) status = compare_expected(run->line, &run->expected, backend_names[list[i]], results[i]);
+    if (status == TN_OK)
+      status = compare_expected(run->line, &run->expected, backend_names[list[i]], results[i]);
     for (int k = 0; status == TN_OK && k < i; k++)
       status = compare_backends(run, list[k], results[k], list[i], results[i]);
   }
@@ -202,9 +204,9 @@ static json_t *json_sections(const run_state *run) {
     const tn_step_check *s = &run->sections[i];
     json_t *shape = json_array();
     for (int32_t d = 0; d < s->rank; d++) json_array_append_new(shape, json_integer(s->dims[d]));
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I}", "name", s->name, "source", s->source,
-                                          "type", s->type, "shape", shape, "exact", s->exact, "holds", s->holds,
-                                          "mismatches", (json_int_t)s->mismatches));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I}", "name", s->name, "source",
+                                          s->source, "type", s->type, "shape", shape, "exact", s->exact,
+                                          "holds", s->holds, "mismatches", (json_int_t)s->mismatches));
   }
   return list;
 }
@@ -214,8 +216,8 @@ static void print_section(const tn_step_check *s, tn_text *out) {
   for (int32_t d = 0; d < s->rank; d++) tn_text_printf(out, "%s%lld", d ? "," : "", (long long)s->dims[d]);
   tn_text_printf(out, "] %s", s->holds ? s->exact ? "holds" : "holds within its bound" : "differs");
   if (!s->holds)
-    tn_text_printf(out, " in %lld elements, the first at %lld: %.9g, the evaluator says %.9g", (long long)s->mismatches,
-                   (long long)s->first, s->got, s->wanted);
+    tn_text_printf(out, " in %lld elements, the first at %lld: %.9g, the evaluator says %.9g",
+                   (long long)s->mismatches, (long long)s->first, s->got, s->wanted);
   if (*s->source) tn_text_printf(out, "  (%s)", s->source);
   tn_text_put_char(out, '\n');
 }
@@ -237,7 +239,8 @@ static tn_status deliver(run_state *run, const tn_arrays *results) {
   if (status != TN_OK) return status;
   if (has_option(run->line, OPT_JSON))
     return print_json(json_pack("{s:o, s:O, s:O*, s:o*}", "outputs", json_arrays(results), "compared",
-                                run->expected.compared, "passes", run->passes, "sections", json_sections(run)));
+                                run->expected.compared, "passes", run->passes, "sections",
+                                json_sections(run)));
   if (has_option(run->line, OPT_SECTIONS)) return print_sections(run);
   if (out || run->expected.arrays) return TN_OK;
   tn_text text = {0};

@@ -72,10 +72,11 @@ static tn_status print_object(const sim_state *sim) {
   const tn_simulated *r = tn_simulation_result(sim->simulation);
   json_t *object = counters_object(&r->counters), *layers = json_array();
   json_t *more =
-      json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I}", "name", r->name, "target", r->target, "rows",
-                (json_int_t)r->rows, "columns", (json_int_t)r->columns, "clock_mhz", r->clock_mhz,
+      json_pack("{s:s, s:s, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I}", "name", r->name, "target", r->target,
+                "rows", (json_int_t)r->rows, "columns", (json_int_t)r->columns, "clock_mhz", r->clock_mhz,
                 "model_cycles", (json_int_t)r->model_cycles, "model_total_cycles",
-                (json_int_t)r->model_total_cycles, "macs_on_array", (json_int_t)r->macs_on_array, "macs_total", (json_int_t)r->macs_total, "instructions", (json_int_t)r->instructions);
+                (json_int_t)r->model_total_cycles, "macs_on_array", (json_int_t)r->macs_on_array,
+                "macs_total", (json_int_t)r->macs_total, "instructions", (json_int_t)r->instructions);
   json_object_update(object, more);
   json_decref(more);
   for (int l = 0; l < r->layer_count; l++) json_array_append_new(layers, layer_object(&r->layers[l]));
@@ -167,8 +168,8 @@ static void put_time(tn_text *out, const tn_simulated *r) {
         (long long)c->total_cycles, all);
     return;
   }
-  tn_text_printf(out, "%lld cycles of the array (%.6g us), %lld in all\n", (long long)c->cycles, seconds * 1e6,
-                 (long long)c->total_cycles);
+  tn_text_printf(out, "%lld cycles of the array (%.6g us), %lld in all\n", (long long)c->cycles,
+                 seconds * 1e6, (long long)c->total_cycles);
   put_forecast(out, r);
   tn_text_printf(out, "%.4g tera operations a second; %.2f %% of %.0f multiply-adds on the array\n\n",
                  2 * (double)c->useful_macs / seconds * 1e-12, percent(macs, all), all);

@@ -120,7 +120,8 @@ tn_status check_machine_file(const command_line *line, const char *path) {
   if (!option_number(line, OPT_MAX_FILE_SIZE, 1, LARGEST_FILE, &most))
     sink.status = TN_USAGE;
   else if (tn_file_map(arena, &sink, path, (uint64_t)most, &bytes))
-    object = (tn_file_kind_of(path) == TN_FILE_STREAM ? checked_stream : checked_target)(arena, &sink, path, bytes);
+    object = (tn_file_kind_of(path) == TN_FILE_STREAM ? checked_stream : checked_target)(arena, &sink, path,
+                                                                                         bytes);
   if (object && has_option(line, OPT_JSON))
     sink.status = print_json(object);
   else

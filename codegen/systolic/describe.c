@@ -46,7 +46,8 @@ static block_sizes measure(const tn_problem *p, const tn_problem *outside, const
     if (count == 0) all.first = part;
     bool rows = part.batch != last.batch || part.m != last.m, columns = rows || part.n != last.n;
     all.rows += (double)part.rows, all.columns += (double)part.columns, all.depth += (double)part.depth;
-    if (x && (rows || (p->is_product ? part.k != last.k : columns))) all.x_bytes += bytes_of(p, outside, TN_OPERAND_X, &part);
+    if (x && (rows || (p->is_product ? part.k != last.k : columns)))
+      all.x_bytes += bytes_of(p, outside, TN_OPERAND_X, &part);
     if (second && columns) all.second_bytes += bytes_of(p, outside, TN_OPERAND_SECOND, &part);
     if (columns) all.channel_bytes += (double)tn_channels_bytes(channels);
     results += part.k + part.depth == p->k;

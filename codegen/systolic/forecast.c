@@ -59,7 +59,9 @@ static double take_port(tn_forecast *f, tn_forecast_port port, double asked, dou
 
 static bool is_pending(const tn_forecast *f, int channel) { return f->finished[channel] < f->issued[channel]; }
 
-static int head_of(const tn_forecast *f, int channel) { return (int)((f->finished[channel] + 1) % TN_FORECAST_PENDING); }
+static int head_of(const tn_forecast *f, int channel) {
+  return (int)((f->finished[channel] + 1) % TN_FORECAST_PENDING);
+}
 
 static double channel_asks(const tn_forecast *f, int channel) {
   return fmax(f->t.rest.ready[channel][head_of(f, channel)], f->t.rest.dma[channel]);
@@ -85,7 +87,8 @@ static void read_tile(tn_forecaster *c) {
 static void move_pieces(tn_forecast *f, int channel, double others) {
   tn_forecast_transfer *x = &f->transfer[channel][head_of(f, channel)];
   double asked = channel_asks(f, channel), free = *port_free(f, x->port), begin = fmax(asked, free), count = 1;
-  if (x->cycles > 0 && asked >= free) count = fmin(x->pieces, others == HUGE_VAL ? x->pieces : floor((others - begin) / x->cycles) + 1);
+  if (x->cycles > 0 && asked >= free)
+    count = fmin(x->pieces, others == HUGE_VAL ? x->pieces : floor((others - begin) / x->cycles) + 1);
   if (x->cycles <= 0) count = x->pieces;
   if (count < 1) count = 1;
   begin = take_port(f, x->port, asked, x->cycles * count);

@@ -113,7 +113,8 @@ static double x_ready(walk *w, int64_t block, int64_t part) {
 /* What the vector unit waits for, the sums apart. */
 static double outlet(walk *w, int64_t block) {
   const tn_forecast_item *it = w->it;
-  double at = fmax(tn_forecast_resolve(&w->c, w->constants), tn_forecast_resolve(&w->c, w->channels[block % it->copies]));
+  double at = fmax(tn_forecast_resolve(&w->c, w->constants),
+                   tn_forecast_resolve(&w->c, w->channels[block % it->copies]));
   if (it->second.value >= 0)
     at = fmax(at, it->second.streamed
                       ? tn_forecast_resolve(&w->c, w->second[block % it->copies])
@@ -197,7 +198,8 @@ static void begin_block(walk *w, int64_t block) {
   if (it->x.streamed) w->x[slot] = load(w, &it->x, block, w->c.f->t.rest.x_left[slot]);
   if (it->second.value >= 0 && it->second.streamed)
     w->second[slot] = load(w, &it->second, block, w->c.f->t.rest.second_left[slot]);
-  w->channels[slot] = tn_forecast_issue(&w->c, TN_FORECAST_IN, false, it->channel_bytes, 0, w->c.f->t.rest.second_left[slot]);
+  w->channels[slot] =
+      tn_forecast_issue(&w->c, TN_FORECAST_IN, false, it->channel_bytes, 0, w->c.f->t.rest.second_left[slot]);
 }
 
 static void end_block(walk *w, int64_t block) {

@@ -242,7 +242,7 @@ typedef struct tn_pass_options {
   const char *start_after;   /* the model is what this run left: go on behind it; NULL: run all */
   int start_occurrence;      /* 0: what the model's text says */
   bool reassociate;          /* allow rewrites that change rounding */
-  double sparsity;           /* constants of which this share are zero blocks of 4x1 may be kept without them; 0: none */
+  double sparsity;           /* constants of which this share are zero blocks of 4x1 may be kept without them */
   const char *target;        /* whose costs count; NULL: the host's */
   const char *const *settings; /* "KEY=VALUE" over what a .target file says, NULL at the end; or NULL */
   const tn_pass_fuel *fuel;
@@ -512,7 +512,7 @@ typedef struct tn_report_options {
 
 /* Compiles and writes one self-contained HTML page of how that went: passes and what each
  * changed, kernels, memory, time, the graph. The file is complete or absent. `model` is not
- * changed. compiled (may be NULL) as of tn_compile_file.                                                                              */
+ * changed. compiled (may be NULL) as of tn_compile_file.                               */
 TN_API tn_status tn_report_file(tn_model *model, const tn_compile_options *options,
                                 const tn_report_options *report, const char *path,
                                 tn_compile_report *compiled);

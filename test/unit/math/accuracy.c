@@ -1,7 +1,7 @@
 /* Every promise of math.def, on every 97th float (fewer under sanitizers: the oracles take
- * the time), on pairs of floats and on doubles where errors are large, with and without fma. What the C library calls the worst
- * of each run is measured again by MPFR, as are 2^11 floats in between: the C library is not
- * believed alone.
+ * the time), on pairs of floats and on doubles where errors are large, with and without fma. What the C
+ * library calls the worst of each run is measured again by MPFR, as are 2^11 floats in between: the C
+ * library is not believed alone.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

@@ -32,9 +32,10 @@ static bool is_verified(test_machine *m, const tn_stream *stream) {
 
 /* What does not fit comes in blocks: more products, still a stream that says one thing. */
 Test(tile, small_memories) {
-  static const char *const keys[] = {"unified_buffer_kib = 1\naccumulator_kib = 1\n",
-                                     "unified_buffer_kib = 1\naccumulator_kib = 1\ndataflow = output\n",
-                                     "unified_buffer_kib = 1\naccumulator_kib = 1\ndataflow = input\ndma_channels = 1\n"};
+  static const char *const keys[] = {
+      "unified_buffer_kib = 1\naccumulator_kib = 1\n",
+      "unified_buffer_kib = 1\naccumulator_kib = 1\ndataflow = output\n",
+      "unified_buffer_kib = 1\naccumulator_kib = 1\ndataflow = input\ndma_channels = 1\n"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     char text[200];
     snprintf(text, sizeof text, "rows = 16\ncolumns = 16\n%s", keys[i]);
