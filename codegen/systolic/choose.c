@@ -105,7 +105,8 @@ static double traffic(const tn_forecast_item *item, const tn_forecast_machine *m
   for (int i = 0; i < 2; i++)
     if (operands[i]->value >= 0 && !operands[i]->host)
       bytes += operands[i]->bytes * (double)(operands[i]->streamed ? item->blocks : 1);
-  if (item->is_product) tiles = (double)(item->blocks * item->parts * item->groups * item->matmuls * item->tiles);
+  if (item->is_product)
+    tiles = (double)(item->blocks * item->parts * item->groups * item->matmuls * item->tiles);
   return (bytes + tiles * item->tile_bytes) * machine->port[TN_PORT_DRAM].cycles_per_byte;
 }
 
@@ -127,8 +128,8 @@ static int64_t forecast(const tn_problem *p, const tn_choice *choice, const tn_t
   return (int64_t)(time + traffic(&step.item, choice->machine) / TRAFFIC);
 }
 
-tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine, const tn_room *room,
-                       const tn_forecast *before) {
+tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine,
+                       const tn_room *room, const tn_forecast *before) {
   tn_forecast finished = *before;
   return (tn_choice){.array = array,
                      .machine = machine,
@@ -149,7 +150,8 @@ bool tn_choose_blocks(const tn_problem *p, const tn_choice *choice, tn_tiling *t
        rows = tn_problem_smaller_block(p, TN_ROLE_ROW, rows)) {
     t->rows_block = rows;
     for (t->copies = several_blocks(p, t) && streams ? 2 : 1; t->copies > 0; t->copies--) {
-      if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, choice->room, t, t->copies)) continue;
+      if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, choice->room, t, t->copies))
+        continue;
       if (p->is_product) tn_cut_sums(p, choice->array, t);
       t->cycles = forecast(p, choice, t);
       if (!(tried[1] + tried[2]) || t->cycles < best.cycles) best = *t;

@@ -31,7 +31,8 @@ typedef struct {
   tn_work_part first;
 } block_sizes;
 
-static double bytes_of(const tn_problem *p, const tn_problem *outside, tn_operand_kind kind, const tn_work_part *part) {
+static double bytes_of(const tn_problem *p, const tn_problem *outside, tn_operand_kind kind,
+                       const tn_work_part *part) {
   tn_pieces pieces = tn_problem_pieces(outside, kind, part, p->operand[kind].pitch);
   return (double)(pieces.bytes * pieces.count);
 }
@@ -40,7 +41,8 @@ static block_sizes measure(const tn_problem *p, const tn_problem *outside, const
                            const tn_channels *channels, tn_forecast_item *item) {
   block_sizes all = {0};
   double count = 0, results = 0;
-  bool x = t->x != TN_HOME_BUFFER, second = p->operand[TN_OPERAND_SECOND].exists && t->second != TN_HOME_BUFFER;
+  bool x = t->x != TN_HOME_BUFFER,
+       second = p->operand[TN_OPERAND_SECOND].exists && t->second != TN_HOME_BUFFER;
   tn_work_part last = {.batch = -1};
   for (tn_work_part part = {0}; tn_next_block(p, t, &part); count++, last = part) {
     if (count == 0) all.first = part;
@@ -102,8 +104,10 @@ static void describe_product(const tn_systolic_target *array, const tn_problem *
                              const block_sizes *b, tn_forecast_item *item) {
   tn_tile_counts tiles;
   tn_count_tiles(array, p, t, &b->first, &tiles);
-  if (t->dataflow == TN_DATAFLOW_INPUT) describe_input(array, p, t, b, &tiles, item);
-  else describe_rows(array, p, t, b, &tiles, item);
+  if (t->dataflow == TN_DATAFLOW_INPUT)
+    describe_input(array, p, t, b, &tiles, item);
+  else
+    describe_rows(array, p, t, b, &tiles, item);
   const tn_operand *x = &p->operand[TN_OPERAND_X], *w = &p->operand[TN_OPERAND_W];
   const tn_systolic_type *type = tn_systolic_find_type(array, x->type, w->type);
   item->stream *= type ? (double)type->cycles : 1;
@@ -141,7 +145,8 @@ void tn_describe_item(const tn_systolic_target *array, const tn_problem *p, cons
   item->second.streamed = t->second != TN_HOME_BUFFER;
   item->y_streamed = t->y != TN_HOME_BUFFER;
   if (item->x.streamed) item->x.host = t->x == TN_HOME_HOST, item->x.bytes = b.x_bytes;
-  if (item->second.streamed) item->second.host = t->second == TN_HOME_HOST, item->second.bytes = b.second_bytes;
+  if (item->second.streamed)
+    item->second.host = t->second == TN_HOME_HOST, item->second.bytes = b.second_bytes;
   item->x.first_share = first_share(p, TN_OPERAND_X, &b, item->parts);
   double results = b.rows * b.columns * (double)p->operand[TN_OPERAND_Y].width;
   item->store_bytes = t->y == TN_HOME_DRAM ? results : 0;

@@ -42,12 +42,12 @@ static double take_port(tn_forecast *f, tn_forecast_port port, double asked, dou
   double *free = port_free(f, port);
   if (cycles <= 0) return asked;
   for (int i = 0; i < TN_FORECAST_GAPS && asked < *free; i++) {
-    double *gap = f->t.rest.gap[port][i], begin = fmax(asked, gap[0]);
+    double *gap = f->t.rest.gap[port][i], begin = later(asked, gap[0]);
     if (begin + cycles > gap[1]) continue;
     gap[0] = begin + cycles;
     return begin;
   }
-  double begin = fmax(asked, *free);
+  double begin = later(asked, *free);
   if (begin > *free) {
     double *gap = f->t.rest.gap[port][f->next_gap[port]];
     f->next_gap[port] = (f->next_gap[port] + 1) % TN_FORECAST_GAPS;
@@ -57,14 +57,16 @@ static double take_port(tn_forecast *f, tn_forecast_port port, double asked, dou
   return begin;
 }
 
-static bool is_pending(const tn_forecast *f, int channel) { return f->finished[channel] < f->issued[channel]; }
+static bool is_pending(const tn_forecast *f, int channel) {
+  return f->finished[channel] < f->issued[channel];
+}
 
 static int head_of(const tn_forecast *f, int channel) {
   return (int)((f->finished[channel] + 1) % TN_FORECAST_PENDING);
 }
 
 static double channel_asks(const tn_forecast *f, int channel) {
-  return fmax(f->t.rest.ready[channel][head_of(f, channel)], f->t.rest.dma[channel]);
+  return later(f->t.rest.ready[channel][head_of(f, channel)], f->t.rest.dma[channel]);
 }
 
 static bool wants_tile(const tn_forecaster *c) { return c->f->to_read > 0 && c->f->ahead < c->m->places; }
@@ -72,7 +74,7 @@ static bool wants_tile(const tn_forecaster *c) { return c->f->to_read > 0 && c->
 static double tile_asks(const tn_forecaster *c) {
   const tn_forecast *f = c->f;
   double place = f->t.array.left[c->m->places - f->ahead - 1];
-  return fmax(fmax(f->t.array.weights, f->weights_ready), place);
+  return later(later(f->t.array.weights, f->weights_ready), place);
 }
 
 static void read_tile(tn_forecaster *c) {
@@ -86,19 +88,21 @@ static void read_tile(tn_forecaster *c) {
 /* The channel's head: as many pieces as begin before somebody else asks. */
 static void move_pieces(tn_forecast *f, int channel, double others) {
   tn_forecast_transfer *x = &f->transfer[channel][head_of(f, channel)];
-  double asked = channel_asks(f, channel), free = *port_free(f, x->port), begin = fmax(asked, free), count = 1;
+  double asked = channel_asks(f, channel), free = *port_free(f, x->port), begin = later(asked, free),
+         count = 1;
   if (x->cycles > 0 && asked >= free)
-    count = fmin(x->pieces, others == HUGE_VAL ? x->pieces : floor((others - begin) / x->cycles) + 1);
+    count = earlier(x->pieces, others == HUGE_VAL ? x->pieces : floor((others - begin) / x->cycles) + 1);
   if (x->cycles <= 0) count = x->pieces;
   if (count < 1) count = 1;
   begin = take_port(f, x->port, asked, x->cycles * count);
   double end = begin + x->cycles * count;
-  if (x->beside > 0) end = fmax(end, take_port(f, TN_PORT_HOST, begin, x->beside * count) + x->beside * count);
+  if (x->beside > 0)
+    end = later(end, take_port(f, TN_PORT_HOST, begin, x->beside * count) + x->beside * count);
   f->t.rest.dma[channel] = end;
   x->pieces -= count;
   if (x->pieces > 0.5) return;
   double *done = &f->t.rest.dma_done[channel];
-  *done = fmax(*done, ceil(end - 1e-6) + x->latency); /* counts go in order */
+  *done = later(*done, ceil(end - 1e-6) + x->latency); /* counts go in order */
   f->finished[channel]++;
   f->done[channel][f->finished[channel] % TN_FORECAST_DONE] = *done;
 }
@@ -111,12 +115,16 @@ static void serve(tn_forecaster *c, tn_forecast_port port) {
   for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
     if (!is_pending(f, i) || f->transfer[i][head_of(f, i)].port != port) continue;
     double asks = channel_asks(f, i);
-    if (asks < earliest) second = earliest, earliest = asks, best = i;
-    else if (asks < second) second = asks;
+    if (asks < earliest)
+      second = earliest, earliest = asks, best = i;
+    else if (asks < second)
+      second = asks;
   }
   double tile = port == TN_PORT_DRAM && wants_tile(c) ? tile_asks(c) : HUGE_VAL;
-  if (best < 0 || tile < earliest) read_tile(c);
-  else move_pieces(f, best, tile < second ? tile : second);
+  if (best < 0 || tile < earliest)
+    read_tile(c);
+  else
+    move_pieces(f, best, tile < second ? tile : second);
 }
 
 void tn_forecast_need_tile(tn_forecaster *c) {
@@ -131,8 +139,9 @@ double tn_forecast_undisturbed(const tn_forecaster *c, double step) {
     if (!is_pending(f, i)) continue;
     for (int64_t n = f->finished[i] + 1; n <= f->issued[i]; n++)
       if (f->transfer[i][n % TN_FORECAST_PENDING].port == TN_PORT_DRAM) {
-        double left = n > f->finished[i] + 1 ? 0 : floor((channel_asks(f, i) - f->t.array.weights) / step) - 1;
-        count = fmin(count, fmax(left, 0));
+        double left =
+            n > f->finished[i] + 1 ? 0 : floor((channel_asks(f, i) - f->t.array.weights) / step) - 1;
+        count = earlier(count, later(left, 0));
         break;
       }
   }
@@ -151,8 +160,8 @@ static int channel_of(const tn_forecast_machine *m, tn_forecast_kind kind) {
   return m->channels > 2 ? 2 : 0;
 }
 
-tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool host, double bytes, double piece,
-                                   double ready) {
+tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool host, double bytes,
+                                   double piece, double ready) {
   tn_forecast *f = c->f;
   int channel = channel_of(c->m, kind);
   const tn_systolic_port *dram = &c->m->port[TN_PORT_DRAM], *outer = &c->m->port[TN_PORT_HOST];
@@ -193,10 +202,10 @@ double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double s
 
 double tn_forecast_finish(tn_forecast *f, const tn_forecast_machine *m) {
   tn_forecaster c = {f, m};
-  double end = fmax(fmax(f->control, f->t.array.waves_out), f->t.array.vector_done);
+  double end = later(later(f->control, f->t.array.waves_out), f->t.array.vector_done);
   for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
     deal_with(&c, i, f->issued[i]);
-    end = fmax(end, f->t.rest.dma_done[i]);
+    end = later(end, f->t.rest.dma_done[i]);
   }
   return end;
 }

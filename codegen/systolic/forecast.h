@@ -82,9 +82,10 @@ typedef struct {
   double to_read;     /* tiles of the item not yet asked for */
   double tile_cycles; /* of the port for one of them */
   double weights_ready;
-  double control;        /* the host's functions before are done */
-  double begun, ended;   /* of the item: its first tile shifts in, its last wave or result is there; begun < 0 */
-  double first, last;    /* of the array's work so far; first < 0: there was none */
+  double control; /* the host's functions before are done */
+  double begun,
+      ended;          /* of the item: its first tile shifts in, its last wave or result is there; begun < 0 */
+  double first, last; /* of the array's work so far; first < 0: there was none */
 } tn_forecast;
 
 /* One operand of an item. */
@@ -101,21 +102,21 @@ typedef struct {
   bool is_product;
   tn_dataflow dataflow;
   int copies;
-  int64_t blocks, sum_blocks; /* results are made in every sum_blocks-th */
-  int64_t parts, groups;      /* of a block; of a part */
-  int64_t matmuls, tiles;     /* of a group; of a matmul */
-  int64_t slots;              /* of accumulators, for groups */
-  double stream;              /* cycles in which a tile's rows (or columns) enter */
-  double activation;          /* of a group; of vector work a block */
+  int64_t blocks, sum_blocks;     /* results are made in every sum_blocks-th */
+  int64_t parts, groups;          /* of a block; of a part */
+  int64_t matmuls, tiles;         /* of a group; of a matmul */
+  int64_t slots;                  /* of accumulators, for groups */
+  double stream;                  /* cycles in which a tile's rows (or columns) enter */
+  double activation;              /* of a group; of vector work a block */
   double tile_bytes, piece_bytes; /* of DRAM: a tile; the most that a transfer has (0: any) */
-  double constants;           /* bytes, come first */
-  double channel_bytes;       /* of constants that come with a block */
+  double constants;               /* bytes, come first */
+  double channel_bytes;           /* of constants that come with a block */
   tn_forecast_operand x, second;
-  int weights; /* a value; -1: constants */
+  int weights;          /* a value; -1: constants */
   double weights_bytes; /* that go to DRAM before they are read, from host memory or the unified buffer */
   bool weights_host;
   int y;
-  bool y_streamed, y_to_host; /* its blocks have slots; the host gets it, too */
+  bool y_streamed, y_to_host;      /* its blocks have slots; the host gets it, too */
   double store_bytes, write_bytes; /* of a block: to DRAM, to the host */
 } tn_forecast_item;
 
@@ -139,7 +140,7 @@ typedef struct {
 void tn_forecast_take(tn_forecast *forecast, const tn_forecast_machine *machine, tn_forecast_value *values,
                       const tn_forecast_step *step);
 
-typedef struct {
+typedef struct tn_forecast_program {
   int n_values;
   TN_VEC(tn_forecast_step) steps;
 } tn_forecast_program;

@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-enum { MOST_PERIODS = 12 }; /* of blocks that do not settle */
+enum { MOST_PERIODS = 6 }; /* of blocks that do not settle */
 
 static void push(double *list, double first) {
   memmove(list + 1, list, sizeof *list * (TN_FORECAST_RECENT - 1));
@@ -37,23 +37,24 @@ static void enter(tn_forecaster *c, const tn_forecast_item *it, bool first, doub
   tn_forecast *f = c->f;
   const tn_forecast_machine *m = c->m;
   tn_forecast_need_tile(c);
-  double there = f->t.array.there[0], rows_in = f->t.array.rows_in, begin = rows_in, start = rows_in, left = 0;
+  double there = f->t.array.there[0], rows_in = f->t.array.rows_in, begin = rows_in, start = rows_in,
+         left = 0;
   f->ahead--;
   memmove(f->t.array.there, f->t.array.there + 1, sizeof(double) * (TN_FORECAST_RECENT - 1));
   switch (it->dataflow) {
   case TN_DATAFLOW_WEIGHT:
     begin = m->shadow ? f->t.array.shadow_free : f->t.array.waves_out;
-    begin = left = fmax(begin, fmax(there, first ? wait : 0));
-    start = f->t.array.shadow_free = fmax(begin + m->rows, rows_in);
+    begin = left = later(begin, later(there, first ? wait : 0));
+    start = f->t.array.shadow_free = later(begin + m->rows, rows_in);
     break;
   case TN_DATAFLOW_OUTPUT:
     begin = m->shadow || !first ? rows_in : f->t.array.waves_out;
-    begin = start = left = fmax(begin, fmax(there, first ? wait : 0));
+    begin = start = left = later(begin, later(there, first ? wait : 0));
     if (first) f->t.array.shadow_free = start;
     break;
   case TN_DATAFLOW_INPUT:
-    if (first) begin = fmax(m->shadow ? f->t.array.shadow_free : f->t.array.waves_out, wait);
-    start = left = fmax(first ? fmax(begin + m->rows, rows_in) : rows_in, there);
+    if (first) begin = later(m->shadow ? f->t.array.shadow_free : f->t.array.waves_out, wait);
+    start = left = later(first ? later(begin + m->rows, rows_in) : rows_in, there);
     if (first) f->t.array.shadow_free = start;
     break;
   }
@@ -68,19 +69,23 @@ static void skip_tiles(tn_forecast *f, double tiles, double cycles) {
   move_on((double *)&f->t.array, sizeof f->t.array, cycles);
 }
 
-static void multiply(tn_forecaster *c, const tn_forecast_item *it, double wait) {
+/* How tiles followed each other last, from one matmul to the next. */
+typedef struct {
+  double step;
+  int64_t same;
+} tile_pace;
+
+static void multiply(tn_forecaster *c, const tn_forecast_item *it, tile_pace *pace, double wait) {
   tn_forecast *f = c->f;
-  double step = 0;
-  int64_t same = 0;
   for (int64_t i = 0; i < it->tiles; i++) {
     double rows_in = f->t.array.rows_in, weights = f->t.array.weights;
     enter(c, it, i == 0, wait);
-    double moved = f->t.array.rows_in - rows_in;
-    same = near(moved, step) && near(f->t.array.weights - weights, step) ? same + 1 : 0;
-    step = moved;
-    if (same <= c->m->places + 1) continue;
-    double count = fmin((double)(it->tiles - i - 2), tn_forecast_undisturbed(c, step));
-    same = 0;
+    double step = f->t.array.rows_in - rows_in;
+    bool same = near(step, pace->step) && near(f->t.array.weights - weights, step);
+    pace->same = same ? pace->same + 1 : 0;
+    pace->step = step;
+    if (pace->same <= c->m->places + 1 || it->tiles - i < 4) continue;
+    double count = earlier((double)(it->tiles - i - 2), tn_forecast_undisturbed(c, step));
     if (count < 1) continue;
     skip_tiles(f, count, count * step);
     i += (int64_t)count;
@@ -88,6 +93,12 @@ static void multiply(tn_forecaster *c, const tn_forecast_item *it, double wait) 
 }
 
 /* ---- blocks ---- */
+
+/* How groups followed each other last; `known`: when they had settled, in this block or one before. */
+typedef struct {
+  double rows_in, vector, step, known;
+  int64_t same;
+} group_pace;
 
 /* One item while it is walked. */
 typedef struct {
@@ -99,6 +110,8 @@ typedef struct {
   double first_result; /* < 0: not yet */
   double results_begun;
   int64_t base[TN_FORECAST_CHANNELS]; /* transfers before */
+  tile_pace tiles;
+  group_pace groups;
 } walk;
 
 /* Of x, if all of it is in the buffer: when the part is there. */
@@ -113,43 +126,38 @@ static double x_ready(walk *w, int64_t block, int64_t part) {
 /* What the vector unit waits for, the sums apart. */
 static double outlet(walk *w, int64_t block) {
   const tn_forecast_item *it = w->it;
-  double at = fmax(tn_forecast_resolve(&w->c, w->constants),
-                   tn_forecast_resolve(&w->c, w->channels[block % it->copies]));
+  double at = later(tn_forecast_resolve(&w->c, w->constants),
+                    tn_forecast_resolve(&w->c, w->channels[block % it->copies]));
   if (it->second.value >= 0)
-    at = fmax(at, it->second.streamed
-                      ? tn_forecast_resolve(&w->c, w->second[block % it->copies])
-                      : tn_forecast_ready_at(&w->c, &w->values[it->second.value].inside,
-                                             (double)(block + 1) / (double)it->blocks));
-  if (it->y_streamed) at = fmax(at, tn_forecast_resolve(&w->c, w->stored[block % it->copies]));
+    at = later(at, it->second.streamed ? tn_forecast_resolve(&w->c, w->second[block % it->copies])
+                                       : tn_forecast_ready_at(&w->c, &w->values[it->second.value].inside,
+                                                              (double)(block + 1) / (double)it->blocks));
+  if (it->y_streamed) at = later(at, tn_forecast_resolve(&w->c, w->stored[block % it->copies]));
   return at;
 }
 
 static void activate(walk *w, double wait) {
   tn_forecast *f = w->c.f;
-  double begin = fmax(f->t.array.vector, wait);
+  double begin = later(f->t.array.vector, wait);
   if (w->results_begun < 0) w->results_begun = begin;
   f->t.array.vector = begin + w->it->activation;
   f->t.array.vector_done = f->t.array.vector + w->c.m->vector_latency;
 }
 
-/* The groups of a block, one like the other. */
-typedef struct {
-  double rows_in, vector, step;
-  int64_t same;
-} group_pace;
-
-static int64_t skip_groups(walk *w, group_pace *pace, int64_t left) {
+static int64_t skip_groups(walk *w, int64_t left) {
   tn_forecast *f = w->c.f;
+  group_pace *pace = &w->groups;
   const tn_forecast_item *it = w->it;
   double step = f->t.array.rows_in - pace->rows_in;
   bool same = near(step, pace->step) && near(f->t.array.vector - pace->vector, step);
-  int64_t slots = it->slots < TN_FORECAST_RECENT ? it->slots : 1;
+  bool waits =
+      it->slots <= TN_FORECAST_RECENT && f->t.array.activated[it->slots - 1] > f->t.array.shadow_free;
   pace->same = same ? pace->same + 1 : 0;
   pace->step = step, pace->rows_in = f->t.array.rows_in, pace->vector = f->t.array.vector;
-  if (pace->same <= slots + 1 || left < 3) return 0;
-  double count = floor(fmin((double)(left - 2), tn_forecast_undisturbed(&w->c, step)));
-  pace->same = 0;
+  if (pace->same <= (near(step, pace->known) || !waits ? 1 : it->slots + 1) || left < 3) return 0;
+  double count = floor(earlier((double)(left - 2), tn_forecast_undisturbed(&w->c, step)));
   if (count < 1) return 0;
+  pace->known = step;
   skip_tiles(f, count * (double)(it->matmuls * it->tiles), count * step);
   pace->rows_in = f->t.array.rows_in, pace->vector = f->t.array.vector;
   return (int64_t)count;
@@ -161,18 +169,18 @@ static void product_block(walk *w, int64_t block) {
   int64_t groups = it->parts * it->groups;
   bool results = (block + 1) % it->sum_blocks == 0;
   double out = -1, wait = 0;
-  group_pace pace = {0};
+  w->groups.same = 0;
   for (int64_t g = 0; g < groups; g++) {
     wait = g % it->groups ? 0 : x_ready(w, block, g / it->groups);
-    if (it->slots <= TN_FORECAST_RECENT) wait = fmax(wait, f->t.array.activated[it->slots - 1]);
-    for (int64_t i = 0; i < it->matmuls; i++) multiply(&w->c, it, wait);
+    if (it->slots <= TN_FORECAST_RECENT) wait = later(wait, f->t.array.activated[it->slots - 1]);
+    for (int64_t i = 0; i < it->matmuls; i++) multiply(&w->c, it, &w->tiles, wait);
     if (results) {
       if (out < 0) out = outlet(w, block);
-      activate(w, fmax(f->t.array.waves_out, out));
+      activate(w, later(f->t.array.waves_out, out));
       push(f->t.array.activated, f->t.array.vector_done);
       if (w->first_result < 0 && g + 1 >= it->groups) w->first_result = f->t.array.vector_done;
     }
-    g += skip_groups(w, &pace, groups - g - 1);
+    g += skip_groups(w, groups - g - 1);
   }
   f->t.rest.x_left[block % it->copies] = f->t.array.waves_out;
 }
@@ -180,16 +188,16 @@ static void product_block(walk *w, int64_t block) {
 static void vector_block(walk *w, int64_t block) {
   tn_forecast *f = w->c.f;
   double out = outlet(w, block);
-  activate(w, fmax(out, x_ready(w, block, 0)));
+  activate(w, later(out, x_ready(w, block, 0)));
   if (w->first_result < 0) w->first_result = f->t.array.vector_done;
   f->t.rest.x_left[block % w->it->copies] = f->t.array.vector_done;
 }
 
 static tn_forecast_when load(walk *w, const tn_forecast_operand *o, int64_t block, double left) {
   double share = (double)(block + 1) / (double)w->it->blocks;
-  share = fmax(share, o->first_share);
+  share = later(share, o->first_share);
   double ready = tn_forecast_ready_at(&w->c, &w->values[o->value].outside, share);
-  return tn_forecast_issue(&w->c, TN_FORECAST_IN, o->host, o->bytes, w->it->piece_bytes, fmax(ready, left));
+  return tn_forecast_issue(&w->c, TN_FORECAST_IN, o->host, o->bytes, w->it->piece_bytes, later(ready, left));
 }
 
 static void begin_block(walk *w, int64_t block) {
@@ -209,7 +217,8 @@ static void end_block(walk *w, int64_t block) {
   double done = w->c.f->t.array.vector_done;
   w->c.f->t.rest.second_left[slot] = done;
   if (it->store_bytes + it->write_bytes <= 0) return;
-  tn_forecast_when stored = tn_forecast_issue(&w->c, TN_FORECAST_OUT, false, it->store_bytes, it->piece_bytes, done);
+  tn_forecast_when stored =
+      tn_forecast_issue(&w->c, TN_FORECAST_OUT, false, it->store_bytes, it->piece_bytes, done);
   if (it->write_bytes > 0) stored = tn_forecast_issue(&w->c, TN_FORECAST_OUT, true, it->write_bytes, 0, done);
   if (it->y_streamed) w->stored[slot] = stored;
   if (!w->first_stored.number) w->first_stored = stored;
@@ -234,14 +243,14 @@ static double settle(block_pace *pace, const tn_forecast *f) {
   double now[PACE], step = 0;
   bool same = true;
   see_pace(f, now);
-  for (int i = 0; i < PACE; i++) step = fmax(step, now[i] - pace->at[i]);
+  for (int i = 0; i < PACE; i++) step = later(step, now[i] - pace->at[i]);
   for (int i = 0; i < PACE; i++) same &= now[i] == pace->at[i] || near(now[i] - pace->at[i], step);
   pace->same = same && near(step, pace->step) ? pace->same + 1 : 0;
   pace->step = step;
-  double front = fmax(now[0], now[1]);
+  double front = later(now[0], now[1]);
   if (++pace->periods == MOST_PERIODS / 2) pace->begun = front;
   memcpy(pace->at, now, sizeof now);
-  if (pace->same >= 2) return step;
+  if (pace->same >= 1) return step;
   return pace->periods < MOST_PERIODS ? 0 : (front - pace->begun) / (MOST_PERIODS - MOST_PERIODS / 2);
 }
 
@@ -258,13 +267,15 @@ static void skip_blocks(walk *w, double tiles, double cycles) {
 
 static void walk_blocks(walk *w) {
   const tn_forecast_item *it = w->it;
-  int64_t period = 2 * it->sum_blocks;
+  int64_t period = it->copies * it->sum_blocks;
   double tiles = (double)(it->parts * it->groups * it->matmuls * it->tiles);
   block_pace pace = {0};
   for (int64_t block = 0; block < it->blocks; block++) {
     if (it->copies > 1 && block && block + 1 < it->blocks) begin_block(w, block + 1);
-    if (it->is_product) product_block(w, block);
-    else vector_block(w, block);
+    if (it->is_product)
+      product_block(w, block);
+    else
+      vector_block(w, block);
     end_block(w, block);
     if (it->copies == 1 && block + 1 < it->blocks) begin_block(w, block + 1);
     int64_t left = it->blocks - 1 - block;
@@ -284,7 +295,8 @@ static void bring(walk *w, const tn_forecast_operand *o) {
   if (o->value < 0 || o->streamed || o->bytes <= 0) return;
   tn_forecast_value *v = &w->values[o->value];
   double ready = tn_forecast_ready_at(&w->c, &v->outside, 1);
-  tn_forecast_when there = tn_forecast_issue(&w->c, TN_FORECAST_IN, o->host, o->bytes, w->it->piece_bytes, ready);
+  tn_forecast_when there =
+      tn_forecast_issue(&w->c, TN_FORECAST_IN, o->host, o->bytes, w->it->piece_bytes, ready);
   v->inside = (tn_forecast_ready){there, there, 1};
 }
 
@@ -307,7 +319,8 @@ static void end_item(walk *w) {
   const tn_forecast_item *it = w->it;
   tn_forecast_value *y = &w->values[it->y];
   double parts = (double)(it->blocks / it->sum_blocks * it->parts);
-  y->inside = (tn_forecast_ready){tn_forecast_at(w->first_result), tn_forecast_at(f->t.array.vector_done), parts};
+  y->inside =
+      (tn_forecast_ready){tn_forecast_at(w->first_result), tn_forecast_at(f->t.array.vector_done), parts};
   if (it->store_bytes + it->write_bytes > 0)
     y->outside = (tn_forecast_ready){w->first_stored, w->last_stored, (double)(it->blocks / it->sum_blocks)};
   if (!it->is_product) {
@@ -339,7 +352,8 @@ static void add_item(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_v
   end_item(&w);
 }
 
-static void leave(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_value *v, bool to_host, double bytes) {
+static void leave(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_value *v, bool to_host,
+                  double bytes) {
   tn_forecaster c = {f, m};
   double ready = tn_forecast_ready_at(&c, &v->inside, 1);
   tn_forecast_when there = tn_forecast_issue(&c, TN_FORECAST_OUT, to_host, bytes, 0, ready);
@@ -350,7 +364,7 @@ static void call_host(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_
                       const tn_forecast_step *s) {
   tn_forecaster c = {f, m};
   for (int i = 0; i < s->n_reads; i++)
-    f->control = fmax(f->control, tn_forecast_ready_at(&c, &values[s->reads[i]].outside, 1));
+    f->control = later(f->control, tn_forecast_ready_at(&c, &values[s->reads[i]].outside, 1));
   tn_forecast_when now = tn_forecast_at(f->control);
   for (int i = 0; i < s->n_writes; i++) values[s->writes[i]].outside = (tn_forecast_ready){now, now, 1};
 }

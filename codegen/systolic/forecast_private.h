@@ -13,13 +13,17 @@ typedef struct {
   const tn_forecast_machine *m;
 } tn_forecaster;
 
+/* Not fmax, fmin: no cycle is NaN, and these are inlined. */
+static inline double later(double a, double b) { return a > b ? a : b; }
+static inline double earlier(double a, double b) { return a < b ? a : b; }
+
 typedef enum { TN_FORECAST_IN, TN_FORECAST_OUT, TN_FORECAST_ASIDE } tn_forecast_kind;
 
 static inline tn_forecast_when tn_forecast_at(double cycle) { return (tn_forecast_when){.at = cycle}; }
 
 /* A transfer of so many bytes that may begin from `ready` on, in pieces of at most `piece` (0: any). */
-tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool host, double bytes, double piece,
-                                   double ready);
+tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool host, double bytes,
+                                   double piece, double ready);
 /* The cycle, for which transfers are dealt with as far as needed. */
 double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when);
 /* The same of the first `share` of a value. */

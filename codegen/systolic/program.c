@@ -21,6 +21,7 @@ typedef struct {
   TN_VEC(tn_tile_item) items;
   TN_VEC(tn_plan *) plans;
   TN_VEC(tn_placement) placements;
+  const tn_forecast_program *forecast;
 } composer;
 
 /* ---- host memory ---- */
@@ -226,7 +227,9 @@ static bool make_stream(composer *c, tn_diagnostics *sink) {
                              .n_items = c->items.count,
                              .items = c->items.at,
                              .host_arrays = c->host_arrays};
-  return tn_tile_emit(c->arena, &program, c->options, sink);
+  bool done = tn_tile_emit(c->arena, &program, c->options, sink);
+  c->forecast = program.forecast;
+  return done;
 }
 
 tn_systolic_program *tn_systolic_compile(tn_plan *plan, const tn_systolic_options *options,
@@ -243,5 +246,6 @@ tn_systolic_program *tn_systolic_compile(tn_plan *plan, const tn_systolic_option
   program->placements = c.placements.at;
   program->n_placements = c.placements.count;
   program->host_arrays = c.host_arrays;
+  program->forecast = c.forecast;
   return program;
 }

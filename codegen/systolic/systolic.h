@@ -39,6 +39,7 @@ typedef struct {
   int n_placements;
   tn_placement *placements;
   const int *host_arrays; /* by buffer of the plan: index in stream->arrays; -1: only the array has it */
+  const struct tn_forecast_program *forecast; /* what the cost model walked: forecast.h */
 } tn_systolic_program;
 
 /* `plan` is unscheduled and outlives the result, which is in plan->arena. NULL after reporting:

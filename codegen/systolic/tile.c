@@ -298,6 +298,7 @@ bool tn_tile_emit(tn_arena *arena, tn_tile_program *program, const tn_systolic_o
       return false;
     }
   }
+  program->forecast = t->steps;
   return finish(t);
 }
 

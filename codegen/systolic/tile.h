@@ -11,6 +11,7 @@
 #ifndef TN_SYSTOLIC_TILE_H
 #define TN_SYSTOLIC_TILE_H
 
+#include "codegen/systolic/forecast.h"
 #include "codegen/systolic/systolic.h"
 
 /* One thing that the stream does, in order: work of the array, or a function of the host. */
@@ -32,6 +33,7 @@ typedef struct {
   int n_items;
   const tn_tile_item *items;
   const int *host_arrays; /* by buffer of the plan: index in stream->arrays, or -1: the host never sees it */
+  const tn_forecast_program *forecast; /* out */
 } tn_tile_program;
 
 /* Where blocks of an operand are while its item runs. */
