@@ -131,8 +131,8 @@ static bool read_set(unsigned *set, const tn_systolic_key *key, tn_field_kind ki
       tn_text known = {0};
       for (int i = first; i < count; i++) tn_text_printf(&known, "%s%s", i > first ? ", " : "", words[i]);
       tn_error(place->sink, place->status, tn_key_location(place, piece.at),
-               word == count ? "%s: '%.*s' is none of %s" : "%s: '%.*s' is given twice, of %s", key->name,
-               SHOWN(piece), known.bytes);
+               word == count ? "%s: '%.*s' is none of %s, %s" : "%s: '%.*s' is given twice, of %s", key->name,
+               SHOWN(piece), known.bytes, kind == TN_FIELD_DATAFLOW ? "any" : "none");
       tn_text_free(&known);
       return false;
     }

@@ -131,8 +131,8 @@ static void put_traffic(tn_text *out, const tn_device_counters *c) {
 
 static void put_layers(tn_text *out, const tn_simulated *r) {
   if (!r->layer_count) return;
-  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful", "unused", "stall",
-                 "shift", "other", "DRAM bytes", "forecast");
+  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful%", "unused%", "stall%",
+                 "shift%", "other%", "DRAM bytes", "forecast");
   for (int l = 0; l < r->layer_count; l++) {
     const tn_simulated_layer *layer = &r->layers[l];
     tn_device_counters c = layer->counters;
@@ -153,6 +153,7 @@ static double error_of(int64_t forecast, int64_t cycles) {
 
 static void put_forecast(tn_text *out, const tn_simulated *r) {
   const tn_device_counters *c = &r->counters;
+  if (!r->model_cycles) return; /* a stream by hand */
   tn_text_printf(out, "forecast: %lld of the array (%+.2f %%), %lld in all (%+.2f %%)\n",
                  (long long)r->model_cycles, error_of(r->model_cycles, c->cycles),
                  (long long)r->model_total_cycles, error_of(r->model_total_cycles, c->total_cycles));

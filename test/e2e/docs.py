@@ -39,7 +39,7 @@ def links():
 
 
 # Pages whose commands run, one after the other, and how many of them can, at least.
-PAGES = {"README.md": 2, "docs/targets.md": 4, "docs/simulator.md": 5, "docs/quantization.md": 4, "docs/systolic.md": 2,
+PAGES = {"README.md": 2, "docs/targets.md": 5, "docs/simulator.md": 5, "docs/quantization.md": 4, "docs/systolic.md": 2, "docs/isa.md": 4,
          "examples/digits/README.md": 2, "examples/accelerator/README.md": 1}
 
 
@@ -61,7 +61,7 @@ def run_page(page, folder):
         text = file.read()
     problems, count = [], 0
     for words, shown in shown_commands(text):
-        operands = [word.split("=")[-1] for word in words.split() if re.search(r"\.(hlo|tns|npz|target)$", word)]
+        operands = [word.split("=")[-1] for word in words.split() if re.search(r"\.(hlo|tns|tnasm|npz|target)$", word)]
         operands = [word for word in operands if not re.search(r"(?:-o|--out) " + re.escape(word), words)]
         if not operands or not all(os.path.exists(os.path.join(folder, operand)) for operand in operands):
             continue
@@ -74,6 +74,19 @@ def run_page(page, folder):
         elif " sim " in f" {words}" and "nothing ran on the array" in done.stdout:
             problems.append(f"{page}: tenon {words}: nothing ran on the array")
     return problems, count
+
+
+def examples():
+    """Files that a page shows whole are the files."""
+    problems = []
+    for page in glob.glob(os.path.join(ROOT, "docs", "*.md")):
+        with open(page, encoding="utf-8") as file:
+            shown = re.findall(r"<!-- example: (\S+) -->\n```\n(.*?)```\n<!-- end of example -->", file.read(), re.S)
+        for path, text in shown:
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                if file.read() != text:
+                    problems.append(f"{os.path.relpath(page, ROOT)} shows another {path}")
+    return "\n".join(problems)
 
 
 def link_into(folder, target):
@@ -114,7 +127,7 @@ def samples():
 def main():
     failed = False
     for name, test in (("the tables are up to date", tables), ("links and paths exist", links),
-                       ("commands of the documents run", commands), ("the samples are the pictures", samples)):
+                       ("commands of the documents run", commands), ("shown files are the files", examples), ("the samples are the pictures", samples)):
         problem = test()
         print(("not ok " if problem else "ok ") + name)
         if problem:

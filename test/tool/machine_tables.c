@@ -44,12 +44,29 @@ static void print_types(void) {
   printf("\n");
 }
 
+static void print_values(const tn_systolic_key *key) {
+  switch (key->kind) {
+  case TN_KEY_NAME: printf("text"); return;
+  case TN_KEY_COUNT:
+  case TN_KEY_REAL: printf("%g … %g", key->least, key->most); return;
+  case TN_KEY_RATE: printf("to %g, `inf`", key->most); return;
+  case TN_KEY_KIB:
+  case TN_KEY_MIB: printf("a size, `inf`"); return;
+  case TN_KEY_SWITCH: printf("`yes`, `no`"); return;
+  case TN_KEY_DATAFLOWS: printf("names, `any`"); return;
+  case TN_KEY_OPERANDS: printf("pairs"); return;
+  case TN_KEY_FUNCTIONS: printf("names, `none`"); return;
+  }
+}
+
 static void print_keys(void) {
-  printf("| key | default | |\n|---|---|---|\n");
+  printf("| key | default | values | |\n|---|---|---|---|\n");
   for (int k = 0; k < TN_SYSTOLIC_KEYS; k++) {
     const tn_systolic_key *key = &tn_systolic_keys[k];
-    printf("| `%s` | %s%s%s | %s |\n", key->name, key->otherwise ? "`" : "",
-           key->otherwise ? key->otherwise : "needed", key->otherwise ? "`" : "", key->help);
+    printf("| `%s` | %s%s%s | ", key->name, key->otherwise ? "`" : "", key->otherwise ? key->otherwise : "needed",
+           key->otherwise ? "`" : "");
+    print_values(key);
+    printf(" | %s |\n", key->help);
   }
 }
 
