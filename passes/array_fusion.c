@@ -120,6 +120,23 @@ static bool is_product(const finder *f, tn_inst *inst, tn_inst *sides[2]) {
   return tn_systolic_find_type(f->context->array, x, w) || tn_systolic_find_type(f->context->array, w, x);
 }
 
+/* A constant around a convolution's input of bytes, a zero point: views fill it in, along two dims. */
+static void add_padding(tn_chain *chain, const tn_inst *product) {
+  tn_inst *pad = product->operands[0];
+  int padded = 0;
+  if (product->op != TN_OP_CONVOLUTION || pad->op != TN_OP_PAD || !tn_is_byte(pad)) return;
+  if (pad->operands[1]->op != TN_OP_CONSTANT || !tn_rewrite_is_free_to_move(pad)) return;
+  for (int i = 0; i < pad->attr.pad.count; i++) {
+    const tn_pad_dim *dim = &pad->attr.pad.at[i];
+    if (dim->interior || dim->low < 0 || dim->high < 0) return;
+    padded += dim->low || dim->high;
+  }
+  const tn_window *window = &product->attr.convolution->window;
+  for (int i = 0; i < window->count; i++)
+    if (window->at[i].pad_low || window->at[i].pad_high) return;
+  if (padded <= 2) tn_chain_add(chain, pad);
+}
+
 static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   tn_chain chain = {.members = {inst}, .count = 1, .end = inst};
   bool dilated = has_dilated_input(inst),
@@ -131,6 +148,7 @@ static void fuse_product(finder *f, tn_inst *inst, tn_inst *const sides[2]) {
   for (int i = 0; i < 2; i++)
     if (inst->operands[i]->op == TN_OP_CONVERT && sides[i] != inst->operands[i])
       tn_chain_add(&chain, inst->operands[i]);
+  add_padding(&chain, inst);
   tn_chain_grow(f->context->array, &chain);
   build(f, &chain, inst);
 }

@@ -171,7 +171,8 @@ static bool match_contraction(tn_matcher *m, const tn_expr *const *factors) {
     return tn_match_fail(m, "the array does not multiply %s by %s", tn_type_name(work->x.type),
                          tn_type_name(work->w.type));
   assign_roles(m, loop_dims(m));
-  if (work->x.n_bounds && work->x.fill) return tn_match_fail(m, "padding other than 0");
+  if (work->x.n_bounds && work->x.fill && tn_type_is_float(work->sum))
+    return tn_match_fail(m, "padding other than 0"); /* may be infinite where there are no weights */
   work->macs = tn_match_inside(m, &work->x);
   return tn_match_epilogue(m, m->store->expr);
 }

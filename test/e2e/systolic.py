@@ -47,10 +47,24 @@ class Network:
     def weights(self, dims):
         return self.add("s8", dims, "constant({...})") if self.dice.random() < 0.7 else self.parameter("s8", dims)
 
+    def input(self, dims, weights):
+        """u8, too, where the weights are known."""
+        known = self.lines[int(weights[1:]) - 1].endswith("constant({...})")
+        return self.parameter("u8" if known and self.dice.random() < 0.3 else "s8", dims)
+
+    def padded(self, x, dims, spatial, pad):
+        """With a zero point in place of the window's padding."""
+        kind = self.lines[int(x[1:]) - 1].split()[2][:2]
+        zero = self.add(kind, [], f"constant({self.dice.randint(0, 255) - (128 if kind == 's8' else 0)})")
+        around = [pad[spatial.index(d)] if d in spatial else [0, 0] for d in range(4)]
+        sizes = [dims[d] + sum(around[d]) for d in range(4)]
+        return self.add(kind, sizes, f"pad({x}, {zero}), padding={'x'.join(f'{low}_{high}' for low, high in around)}")
+
     def dot(self):
         m, k, n = (self.dice.randint(1, 40) for _ in range(3))
         left, right = self.dice.randrange(2), self.dice.randrange(2)
-        x, w = self.parameter("s8", [k, m] if left == 0 else [m, k]), self.weights([k, n] if right == 0 else [n, k])
+        w = self.weights([k, n] if right == 0 else [n, k])
+        x = self.input([k, m] if left == 0 else [m, k], w)
         self.dims, self.channel = [m, n], 1
         self.value = self.add("s32", self.dims, f"dot({x}, {w}), lhs_contracting_dims={{{left}}}, rhs_contracting_dims={{{right}}}")
 
@@ -71,10 +85,14 @@ class Network:
         image = [max(1, reach[i] - sum(pad[i])) + r.randint(0, 8) for i in range(2)]
         result = [(image[i] + sum(pad[i]) - reach[i]) // stride[i] + 1 for i in range(2)]
         batch, first = r.randint(1, 3), r.random() < 0.3
-        x = self.parameter("s8", [batch, groups * per, *image] if first else [batch, *image, groups * per])
         w = self.weights([*size, per, groups * out])
+        dims = [batch, groups * per, *image] if first else [batch, *image, groups * per]
+        x = self.input(dims, w)
         self.dims = [batch, groups * out, *result] if first else [batch, *result, groups * out]
         self.channel = 1 if first else 3
+        if r.random() < 0.3:
+            x = self.padded(x, dims, [2, 3] if first else [1, 2], pad)
+            pad = [[0, 0], [0, 0]]
         window = (f"size={size[0]}x{size[1]} stride={stride[0]}x{stride[1]} pad={pad[0][0]}_{pad[0][1]}x{pad[1][0]}_{pad[1][1]} "
                   f"rhs_dilate={dilation[0]}x{dilation[1]}")
         labels = "bf01_01io->bf01" if first else "b01f_01io->b01f"
