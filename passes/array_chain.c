@@ -268,12 +268,11 @@ static bool take(const tn_systolic_target *array, tn_chain *chain, tn_inst *inst
 
 /* ---- tables ---- */
 
-bool tn_chain_recodes(const tn_inst *inst) {
-  if (!tn_is_byte(inst) || inst->users.count != 1 || inst->n_operands < 1 || inst->n_operands > 2)
-    return false;
-  return tn_is_byte(inst->operands[0]) &&
-         (inst->n_operands == 1 ||
-          tn_is_constant_like(inst->operands[0]) != tn_is_constant_like(inst->operands[1]));
+bool tn_chain_is_recoded(const tn_inst *inst) {
+  const tn_inst *user = inst->users.count == 1 && inst != inst->parent->root ? inst->users.at[0] : NULL;
+  if (!user || !tn_is_byte(inst) || !tn_is_byte(user) || !tn_op_is(user->op, TN_OP_ELEMENTWISE)) return false;
+  return user->n_operands == 1 ||
+         (user->n_operands == 2 && tn_is_constant_like(user->operands[user->operands[0] == inst]));
 }
 
 /* Elementwise, of what the set has and of single numbers. */
@@ -297,7 +296,7 @@ static bool find_function(tn_inst *from, tn_chain *set) {
   for (int i = 0; i < set->count && !set->is_full; i++)
     for (int k = 0; k < set->members[i]->users.count; k++) {
       tn_inst *user = set->members[i]->users.at[k];
-      if (set->members[i] != from && tn_is_byte(set->members[i]) && !tn_chain_recodes(set->members[i]))
+      if (set->members[i] != from && tn_is_byte(set->members[i]) && !tn_chain_is_recoded(set->members[i]))
         continue;
       if (is_function_of(set, user)) tn_chain_add(set, user);
     }

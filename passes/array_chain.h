@@ -27,8 +27,8 @@ typedef struct {
 
 bool tn_chain_has(const tn_chain *chain, const tn_inst *inst);
 void tn_chain_add(tn_chain *chain, tn_inst *inst);
-/* Another byte for each byte, on the way to a third: one table does both. */
-bool tn_chain_recodes(const tn_inst *inst);
+/* A byte that is only read to make another byte of each: one table does that behind whatever makes it. */
+bool tn_chain_is_recoded(const tn_inst *inst);
 /* Goes on from chain->end over its only users as far as one pipeline does it all; functions of an
  * 8-bit result into 8 bits join behind, as tables.                                          */
 void tn_chain_grow(const tn_systolic_target *array, tn_chain *chain);

@@ -180,7 +180,7 @@ static void fuse_window(finder *f, tn_inst *inst, const tn_inst *source) {
 /* How many arrays, other than constants, the group of `end` reads; it is gathered on the way. */
 static int gather(tn_chain *chain, tn_inst *inst, tn_inst **leaves, int count) {
   bool member = inst == chain->end ||
-                (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && (!tn_is_byte(inst) || tn_chain_recodes(inst)));
+                (tn_op_is(inst->op, TN_OP_ELEMENTWISE) && (!tn_is_byte(inst) || tn_chain_is_recoded(inst)));
   if (tn_chain_has(chain, inst) || inst->op == TN_OP_CONSTANT) return count;
   if (tn_is_constant_like(inst)) {
     tn_chain_add(chain, inst);
