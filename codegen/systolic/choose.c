@@ -112,7 +112,8 @@ static double traffic(const tn_forecast_item *item, const tn_forecast_machine *m
 
 /* From when all that is under way would be done to when this is, too. The last results' way through the vector
  * unit does not count: what can begin before they are out does, and the array is free.               */
-static int64_t forecast(const tn_problem *p, const tn_choice *choice, const tn_tiling *t) {
+static int64_t forecast(const tn_problem *p, const tn_problem *outside, const tn_choice *choice,
+                        const tn_tiling *t) {
   tn_forecast_step step = {.kind = TN_FORECAST_WORK, .item = choice->item};
   tn_forecast after = *choice->before;
   tn_forecast_value values[TN_OPERANDS];
@@ -121,7 +122,7 @@ static int64_t forecast(const tn_problem *p, const tn_choice *choice, const tn_t
   step.item.second.value = p->operand[TN_OPERAND_SECOND].exists ? TN_OPERAND_SECOND : -1;
   step.item.weights = p->is_product && !p->constant_weights ? TN_OPERAND_W : -1;
   step.item.y = TN_OPERAND_Y;
-  tn_describe_item(choice->array, p, p, t, &step.item);
+  tn_describe_item(choice->array, p, outside, t, &step.item);
   tn_forecast_take(&after, choice->machine, values, &step);
   double tail = p->is_product ? fmax(after.t.array.vector_done - after.t.array.waves_out, 0) : 0;
   double time = tn_forecast_finish(&after, choice->machine) - tail - choice->done;
@@ -138,8 +139,17 @@ tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machin
                      .done = tn_forecast_finish(&finished, machine)};
 }
 
+static bool choose_packed(const tn_problem *p, const tn_choice *choice, tn_tiling *t) {
+  if (!tn_choose_boxes(p, choice->array, choice->room, t)) return false;
+  tn_problem packed = *p;
+  int64_t bytes[TN_OPERANDS];
+  tn_lay_out(&packed, t, bytes);
+  t->cycles = forecast(&packed, p, choice, t);
+  return true;
+}
+
 bool tn_choose_blocks(const tn_problem *p, const tn_choice *choice, tn_tiling *t) {
-  if (t->packed) return tn_choose_boxes(p, choice->array, choice->room, t);
+  if (t->packed) return choose_packed(p, choice, t);
   bool streams = tn_is_streamed(t, TN_OPERAND_X) || tn_is_streamed(t, TN_OPERAND_Y) ||
                  (p->operand[TN_OPERAND_SECOND].exists && tn_is_streamed(t, TN_OPERAND_SECOND));
   tn_tiling best = {0};
@@ -153,7 +163,7 @@ bool tn_choose_blocks(const tn_problem *p, const tn_choice *choice, tn_tiling *t
       if ((t->copies == 1 && tried[1] == TRIES && tried[2]) || !slots_fit(p, choice->room, t, t->copies))
         continue;
       if (p->is_product) tn_cut_sums(p, choice->array, t);
-      t->cycles = forecast(p, choice, t);
+      t->cycles = forecast(p, p, choice, t);
       if (!(tried[1] + tried[2]) || t->cycles < best.cycles) best = *t;
       tried[t->copies]++;
       break; /* one copy only where two do not fit */

@@ -198,11 +198,16 @@ static bool others_there(const tn_tiler *t, const tn_item_plan *item) {
   return false;
 }
 
-/* The cheapest way; more of it in the buffer where that is equal. */
-static bool choose_way(tn_tiler *t, tn_item_plan *item, bool packed, unsigned *chosen) {
+/* The cheapest so far. */
+typedef struct {
+  bool found;
+  unsigned way;
+  double cost;
+} found_way;
+
+/* More of it in the buffer where that is equal. */
+static void try_ways(tn_tiler *t, tn_item_plan *item, bool packed, found_way *best) {
   unsigned free = others_there(t, item) ? 1u << OTHERS : 0, fixed = free ^ 1u << OTHERS;
-  double best = 0;
-  bool found = false;
   for (int i = 0; i < 3; i++)
     if (item->outside.operand[held[i]].exists) free |= 1u << i;
   for (int d = 0; d < (item->outside.is_product ? TN_DATAFLOWS : 1); d++) {
@@ -211,16 +216,27 @@ static bool choose_way(tn_tiler *t, tn_item_plan *item, bool packed, unsigned *c
       tn_tiling tiling = {.dataflow = (tn_dataflow)d, .packed = packed};
       double cost;
       if (!contradicts(item, way) && try_way(t, item, way | fixed, &tiling, &cost) &&
-          (!found || cost < best)) {
+          (!best->found || cost < best->cost)) {
         item->tiling = tiling;
-        best = cost;
-        found = true;
-        *chosen = way | fixed;
+        *best = (found_way){true, way | fixed, cost};
       }
       if (!way) break;
     }
   }
-  return found;
+}
+
+/* Fewer rows than the array has leave it idle; columns and sums that come in parts may leave room for more. */
+static bool is_narrow(const tn_tiler *t, const tn_item_plan *item) {
+  const tn_tiling *tiling = &item->tiling;
+  return item->outside.is_product && tiling->rows_block < item->outside.m &&
+         tiling->rows_block < t->array->rows;
+}
+
+static found_way choose_way(tn_tiler *t, tn_item_plan *item) {
+  found_way best = {0};
+  try_ways(t, item, false, &best);
+  if (!best.found || is_narrow(t, item)) try_ways(t, item, true, &best);
+  return best;
 }
 
 /* ---- the whole ---- */
@@ -272,15 +288,14 @@ bool tn_tiler_place_item(tn_tiler *t, tn_item_plan *item) {
   const tn_problem *p = &item->problem;
   for (int i = 1; i < 3; i++)
     if (p->operand[held[i]].exists) place_constant(t, p->operand[held[i]].buffer);
-  unsigned way = 0;
-  bool found = choose_way(t, item, false, &way) || choose_way(t, item, true, &way);
+  found_way way = choose_way(t, item);
   t->piece_bytes = tn_piece_bytes(t->array, p, &item->tiling);
-  if (!found)
+  if (!way.found)
     return tn_error(
         t->sink, TN_LIMIT, TN_NOWHERE, "%s: %lld bytes of unified buffer hold no block of its operands",
         p->work->kernel ? p->work->kernel->name : "work", (long long)t->array->unified_buffer_bytes);
   for (int b = 0; b < t->program->plan->n_buffers; b++)
-    if (t->places[b].in_buffer && !stays(item, way, b)) put_aside(t, b);
+    if (t->places[b].in_buffer && !stays(item, way.way, b)) put_aside(t, b);
   take_places(t, item);
   return true;
 }
