@@ -115,9 +115,8 @@ static int64_t *bytes_of(tn_device_counters *c, tn_space space, bool writes) {
 }
 
 static int64_t tile_bytes(const tn_systolic_target *array, const tn_instruction *read) {
-  int64_t width = (int64_t)tn_type_bytes((tn_type)read->READ_WEIGHTS.type);
-  return array->whole_weight_tiles ? array->rows * array->columns * width
-                                   : (int64_t)read->READ_WEIGHTS.rows * read->READ_WEIGHTS.columns * width;
+  return tn_systolic_tile_traffic(array, read->READ_WEIGHTS.rows, read->READ_WEIGHTS.columns,
+                                  (tn_type)read->READ_WEIGHTS.type);
 }
 
 /* Everything but products, whose tiles are found in the order of the matrix unit. */

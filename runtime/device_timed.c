@@ -21,7 +21,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <assert.h>
-#include <math.h>
 
 #include "runtime/device_timed.h"
 
@@ -136,7 +135,7 @@ static void finish(tn_timer *t, int unit, int64_t end) {
 /* ---- ports ---- */
 
 static tn_fixed transfer_time(const tn_port *p, int64_t bytes) {
-  return (tn_fixed)((double)bytes * p->cycles_per_byte * (double)tn_fixed_of(1) + 0.5);
+  return (tn_fixed)((double)bytes * p->is.cycles_per_byte * (double)tn_fixed_of(1) + 0.5);
 }
 
 /* Both ports at once where there are two; `second` may be NULL. When the last byte is through. */
@@ -150,18 +149,16 @@ static tn_fixed transfer(tn_port *first, tn_port *second, tn_fixed ready, int64_
 }
 
 static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
-  const tn_systolic_target *array = t->array;
   tn_type type = (tn_type)i->READ_WEIGHTS.type;
   int64_t rows = i->READ_WEIGHTS.rows, columns = i->READ_WEIGHTS.columns;
-  int64_t elements = array->whole_weight_tiles ? array->rows * array->columns : rows * columns;
   tn_fixed begin, end = transfer(&t->dram, NULL, t->next[TN_UNIT_WEIGHTS],
-                                 elements * (int64_t)tn_type_bytes(type), &begin);
+                                 tn_systolic_tile_traffic(t->array, rows, columns, type), &begin);
   if (!t->repetition[TN_UNIT_WEIGHTS]) t->began[TN_UNIT_WEIGHTS] = begin >> TN_CYCLE_FRACTION;
   t->free[TN_UNIT_WEIGHTS] = end;
   t->whole.weights += end - begin;
   tn_ledger *layer = layer_ledger(t, at);
   if (layer) layer->weights += end - begin;
-  int64_t there = round_up(end) + t->dram.latency;
+  int64_t there = round_up(end) + t->dram.is.latency;
   t->places[t->read++ % t->n_places] =
       (tn_fifo_place_time){.there = there, .rows = rows, .columns = columns, .type = type};
   if (++t->repetition[TN_UNIT_WEIGHTS] >= i->READ_WEIGHTS.repeat) finish(t, TN_UNIT_WEIGHTS, there);
@@ -179,7 +176,7 @@ static void move_bytes(tn_timer *t, int unit, const tn_instruction *i, int64_t a
   t->whole.dma += end - begin;
   tn_ledger *layer = layer_ledger(t, at);
   if (layer) layer->dma += end - begin;
-  finish(t, unit, round_up(end) + first->latency + (second ? second->latency : 0));
+  finish(t, unit, round_up(end) + first->is.latency + (second ? second->is.latency : 0));
 }
 
 /* ---- the array ---- */
@@ -311,13 +308,6 @@ static int earliest(const tn_timer *t) {
   return t->next[best] == TN_UNKNOWN ? TN_UNITS : best;
 }
 
-static tn_port port_of(const tn_systolic_target *array, double gb_s, double latency_ns) {
-  double bytes = tn_systolic_bytes_per_cycle(array, gb_s);
-  if (isinf(bytes)) return (tn_port){0};
-  return (tn_port){.cycles_per_byte = 1 / bytes,
-                   .latency = (int64_t)ceil(latency_ns * array->clock_mhz / 1000)};
-}
-
 static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   const tn_stream *stream = program->stream;
   const tn_systolic_target *array = stream->target;
@@ -330,8 +320,8 @@ static tn_timer *make_timer(tn_arena *arena, const tn_device_program *program) {
   t->places = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
   t->spare = TN_NEW_ARRAY(arena, tn_fifo_place_time, t->n_places);
   for (int u = 0; u < TN_UNITS; u++) t->done[u] = TN_NEW_ARRAY(arena, int64_t, t->index->count[u]);
-  t->dram = port_of(array, array->dram_gb_s, array->dram_latency_ns);
-  t->host = port_of(array, array->host_gb_s, array->host_latency_ns);
+  t->dram.is = tn_systolic_dram_port(array);
+  t->host.is = tn_systolic_host_port(array);
   t->layers = TN_NEW_ARRAY(arena, tn_ledger, stream->n_layers);
   t->whole.begun = INT64_MAX;
   for (int l = 0; l < stream->n_layers; l++) t->layers[l].begun = INT64_MAX;

@@ -47,8 +47,7 @@ typedef int64_t tn_fixed; /* cycles << TN_CYCLE_FRACTION */
 
 /* DRAM's, the host's. */
 typedef struct {
-  double cycles_per_byte; /* 0: no limit */
-  int64_t latency;        /* cycles, from the end of a transfer until its bytes are there */
+  tn_systolic_port is;
   tn_fixed free;
 } tn_port;
 

@@ -314,10 +314,9 @@ static bool check_one(reader *r) {
 
 static void look_at_ports(reader *r) {
   const tn_systolic_target *target = r->v->target;
-  r->per_byte[TN_SPACE_DRAM] = 1 / tn_systolic_bytes_per_cycle(target, target->dram_gb_s); /* no limit: 0 */
-  r->per_byte[TN_SPACE_HOST] = 1 / tn_systolic_bytes_per_cycle(target, target->host_gb_s);
-  r->latency[TN_SPACE_DRAM] = target->dram_latency_ns * target->clock_mhz / 1000 + 1;
-  r->latency[TN_SPACE_HOST] = target->host_latency_ns * target->clock_mhz / 1000 + 1;
+  tn_systolic_port dram = tn_systolic_dram_port(target), host = tn_systolic_host_port(target);
+  r->per_byte[TN_SPACE_DRAM] = dram.cycles_per_byte, r->per_byte[TN_SPACE_HOST] = host.cycles_per_byte;
+  r->latency[TN_SPACE_DRAM] = (double)dram.latency + 1, r->latency[TN_SPACE_HOST] = (double)host.latency + 1;
 }
 
 static double product_cycles(const reader *r) {

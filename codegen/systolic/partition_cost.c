@@ -108,10 +108,10 @@ static double bytes_of(const tn_partition *p, int buffer) {
   return (double)tn_shape_elements(shape) * (double)tn_type_bytes(shape->type);
 }
 
-/* host_gb_s is also bytes a nanosecond. */
 static double crossing(const tn_partition *p, int buffer) {
-  const tn_systolic_target *array = p->options->array;
-  return bytes_of(p, buffer) / array->host_gb_s + array->host_latency_ns;
+  tn_systolic_port host = tn_systolic_host_port(p->options->array);
+  double cycles = bytes_of(p, buffer) * host.cycles_per_byte + (double)host.latency;
+  return cycles * 1000 / p->options->array->clock_mhz;
 }
 
 static void connect_step(network *n, int step) {
