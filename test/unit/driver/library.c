@@ -6,7 +6,9 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char text[] = "HloModule m\n"
                            "ENTRY main {\n"
@@ -239,4 +241,97 @@ Test(library, lists_what_there_is) {
   for (int listing = TN_LIST_OPS; listing <= TN_LIST_FORMATS; listing++)
     cr_assert_eq(tn_list_entry((tn_listing)listing, 100000).name, NULL);
   cr_assert_eq(tn_list_entry(TN_LIST_TARGETS, -1).name, NULL);
+}
+
+/* ---- arrays ---- */
+
+static const char product[] = "HloModule product\n"
+                              "ENTRY main {\n"
+                              "  x = s8[2,4] parameter(0)\n"
+                              "  w = s8[4,3] constant({{1,2,3},{1,2,3},{1,2,3},{1,2,3}})\n"
+                              "  ROOT y = s32[2,3] dot(x, w), lhs_contracting_dims={1}, rhs_contracting_dims={0}\n"
+                              "}\n";
+
+/* A target file of its own. */
+static const char *write_target(char path[64]) {
+  snprintf(path, 64, "/tmp/tenon-library-XXXXXX.target");
+  int file = mkstemps(path, 7);
+  static const char keys[] = "rows = 4\ncolumns = 4\noperand = s8\n";
+  cr_assert(file >= 0 && write(file, keys, sizeof keys - 1) == (ssize_t)sizeof keys - 1);
+  close(file);
+  return path;
+}
+
+static tn_arrays *bytes_argument(tn_context *context, const tn_signature *signature) {
+  static const int8_t values[] = {1, 2, 3, 4, -1, -2, -3, -4};
+  static const int64_t dims[] = {2, 4};
+  tn_arrays *given = lone(context, (tn_array){"x", "s8", 2, dims, values, sizeof values}), *arguments, *own;
+  cr_assert_eq(tn_arrays_select(given, signature, NULL, &arguments), TN_OK);
+  cr_assert_eq(tn_arrays_create(context, &own), TN_OK); /* copies: `arguments` view `given` */
+  cr_assert_eq(tn_arrays_add(own, tn_arrays_at(arguments, 0)), TN_OK);
+  tn_arrays_destroy(arguments);
+  tn_arrays_destroy(given);
+  return own;
+}
+
+static void expect_product(tn_arrays *results) {
+  static const int32_t wanted[] = {10, 20, 30, -10, -20, -30};
+  cr_assert(results && tn_arrays_count(results) == 1);
+  cr_assert_arr_eq(tn_arrays_at(results, 0)->data, wanted, sizeof wanted);
+  tn_arrays_destroy(results);
+}
+
+Test(library, simulates) {
+  char path[64];
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, product);
+  tn_compile_options options = {.target = write_target(path), .passes.level = 2};
+  tn_simulation *simulation;
+  cr_assert_eq(tn_simulation_compile(model, &options, &simulation, NULL), TN_OK);
+  tn_model_destroy(model); /* the simulation stands alone */
+  const tn_simulated *simulated = tn_simulation_result(simulation);
+  cr_expect(simulated->rows == 4 && simulated->layer_count == 1 && simulated->layers[0].macs == 24);
+  cr_expect_eq(simulated->counters.cycles, 0);
+  tn_arrays *results;
+  cr_assert_eq(tn_simulation_run(simulation, NULL, &results), TN_OK);
+  cr_expect(!results && simulated->counters.useful_macs == 24, "time alone");
+  int64_t cycles = simulated->counters.cycles;
+  tn_arrays *arguments = bytes_argument(context, tn_simulation_signature(simulation));
+  cr_assert_eq(tn_simulation_run(simulation, &(tn_simulation_options){.arguments = arguments}, &results), TN_OK);
+  expect_product(results);
+  cr_expect(cycles > 0 && simulated->counters.cycles == cycles, "values change no time");
+  tn_arrays_destroy(arguments);
+  tn_simulation_destroy(simulation);
+  tn_simulation_destroy(NULL);
+  tn_context_destroy(context);
+  remove(path);
+}
+
+Test(library, holds_steps_against_the_evaluator) {
+  char path[64];
+  tn_context *context = tn_context_create(NULL, NULL);
+  tn_model *model = parse(context, product);
+  tn_compile_options options = {.target = write_target(path), .passes.level = 2};
+  tn_arrays *arguments = bytes_argument(context, tn_model_signature(model)), *results;
+  const tn_step_check *steps;
+  int32_t count;
+  cr_assert_eq(tn_check_steps(model, &options, arguments, &results, &steps, &count), TN_OK);
+  expect_product(results);
+  cr_assert(count == 1 && steps[0].holds && steps[0].exact && !strcmp(steps[0].type, "s32"));
+  cr_expect(steps[0].rank == 2 && steps[0].dims[1] == 3 && steps[0].first == -1);
+  tn_arrays_destroy(arguments);
+  tn_model_destroy(model);
+  tn_context_destroy(context);
+  remove(path);
+}
+
+Test(library, knows_files_by_what_is_in_them) {
+  char path[64];
+  cr_expect_eq(tn_file_kind_of(write_target(path)), TN_FILE_TARGET);
+  remove(path);
+  cr_expect_eq(tn_file_kind_of("-"), TN_FILE_MODEL);
+  cr_expect_eq(tn_file_kind_of("/nowhere/m.tns"), TN_FILE_STREAM);
+  cr_expect_eq(tn_file_kind_of("/nowhere/m.o"), TN_FILE_CODE);
+  cr_expect_eq(tn_file_kind_of("/nowhere/m.hlo"), TN_FILE_MODEL);
+  cr_expect_eq(tn_file_kind_of("/proc/self/exe"), TN_FILE_CODE);
 }
