@@ -233,16 +233,23 @@ typedef struct {
   int same, periods;
 } block_pace;
 
-static void see_pace(const tn_forecast *f, double *at) {
+/* Results that nobody waits for, since there is room for all of them, leave at a pace of their own. */
+static bool leaves_freely(const tn_forecast_item *it) {
+  return !it->y_streamed && it->store_bytes + it->write_bytes > 0;
+}
+
+static void see_pace(const walk *w, double *at) {
+  const tn_forecast *f = w->c.f;
   at[0] = f->t.array.rows_in, at[1] = f->t.array.vector, at[2] = f->t.array.weights;
   at[3] = f->t.rest.dma[0], at[4] = f->t.rest.dma[1], at[5] = f->t.rest.host;
+  if (leaves_freely(w->it)) at[3 + (w->c.m->channels > 1)] = at[5] = 0;
 }
 
 /* The cycles that one period more takes, once that is known; else 0. */
-static double settle(block_pace *pace, const tn_forecast *f) {
+static double settle(block_pace *pace, const walk *w) {
   double now[PACE], step = 0;
   bool same = true;
-  see_pace(f, now);
+  see_pace(w, now);
   for (int i = 0; i < PACE; i++) step = later(step, now[i] - pace->at[i]);
   for (int i = 0; i < PACE; i++) same &= now[i] == pace->at[i] || near(now[i] - pace->at[i], step);
   pace->same = same && near(step, pace->step) ? pace->same + 1 : 0;
@@ -255,8 +262,14 @@ static double settle(block_pace *pace, const tn_forecast *f) {
 }
 
 /* Transfers that ended before the item are known by their cycles: those stay. */
-static void skip_blocks(walk *w, double tiles, double cycles) {
+static void skip_blocks(walk *w, double blocks, double tiles, double cycles) {
   tn_forecast *f = w->c.f;
+  const tn_forecast_item *it = w->it;
+  const tn_systolic_port *port = w->c.m->port;
+  double leaving = it->store_bytes * port[TN_PORT_DRAM].cycles_per_byte +
+                   it->write_bytes * port[TN_PORT_HOST].cycles_per_byte;
+  double late = blocks / (double)it->sum_blocks * leaving - cycles;
+  if (leaves_freely(it) && late > 0) f->t.rest.dma[w->c.m->channels > 1] += late;
   w->first_stored = tn_forecast_at(tn_forecast_resolve(&w->c, w->first_stored));
   skip_tiles(f, tiles, cycles);
   move_on((double *)&f->t.rest, sizeof f->t.rest, cycles);
@@ -280,10 +293,10 @@ static void walk_blocks(walk *w) {
     if (it->copies == 1 && block + 1 < it->blocks) begin_block(w, block + 1);
     int64_t left = it->blocks - 1 - block;
     if ((block + 1) % period || left < 2 * period) continue;
-    double step = settle(&pace, w->c.f);
+    double step = settle(&pace, w);
     if (step <= 0) continue;
     int64_t count = (left - period) / period;
-    skip_blocks(w, (double)(count * period) * tiles, (double)count * step);
+    skip_blocks(w, (double)(count * period), (double)(count * period) * tiles, (double)count * step);
     block += count * period;
     pace = (block_pace){0};
   }
