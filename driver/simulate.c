@@ -12,12 +12,14 @@
 #include "driver/pictures.h"
 #include "driver/program.h"
 #include "driver/stream.h"
+#include "runtime/device_stream.h"
 
 struct tn_simulation {
   tn_context *context;
   tn_arena *arena; /* holds the simulation, the stream, its bytes */
   tn_stream *stream;
   tn_device *device;
+  const char *library; /* not loaded yet: time needs none; NULL: it is, or nothing runs on the host */
   const tn_signature *signature;
   tn_simulated result;
   tn_simulated_layer *layers; /* the result's */
@@ -84,7 +86,7 @@ static void describe(tn_simulation *simulation) {
   result->layers = simulation->layers;
 }
 
-/* `bytes` live as long as the simulation. The library's file is not needed afterwards. */
+/* `bytes` live as long as the simulation. library: NULL, or a file that is not needed afterwards. */
 static bool load(tn_simulation *simulation, const char *file, tn_str bytes, const char *const *settings,
                  const char *library) {
   tn_context *context = simulation->context;
@@ -111,8 +113,8 @@ static bool do_open(void *argument) {
   if (!tn_file_map(simulation->arena, &context->sink, work->path, (uint64_t)context->limits.max_file_size,
                    &bytes))
     return false;
-  const char *library = tn_driver_library_beside(simulation->arena, work->path);
-  return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings, library);
+  simulation->library = tn_driver_library_beside(simulation->arena, work->path);
+  return load(simulation, tn_arena_string(simulation->arena, work->path), bytes, work->settings, NULL);
 }
 
 tn_status tn_simulation_open(tn_context *context, const char *path, const char *const *settings,
@@ -235,6 +237,10 @@ static bool do_run(void *argument) {
   const void **parameters;
   if (!take_arguments(work, &parameters)) return false;
   void **data = parameters ? room_for_results(work) : NULL;
+  if (parameters && simulation->library) {
+    if (tn_device_load_library(device, simulation->library)) return tn_driver_device_failed(context, device);
+    simulation->library = NULL;
+  }
   bool watch = work->options->timeline != NULL;
   if (watch) tn_timeline_start(&work->timeline, context->scratch, simulation->stream);
   tn_device_listen(device, watch ? tn_timeline_event : NULL, &work->timeline);

@@ -92,7 +92,13 @@ static bool demand_bound(tn_device *device) {
   return true;
 }
 
+static bool refuse_without_library(tn_device *device) {
+  return tn_error(&device->sink, TN_USAGE, TN_NOWHERE,
+                  "the stream calls %d host functions, and no host library is given", device->stream->n_functions);
+}
+
 static bool compute(tn_device *device) {
+  if (device->stream->n_functions && !device->functions) return refuse_without_library(device);
   return tn_device_compute(device->program, device->functions, device->given, device->taken, &device->sink);
 }
 
@@ -202,10 +208,7 @@ static bool find_function(tn_device *device, int number) {
 static bool open_library(tn_device *device, const char *path) {
   const tn_stream *stream = device->stream;
   if (!stream->n_functions) return true;
-  if (!path)
-    return tn_error(&device->sink, TN_USAGE, TN_NOWHERE,
-                    "the stream calls %d host functions, and no host library is given",
-                    stream->n_functions);
+  if (!path) return device->kind == &kinds[TN_DEVICE_TIMED] || refuse_without_library(device);
   tn_str bytes;
   if (!tn_file_map(device->arena, &device->sink, path, UINT64_MAX, &bytes)) return false;
   tn_hash hash = tn_hash_bytes(bytes.at, bytes.length);
@@ -277,6 +280,19 @@ int tn_device_load(tn_device *device, const void *bytes, size_t size, const char
 
 int tn_device_load_stream(tn_device *device, const tn_stream *stream, const char *host_library) {
   return load_with(device, (load_work){.stream = stream, .library = host_library});
+}
+
+static bool add_library(tn_device *device, void *argument) {
+  if (!device->stream) return refuse(device, "nothing is loaded");
+  if (device->library || open_library(device, argument)) return true;
+  if (device->library) dlclose(device->library);
+  device->library = NULL;
+  device->functions = NULL;
+  return false;
+}
+
+int tn_device_load_library(tn_device *device, const char *host_library) {
+  return attempt(device, add_library, (void *)host_library);
 }
 
 /* ---- what is loaded ---- */

@@ -68,7 +68,8 @@ void tn_device_close(tn_device *device);
 const char *tn_device_message(const tn_device *device);
 
 /* The stream is verified first. `bytes` is the caller's until close or the next load. host_library may
- * be NULL if the stream calls no host functions; its hash must be the one that the stream names.   */
+ * be NULL if the stream calls no host functions, and on TIMED if nothing is to be computed; its hash must be the
+ * one that the stream names.                                                                              */
 int tn_device_load(tn_device *device, const void *bytes, size_t size, const char *host_library);
 
 /* What the stream takes and gives; strings and dims live as long as the stream is loaded. */
