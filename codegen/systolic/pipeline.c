@@ -3,7 +3,8 @@
  *   constants of an item, in DRAM and in the unified buffer:  scale f32[…] | bias [4][…] | table u8[256]
  *
  * scale and bias are spread out along the rows or columns that their channel follows, so that an
- * instruction starts in the middle of them; with groups a row of them for each batch.
+ * instruction starts in the middle of them; with groups a row of them for each batch. All are in the buffer
+ * while the item runs; packed blocks bring the scales and biases of their own rows or columns, instead.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

@@ -1,11 +1,12 @@
-/* One block of rows of a product: tiles, sums, activation.
+/* One block of a product: tiles, sums, activation.
  *
  *   weight   for blocks of sums: for n: matmul over all k (repeat), activate
  *   output   for R rows: for n: matmul over all k (repeat), activate
  *   input    for C rows: for blocks of n: for k: matmul over the block's n (repeat); activate
  *
- * Accumulators are a ring: a tile's sums take the next rows, so that activation of the last ones goes on
- * beside the next product.
+ * k are those of the block. Accumulators are a ring: a tile's sums take the next rows, so that activation of
+ * the last ones goes on beside the next product. Where a block has some of k alone, the sums of all its tiles
+ * are taken at once by the first part of k, added to by the others, and activated in the last.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

@@ -4,7 +4,7 @@
  *
  * An item's operands are buffers of the plan. Each has a home: the unified buffer while it fits there
  * (from the item that makes it to the last that reads it), else DRAM or the host's memory, from which
- * blocks of rows come by DMA. Row-major everywhere, as in the plan: views make matrices of them.
+ * blocks come by DMA. Row-major everywhere, as in the plan: views make matrices of them.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */

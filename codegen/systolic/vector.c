@@ -1,4 +1,4 @@
-/* One block of rows of vector work: elementwise operations and pooling.
+/* One block of vector work: elementwise operations and pooling.
  *
  * Rows whose results and second operands lie in even steps are one instruction; there is one column
  * dim (problem.c), so that columns always do.

@@ -20,9 +20,10 @@ EXACT = ["--rtol=0", "--atol=0"]
 
 
 class Network:
-    """A product or a window with a random chain behind it, as HLO text."""
+    """A product or a window with a random chain behind it, as HLO text; channels and sums up to `wide` times as many."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, wide=1):
+        self.wide = wide
         self.dice = random.Random(seed)
         self.lines, self.comps, self.parameters, self.names = [], [], 0, 0
         self.channel, self.dims, self.value = 0, [], None
@@ -61,7 +62,7 @@ class Network:
         return self.add(kind, sizes, f"pad({x}, {zero}), padding={'x'.join(f'{low}_{high}' for low, high in around)}")
 
     def dot(self):
-        m, k, n = (self.dice.randint(1, 40) for _ in range(3))
+        m, k, n = (self.dice.randint(1, 40 * wide) for wide in (1, self.wide, self.wide))
         left, right = self.dice.randrange(2), self.dice.randrange(2)
         w = self.weights([k, n] if right == 0 else [n, k])
         x = self.input([k, m] if left == 0 else [m, k], w)
@@ -69,7 +70,7 @@ class Network:
         self.value = self.add("s32", self.dims, f"dot({x}, {w}), lhs_contracting_dims={{{left}}}, rhs_contracting_dims={{{right}}}")
 
     def batched_dot(self):
-        b, m, k, n = (self.dice.randint(1, 12) for _ in range(4))
+        b, m, k, n = (self.dice.randint(1, 12 * wide) for wide in (1, 1, self.wide, self.wide))
         x, w = self.parameter("s8", [b, m, k]), self.weights([b, k, n])
         self.dims, self.channel = [b, m, n], 2
         self.value = self.add("s32", self.dims, f"dot({x}, {w}), lhs_batch_dims={{0}}, rhs_batch_dims={{0}}, "
@@ -78,7 +79,7 @@ class Network:
     def convolution(self):
         r = self.dice
         groups = r.choice([1, 1, 1, 2, 4])
-        per, out = (1, 1) if groups > 1 and r.random() < 0.4 else (r.randint(1, 9), r.randint(1, 9))
+        per, out = (1, 1) if groups > 1 and r.random() < 0.4 else (r.randint(1, 9 * self.wide), r.randint(1, 9 * self.wide))
         size, stride, dilation = ([r.randint(1, 3) for _ in range(2)] for _ in range(3))
         pad = [[r.randint(0, 2), r.randint(0, 2)] for _ in range(2)]
         reach = [(size[i] - 1) * dilation[i] + 1 for i in range(2)]
@@ -105,7 +106,7 @@ class Network:
         image = [size[i] + r.randint(0, 8) for i in range(2)]
         high = [r.randint(0, size[i] - 1) for i in range(2)]
         result = [(image[i] + high[i] - size[i]) // stride[i] + 1 for i in range(2)]
-        batch, features = r.randint(1, 3), r.randint(1, 20)
+        batch, features = r.randint(1, 3), r.randint(1, 20 * self.wide)
         x = self.parameter("s8", [batch, *image, features])
         self.dims, self.channel = [batch, *result, features], 3
         window = (f"window={{size=1x{size[0]}x{size[1]}x1 stride=1x{stride[0]}x{stride[1]}x1 "
@@ -265,6 +266,20 @@ def what_exporters_quantized(folder):
             tenon("run", *words, "--backend=eval,systolic", *EXACT, "--in", "random:1", "--out", os.path.join(folder, "out.npz"))
 
 
+def wide_networks_in_small_memories(folder):
+    """Rows that the buffer does not hold: blocks of columns and sums, in each dataflow."""
+    for seed in range(36):
+        network, path = Network(1000 + seed, wide=20), os.path.join(folder, f"{seed}.hlo")
+        with open(path, "w") as file:
+            file.write(network.text())
+        words = [path, f"--fill-elided=random:{seed}", f"--target={TARGETS}/edge.target", "--set", "rows=16", "--set", "columns=16",
+                 "--set", "unified_buffer_kib=1", "--set", f"accumulator_kib={network.dice.choice([1, 2, 8])}",
+                 "--set", f"dataflow={['weight', 'output', 'input'][seed % 3]}"]
+        table = tenon("compile", *words, "-o", os.path.join(folder, "x.tns"))
+        check("\n100.00 % of the MACs" in table or " 0 MACs" in table, f"network {seed}:\n{table}")
+        tenon("run", *words, "--backend=eval,systolic", *EXACT, "--in", f"random:{seed}", "--out", os.path.join(folder, "out.npz"))
+
+
 def quantized_digits(folder):
     for net in ("cnn", "mlp"):
         path = os.path.join(folder, f"{net}.hlo")
@@ -343,7 +358,7 @@ def both_files_or_none(folder):
 
 
 def main():
-    tests = [random_networks_on_random_arrays, what_exporters_quantized, same_input_same_bytes,
+    tests = [random_networks_on_random_arrays, wide_networks_in_small_memories, what_exporters_quantized, same_input_same_bytes,
              a_stream_gives_what_its_model_gives, both_files_or_none, sections_of_a_quantized_layer]
     run_tests(tests + ([quantized_digits, sections_of_a_sentence_encoder] if SHARED else []))
 
