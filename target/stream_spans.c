@@ -27,7 +27,7 @@ struct tn_spans {
   chunk **chunks;
   int count, room_firsts, room_chunks;
   chunk *free;
-  int last; /* the chunk where something was found last: accesses come in rows */
+  int last_chunk, last_slot; /* where something was found last: accesses come in rows */
 };
 
 static chunk *take_chunk(tn_spans *spans) {
@@ -71,12 +71,9 @@ static bool is_in_chunk(const tn_spans *spans, int index, int64_t at) {
          (index + 1 == spans->count || at < spans->firsts[index + 1]);
 }
 
-tn_span_place tn_spans_find(tn_spans *spans, int64_t at) {
+static int find_chunk(const tn_spans *spans, int64_t at) {
+  if (is_in_chunk(spans, spans->last_chunk, at)) return spans->last_chunk;
   int low = 0, high = spans->count;
-  if (is_in_chunk(spans, spans->last, at)) {
-    low = spans->last;
-    high = low + 1;
-  }
   while (high - low > 1) {
     int middle = low + (high - low) / 2;
     if (spans->firsts[middle] <= at)
@@ -84,9 +81,18 @@ tn_span_place tn_spans_find(tn_spans *spans, int64_t at) {
     else
       high = middle;
   }
-  spans->last = low;
-  const chunk *in = spans->chunks[low];
-  int slot = 0, end = in->count;
+  return low;
+}
+
+/* Of the span that holds `at`, in its chunk. */
+static int find_slot(const tn_spans *spans, int index, int64_t at) {
+  enum { NEAR = 4 };
+  const chunk *in = spans->chunks[index];
+  int slot = 0, end = in->count, last = spans->last_slot;
+  if (index == spans->last_chunk && last < in->count && in->at[last].from <= at) {
+    slot = last;
+    if (slot + NEAR < end && in->at[slot + NEAR].from > at) end = slot + NEAR;
+  }
   while (end - slot > 1) {
     int middle = slot + (end - slot) / 2;
     if (in->at[middle].from <= at)
@@ -94,21 +100,29 @@ tn_span_place tn_spans_find(tn_spans *spans, int64_t at) {
     else
       end = middle;
   }
-  return (tn_span_place){low, slot};
+  return slot;
 }
 
-tn_span *tn_spans_get(const tn_spans *spans, tn_span_place place) {
-  return &spans->chunks[place.chunk]->at[place.slot];
+static tn_span_place place_of(const tn_spans *spans, int index, int slot) {
+  chunk *in = spans->chunks[index];
+  return (tn_span_place){.at = in->at + slot, .last = in->at + in->count - 1, .chunk = index};
 }
 
-bool tn_spans_next(const tn_spans *spans, tn_span_place *place) {
-  if (++place->slot < spans->chunks[place->chunk]->count) return true;
-  place->slot = 0;
-  return ++place->chunk < spans->count;
+tn_span_place tn_spans_find(tn_spans *spans, int64_t at) {
+  int index = find_chunk(spans, at), slot = find_slot(spans, index, at);
+  spans->last_chunk = index;
+  spans->last_slot = slot;
+  return place_of(spans, index, slot);
+}
+
+bool tn_spans_next_chunk(const tn_spans *spans, tn_span_place *place) {
+  if (place->chunk + 1 == spans->count) return false;
+  *place = place_of(spans, place->chunk + 1, 0);
+  return true;
 }
 
 int64_t tn_spans_end(const tn_spans *spans, tn_span_place place) {
-  return tn_spans_next(spans, &place) ? tn_spans_get(spans, place)->from : spans->size;
+  return tn_spans_next(spans, &place) ? place.at->from : spans->size;
 }
 
 static void halve(tn_spans *spans, int index) {
@@ -122,16 +136,14 @@ static void halve(tn_spans *spans, int index) {
 /* A span begins at `at`, which is inside. */
 static void cut(tn_spans *spans, int64_t at) {
   tn_span_place place = tn_spans_find(spans, at);
-  if (tn_spans_get(spans, place)->from == at) return;
+  if (place.at->from == at) return;
   if (spans->chunks[place.chunk]->count == CHUNK) {
     halve(spans, place.chunk);
     place = tn_spans_find(spans, at);
   }
-  chunk *in = spans->chunks[place.chunk];
-  tn_span *old = &in->at[place.slot];
-  memmove(old + 1, old, (size_t)(in->count - place.slot) * sizeof *old);
-  in->count++;
-  old[1].from = at;
+  memmove(place.at + 1, place.at, (size_t)(place.last + 1 - place.at) * sizeof *place.at);
+  spans->chunks[place.chunk]->count++;
+  place.at[1].from = at;
 }
 
 tn_span_place tn_spans_cut(tn_spans *spans, int64_t from, int64_t to) {
@@ -141,28 +153,17 @@ tn_span_place tn_spans_cut(tn_spans *spans, int64_t from, int64_t to) {
   return tn_spans_find(spans, from);
 }
 
-/* Removes spans first … last - 1 of a chunk, which keeps one at least. */
-static void remove_slots(chunk *in, int first, int last) {
-  memmove(in->at + first, in->at + last, (size_t)(in->count - last) * sizeof *in->at);
-  in->count -= last - first;
-}
-
-tn_span *tn_spans_merge(tn_spans *spans, int64_t from, int64_t to) {
-  tn_span_place begin = tn_spans_find(spans, from);
-  tn_span *kept = tn_spans_get(spans, begin);
-  assert(kept->from == from);
-  tn_span_place last = tn_spans_find(spans, to - 1);
-  if (last.chunk == begin.chunk) {
-    remove_slots(spans->chunks[begin.chunk], begin.slot + 1, last.slot + 1);
-    return kept;
-  }
-  spans->chunks[begin.chunk]->count = begin.slot + 1;
-  int gone = begin.chunk + 1, stays = last.chunk;
-  if (last.slot + 1 == spans->chunks[last.chunk]->count) {
-    stays++;
-  } else {
-    remove_slots(spans->chunks[last.chunk], 0, last.slot + 1);
-    spans->firsts[last.chunk] = spans->chunks[last.chunk]->at[0].from;
+/* [from, to), which lies in several chunks, becomes one span, in the first. */
+static void join_chunks(tn_spans *spans, int64_t from, int64_t to) {
+  tn_spans_cut(spans, from, to);
+  tn_span_place first = tn_spans_find(spans, from), last = tn_spans_find(spans, to - 1);
+  spans->chunks[first.chunk]->count -= (int)(first.last - first.at);
+  int gone = first.chunk + 1, stays = last.chunk + (last.at == last.last);
+  if (last.at < last.last) {
+    chunk *in = spans->chunks[last.chunk];
+    in->count = (int)(last.last - last.at);
+    memmove(in->at, last.at + 1, (size_t)in->count * sizeof *in->at);
+    spans->firsts[last.chunk] = in->at[0].from;
   }
   for (int i = gone; i < stays; i++) {
     spans->chunks[i]->next_free = spans->free;
@@ -172,5 +173,29 @@ tn_span *tn_spans_merge(tn_spans *spans, int64_t from, int64_t to) {
   memmove(spans->firsts + gone, spans->firsts + stays, behind * sizeof *spans->firsts);
   memmove(spans->chunks + gone, spans->chunks + stays, behind * sizeof *spans->chunks);
   spans->count -= stays - gone;
-  return kept;
+}
+
+/*   | first   …   last |   =>   | first | one | last |      either rest may be empty */
+tn_span *tn_spans_replace(tn_spans *spans, int64_t from, int64_t to) {
+  assert(0 <= from && from < to && to <= spans->size);
+  tn_span_place first = tn_spans_find(spans, from), last = first;
+  while (last.at < last.last && last.at[1].from < to) last.at++;
+  int64_t end = tn_spans_end(spans, last);
+  if (end < to) {
+    join_chunks(spans, from, to);
+    return tn_spans_replace(spans, from, to);
+  }
+  chunk *in = spans->chunks[first.chunk];
+  tn_span *one = first.at + (first.at->from < from), *behind = last.at + (end == to);
+  ptrdiff_t more = one + 1 - behind; /* how far what lies behind moves */
+  if (in->count + more > CHUNK) {
+    halve(spans, first.chunk);
+    return tn_spans_replace(spans, from, to);
+  }
+  memmove(one + 1, behind, (size_t)(first.last + 1 - behind) * sizeof *one);
+  in->count += (int)more;
+  if (end > to) one[1].from = to;
+  *one = (tn_span){.from = from};
+  spans->last_slot = (int)(one - in->at);
+  return one;
 }

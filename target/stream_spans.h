@@ -7,7 +7,7 @@
  * (read) any of it. Spans are cut where an access begins and ends, and joined again.
  *
  * Spans lie sorted in chunks of a few dozen, so that a cut moves little and a walk is through
- * consecutive memory. Finding one costs O(log n).
+ * consecutive memory. Finding one costs O(log n), or O(1) if it is near the one found last.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -39,19 +39,24 @@ typedef struct tn_spans tn_spans;
 tn_spans *tn_spans_create(tn_arena *arena, int64_t size);
 int64_t tn_spans_size(const tn_spans *spans);
 
-/* A span's place; valid until the next cut or merge. */
+/* A span, and the last of its chunk; valid until the next cut or replacement. */
 typedef struct {
-  int chunk, slot;
+  tn_span *at, *last;
+  int chunk;
 } tn_span_place;
-tn_span_place tn_spans_find(tn_spans *spans, int64_t at); /* of the span that holds `at` */
-tn_span *tn_spans_get(const tn_spans *spans, tn_span_place place);
-/* Of the next; false behind the last. */
-bool tn_spans_next(const tn_spans *spans, tn_span_place *place);
+tn_span_place tn_spans_find(tn_spans *spans, int64_t at); /* the span that holds `at` */
+bool tn_spans_next_chunk(const tn_spans *spans, tn_span_place *place);
+/* To the next; false behind the last. */
+static inline bool tn_spans_next(const tn_spans *spans, tn_span_place *place) {
+  if (place->at == place->last) return tn_spans_next_chunk(spans, place);
+  place->at++;
+  return true;
+}
 int64_t tn_spans_end(const tn_spans *spans, tn_span_place place); /* where the span ends */
 
 /* Makes a span begin at `from` and one end at `to`; the place of the one that begins. 0 <= from < to <= size. */
 tn_span_place tn_spans_cut(tn_spans *spans, int64_t from, int64_t to);
-/* [from, to), which was cut, becomes one span; it keeps what the first one says. */
-tn_span *tn_spans_merge(tn_spans *spans, int64_t from, int64_t to);
+/* [from, to) becomes one span, of which nothing is said. */
+tn_span *tn_spans_replace(tn_spans *spans, int64_t from, int64_t to);
 
 #endif

@@ -40,9 +40,10 @@ tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *coun
 static void touch(tn_builder *builder, const tn_reach *reach, int unit, uint32_t count, tn_clock *needed) {
   if (reach->low >= reach->high) return;
   tn_spans *spans = builder->spaces[reach->space];
-  tn_span_place place = tn_spans_cut(spans, reach->low, reach->high);
+  tn_span_place place =
+      reach->writes ? tn_spans_find(spans, reach->low) : tn_spans_cut(spans, reach->low, reach->high);
   do {
-    tn_span *span = tn_spans_get(spans, place);
+    tn_span *span = place.at;
     if (span->from >= reach->high) break;
     tn_clock_join(needed, &span->writers);
     if (reach->writes)
@@ -50,10 +51,7 @@ static void touch(tn_builder *builder, const tn_reach *reach, int unit, uint32_t
     else
       span->readers.at[unit] = count;
   } while (tn_spans_next(spans, &place));
-  if (!reach->writes) return;
-  tn_span *span = tn_spans_merge(spans, reach->low, reach->high);
-  *span = (tn_span){.from = reach->low};
-  span->writers.at[unit] = count;
+  if (reach->writes) tn_spans_replace(spans, reach->low, reach->high)->writers.at[unit] = count;
 }
 
 /* ---- waits ---- */
