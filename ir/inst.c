@@ -1,10 +1,8 @@
 /* Instructions: creation, operands and users, removal, order.
  *
- * Each use is known from both ends: users[k] of a value is the instruction and
- * user_slots[k] the operand of it; use_index[i] of an instruction is the k of its
- * operand i. So a use is dropped in constant time (the last entry takes its place),
- * also of a constant with thousands of users; the order of `users` means nothing but
- * is the same in every run.
+ * Each use is known from both ends (module.h). So a use is dropped in constant time (the
+ * last entry takes its place), also of a constant with thousands of users; the order of
+ * `users` means nothing but is the same in every run.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -43,37 +41,39 @@ void tn_inst_move_before(tn_inst *inst, tn_inst *before) {
 
 enum { FIRST_USERS = 2 }; /* most values have one user */
 
-/* `users` and `user_slots` have one capacity. */
+/* Room for so many pointers and as many integers behind them. */
+static void *pointers_and_numbers(tn_arena *arena, int count) {
+  return tn_arena_alloc_raw(arena, (size_t)count * (sizeof(void *) + sizeof(int)));
+}
+
 static void grow_users(tn_arena *arena, tn_inst *operand) {
   int count = operand->users.count, capacity = count ? 2 * count : FIRST_USERS;
   if (count > INT32_MAX / 2) tn_out_of_memory();
-  tn_inst **users = TN_NEW_ARRAY(arena, tn_inst *, capacity);
-  int *slots = TN_NEW_ARRAY(arena, int, capacity);
+  tn_inst **users = pointers_and_numbers(arena, capacity);
   if (count) memcpy(users, operand->users.at, (size_t)count * sizeof *users);
-  if (count) memcpy(slots, operand->user_slots, (size_t)count * sizeof *slots);
+  if (count) memcpy(users + capacity, tn_inst_user_slots(operand), (size_t)count * sizeof(int));
   operand->users.at = users;
   operand->users.capacity = capacity;
-  operand->user_slots = slots;
 }
 
 static void add_use(tn_inst *user, int slot, tn_inst *operand) {
   int index = operand->users.count;
   if (index == operand->users.capacity) grow_users(arena_of(user), operand);
   user->operands[slot] = operand;
-  user->use_index[slot] = index;
+  tn_inst_use_index(user)[slot] = index;
   operand->users.at[index] = user;
-  operand->user_slots[index] = slot;
+  tn_inst_user_slots(operand)[index] = slot;
   operand->users.count++;
 }
 
 static void drop_use(tn_inst *user, int slot) {
   tn_inst *operand = user->operands[slot];
-  int index = user->use_index[slot], last = --operand->users.count;
+  int index = tn_inst_use_index(user)[slot], last = --operand->users.count;
   tn_inst *moved = operand->users.at[last];
-  int moved_slot = operand->user_slots[last];
+  int moved_slot = tn_inst_user_slots(operand)[last];
   operand->users.at[index] = moved;
-  operand->user_slots[index] = moved_slot;
-  moved->use_index[moved_slot] = index;
+  tn_inst_user_slots(operand)[index] = moved_slot;
+  tn_inst_use_index(moved)[moved_slot] = index;
 }
 
 void tn_inst_set_operand(tn_inst *inst, int index, tn_inst *operand) {
@@ -84,19 +84,18 @@ void tn_inst_set_operand(tn_inst *inst, int index, tn_inst *operand) {
 }
 
 void tn_inst_set_operands(tn_inst *inst, int count, tn_inst *const *operands) {
-  tn_arena *arena = arena_of(inst);
-  tn_inst **given = tn_arena_copy(arena, operands, (size_t)count * sizeof *operands); /* may be inst's own */
+  tn_inst **given = pointers_and_numbers(arena_of(inst), count);
+  if (count) memcpy(given, operands, (size_t)count * sizeof *operands); /* may be inst's own */
   for (int i = 0; i < inst->n_operands; i++) drop_use(inst, i);
   inst->n_operands = count;
   inst->operands = given;
-  inst->use_index = TN_NEW_ARRAY(arena, int, count);
   for (int i = 0; i < count; i++) add_use(inst, i, given[i]);
 }
 
 void tn_inst_replace_uses(tn_inst *inst, tn_inst *by) {
   if (inst == by) return;
   for (int i = inst->users.count - 1; i >= 0; i--)
-    if (inst->users.at[i] != by) tn_inst_set_operand(inst->users.at[i], inst->user_slots[i], by);
+    if (inst->users.at[i] != by) tn_inst_set_operand(inst->users.at[i], tn_inst_user_slots(inst)[i], by);
   if (inst->parent->root == inst) inst->parent->root = by;
 }
 
@@ -124,8 +123,7 @@ static void drop_caller(tn_inst *inst, int slot) {
 
 void tn_inst_set_called(tn_inst *inst, int count, tn_comp *const *called) {
   for (int i = 0; i < inst->n_called; i++) drop_caller(inst, i);
-  size_t bytes = (size_t)count * (sizeof *called + sizeof(int));
-  tn_comp **given = count ? tn_arena_alloc_raw(arena_of(inst), bytes) : NULL;
+  tn_comp **given = pointers_and_numbers(arena_of(inst), count);
   if (count) memcpy(given, called, (size_t)count * sizeof *called);
   inst->n_called = count;
   inst->called = given;

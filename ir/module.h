@@ -87,8 +87,6 @@ struct tn_inst {
   int n_called;
   tn_comp **called;          /* to_apply; condition, body; branches; … (attrs.def) */
   TN_VEC(tn_inst *) users;   /* one entry for each use: x+x lists its user twice */
-  int *user_slots;           /* for each of users, which operand of it this is; and where */
-  int *use_index;            /* users of operands[i] lists this use: inst.c alone writes them */
   const tn_control *control; /* few have any; never NULL */
 
   tn_attributes attr;          /* the member that tn_ops[op].attributes names */
@@ -145,6 +143,16 @@ struct tn_module {
   struct tn_names *names;       /* of the computations */
   int64_t next_order;
 };
+
+/* Both ends of a use: users.at[k] is the instruction, user_slots[k] which operand of it this
+ * is; use_index[i] is the k of operand i. Each list lies behind the pointers that it goes
+ * with, in one piece with them; inst.c alone writes it.                                    */
+static inline int *tn_inst_user_slots(const tn_inst *inst) {
+  return (int *)(inst->users.at + inst->users.capacity);
+}
+static inline int *tn_inst_use_index(const tn_inst *inst) {
+  return (int *)(inst->operands + inst->n_operands);
+}
 
 /* ---- modules ---- */
 tn_module *tn_module_create(const char *name);

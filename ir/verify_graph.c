@@ -114,9 +114,9 @@ static bool uses_agree(const tn_comp *comp) {
     if (inst->control->predecessors.count || inst->control->successors.count) return false;
     for (int i = 0; i < inst->n_operands; i++) {
       const tn_inst *operand = inst->operands[i];
-      int index = inst->use_index[i];
+      int index = tn_inst_use_index(inst)[i];
       if (index < 0 || index >= operand->users.count) return false;
-      if (operand->users.at[index] != inst || operand->user_slots[index] != i) return false;
+      if (operand->users.at[index] != inst || tn_inst_user_slots(operand)[index] != i) return false;
     }
     excess += inst->users.count - inst->n_operands;
   }

@@ -99,7 +99,7 @@ void tn_split_uses(tn_inst *inst) {
   tuple->location = inst->location;
   for (int i = inst->users.count - 1; i >= 0; i--)
     if (inst->users.at[i]->op != TN_OP_GET_TUPLE_ELEMENT)
-      tn_inst_set_operand(inst->users.at[i], inst->user_slots[i], tuple);
+      tn_inst_set_operand(inst->users.at[i], tn_inst_user_slots(inst)[i], tuple);
   if (comp->root == inst) comp->root = tuple;
 }
 

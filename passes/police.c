@@ -66,7 +66,7 @@ static uint64_t stamp_inst(uint64_t stamp, const tn_inst *inst) {
   stamp = mix(stamp, (uint64_t)inst->op << 32 | (uint32_t)inst->n_operands);
   stamp = mix_pointer(mix_pointer(mix_pointer(stamp, inst), inst->shape), inst->name);
   for (int i = 0; i < inst->n_operands; i++)
-    stamp = mix(stamp, (uintptr_t)inst->operands[i] + ((uint64_t)inst->use_index[i] << 48));
+    stamp = mix(stamp, (uintptr_t)inst->operands[i] + ((uint64_t)tn_inst_use_index(inst)[i] << 48));
   for (int i = 0; i < inst->n_called; i++) stamp = mix_pointer(stamp, inst->called[i]);
   for (int i = 0; i < inst->control->predecessors.count; i++)
     stamp = mix_pointer(stamp, inst->control->predecessors.at[i]);

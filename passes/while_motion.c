@@ -84,7 +84,8 @@ static void sink_into(const tn_inst *state, const tn_loop *loop, int element, co
     if (read->attr.index.index != element || !has_other_use(read, loop)) continue;
     tn_inst *copy = copy_constant(read, value);
     for (int i = read->users.count - 1; i >= 0; i--)
-      if (read->users.at[i] != loop->next) tn_inst_set_operand(read->users.at[i], read->user_slots[i], copy);
+      if (read->users.at[i] != loop->next)
+        tn_inst_set_operand(read->users.at[i], tn_inst_user_slots(read)[i], copy);
   }
 }
 

@@ -18,10 +18,11 @@ static void check_edges(const tn_module *module) {
       cr_assert(!i->next || i->next->prev == i);
       for (int k = 0; k < i->n_operands; k++) {
         const tn_inst *operand = i->operands[k];
-        cr_assert_eq(operand->users.at[i->use_index[k]], i);
-        cr_assert_eq(operand->user_slots[i->use_index[k]], k);
+        cr_assert_eq(operand->users.at[tn_inst_use_index(i)[k]], i);
+        cr_assert_eq(tn_inst_user_slots(operand)[tn_inst_use_index(i)[k]], k);
       }
-      for (int k = 0; k < i->users.count; k++) cr_assert_eq(i->users.at[k]->operands[i->user_slots[k]], i);
+      for (int k = 0; k < i->users.count; k++)
+        cr_assert_eq(i->users.at[k]->operands[tn_inst_user_slots(i)[k]], i);
       for (int k = 0; k < i->n_called; k++) {
         bool listed = false;
         for (int c = 0; c < i->called[k]->callers.count; c++) listed |= i->called[k]->callers.at[c] == i;
