@@ -70,7 +70,7 @@ static json_int_t peak_rss_bytes(void) {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
 }
 
-static json_t *json_placed(const tn_compile_report *report) {
+json_t *json_placed(const tn_compile_report *report) {
   json_t *list = json_array();
   for (int i = 0; i < report->placed_count; i++) {
     const tn_placed *p = &report->placed[i];

@@ -15,6 +15,8 @@ json_t *json_arrays(const tn_arrays *arrays);
 json_t *json_passes(const tn_pass_run *runs, int count);
 /* The same of what the options' hooks have kept. */
 json_t *json_kept_passes(const tn_pass_options *passes);
+/* Of streams: [{name, source, on_array, why, …}]. */
+json_t *json_placed(const tn_compile_report *report);
 json_t *json_report(const tn_compile_report *report);
 /* A finite number; infinities and NaN, which JSON lacks, as texts. */
 json_t *json_number(double value);

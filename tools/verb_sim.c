@@ -16,6 +16,7 @@ typedef struct {
   tn_context *context;
   tn_arena *arena;
   loaded model;
+  tn_compile_report compiled; /* of a model */
   tn_simulation *simulation;
   inputs in;
   expectation expected;
@@ -81,6 +82,7 @@ static tn_status print_object(const sim_state *sim) {
   json_decref(more);
   for (int l = 0; l < r->layer_count; l++) json_array_append_new(layers, layer_object(&r->layers[l]));
   json_object_set_new(object, "layers", layers);
+  if (sim->compiled.placed_count) json_object_set_new(object, "placed", json_placed(&sim->compiled));
   if (sim->results) {
     json_object_set_new(object, "outputs", json_arrays(sim->results));
     json_object_set(object, "compared", sim->expected.compared);
@@ -131,8 +133,8 @@ static void put_traffic(tn_text *out, const tn_device_counters *c) {
 
 static void put_layers(tn_text *out, const tn_simulated *r) {
   if (!r->layer_count) return;
-  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful%", "unused%", "stall%",
-                 "shift%", "other%", "DRAM bytes", "forecast");
+  tn_text_printf(out, "\n%12s %7s %7s %7s %7s %7s %12s %9s  layer\n", "cycles", "useful%", "unused%",
+                 "stall%", "shift%", "other%", "DRAM bytes", "forecast");
   for (int l = 0; l < r->layer_count; l++) {
     const tn_simulated_layer *layer = &r->layers[l];
     tn_device_counters c = layer->counters;
@@ -177,6 +179,20 @@ static void put_time(tn_text *out, const tn_simulated *r) {
   put_accounts(out, c);
 }
 
+/* Of a model: products that the array does not do, and why. */
+static void put_products_of_host(tn_text *out, const tn_compile_report *compiled) {
+  enum { MOST = 20 };
+  int found = 0;
+  for (int i = 0; i < compiled->placed_count; i++) {
+    const tn_placed *p = &compiled->placed[i];
+    if (p->on_array || !p->macs || found++ >= MOST) continue;
+    if (found == 1) tn_text_put(out, "\n        MACs  on the host\n");
+    tn_text_printf(out, "%12lld  %s: %s", (long long)p->macs, p->kernel, p->why);
+    tn_text_printf(out, *p->source ? "  (%s)\n" : "%s\n", p->source);
+  }
+  if (found > MOST) tn_text_printf(out, "              and %d more\n", found - MOST);
+}
+
 /* The outputs are told where nothing else is done with them. */
 static void put_outputs(const sim_state *sim, tn_text *out) {
   if (!sim->results || has_option(sim->line, OPT_OUT) || has_option(sim->line, OPT_EXPECT)) return;
@@ -192,6 +208,7 @@ static tn_status print_table(const sim_state *sim) {
   put_time(&out, r);
   put_traffic(&out, &r->counters);
   put_layers(&out, r);
+  put_products_of_host(&out, &sim->compiled);
   put_outputs(sim, &out);
   return print_text(&out);
 }
@@ -210,7 +227,8 @@ static tn_status load_stream(sim_state *sim, const char *path) {
   if (!options.target) return complain(TN_USAGE, "a model needs '--target=FILE.target'");
   if (!options.name) options.name = tn_path_stem(sim->arena, path);
   status = load_model(sim->context, sim->line, path, &sim->model);
-  if (status == TN_OK) status = tn_simulation_compile(sim->model.model, &options, &sim->simulation, NULL);
+  if (status == TN_OK)
+    status = tn_simulation_compile(sim->model.model, &options, &sim->simulation, &sim->compiled);
   if (status == TN_OK) finish_passes(&options.passes);
   return status;
 }
