@@ -10,6 +10,8 @@
  */
 #include "codegen/systolic/tiler.h"
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static bool follows(const tn_problem *p, tn_role role) {
   for (int d = p->first[role]; d < p->first[role + 1]; d++)
     if (p->operand[TN_OPERAND_CHANNEL].stride[d]) return true;
@@ -23,14 +25,17 @@ static bool has_bias(const tn_vector_work *work) { return work->bias || work->in
 tn_channels tn_channels_of(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t) {
   const tn_vector_work *work = &p->work->work;
   bool by_row = follows(p, TN_ROLE_ROW), by_column = !by_row && follows(p, TN_ROLE_COLUMN);
-  int64_t columns = t->packed ? t->columns_block : p->n;
+  int64_t columns = t->packed ? t->columns_block : p->n; /* of an instruction */
+  if (p->is_product) columns = array->columns;
+  if (p->is_product && t->packed)
+    columns = least(columns, t->dataflow == TN_DATAFLOW_INPUT ? t->rows_block : t->columns_block);
   tn_channels c = {.arrays = (work->scale != NULL) + has_bias(work),
                    .batches = follows(p, TN_ROLE_BATCH) ? p->batch : 1,
                    .table_bytes = work->table ? 256 : 0,
                    .role = by_row      ? TN_ROLE_ROW
                            : by_column ? TN_ROLE_COLUMN
                                        : TN_ROLE_BATCH};
-  c.count = by_row ? p->m : by_column ? p->n : p->is_product ? array->columns : columns;
+  c.count = by_row ? p->m : by_column ? p->n : columns;
   int64_t block = by_row ? t->rows_block : by_column ? t->columns_block : c.count;
   c.streams = t->packed && c.arrays && (c.batches > 1 || block < c.count);
   c.row = c.streams ? block : c.batches * c.count;
