@@ -191,6 +191,30 @@ double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when) {
   return forgotten ? 0 : f->done[when.channel][when.number % TN_FORECAST_DONE];
 }
 
+double tn_forecast_vacant(tn_forecaster *c, const tn_forecast_place *place) {
+  double at = 0;
+  for (int i = 0; i < TN_FORECAST_REGIONS && place->bytes > 0; i++) {
+    const tn_forecast_region *r = &c->f->region[i];
+    if (r->low < place->low + place->bytes && place->low < r->high)
+      at = later(at, tn_forecast_resolve(c, r->over));
+  }
+  return at;
+}
+
+void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_when over) {
+  double high = place->low + place->bytes;
+  bool found = place->bytes <= 0;
+  for (int i = 0; i < TN_FORECAST_REGIONS; i++) {
+    tn_forecast_region *r = &f->region[i];
+    if (r->low < place->low || r->high > high || r->high == 0) continue;
+    *r = found ? (tn_forecast_region){0} : (tn_forecast_region){place->low, high, over};
+    found = true;
+  }
+  if (found) return;
+  f->region[f->next_region] = (tn_forecast_region){place->low, high, over};
+  f->next_region = (f->next_region + 1) % TN_FORECAST_REGIONS;
+}
+
 double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double share) {
   double part = ceil(share * ready->parts - 1e-9);
   if (part <= 1 && ready->parts > 1) return tn_forecast_resolve(c, ready->first);

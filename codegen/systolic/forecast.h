@@ -16,6 +16,7 @@ enum {
   TN_FORECAST_RECENT = 16, /* tiles, and groups, that are remembered */
   TN_FORECAST_PENDING = 8, /* transfers of a channel not yet dealt with */
   TN_FORECAST_DONE = 32,   /* and dealt with */
+  TN_FORECAST_REGIONS = 24,
   TN_FORECAST_GAPS = 4,    /* of a port's time */
   TN_FORECAST_CHANNELS = 3 /* loads, stores, what goes past the unified buffer */
 };
@@ -36,6 +37,17 @@ typedef struct {
 typedef struct {
   tn_forecast_ready inside, outside; /* the unified buffer; DRAM or host memory */
 } tn_forecast_value;
+
+/* Bytes of the unified buffer; none: they are not known. */
+typedef struct {
+  double low, bytes;
+} tn_forecast_place;
+
+/* The last that was done with bytes of the unified buffer is over: others may come there. */
+typedef struct {
+  double low, high;
+  tn_forecast_when over;
+} tn_forecast_region;
 
 /* The target in numbers that are asked for often. */
 typedef struct {
@@ -78,6 +90,8 @@ typedef struct {
   tn_forecast_transfer transfer[TN_FORECAST_CHANNELS][TN_FORECAST_PENDING];
   int64_t issued[TN_FORECAST_CHANNELS], finished[TN_FORECAST_CHANNELS];
   int next_gap[TN_PORTS];
+  tn_forecast_region region[TN_FORECAST_REGIONS]; /* a ring */
+  int next_region;
   int ahead;          /* tiles in the FIFO or on their way there */
   double to_read;     /* tiles of the item not yet asked for */
   double tile_cycles; /* of the port for one of them */
@@ -92,7 +106,8 @@ typedef struct {
 typedef struct {
   int value; /* -1: it has none */
   bool streamed, host;
-  double bytes;       /* streamed: of one block; else what comes as a whole before: 0 if it is there */
+  double bytes; /* streamed: of one block; else what comes as a whole before: 0 if it is there */
+  tn_forecast_place place[2]; /* of the slots, or of all of it */
   double first_share; /* of the value that the first part reads, which the further parts go on behind */
 } tn_forecast_operand;
 
@@ -110,13 +125,15 @@ typedef struct {
   double activation;              /* of a group; of vector work a block */
   double tile_bytes, piece_bytes; /* of DRAM: a tile; the most that a transfer has (0: any) */
   double constants;               /* bytes, come first */
-  double channel_bytes;           /* of constants that come with a block */
+  tn_forecast_place constants_place;
+  double channel_bytes; /* of constants that come with a block */
   tn_forecast_operand x, second;
   int weights;          /* a value; -1: constants */
   double weights_bytes; /* that go to DRAM before they are read, from host memory or the unified buffer */
   bool weights_host;
   int y;
-  bool y_streamed, y_to_host;      /* its blocks have slots; the host gets it, too */
+  bool y_streamed, y_to_host; /* its blocks have slots; the host gets it, too */
+  tn_forecast_place y_place[2];
   double store_bytes, write_bytes; /* of a block: to DRAM, to the host */
 } tn_forecast_item;
 
@@ -131,6 +148,7 @@ typedef struct {
   enum { TN_FORECAST_WORK, TN_FORECAST_LEAVE, TN_FORECAST_CALL } kind;
   tn_forecast_item item;
   int value; /* that leaves */
+  tn_forecast_place place;
   bool to_host;
   double bytes;
   int n_reads, n_writes;

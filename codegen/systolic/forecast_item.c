@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-enum { MOST_PERIODS = 6 }; /* of blocks that do not settle */
+enum { MOST_PERIODS = 8 }; /* of blocks that do not settle */
 
 static void push(double *list, double first) {
   memmove(list + 1, list, sizeof *list * (TN_FORECAST_RECENT - 1));
@@ -132,7 +132,7 @@ static double outlet(walk *w, int64_t block) {
     at = later(at, it->second.streamed ? tn_forecast_resolve(&w->c, w->second[block % it->copies])
                                        : tn_forecast_ready_at(&w->c, &w->values[it->second.value].inside,
                                                               (double)(block + 1) / (double)it->blocks));
-  if (it->y_streamed) at = later(at, tn_forecast_resolve(&w->c, w->stored[block % it->copies]));
+  at = later(at, tn_forecast_resolve(&w->c, w->stored[it->y_streamed ? block % it->copies : 0]));
   return at;
 }
 
@@ -257,7 +257,7 @@ static double settle(block_pace *pace, const walk *w) {
   double front = later(now[0], now[1]);
   if (++pace->periods == MOST_PERIODS / 2) pace->begun = front;
   memcpy(pace->at, now, sizeof now);
-  if (pace->same >= 1) return step;
+  if (pace->same >= 2) return step;
   return pace->periods < MOST_PERIODS ? 0 : (front - pace->begun) / (MOST_PERIODS - MOST_PERIODS / 2);
 }
 
@@ -304,10 +304,37 @@ static void walk_blocks(walk *w) {
 
 /* ---- items ---- */
 
+static void enter_places(walk *w) {
+  const tn_forecast_item *it = w->it;
+  for (int i = 0; i < it->copies; i++) {
+    w->c.f->t.rest.x_left[i] = it->x.streamed ? tn_forecast_vacant(&w->c, &it->x.place[i]) : 0;
+    w->c.f->t.rest.second_left[i] = it->second.streamed ? tn_forecast_vacant(&w->c, &it->second.place[i]) : 0;
+    w->stored[i] = tn_forecast_at(tn_forecast_vacant(&w->c, &it->y_place[i]));
+  }
+}
+
+/* What was read is read when the array, or the vector unit, is through; what left has left. */
+static void leave_places(walk *w) {
+  tn_forecast *f = w->c.f;
+  const tn_forecast_item *it = w->it;
+  tn_forecast_when results = tn_forecast_at(f->t.array.vector_done);
+  tn_forecast_when x = it->is_product ? tn_forecast_at(f->t.array.waves_out) : results;
+  tn_forecast_occupy(f, &it->constants_place, results);
+  for (int i = 0; i < 2; i++) {
+    bool last = it->x.streamed && it->copies > 1;
+    tn_forecast_occupy(f, &it->x.place[i], last ? tn_forecast_at(f->t.rest.x_left[i]) : x);
+    tn_forecast_occupy(f, &it->second.place[i], results);
+    tn_forecast_occupy(f, &it->y_place[i],
+                       it->y_streamed          ? w->stored[i]
+                       : w->last_stored.number ? w->last_stored
+                                               : results);
+  }
+}
+
 static void bring(walk *w, const tn_forecast_operand *o) {
   if (o->value < 0 || o->streamed || o->bytes <= 0) return;
   tn_forecast_value *v = &w->values[o->value];
-  double ready = tn_forecast_ready_at(&w->c, &v->outside, 1);
+  double ready = later(tn_forecast_ready_at(&w->c, &v->outside, 1), tn_forecast_vacant(&w->c, &o->place[0]));
   tn_forecast_when there =
       tn_forecast_issue(&w->c, TN_FORECAST_IN, o->host, o->bytes, w->it->piece_bytes, ready);
   v->inside = (tn_forecast_ready){there, there, 1};
@@ -350,26 +377,28 @@ static void add_item(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_v
                      const tn_forecast_item *it) {
   walk w = {.c = {f, m}, .values = values, .it = it, .first_result = -1, .results_begun = -1};
   memcpy(w.base, f->issued, sizeof w.base);
-  memset(f->t.rest.x_left, 0, sizeof f->t.rest.x_left);
-  memset(f->t.rest.second_left, 0, sizeof f->t.rest.second_left);
   f->begun = -1;
   f->tile_cycles = it->tile_bytes * m->port[TN_PORT_DRAM].cycles_per_byte;
-  w.constants = tn_forecast_issue(&w.c, TN_FORECAST_IN, false, it->constants, 0, 0);
+  double vacant = tn_forecast_vacant(&w.c, &it->constants_place);
+  w.constants = tn_forecast_issue(&w.c, TN_FORECAST_IN, false, it->constants, 0, vacant);
   bring(&w, &it->x);
   bring(&w, &it->second);
+  enter_places(&w);
   begin_block(&w, 0);
   if (it->copies > 1 && it->blocks > 1) begin_block(&w, 1);
   f->weights_ready = it->is_product ? find_weights(&w) : 0;
   if (it->is_product) f->to_read = (double)(it->blocks * it->parts * it->groups * it->matmuls * it->tiles);
   walk_blocks(&w);
+  leave_places(&w);
   end_item(&w);
 }
 
-static void leave(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_value *v, bool to_host,
-                  double bytes) {
+static void leave(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_value *v,
+                  const tn_forecast_step *s) {
   tn_forecaster c = {f, m};
   double ready = tn_forecast_ready_at(&c, &v->inside, 1);
-  tn_forecast_when there = tn_forecast_issue(&c, TN_FORECAST_OUT, to_host, bytes, 0, ready);
+  tn_forecast_when there = tn_forecast_issue(&c, TN_FORECAST_OUT, s->to_host, s->bytes, 0, ready);
+  tn_forecast_occupy(f, &s->place, there);
   v->outside = (tn_forecast_ready){there, there, 1};
 }
 
@@ -386,7 +415,7 @@ void tn_forecast_take(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_
                       const tn_forecast_step *s) {
   switch (s->kind) {
   case TN_FORECAST_WORK: add_item(f, m, values, &s->item); break;
-  case TN_FORECAST_LEAVE: leave(f, m, &values[s->value], s->to_host, s->bytes); break;
+  case TN_FORECAST_LEAVE: leave(f, m, &values[s->value], s); break;
   case TN_FORECAST_CALL: call_host(f, m, values, s); break;
   }
 }

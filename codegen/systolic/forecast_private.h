@@ -28,6 +28,9 @@ tn_forecast_when tn_forecast_issue(tn_forecaster *c, tn_forecast_kind kind, bool
 double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when);
 /* The same of the first `share` of a value. */
 double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double share);
+/* When all is over that was done there before; something new is, for which transfers are dealt with as needed. */
+double tn_forecast_vacant(tn_forecaster *c, const tn_forecast_place *place);
+void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_when over);
 /* A tile is in the FIFO, or on its way there. */
 void tn_forecast_need_tile(tn_forecaster *c);
 /* So many steps of `step` cycles pass before a transfer under way meets the tiles of weights. */

@@ -166,6 +166,26 @@ void tn_tiler_describe_moves(const tn_tiler *t, const tn_item_plan *item, tn_for
   forecast->weights_host = !weights->in_buffer;
 }
 
+static void forecast_place(const tn_tiler *t, const tn_item_plan *item, tn_operand_kind kind,
+                           tn_forecast_place place[2]) {
+  if (!item->problem.operand[kind].exists) return;
+  const tn_value_place *value = &t->places[item->problem.operand[kind].buffer];
+  if (!tn_is_streamed(&item->tiling, kind)) {
+    place[0] = (tn_forecast_place){(double)value->buffer, (double)value->bytes};
+    return;
+  }
+  for (int i = 0; i < item->tiling.copies; i++)
+    place[i] = (tn_forecast_place){(double)item->slot_at[i][kind], (double)item->slot_bytes[kind]};
+}
+
+/* Where in the unified buffer all of it lies. */
+static void forecast_places(const tn_tiler *t, const tn_item_plan *item, tn_forecast_item *work) {
+  work->constants_place = (tn_forecast_place){(double)item->constants_at, work->constants};
+  forecast_place(t, item, TN_OPERAND_X, work->x.place);
+  forecast_place(t, item, TN_OPERAND_SECOND, work->second.place);
+  forecast_place(t, item, TN_OPERAND_Y, work->y_place);
+}
+
 static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *layer) {
   const tn_problem *p = &item->problem;
   tn_forecast_item *work = &item->forecast;
@@ -174,6 +194,7 @@ static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *laye
   work->weights = p->is_product && !p->constant_weights ? value_of(p, TN_OPERAND_W) : -1;
   tn_tiler_describe_moves(t, item, work);
   tn_describe_item(t->array, p, &item->outside, &item->tiling, work);
+  forecast_places(t, item, work);
   tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_WORK, .item = *work});
   layer->model_cycles = (uint64_t)llround(t->forecast.ended - t->forecast.begun - 1);
 }
@@ -196,7 +217,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_value_place *y = &t->places[result];
   if (y->host >= 0 && leaves_whole(t, item)) {
     tn_tiler_store_whole(t, result, true);
-    tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes};
+    tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes, .place = {(double)y->buffer, (double)y->bytes}};
     tn_tiler_forecast(t, &leave);
   }
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
