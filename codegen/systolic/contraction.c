@@ -249,6 +249,8 @@ static bool match_work(tn_matcher *m) {
   for (int d = 0; d < m->work->n_dims; d++) m->work->roles[d] = TN_ROLE_ROW;
   m->work->channels = 1;
   m->work->channel = TN_NEW_ARRAY(m->arena, int64_t, m->work->n_dims);
+  if (!m->reduce && tn_match_pieces(m)) return true;
+  m->why = NULL;
   if (!m->reduce) return tn_match_epilogue(m, m->store->expr);
   const tn_accumulator *sum = &m->reduce->accumulators[0];
   if (tn_expr_adds_product(m->lets, sum->update, sum->value, factors)) return match_contraction(m, factors);

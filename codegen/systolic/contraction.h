@@ -57,9 +57,11 @@ typedef struct {
   const uint8_t *table; /* 256 */
 } tn_vector_work;
 
-typedef struct {
+typedef struct tn_systolic_work {
   const tn_kernel *kernel;
   const tn_step *step;
+  const struct tn_systolic_work *next; /* of one step whose arrays lie one behind the other in y */
+  int piece;                           /* of those, from 0 */
   int n_dims; /* the kernel's loops, or more: oc of a grouped convolution is group and oc' */
   const int64_t *sizes;
   tn_role *roles;  /* by dim */
@@ -72,6 +74,9 @@ typedef struct {
   tn_vector_work work;
   int64_t macs; /* that the model asks for, without those of padding */
 } tn_systolic_work;
+
+/* One of several works that write y. */
+static inline bool tn_is_piece(const tn_systolic_work *work) { return work->piece || work->next; }
 
 /* What the step is to the array, in `arena`, or NULL with the reason in *why ("sums of f64", "two
  * reductions", "the epilogue divides"): the table of what ran where prints it.                    */

@@ -51,6 +51,9 @@ int64_t tn_match_inside(const tn_matcher *m, const tn_walk *walk);
  * found, too.                                                                                   */
 bool tn_match_epilogue(tn_matcher *m, const tn_expr *stored);
 
+/* contraction_pieces.c: a step that only puts arrays one behind the other, as several works; false: it does more. */
+bool tn_match_pieces(tn_matcher *m);
+
 /* contraction_table.c: `expr`, of 8 bits, as a function of `of`, of 8 bits, by the evaluator. NULL: something
  * else is in it.                                                                                   */
 const uint8_t *tn_match_table(tn_matcher *m, const tn_expr *expr, const tn_expr *of);

@@ -31,10 +31,22 @@ static void list_effects(tn_partition *p, tn_placed_step *s) {
   }
 }
 
+/* Of several works the first one's, with the cycles of all. */
+static const tn_tiling *choose_tiling(const tn_partition *p, const tn_systolic_work *work, const char **why) {
+  tn_tiling *first = NULL;
+  for (; work; work = work->next) {
+    tn_tiling *tiling = tn_tile_choose(p->arena, p->plan, work, p->options, why);
+    if (!tiling) return NULL;
+    if (first) first->cycles += tiling->cycles;
+    if (!first) first = tiling;
+  }
+  return first;
+}
+
 static void look_at(tn_partition *p, tn_placed_step *s, tn_step *step) {
   s->step = step;
   s->work = tn_systolic_work_of(p->arena, p->plan, step, p->options->array, &s->why);
-  if (s->work) s->tiling = tn_tile_choose(p->arena, p->plan, s->work, p->options, &s->why);
+  if (s->work) s->tiling = choose_tiling(p, s->work, &s->why);
   if (!s->tiling) s->work = NULL;
   s->macs = s->work && s->work->is_contraction ? s->work->macs : tn_step_macs(p->arena, p->plan, step);
   list_effects(p, s);

@@ -205,11 +205,19 @@ typedef struct {
   double cost;
 } found_way;
 
+/* What an earlier piece has written of y stays where it is. */
+static void keep_begun(tn_tiler *t, const tn_item_plan *item, unsigned *free, unsigned *fixed) {
+  if (!item->outside.work->piece) return;
+  *free &= ~1u;
+  if (place_of(t, item, TN_OPERAND_Y)->in_buffer) *fixed |= 1u;
+}
+
 /* More of it in the buffer where that is equal. */
 static void try_ways(tn_tiler *t, tn_item_plan *item, bool packed, found_way *best) {
   unsigned free = others_there(t, item) ? 1u << OTHERS : 0, fixed = free ^ 1u << OTHERS;
   for (int i = 0; i < 3; i++)
     if (item->outside.operand[held[i]].exists) free |= 1u << i;
+  keep_begun(t, item, &free, &fixed);
   for (int d = 0; d < (item->outside.is_product ? TN_DATAFLOWS : 1); d++) {
     if (item->outside.is_product && !(t->options->array->dataflows >> d & 1)) continue;
     for (unsigned way = free;; way = (way - 1) & free) {

@@ -133,7 +133,8 @@ static void add_host_section(composer *c, int first, int end) {
 
 static void add_array_step(composer *c, const tn_placed_step *s) {
   const tn_kernel *kernel = c->plan->kernels[s->step->kernel];
-  TN_PUSH(c->arena, &c->items, ((tn_tile_item){.work = s->work, .layer = c->layers.count}));
+  for (const tn_systolic_work *work = s->work; work; work = work->next)
+    TN_PUSH(c->arena, &c->items, ((tn_tile_item){.work = work, .layer = c->layers.count}));
   TN_PUSH(
       c->arena, &c->layers,
       ((tn_stream_layer){.name = kernel->name, .source = kernel->source, .macs = (uint64_t)s->work->macs}));

@@ -116,7 +116,7 @@ static void begin_block(tn_tiler *t, const tn_item_plan *item, const tn_work_par
 
 /* Values that are only kept leave in one piece, where blocks of groups would be thousands. */
 static bool leaves_whole(const tn_tiler *t, const tn_item_plan *item) {
-  return t->options->keep_values && item->tiling.y == TN_HOME_BUFFER;
+  return t->options->keep_values && item->tiling.y == TN_HOME_BUFFER && !tn_is_piece(item->problem.work);
 }
 
 static void end_block(tn_tiler *t, const tn_item_plan *item, const tn_block *block) {
@@ -196,7 +196,7 @@ static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *laye
   tn_describe_item(t->array, p, &item->outside, &item->tiling, work);
   forecast_places(t, item, work);
   tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_WORK, .item = *work});
-  layer->model_cycles = (uint64_t)llround(t->forecast.ended - t->forecast.begun - 1);
+  layer->model_cycles += (uint64_t)llround(t->forecast.ended - t->forecast.begun - 1);
 }
 
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {

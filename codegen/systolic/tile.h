@@ -23,8 +23,9 @@ typedef struct {
   const int *reads, *writes;
 } tn_tile_item;
 
-/* Every buffer is written by one item at most, before those that read it; parameters are there from the
- * start, constants have literals. Buffer b of a work's kernel is the plan's step->arguments[b].       */
+/* Every buffer is written by one item at most, or by the pieces of one step one behind the other, before
+ * those that read it; parameters are there from the start, constants have literals. Buffer b of a work's
+ * kernel is the plan's step->arguments[b].                                                           */
 typedef struct {
   const tn_plan *plan;
   tn_stream

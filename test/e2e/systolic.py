@@ -5,6 +5,7 @@ what compiling writes.
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import json
+import math
 import os
 import random
 import re
@@ -280,6 +281,33 @@ def wide_networks_in_small_memories(folder):
         tenon("run", *words, "--backend=eval,systolic", *EXACT, "--in", f"random:{seed}", "--out", os.path.join(folder, "out.npz"))
 
 
+def arrays_one_behind_the_other(folder):
+    """Concatenations of any types along any dim, of constants, too, into buffers with and without room."""
+    path = os.path.join(folder, "joined.hlo")
+    for seed in range(40):
+        r = random.Random(seed)
+        kind, dims = r.choice(["s8", "s8", "u8", "s16", "s32", "f32"]), [r.randint(1, 7) for _ in range(r.randint(1, 4))]
+        along, lines, parts, parameters = r.randrange(len(dims)), [], [], 0
+        for _ in range(r.randint(2, 4)):
+            parts.append([*dims[:along], r.randint(1, 6), *dims[along + 1:]])
+            constant = parameters and r.random() < 0.2
+            lines.append(f"p{len(parts)} = {kind}[{','.join(map(str, parts[-1]))}] " +
+                         ("constant({...})" if constant else f"parameter({parameters})"))
+            parameters += not constant
+        dims[along] = sum(part[along] for part in parts)
+        names = ", ".join(f"p{i + 1}" for i in range(len(parts)))
+        rows, columns = math.prod(dims[:-1]), dims[-1]
+        lines.append(f"c = {kind}[{','.join(map(str, dims))}] concatenate({names}), dimensions={{{along}}}")
+        if kind == "s8":
+            lines += [f"m = s8[{rows},{columns}] reshape(c)", f"w = s8[{columns},9] constant({{...}})",
+                      f"d = s32[{rows},9] dot(m, w), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}"]
+        lines[-1] = "ROOT " + lines[-1]
+        with open(path, "w") as file:
+            file.write(QDQ.format(body="\n".join("  " + line for line in lines)))
+        tenon("run", path, f"--fill-elided=random:{seed}", *random_array(r), "--set", f"unified_buffer_kib={r.choice([1, 4, 256])}",
+              "--backend=eval,systolic", *EXACT, "--in", f"random:{seed}", "--out", os.path.join(folder, "out.npz"))
+
+
 def quantized_digits(folder):
     for net in ("cnn", "mlp"):
         path = os.path.join(folder, f"{net}.hlo")
@@ -358,8 +386,9 @@ def both_files_or_none(folder):
 
 
 def main():
-    tests = [random_networks_on_random_arrays, wide_networks_in_small_memories, what_exporters_quantized, same_input_same_bytes,
-             a_stream_gives_what_its_model_gives, both_files_or_none, sections_of_a_quantized_layer]
+    tests = [random_networks_on_random_arrays, wide_networks_in_small_memories, what_exporters_quantized,
+             arrays_one_behind_the_other, same_input_same_bytes, a_stream_gives_what_its_model_gives, both_files_or_none,
+             sections_of_a_quantized_layer]
     run_tests(tests + ([quantized_digits, sections_of_a_sentence_encoder] if SHARED else []))
 
 
