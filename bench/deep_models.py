@@ -3,6 +3,7 @@
 
     bench/deep_models.py --layers 48 > deep.hlo             # one model
     bench/deep_models.py --measure --tenon build/tenon      # 12, 24, 48, 96 layers
+    bench/deep_models.py --count --tenon build/tenon        # machine instructions instead of time
 
 A layer is what JAX exports of BERT's: four projections, attention over heads, two layer
 norms, a feed-forward part with gelu; a computation of its own for each reduction, numbers
@@ -14,13 +15,16 @@ so that nothing is folded; `--weights=constants` has them as `{...}`, for
 `--measure` runs `tenon opt` at each depth, takes the least of `--runs`, and fits the
 exponent of the growth. `passes` and `checking` are what `--time-passes` tells, on the clock;
 `processor` is the processor's time for both together, which other work does not change much;
-`text` is that of reading and writing. Python's standard library only.
+`text` is that of reading and writing. `--count` has valgrind count the machine instructions of the
+passes and their checks together: the same in every run, whatever else the machine does. Python's
+standard library only.
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 import argparse
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -192,6 +196,19 @@ def measure_one(args, path):
     return least
 
 
+def count_one(args, path):
+    """Machine instructions of `tenon opt`, without those of reading and writing."""
+    counts = []
+    for options in [], ["--passes="]:
+        child = subprocess.run(["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null",
+                                args.tenon, "opt", path, *args.option, *options], capture_output=True, text=True)
+        found = re.search(r"I +refs: +([\d,]+)", child.stderr)
+        if child.returncode or not found:
+            sys.exit(f"valgrind ended with status {child.returncode}: {child.stderr[-300:]}")
+        counts.append(int(found.group(1).replace(",", "")))
+    return [counts[0] - counts[1]]
+
+
 def slope(xs, ys):
     """Of the line through the logarithms."""
     xs, ys = [math.log(x) for x in xs], [math.log(y) for y in ys]
@@ -201,18 +218,20 @@ def slope(xs, ys):
 
 def measure(args):
     depths = [int(depth) for depth in args.depths.split(",")]
-    names = ["passes", "checking", "constants", "processor", "text"]
+    names = ["executed"] if args.count else ["passes", "checking", "constants", "processor", "text"]
+    scale, unit = (1e-6, "million") if args.count else (1e3, "ms")
     rows = []
-    print(f"{'layers':>7} {'instr.':>8}" + "".join(f"{name:>11}" for name in names) + "  ms")
+    print(f"{'layers':>7} {'instr.':>8}" + "".join(f"{name:>11}" for name in names) + f"  {unit}")
     with tempfile.TemporaryDirectory() as folder:
         for args.layers in depths:
             path = os.path.join(folder, f"deep_{args.layers}.hlo")
             module = Module(args)
             with open(path, "w") as file:
                 file.write(module.text())
-            rows.append(measure_one(args, path))
-            print(f"{args.layers:7} {module.count:8}" + "".join(f"{1e3 * t:11.2f}" for t in rows[-1]), flush=True)
-    slopes = [f"{name} {slope(depths, [row[i] for row in rows]):.3f}" for i, name in enumerate(names) if i != 2]
+            rows.append(count_one(args, path) if args.count else measure_one(args, path))
+            print(f"{args.layers:7} {module.count:8}" + "".join(f"{scale * t:11.2f}" for t in rows[-1]), flush=True)
+    slopes = [f"{name} {slope(depths, [row[i] for row in rows]):.3f}" for i, name in enumerate(names)
+              if name != "constants"]
     print("exponent " + " ".join(slopes))
 
 
@@ -224,12 +243,13 @@ def main():
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--weights", choices=["parameters", "constants"], default="parameters")
     parser.add_argument("--measure", action="store_true", help="time `tenon opt` at several depths")
+    parser.add_argument("--count", action="store_true", help="count its machine instructions (valgrind)")
     parser.add_argument("--depths", default="12,24,48,96")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--tenon", default="build/tenon")
     parser.add_argument("--option", action="append", default=[], help="another option of tenon opt")
     args = parser.parse_args()
-    if args.measure:
+    if args.measure or args.count:
         measure(args)
     else:
         print(Module(args).text(), end="")
