@@ -3,7 +3,7 @@
  *   firsts: | 0      | 4096   | 9000   |     where each chunk's first span begins
  *   chunks: | *      | *      | *      |     each: count, spans sorted by `from`
  *
- * A full chunk is halved; an empty one leaves the index and is used again. No chunk is empty, and
+ * A full chunk is split; an empty one leaves the index and is used again. No chunk is empty, and
  * the first span of all begins at 0.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -125,9 +125,10 @@ int64_t tn_spans_end(const tn_spans *spans, tn_span_place place) {
   return tn_spans_next(spans, &place) ? place.at->from : spans->size;
 }
 
-static void halve(tn_spans *spans, int index) {
+/* Because of what comes at `slot`: if that is the end, more will come there. */
+static void split_chunk(tn_spans *spans, int index, ptrdiff_t slot) {
   chunk *full = spans->chunks[index], *upper = take_chunk(spans);
-  upper->count = full->count / 2;
+  upper->count = slot > CHUNK * 3 / 4 ? CHUNK / 8 : CHUNK / 2;
   full->count -= upper->count;
   memcpy(upper->at, full->at + full->count, (size_t)upper->count * sizeof *upper->at);
   put_chunk(spans, index + 1, upper);
@@ -138,7 +139,7 @@ static void cut(tn_spans *spans, int64_t at) {
   tn_span_place place = tn_spans_find(spans, at);
   if (place.at->from == at) return;
   if (spans->chunks[place.chunk]->count == CHUNK) {
-    halve(spans, place.chunk);
+    split_chunk(spans, place.chunk, place.at - spans->chunks[place.chunk]->at);
     place = tn_spans_find(spans, at);
   }
   memmove(place.at + 1, place.at, (size_t)(place.last + 1 - place.at) * sizeof *place.at);
@@ -189,7 +190,7 @@ tn_span *tn_spans_replace(tn_spans *spans, int64_t from, int64_t to) {
   tn_span *one = first.at + (first.at->from < from), *behind = last.at + (end == to);
   ptrdiff_t more = one + 1 - behind; /* how far what lies behind moves */
   if (in->count + more > CHUNK) {
-    halve(spans, first.chunk);
+    split_chunk(spans, first.chunk, first.at - in->at);
     return tn_spans_replace(spans, from, to);
   }
   memmove(one + 1, behind, (size_t)(first.last + 1 - behind) * sizeof *one);

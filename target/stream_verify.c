@@ -56,9 +56,10 @@ static void run_passes(tn_verifier *v) {
 }
 
 bool tn_stream_verify(const tn_stream *stream, const char *file, tn_diagnostics *sink) {
-  tn_arena *arena = tn_arena_create();
+  tn_arena *arena = tn_arena_create(), *scratch = tn_arena_create();
   tn_guard guard;
   if (setjmp(*tn_guard_enter(&guard))) {
+    tn_arena_destroy(scratch);
     tn_arena_destroy(arena);
     tn_out_of_memory();
   }
@@ -67,9 +68,11 @@ bool tn_stream_verify(const tn_stream *stream, const char *file, tn_diagnostics 
                    .file = file,
                    .sink = sink,
                    .arena = arena,
+                   .scratch = scratch,
                    .limit = REPORTED_MOST};
   run_passes(&v);
   tn_guard_leave(&guard);
+  tn_arena_destroy(scratch);
   tn_arena_destroy(arena);
   return v.faults == 0;
 }

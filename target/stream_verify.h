@@ -20,8 +20,8 @@ typedef struct {
   const tn_systolic_target *target;
   const char *file;
   tn_diagnostics *sink;
-  tn_arena *arena;
-  int64_t faults, limit; /* stops at the limit */
+  tn_arena *arena, *scratch; /* scratch: of one run over the memories */
+  int64_t faults, limit;     /* stops at the limit */
   tn_stream_index index;
   tn_clock *starts, *ends; /* what has surely ended when an instruction starts, when it has ended */
 } tn_verifier;

@@ -10,7 +10,8 @@
  * read again and again are one: it asks for more order than is needed, seldom more than there is. The
  * second does not join, and gives up where that takes long (LOOKS_MOST). The careful one remembers exactly.
  *
- * Cost: O(log n) for each range; how many ranges an instruction has is bounded (PIECES_MOST).
+ * Cost: O(log n) for each range; how many ranges an instruction has is bounded, and how many a stream of so
+ * many instructions (PIECES_MOST, all_most).
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
@@ -25,7 +26,8 @@ enum {
   JOIN_FROM = 8,         /* spans of one read that are joined */
   LOOKS_MOST = 1 << 28,  /* spans that reads and writes of the second run look at: about a second */
   PIECES_MOST = 1 << 20, /* of an instruction */
-  ALL_MOST = 1 << 26,    /* of the stream */
+  ALL_MOST = 1 << 26,    /* of a stream; 2^13 an instruction are more than any compiler's, 2^22 besides */
+  LOOKS_A_PIECE = 16,    /* in a run that is to be the last */
   CAREFUL_MOST = 1 << 24 /* pieces that a careful run tells apart; what comes behind is remembered by hulls */
 };
 
@@ -40,7 +42,8 @@ typedef struct {
   tn_spans *spans[TN_SPACES];
   int64_t written_from[TN_SPACES], written_to[TN_SPACES]; /* all that instructions write lies in there */
   tn_tile_cursor tiles;
-  int64_t all_pieces;
+  int64_t all_pieces, all_most, looks_most;
+  bool exhausted; /* more of either than may be */
   /* the instruction */
   int64_t at;
   const tn_instruction *is;
@@ -95,7 +98,7 @@ static void tell(walk *w, trouble found, access a) {
   if (a.writes && (found == OUTSIDE || found == TWICE || found == TOO_MANY)) w->spoiled[a.memory] = true;
   if (w->reported || follows || found == FINE) return;
   w->reported = w->found = true;
-  if (!w->reports) return;
+  if (!w->reports && found != TOO_MANY) return; /* in another run it would be no fewer */
   const char *name = tn_isa_row_of(w->is->op)->name, *memory = memory_names[a.memory],
              *units = memory_units[a.memory];
   const char *does = does_of(a);
@@ -126,7 +129,12 @@ static void tell(walk *w, trouble found, access a) {
     return;
   case TWICE: tn_verify_fault(w->v, w->at, "%s: writes %s of %s twice", name, units, memory); return;
   case TOO_MANY:
-    tn_verify_fault(w->v, w->at, "%s: %s more than %d pieces of %s", name, does, PIECES_MOST, memory);
+    if (w->exhausted)
+      tn_verify_fault(w->v, w->at,
+                      "%s: the stream's %" PRId64 " instructions touch more pieces than can be followed",
+                      name, w->v->stream->count);
+    else
+      tn_verify_fault(w->v, w->at, "%s: %s more than %d pieces of %s", name, does, PIECES_MOST, memory);
     return;
   }
 }
@@ -246,7 +254,8 @@ static void write_range(walk *w, access a, __int128 from, __int128 to) {
 
 static bool too_many(walk *w) {
   if (++w->all_pieces > CAREFUL_MOST) w->careful = false, w->joins = true;
-  return ++w->pieces > PIECES_MOST || w->all_pieces > ALL_MOST;
+  w->exhausted |= w->all_pieces > w->all_most || w->looks > w->looks_most;
+  return ++w->pieces > PIECES_MOST || w->exhausted;
 }
 
 /* If all of it is in order, so is what is read of it. */
@@ -588,11 +597,17 @@ static void check_results(walk *w) {
   }
 }
 
-static void start_walk(walk *w, tn_verifier *v) {
-  w->v = v;
-  for (int m = 0; m < TN_SPACES; m++) w->spans[m] = tn_spans_create(v->arena, tn_space_size(v, (tn_space)m));
-  find_written(w);
+static void start_walk(walk *w, tn_verifier *v, manner manner) {
   const tn_stream *stream = v->stream;
+  int64_t pieces = ((int64_t)1 << 22) + (stream->count << 13);
+  w->v = v;
+  w->all_most = pieces < ALL_MOST ? pieces : ALL_MOST;
+  w->looks_most = w->all_most * LOOKS_A_PIECE;
+  if (manner == BY_HULLS) w->looks_most = INT64_MAX; /* run gives up before */
+  tn_arena_reset(v->scratch);
+  for (int m = 0; m < TN_SPACES; m++)
+    w->spans[m] = tn_spans_create(v->scratch, tn_space_size(v, (tn_space)m));
+  find_written(w);
   write_at_start(w, TN_SPACE_DRAM, 0, (int64_t)stream->dram.length);
   for (int i = 0; i < stream->n_parameters; i++) {
     const tn_stream_array *array = &stream->arrays[stream->parameters[i]];
@@ -605,8 +620,9 @@ static void start_walk(walk *w, tn_verifier *v) {
 static bool run(tn_verifier *v, manner manner) {
   bool reports = manner == CAREFUL;
   walk w = {.careful = reports, .joins = manner == JOINED, .reports = reports};
-  start_walk(&w, v);
-  for (w.at = 0; w.at < v->stream->count && (reports || !w.found) && !tn_verify_enough(v); w.at++) {
+  start_walk(&w, v, manner);
+  for (w.at = 0; w.at < v->stream->count && (reports || !w.found) && !w.exhausted && !tn_verify_enough(v);
+       w.at++) {
     w.is = &v->stream->instructions[w.at];
     w.unit = tn_instruction_unit(w.is);
     w.number = v->index.number[w.at];
@@ -621,6 +637,6 @@ static bool run(tn_verifier *v, manner manner) {
 }
 
 void tn_verify_memory(tn_verifier *v) {
-  if (run(v, JOINED) || run(v, BY_HULLS)) return;
+  if (run(v, JOINED) || v->faults || run(v, BY_HULLS) || v->faults) return;
   run(v, CAREFUL);
 }
