@@ -201,8 +201,7 @@ Test(verify, pipelines) {
   expect("pipeline", "pipeline result=s8", "pipeline: the vector unit has no source of none");
   expect("pipeline", "pipeline source=s32 result=s8 operand=add",
          "pipeline: the vector unit has no second of none");
-  expect("pipeline", "pipeline source=s32 result=s8 integer_bias=1",
-         "pipeline: integer_bias needs has_bias");
+  expect("pipeline", "pipeline source=s32 result=s8 integer_bias=1", "pipeline: integer_bias needs has_bias");
   expect("pipeline", "pipeline source=f32 result=f32 has_bias=1 integer_bias=1",
          "pipeline: integer_bias needs a source of integers, not f32");
   expect("pipeline", "pipeline source=s32 result=s8 rounds=1 has_clamp=1 low=2 high=1",
@@ -443,9 +442,10 @@ Test(verify, pieces_have_a_limit) {
                     "view=3 rows=700000 columns=2 windows=1 to=0x40 row_stride=4 column_stride=2"),
                 "vector: writes more than 1048576 pieces of the unified buffer");
 #define SPREAD VECTOR("view=3 rows=500000 columns=2 windows=1 to=0x40 row_stride=4 column_stride=2") "\n"
-  expect_vector("view view=3 row_dims=1 column_dims=1 size=500000,1,1,1,2,1,1,1 stride=0,0,0,0,1\n" SPREAD SPREAD
-                    SPREAD SPREAD SPREAD,
-                "vector: the stream's 11 instructions touch more pieces than can be followed");
+  expect_vector(
+      "view view=3 row_dims=1 column_dims=1 size=500000,1,1,1,2,1,1,1 stride=0,0,0,0,1\n" SPREAD SPREAD SPREAD
+          SPREAD SPREAD,
+      "vector: the stream's 11 instructions touch more pieces than can be followed");
 }
 
 Test(verify, work_has_a_limit) {
