@@ -94,12 +94,12 @@ Test(pipeline, disabled_passes_do_not_run) {
 
 Test(pipeline, stops_after_an_occurrence) {
   fixture *f = open_program();
-  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = {"dce", 1, 0, false}}));
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = {.name = "dce", .occurrence = 1}}));
   cr_expect(!ran(f, "fusion"));
   int first = f->count;
   close_program(f);
   f = open_program();
-  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = {"dce", 3, 0, false}}));
+  cr_expect(run(f, &(tn_pipeline_options){.level = 1, .stop_after = {.name = "dce", .occurrence = 3}}));
   cr_expect(f->count > first && ran(f, "fusion"));
   close_program(f);
 }
