@@ -267,7 +267,8 @@ static bool finish(tn_tiler *t) {
   tn_builder_add(t->builder, &halt, 0, NULL);
   int64_t constants = tn_tiler_begin_constant(t);
   double end = tn_forecast_finish(&t->forecast, &t->machine);
-  stream->model_cycles = t->forecast.first < 0 ? 0 : (uint64_t)llround(t->forecast.last - t->forecast.first - 1);
+  stream->model_cycles =
+      t->forecast.first < 0 ? 0 : (uint64_t)llround(t->forecast.last - t->forecast.first - 1);
   stream->model_total_cycles = (uint64_t)llround(end);
   stream->instructions = tn_builder_instructions(t->builder, &stream->count);
   for (int64_t i = 0; i < stream->count; i++) settle_scratch(&stream->instructions[i], constants);
@@ -341,8 +342,7 @@ tn_tiling *tn_tile_choose(tn_arena *arena, const tn_plan *plan, const tn_systoli
     tn_room room = empty_buffer(arena, array);
     tn_choice choice = tn_choice_of(array, &machine, &room, &before);
     if (!tiling.packed && !tn_take_constants(array, &problem, &tiling, &room)) continue;
-    if (!tn_choose_blocks(&problem, &choice, &tiling) || (best && tiling.cycles >= best->cycles))
-      continue;
+    if (!tn_choose_blocks(&problem, &choice, &tiling) || (best && tiling.cycles >= best->cycles)) continue;
     best = tn_arena_copy(arena, &tiling, sizeof tiling);
   }
   if (!best) *why = "no block of its operands fits into the unified buffer";

@@ -52,7 +52,7 @@ typedef struct {
   int64_t sums_block;                         /* accumulator rows of one slot */
   int64_t slots;                              /* of accumulators: one is activated while others are summed */
   bool packed; /* blocks lie in their slots without what is between their rows outside */
-  int copies; /* of blocks in the unified buffer: 2 to load one while another is worked on */
+  int copies;  /* of blocks in the unified buffer: 2 to load one while another is worked on */
   tn_home x, second, y;
   int64_t cycles; /* forecast of the whole item */
 } tn_tiling;

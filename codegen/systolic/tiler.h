@@ -123,12 +123,12 @@ typedef struct {
   const tn_forecast_machine *machine;
   const tn_room *room; /* that blocks of what is not in the unified buffer fit into */
   const tn_forecast *before;
-  double done;         /* when all before is */
+  double done;                           /* when all before is */
   tn_forecast_value values[TN_OPERANDS]; /* of operands, before */
-  tn_forecast_item item;                 /* what comes as a whole before the blocks do, constants, where y goes */
+  tn_forecast_item item; /* what comes as a whole before the blocks do, constants, where y goes */
 } tn_choice;
-tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine, const tn_room *room,
-                       const tn_forecast *before);
+tn_choice tn_choice_of(const tn_systolic_target *array, const tn_forecast_machine *machine,
+                       const tn_room *room, const tn_forecast *before);
 /* The best tiling with x, second and y where `tiling` says. False: none fits. */
 bool tn_choose_blocks(const tn_problem *problem, const tn_choice *choice, tn_tiling *tiling);
 /* The same, if no whole rows do: blocks of some columns and sums. */
