@@ -27,6 +27,9 @@ static int map_buffer(builder *b, int buffer) {
   tn_buffer copy = b->from->buffers[buffer];
   copy.memory = copy.memory == TN_MEMORY_CONSTANT ? TN_MEMORY_CONSTANT : TN_MEMORY_TEMP;
   copy.alias = -1;
+  /* Numbers of temps are below the number of buffers: so tn_plan_finish finds names for its own. */
+  if (b->from->buffers[buffer].memory == TN_MEMORY_TEMP)
+    copy.name = tn_arena_printf(b->arena, "t%d", b->buffers.count);
   TN_PUSH(b->arena, &b->buffers, copy);
   return b->buffer_of[buffer] = b->buffers.count - 1;
 }
@@ -94,14 +97,14 @@ static void add_signature(builder *b, const bool *reads, const bool *writes, con
     if (!reads[i] || writes[i] || b->from->buffers[i].memory == TN_MEMORY_CONSTANT) continue;
     int value = add_value(b, i, TN_MEMORY_PARAMETER, in.count);
     TN_PUSH(b->arena, &in, value);
-    TN_PUSH(b->arena, &in_names, b->from->buffers[i].name);
+    TN_PUSH(b->arena, &in_names, b->buffers.at[value].name);
     TN_PUSH(b->arena, &all, i);
   }
   for (int i = 0; i < b->from->n_buffers; i++) {
     if (!writes[i] || !is_needed[i]) continue;
     int value = add_value(b, i, TN_MEMORY_RESULT, out.count);
     TN_PUSH(b->arena, &out, value);
-    TN_PUSH(b->arena, &out_names, b->from->buffers[i].name);
+    TN_PUSH(b->arena, &out_names, b->buffers.at[value].name);
     TN_PUSH(b->arena, &all, i);
   }
   b->to->n_parameters = in.count;
