@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tools/tool.h"
@@ -23,6 +24,41 @@ tn_context *make_context(const command_line *line) {
   tn_context_destroy(context);
   return NULL;
 }
+
+/* ---- what a file is ---- */
+
+bool is_artefact(const char *path) {
+  tn_file_kind kind = tn_file_kind_of(path);
+  return kind == TN_FILE_CODE || kind == TN_FILE_STREAM;
+}
+
+static const char *const kind_names[] = {
+    [TN_FILE_MODEL] = "a model",
+    [TN_FILE_CODE] = "compiled code",
+    [TN_FILE_STREAM] = "an instruction stream",
+    [TN_FILE_TARGET] = "a systolic array's target file",
+};
+
+tn_status refuse_model_options(const command_line *line, const char *path) {
+  static const option_id groups[][2] = {
+      {OPT_FORMAT, OPT_EXTERNAL_DATA}, {OPT_TARGET, OPT_COMPRESS}, {OPT_PASSES, OPT_BISECT}};
+  for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+    for (option_id id = groups[g][0]; id <= groups[g][1]; id++)
+      if (has_option(line, id))
+        return complain(
+            TN_USAGE, "option '%s%s' is about models, and %s is %s", *option_table[id].long_name ? "--" : "-",
+            *option_table[id].long_name ? option_table[id].long_name : option_table[id].short_name, path,
+            kind_names[tn_file_kind_of(path)]);
+  return TN_OK;
+}
+
+static tn_status need_model(const char *path) {
+  tn_file_kind kind = tn_file_kind_of(path);
+  if (kind == TN_FILE_MODEL || access(path, R_OK) != 0) return TN_OK; /* who opens it says why it cannot be */
+  return complain(TN_INVALID, "%s is %s, where a model is wanted", path, kind_names[kind]);
+}
+
+/* ---- models ---- */
 
 /* "random:12" -> 12. */
 static bool random_seed(const char *text, uint64_t *seed) {
@@ -65,7 +101,8 @@ static tn_status quantize_model(tn_context *context, const command_line *line, t
 tn_status load_model(tn_context *context, const command_line *line, const char *path, loaded *result) {
   tn_read_options options;
   *result = (loaded){0};
-  tn_status status = read_options(line, &options);
+  tn_status status = need_model(path);
+  if (status == TN_OK) status = read_options(line, &options);
   if (status == TN_OK) status = tn_model_read(context, path, &options, &result->model);
   const option_values *files = &line->options[OPT_WEIGHTS];
   if (status == TN_OK && files->count) {
@@ -83,11 +120,6 @@ void unload_model(loaded *result) {
   tn_model_destroy(result->model);
   tn_arrays_destroy(result->weights);
   *result = (loaded){0};
-}
-
-bool is_artefact(const char *path) {
-  tn_file_kind kind = tn_file_kind_of(path);
-  return kind == TN_FILE_CODE || kind == TN_FILE_STREAM;
 }
 
 /* ---- inputs ---- */

@@ -121,6 +121,8 @@ void finish_passes(tn_pass_options *passes);
 
 /* A shared library, an object, a stream: not a model. */
 bool is_artefact(const char *path);
+/* TN_OK if no option was given that has nothing to do without a model, of which `path` is none. */
+tn_status refuse_model_options(const command_line *line, const char *path);
 
 /* The arguments of `signature` from --in; they view the arrays that were given.
  * random_default: without any --in, random values (bench).                       */

@@ -32,7 +32,8 @@ static tn_status prepare(bench_state *bench, const char *path) {
   tn_status status = compile_options(bench->arena, bench->line, &bench->options);
   if (status != TN_OK) return status;
   if (is_artefact(path)) {
-    status = tn_program_open(bench->context, path, bench->options.name, &bench->program);
+    status = refuse_model_options(bench->line, path);
+    if (status == TN_OK) status = tn_program_open(bench->context, path, bench->options.name, &bench->program);
   } else {
     status = load_model(bench->context, bench->line, path, &bench->model);
     tn_compile_report report;

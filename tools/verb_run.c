@@ -183,6 +183,7 @@ static tn_status prepare(run_state *run, const char *path) {
   if (status != TN_OK) return status;
   bool artefact = is_artefact(path);
   if (check_sections_option(run, artefact) != TN_OK) return TN_USAGE;
+  if (artefact && refuse_model_options(run->line, path) != TN_OK) return TN_USAGE;
   if (artefact)
     status = tn_program_open(run->context, path, run->options.name, &run->program);
   else

@@ -222,6 +222,7 @@ static tn_status load_stream(sim_state *sim, const char *path) {
   if (tn_file_kind_of(path) == TN_FILE_STREAM) {
     if (has_option(sim->line, OPT_TARGET))
       return complain(TN_USAGE, "option '--target': a stream has its target; '--set KEY=VALUE' changes it");
+    if (refuse_model_options(sim->line, path) != TN_OK) return TN_USAGE;
     return tn_simulation_open(sim->context, path, options.passes.settings, &sim->simulation);
   }
   if (!options.target) return complain(TN_USAGE, "a model needs '--target=FILE.target'");
