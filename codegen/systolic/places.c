@@ -185,8 +185,10 @@ static void put_aside(tn_tiler *t, int buffer) {
   if (!place->in_dram && !place->in_host) {
     if (place->dram < 0) place->dram = TN_SCRATCH + tn_room_take(&t->dram, place->bytes);
     tn_tiler_store_whole(t, buffer, false);
-    tn_tiler_forecast(
-        t, &(tn_forecast_step){.kind = TN_FORECAST_LEAVE, .value = buffer, .bytes = (double)place->bytes, .place = {(double)place->buffer, (double)place->bytes}});
+    tn_tiler_forecast(t, &(tn_forecast_step){.kind = TN_FORECAST_LEAVE,
+                                             .value = buffer,
+                                             .bytes = (double)place->bytes,
+                                             .place = {(double)place->buffer, (double)place->bytes}});
     place->in_dram = true;
   }
   drop(t, place);

@@ -217,7 +217,8 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_value_place *y = &t->places[result];
   if (y->host >= 0 && leaves_whole(t, item)) {
     tn_tiler_store_whole(t, result, true);
-    tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes, .place = {(double)y->buffer, (double)y->bytes}};
+    tn_forecast_step leave = {TN_FORECAST_LEAVE, .value = result, .to_host = true, .bytes = (double)y->bytes,
+                              .place = {(double)y->buffer, (double)y->bytes}};
     tn_tiler_forecast(t, &leave);
   }
   y->in_dram |= item->tiling.y == TN_HOME_DRAM;
