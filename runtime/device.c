@@ -94,7 +94,8 @@ static bool demand_bound(tn_device *device) {
 
 static bool refuse_without_library(tn_device *device) {
   return tn_error(&device->sink, TN_USAGE, TN_NOWHERE,
-                  "the stream calls %d host functions, and no host library is given", device->stream->n_functions);
+                  "the stream calls %d host functions, and no host library is given",
+                  device->stream->n_functions);
 }
 
 static bool compute(tn_device *device) {

@@ -13,21 +13,21 @@
 #define KIB INT64_C(1024)
 
 static const tn_cpu cpus[] = {
-#define CPU(NAME, LLVM, BYTES, REGISTERS, FMA, F16C, MASKS, BYTE_MASKS)                                       \
-  {.name = NAME,                                                                                              \
-   .cpu = LLVM,                                                                                               \
-   .features = "",                                                                                            \
-   .vector_bytes = BYTES,                                                                                     \
-   .vector_registers = REGISTERS,                                                                             \
-   .fma = FMA,                                                                                                \
-   .f16_conversions = F16C,                                                                                   \
-   .masks = MASKS,                                                                                            \
-   .byte_masks = BYTE_MASKS,                                                                                  \
-   .l1_bytes = 32 * KIB,                                                                                      \
-   .l2_bytes = 1024 * KIB,                                                                                    \
-   .l3_bytes = 4096 * KIB,                                                                                    \
-   .line_bytes = 64,                                                                                          \
-   .fma_per_cycle = 2,                                                                                        \
+#define CPU(NAME, LLVM, BYTES, REGISTERS, FMA, F16C, MASKS, BYTE_MASKS)                                      \
+  {.name = NAME,                                                                                             \
+   .cpu = LLVM,                                                                                              \
+   .features = "",                                                                                           \
+   .vector_bytes = BYTES,                                                                                    \
+   .vector_registers = REGISTERS,                                                                            \
+   .fma = FMA,                                                                                               \
+   .f16_conversions = F16C,                                                                                  \
+   .masks = MASKS,                                                                                           \
+   .byte_masks = BYTE_MASKS,                                                                                 \
+   .l1_bytes = 32 * KIB,                                                                                     \
+   .l2_bytes = 1024 * KIB,                                                                                   \
+   .l3_bytes = 4096 * KIB,                                                                                   \
+   .line_bytes = 64,                                                                                         \
+   .fma_per_cycle = 2,                                                                                       \
    .fma_latency = 4},
 #include "target/cpus.def"
 #undef CPU
@@ -89,7 +89,8 @@ static const tn_cpu *named(tn_diagnostics *sink, const char *name) {
   }
   size_t length = strlen(name);
   if (length > 7 && !strcmp(name + length - 7, ".target")) {
-    tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: '%s' describes a systolic array; this is for CPUs", name);
+    tn_error(sink, TN_UNSUPPORTED, TN_NOWHERE, "target: '%s' describes a systolic array; this is for CPUs",
+             name);
     return NULL;
   }
   tn_error(sink, TN_USAGE, TN_NOWHERE, "target: unknown target '%s'%s", name,

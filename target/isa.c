@@ -69,7 +69,8 @@ static const tn_isa_row rows[TN_ISA_COUNT] = {
 #include "target/isa.def"
 };
 
-#define END(ID) static_assert(PAST_##ID - FIRST_##ID <= TN_ISA_MOST_FIELDS, "fields are bits of a u32 in readers");
+#define END(ID)                                                                                              \
+  static_assert(PAST_##ID - FIRST_##ID <= TN_ISA_MOST_FIELDS, "fields are bits of a u32 in readers");
 #include "target/isa.def"
 
 const tn_isa_row *tn_isa_row_of(tn_isa_op op) { return &rows[op]; }

@@ -81,6 +81,7 @@ typedef struct {
   tn_isa_op op;
   uint8_t waits;           /* 1 << unit */
   uint32_t wait[TN_UNITS]; /* 0 where the bit is not set */
+  /* clang-format off */
   union {
 #define INSTRUCTION(ID, text, code, unit, help) struct {
 #define FIELD(ID, type, name, kind, help) tn_isa_##type name;
@@ -88,6 +89,7 @@ typedef struct {
 #define END(ID) char end_; } ID;
 #include "target/isa.def"
   };
+  /* clang-format on */
 } tn_instruction;
 
 tn_unit tn_instruction_unit(const tn_instruction *instruction);

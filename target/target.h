@@ -10,19 +10,19 @@
 
 /* One CPU. Everything that can change a result's bits is in `name` and `fma`. */
 typedef struct {
-  const char *name;         /* "x86-64-v3"; what --target takes and plans print */
-  const char *cpu;          /* LLVM's: "x86-64-v3", "znver4"; tuning only */
-  const char *features;     /* LLVM's feature string: "+avx512vnni,…"; "" */
-  int vector_bytes;         /* of a register: 16, 32, 64 */
-  int vector_registers;     /* 16 or 32 */
-  bool fma;                 /* fused multiply-add; without it plans never say fma */
-  bool f16_conversions;     /* f16 <-> f32 in hardware */
-  bool masks;               /* masked loads and stores of 32 and 64 bit lanes are cheap */
-  bool byte_products;       /* sums of four products u8 times s8 are one instruction (VNNI); of 64 bytes alone */
-  bool byte_masks;          /* and of 8 and 16 bit lanes */
+  const char *name;     /* "x86-64-v3"; what --target takes and plans print */
+  const char *cpu;      /* LLVM's: "x86-64-v3", "znver4"; tuning only */
+  const char *features; /* LLVM's feature string: "+avx512vnni,…"; "" */
+  int vector_bytes;     /* of a register: 16, 32, 64 */
+  int vector_registers; /* 16 or 32 */
+  bool fma;             /* fused multiply-add; without it plans never say fma */
+  bool f16_conversions; /* f16 <-> f32 in hardware */
+  bool masks;           /* masked loads and stores of 32 and 64 bit lanes are cheap */
+  bool byte_products;   /* sums of four products u8 times s8 are one instruction (VNNI); of 64 bytes alone */
+  bool byte_masks;      /* and of 8 and 16 bit lanes */
   int64_t l1_bytes, l2_bytes, l3_bytes; /* of one core; l3: its share */
   int line_bytes;
-  double fma_per_cycle;     /* vector multiply-adds a core can start a cycle */
+  double fma_per_cycle; /* vector multiply-adds a core can start a cycle */
   int fma_latency;
 } tn_cpu;
 
