@@ -41,12 +41,17 @@ tn_status verb_list(const command_line *line) {
   }
   json_t *array = json_array();
   tn_text out = {0};
+  int width = 0;
+  for (int32_t i = 0; tn_list_entry((tn_listing)listing, i).name; i++) {
+    int length = (int)strlen(tn_list_entry((tn_listing)listing, i).name);
+    width = length > width ? length : width;
+  }
   for (int32_t i = 0;; i++) {
     tn_entry entry = tn_list_entry((tn_listing)listing, i);
     if (!entry.name) break;
     json_array_append_new(array, json_pack("{s:s, s:s}", "name", entry.name, "help", entry.help));
     if (*entry.help)
-      tn_text_printf(&out, "%-24s %s\n", entry.name, entry.help);
+      tn_text_printf(&out, "%-*s  %s\n", width, entry.name, entry.help);
     else
       tn_text_printf(&out, "%s\n", entry.name);
   }
