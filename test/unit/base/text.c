@@ -4,6 +4,7 @@
  */
 #include "base/diagnostics.h"
 #include "base/hash.h"
+#include "base/integer.h"
 #include "base/type.h"
 
 #include <criterion/criterion.h>
@@ -30,6 +31,30 @@ Test(text, nearest_name) {
   cr_assert_str_eq(tn_nearest_name("dit", names, 5), "dot");
   cr_assert_null(tn_nearest_name("xyz", names, 5));
   cr_assert_null(tn_nearest_name("", names, 5));
+  cr_assert_str_eq(tn_did_you_mean("dit", names, 5).text, "; did you mean 'dot'?");
+  cr_assert_str_eq(tn_did_you_mean("xyz", names, 5).text, "");
+}
+
+static tn_str str_of(const char *text) { return (tn_str){text, strlen(text)}; }
+
+Test(text, pieces) {
+  tn_str before, behind;
+  cr_assert(tn_str_is(tn_str_trim(str_of(" \t a b\r ")), "a b"));
+  cr_assert(tn_str_is(tn_str_trim(str_of("  ")), ""));
+  cr_assert(tn_str_cut(str_of("key=a=b"), '=', &before, &behind));
+  cr_assert(tn_str_is(before, "key") && tn_str_is(behind, "a=b"));
+  cr_assert(tn_str_cut(str_of("="), '=', &before, &behind));
+  cr_assert(tn_str_is(before, "") && tn_str_is(behind, ""));
+  cr_assert_not(tn_str_cut(str_of(""), '=', &before, &behind));
+}
+
+Test(text, little_bytes) {
+  char bytes[9] = {0};
+  tn_put_little(bytes, UINT64_C(0x8182838485868788), 8);
+  cr_assert_eq((unsigned char)bytes[0], 0x88);
+  cr_assert_eq(tn_take_little(bytes, 8), UINT64_C(0x8182838485868788));
+  cr_assert_eq(tn_take_little(bytes, 3), 0x868788);
+  cr_assert_eq(bytes[8], 0);
 }
 
 Test(type, names_and_sizes) {
