@@ -2,7 +2,7 @@
  *
  *   bench_forecast [--weights W.npz] [--calibrate X.npz] MODEL.hlo [--values] TARGET.target…
  *
- * With --calibrate the model is quantised to int8. For every target one line of Markdown: forecast and simulated
+ * With --calibrate the model is quantized to int8. For every target one line of Markdown: forecast and simulated
  * cycles; what the forecast takes, walked again alone; what simulating takes, time alone, with what comes before
  * it (the stream is read and verified) and, with --values, computing on zeros. All in this process's CPU time, the
  * least of several runs.

@@ -309,17 +309,20 @@ static bool find_function(tn_inst *from, tn_chain *set) {
   return set->end && tn_is_byte(set->end) && !set->is_full;
 }
 
-static void add_function(tn_chain *chain) {
-  tn_chain set;
+static bool add_function(tn_chain *chain) {
+  tn_chain set, whole = *chain;
   if (!tn_is_byte(chain->end) || chain->end == chain->end->parent->root || !find_function(chain->end, &set))
-    return;
+    return false;
   for (int i = 0; i < set.count; i++) {
     tn_inst *inst = set.members[i];
     for (int k = 0; inst != chain->end && k < inst->n_operands; k++)
-      if (!tn_chain_has(&set, inst->operands[k])) add_constant(chain, inst->operands[k]);
-    tn_chain_add(chain, inst);
+      if (!tn_chain_has(&set, inst->operands[k])) add_constant(&whole, inst->operands[k]);
+    tn_chain_add(&whole, inst);
   }
-  chain->end = set.end;
+  if (whole.is_full) return false;
+  whole.end = set.end;
+  *chain = whole;
+  return true;
 }
 
 /* ---- the chain ---- */
@@ -343,10 +346,11 @@ static bool take_next(const tn_systolic_target *array, tn_chain *chain, tn_inst 
 
 /* A rounding alone is nothing that the unit does, and another name is none of its business. */
 void tn_chain_grow(const tn_systolic_target *array, tn_chain *chain) {
+  if (add_function(chain)) return; /* of a window of bytes */
   tn_chain whole = *chain;
   for (tn_inst *user; (user = only_user(whole.end));) {
     if (!take_next(array, &whole, user)) break;
     if (!is_rounded(&whole) && user->op != TN_OP_RESHAPE) *chain = whole;
   }
-  if (chain->at.stage == TN_STAGE_RESULT) add_function(chain);
+  add_function(chain);
 }

@@ -35,14 +35,6 @@
 
 /* ---- what is dequantized ---- */
 
-/* number * (q - zero) */
-typedef struct {
-  tn_inst *q;              /* s8 or u8 */
-  int64_t zero;            /* point */
-  const tn_literal *scale; /* f32: one number, or one for each index of dim `along` */
-  int64_t along;           /* -1: one number */
-} dequantized;
-
 /* The same elements in their order, with dims of one more or less. */
 static const tn_inst *renamed(const tn_inst *inst) {
   while (inst->op == TN_OP_RESHAPE ||
@@ -95,7 +87,7 @@ static bool zero_of(const tn_inst *inst, int64_t *zero) {
 }
 
 /* f32 of q - zero. */
-static bool match_difference(tn_inst *inst, dequantized *d) {
+static bool match_difference(tn_inst *inst, tn_dequantized *d) {
   d->zero = 0;
   if (inst->op == TN_OP_CONVERT && inst->shape->type == TN_F32 && tn_is_byte(inst->operands[0]))
     return d->q = inst->operands[0], true;
@@ -108,7 +100,7 @@ static bool match_difference(tn_inst *inst, dequantized *d) {
   return zero_of(inst->operands[1], &d->zero);
 }
 
-static bool match(tn_inst *inst, dequantized *d) {
+bool tn_match_dequantized(tn_inst *inst, tn_dequantized *d) {
   if (inst->op != TN_OP_MULTIPLY || inst->shape->type != TN_F32) return false;
   for (int i = 0; i < 2; i++) {
     d->scale = constant_of(inst->operands[i], &d->along);
@@ -122,7 +114,7 @@ static bool match(tn_inst *inst, dequantized *d) {
 
 typedef struct {
   tn_inst *inst;
-  dequantized x;
+  tn_dequantized x;
   int64_t features, feature_dim; /* of the result */
   tn_inst *bytes;                /* the weights, if they are a constant of s8 already */
   const int8_t *weights;
@@ -219,9 +211,10 @@ static bool find_float_weights(tn_arena *arena, product *p, const tn_inst *w) {
 }
 
 static bool find_weights(tn_arena *arena, product *p) {
-  dequantized w;
+  tn_dequantized w;
   p->scales = TN_NEW_ARRAY(arena, double, p->features);
-  if (!match(p->inst->operands[1], &w)) return find_float_weights(arena, p, p->inst->operands[1]);
+  if (!tn_match_dequantized(p->inst->operands[1], &w))
+    return find_float_weights(arena, p, p->inst->operands[1]);
   if (w.zero || w.q->op != TN_OP_CONSTANT || w.q->shape->type != TN_S8) return false;
   p->bytes = w.q;
   p->weights = w.q->attr.constant.literal->data;
@@ -245,7 +238,8 @@ static bool find_product(tn_arena *arena, tn_inst *inst, product *p) {
   if (inst->shape->type != TN_F32 || !tn_rewrite_is_free_to_move(inst) || !tn_shape_is_plain(inst->shape))
     return false;
   if (inst->op == TN_OP_DOT ? !is_plain_dot(inst) : !is_plain_convolution(inst)) return false;
-  if (!match(inst->operands[0], &p->x) || p->x.along >= 0 || p->x.q->op == TN_OP_CONSTANT) return false;
+  if (!tn_match_dequantized(inst->operands[0], &p->x) || p->x.along >= 0 || p->x.q->op == TN_OP_CONSTANT)
+    return false;
   if (!tn_shape_elements(inst->shape) || !tn_shape_elements(inst->operands[1]->shape)) return false;
   int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0;
   if (p->x.zero < low || p->x.zero > low + 255) return false; /* no byte */
@@ -261,19 +255,20 @@ static bool find_product(tn_arena *arena, tn_inst *inst, product *p) {
 
 static double input_scale(const product *p) { return tn_load_float(TN_F32, p->x.scale->data); }
 
-/* A power of two that neither overflows nor underflows with what it multiplies. */
-static bool is_power(double scale) {
+bool tn_is_exact_scale(double scale) {
   int exponent;
   return scale > 0 && frexp(scale, &exponent) == 0.5 && exponent > -48 && exponent < 48;
 }
 
+int64_t tn_dequantized_size(const tn_dequantized *d) {
+  int64_t low = (d->q->shape->type == TN_S8 ? -128 : 0) - d->zero, high = low + 255;
+  return llabs(low) > llabs(high) ? llabs(low) : llabs(high);
+}
+
 static bool is_exact(const product *p) {
-  int64_t low = p->x.q->shape->type == TN_S8 ? -128 : 0, high = low + 255;
-  int64_t farthest =
-      llabs(low - p->x.zero) > llabs(high - p->x.zero) ? llabs(low - p->x.zero) : llabs(high - p->x.zero);
-  if (!is_power(input_scale(p)) || farthest * p->most > 1 << 24) return false;
+  if (!tn_is_exact_scale(input_scale(p)) || tn_dequantized_size(&p->x) * p->most > 1 << 24) return false;
   for (int64_t f = 0; f < p->features; f++)
-    if (!is_power(p->scales[f])) return false;
+    if (!tn_is_exact_scale(p->scales[f])) return false;
   return true;
 }
 
@@ -344,11 +339,19 @@ static tn_inst *exact_product(tn_pass_context *context, tn_inst *inst) {
   return rewrite(context, inst, true);
 }
 static tn_inst *any_product(tn_pass_context *context, tn_inst *inst) { return rewrite(context, inst, false); }
+static tn_inst *exact_window(tn_pass_context *context, tn_inst *inst) {
+  return tn_quantized_window(context, inst, true);
+}
+static tn_inst *any_window(tn_pass_context *context, tn_inst *inst) {
+  return tn_quantized_window(context, inst, false);
+}
 
 bool tn_quantized_products(tn_module *module, tn_pass_context *context, bool exact) {
-  static const tn_rewrite exactly[] = {TN_RULE(DOT, exact_product), TN_RULE(CONVOLUTION, exact_product)};
-  static const tn_rewrite any[] = {TN_RULE(DOT, any_product), TN_RULE(CONVOLUTION, any_product)};
-  return tn_rewrite_module(module, context, exact ? exactly : any, 2);
+  static const tn_rewrite exactly[] = {TN_RULE(DOT, exact_product), TN_RULE(CONVOLUTION, exact_product),
+                                       TN_RULE(REDUCE, exact_window), TN_RULE(REDUCE_WINDOW, exact_window)};
+  static const tn_rewrite any[] = {TN_RULE(DOT, any_product), TN_RULE(CONVOLUTION, any_product),
+                                   TN_RULE(REDUCE, any_window), TN_RULE(REDUCE_WINDOW, any_window)};
+  return tn_rewrite_module(module, context, exact ? exactly : any, 4);
 }
 
 bool tn_pass_quantized_products(tn_module *module, tn_pass_context *context) {
