@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "codegen/systolic/tiler.h"
 
@@ -117,6 +118,14 @@ static void describe_product(const tn_systolic_target *array, const tn_problem *
                          : b->depth * b->columns * (double)w->width / all;
 }
 
+/* Tiles of a batch wait for that batch of weights, others for all of them: their rows lie one behind the other. */
+static void describe_weights(const tn_problem *p, tn_forecast_item *item) {
+  double block = (double)(item->matmuls * item->tiles * item->groups * item->parts);
+  bool batches = tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_BATCH) != 0;
+  item->weights_unit = block;
+  item->weights_spread = batches ? block * (double)item->blocks : 0;
+}
+
 /* What the first part of x reaches in its value. */
 static double first_share(const tn_problem *p, tn_operand_kind kind, const block_sizes *b, int64_t parts) {
   tn_work_part part = b->first;
@@ -137,6 +146,7 @@ void tn_describe_item(const tn_systolic_target *array, const tn_problem *p, cons
   item->piece_bytes = (double)tn_piece_bytes(array, p, t);
   if (p->is_product) {
     describe_product(array, p, t, &b, item);
+    describe_weights(p, item);
   } else {
     double pieces = pieces_of(p, TN_ROLE_ROW, b.rows);
     item->activation = vector_cycles(array, b.rows, b.rows * b.columns * b.depth, pieces);

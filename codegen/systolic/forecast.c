@@ -74,7 +74,11 @@ static bool wants_tile(const tn_forecaster *c) { return c->f->to_read > 0 && c->
 static double tile_asks(const tn_forecaster *c) {
   const tn_forecast *f = c->f;
   double place = f->t.array.left[c->m->places - f->ahead - 1];
-  return later(later(f->t.array.weights, f->weights_ready), place);
+  double index = f->tiles - f->to_read, ready = f->weights_last;
+  if (index < f->spread) /* the unit's end */
+    ready =
+        f->weights_first + (ready - f->weights_first) * (floor(index / f->unit) + 1) * f->unit / f->spread;
+  return later(later(f->t.array.weights, ready), place);
 }
 
 static void read_tile(tn_forecaster *c) {
@@ -131,9 +135,10 @@ void tn_forecast_need_tile(tn_forecaster *c) {
   while (!c->f->ahead) serve(c, TN_PORT_DRAM);
 }
 
-double tn_forecast_undisturbed(const tn_forecaster *c, double step) {
+double tn_forecast_undisturbed(const tn_forecaster *c, double step, double tiles) {
   const tn_forecast *f = c->f;
-  double count = HUGE_VAL;
+  double index = f->tiles - f->to_read,
+         count = index < f->spread ? floor((f->spread - index) / tiles) : HUGE_VAL;
   if (c->m->port[TN_PORT_DRAM].cycles_per_byte <= 0) return count;
   for (int i = 0; i < TN_FORECAST_CHANNELS; i++) {
     if (!is_pending(f, i)) continue;

@@ -13,7 +13,8 @@
 #include "target/array.h"
 
 enum {
-  TN_FORECAST_RECENT = 16, /* tiles, and groups, that are remembered */
+  TN_FORECAST_RECENT = 16, /* tiles that are remembered */
+  TN_FORECAST_SLOTS = 64,  /* of accumulators */
   TN_FORECAST_PENDING = 8, /* transfers of a channel not yet dealt with */
   TN_FORECAST_DONE = 32,   /* and dealt with */
   TN_FORECAST_REGIONS = 24,
@@ -66,7 +67,7 @@ typedef struct {
     double shadow_free, rows_in, waves_out;
     double weights, there[TN_FORECAST_RECENT]; /* unit; tiles in the FIFO, the first that came first */
     double left[TN_FORECAST_RECENT];           /* places that became free, the last one first */
-    double activated[TN_FORECAST_RECENT];      /* groups, the last one first */
+    double activated[TN_FORECAST_SLOTS];       /* groups, the last one first */
     double vector, vector_done, dram;          /* units and ports: free from here on */
   } array;
   struct {
@@ -92,11 +93,12 @@ typedef struct {
   int next_gap[TN_PORTS];
   tn_forecast_region region[TN_FORECAST_REGIONS]; /* a ring */
   int next_region;
-  int ahead;          /* tiles in the FIFO or on their way there */
-  double to_read;     /* tiles of the item not yet asked for */
-  double tile_cycles; /* of the port for one of them */
-  double weights_ready;
-  double control; /* the host's functions before are done */
+  int ahead;                                        /* tiles in the FIFO or on their way there */
+  double to_read;                                   /* tiles of the item not yet asked for */
+  double tile_cycles;                               /* of the port for one of them */
+  double weights_first, weights_last, spread, unit; /* tiles wait for their weights up to the spread-th */
+  double tiles;                                     /* of the item */
+  double control;                                   /* the host's functions before are done */
   double begun,
       ended;          /* of the item: its first tile shifts in, its last wave or result is there; begun < 0 */
   double first, last; /* of the array's work so far; first < 0: there was none */
@@ -128,7 +130,9 @@ typedef struct {
   tn_forecast_place constants_place;
   double channel_bytes; /* of constants that come with a block */
   tn_forecast_operand x, second;
-  int weights;          /* a value; -1: constants */
+  int weights; /* a value; -1: constants */
+  double weights_spread,
+      weights_unit;     /* tiles that read all of the value, and that wait for the same of it */
   double weights_bytes; /* that go to DRAM before they are read, from host memory or the unified buffer */
   bool weights_host;
   int y;

@@ -19,8 +19,8 @@
 
 enum { MOST_PERIODS = 8 }; /* of blocks that do not settle */
 
-static void push(double *list, double first) {
-  memmove(list + 1, list, sizeof *list * (TN_FORECAST_RECENT - 1));
+static void push(double *list, int count, double first) {
+  memmove(list + 1, list, sizeof *list * (size_t)(count - 1));
   list[0] = first;
 }
 
@@ -58,7 +58,7 @@ static void enter(tn_forecaster *c, const tn_forecast_item *it, bool first, doub
     if (first) f->t.array.shadow_free = start;
     break;
   }
-  push(f->t.array.left, left);
+  push(f->t.array.left, TN_FORECAST_RECENT, left);
   if (f->begun < 0) f->begun = begin;
   f->t.array.rows_in = start + it->stream;
   f->t.array.waves_out = f->t.array.rows_in + m->drain;
@@ -85,7 +85,7 @@ static void multiply(tn_forecaster *c, const tn_forecast_item *it, tile_pace *pa
     pace->same = same ? pace->same + 1 : 0;
     pace->step = step;
     if (pace->same <= c->m->places + 1 || it->tiles - i < 4) continue;
-    double count = earlier((double)(it->tiles - i - 2), tn_forecast_undisturbed(c, step));
+    double count = earlier((double)(it->tiles - i - 2), tn_forecast_undisturbed(c, step, 1));
     if (count < 1) continue;
     skip_tiles(f, count, count * step);
     i += (int64_t)count;
@@ -144,18 +144,22 @@ static void activate(walk *w, double wait) {
   f->t.array.vector_done = f->t.array.vector + w->c.m->vector_latency;
 }
 
+static int64_t slots_of(const tn_forecast_item *it) {
+  return it->slots < TN_FORECAST_SLOTS ? it->slots : TN_FORECAST_SLOTS;
+}
+
 static int64_t skip_groups(walk *w, int64_t left) {
   tn_forecast *f = w->c.f;
   group_pace *pace = &w->groups;
   const tn_forecast_item *it = w->it;
   double step = f->t.array.rows_in - pace->rows_in;
   bool same = near(step, pace->step) && near(f->t.array.vector - pace->vector, step);
-  bool waits =
-      it->slots <= TN_FORECAST_RECENT && f->t.array.activated[it->slots - 1] > f->t.array.shadow_free;
+  bool waits = f->t.array.activated[slots_of(it) - 1] > f->t.array.shadow_free;
   pace->same = same ? pace->same + 1 : 0;
   pace->step = step, pace->rows_in = f->t.array.rows_in, pace->vector = f->t.array.vector;
-  if (pace->same <= (near(step, pace->known) || !waits ? 1 : it->slots + 1) || left < 3) return 0;
-  double count = floor(earlier((double)(left - 2), tn_forecast_undisturbed(&w->c, step)));
+  if (pace->same <= (near(step, pace->known) || !waits ? 1 : slots_of(it) + 1) || left < 3) return 0;
+  double count = floor(
+      earlier((double)(left - 2), tn_forecast_undisturbed(&w->c, step, (double)(it->matmuls * it->tiles))));
   if (count < 1) return 0;
   pace->known = step;
   skip_tiles(f, count * (double)(it->matmuls * it->tiles), count * step);
@@ -172,12 +176,12 @@ static void product_block(walk *w, int64_t block) {
   w->groups.same = 0;
   for (int64_t g = 0; g < groups; g++) {
     wait = g % it->groups ? 0 : x_ready(w, block, g / it->groups);
-    if (it->slots <= TN_FORECAST_RECENT) wait = later(wait, f->t.array.activated[it->slots - 1]);
+    wait = later(wait, f->t.array.activated[slots_of(it) - 1]);
     for (int64_t i = 0; i < it->matmuls; i++) multiply(&w->c, it, &w->tiles, wait);
     if (results) {
       if (out < 0) out = outlet(w, block);
       activate(w, later(f->t.array.waves_out, out));
-      push(f->t.array.activated, f->t.array.vector_done);
+      push(f->t.array.activated, TN_FORECAST_SLOTS, f->t.array.vector_done);
       if (w->first_result < 0 && g + 1 >= it->groups) w->first_result = f->t.array.vector_done;
     }
     g += skip_groups(w, groups - g - 1);
@@ -296,6 +300,9 @@ static void walk_blocks(walk *w) {
     double step = settle(&pace, w);
     if (step <= 0) continue;
     int64_t count = (left - period) / period;
+    double limit = tn_forecast_unspread(w->c.f) / (tiles * (double)period);
+    if (limit > 0 && limit < (double)count) count = (int64_t)limit;
+    if (count < 1) continue;
     skip_blocks(w, (double)(count * period), (double)(count * period) * tiles, (double)count * step);
     block += count * period;
     pace = (block_pace){0};
@@ -340,18 +347,27 @@ static void bring(walk *w, const tn_forecast_operand *o) {
   v->inside = (tn_forecast_ready){there, there, 1};
 }
 
-/* Weights that were computed lie in DRAM when their tiles are read. */
-static double find_weights(walk *w) {
+/* Weights that were computed lie in DRAM when their tiles are read: the first once its piece is there. */
+static void find_weights(walk *w) {
+  tn_forecast *f = w->c.f;
   const tn_forecast_item *it = w->it;
-  if (it->weights < 0) return 0;
+  f->weights_first = f->weights_last = f->spread = 0;
+  if (it->weights < 0) return;
   tn_forecast_value *v = &w->values[it->weights];
   if (it->weights_bytes > 0) {
+    tn_forecast_kind kind = it->weights_host ? TN_FORECAST_ASIDE : TN_FORECAST_OUT;
     double ready = tn_forecast_ready_at(&w->c, it->weights_host ? &v->outside : &v->inside, 1);
-    tn_forecast_when there = tn_forecast_issue(&w->c, it->weights_host ? TN_FORECAST_ASIDE : TN_FORECAST_OUT,
-                                               it->weights_host, it->weights_bytes, it->piece_bytes, ready);
-    v->outside = (tn_forecast_ready){there, there, 1};
+    double piece = it->piece_bytes, pieces = piece > 0 ? ceil(it->weights_bytes / piece) : 1;
+    tn_forecast_when first = {0}, last;
+    if (pieces > 1) first = tn_forecast_issue(&w->c, kind, it->weights_host, piece, piece, ready);
+    last = tn_forecast_issue(&w->c, kind, it->weights_host, it->weights_bytes - (pieces > 1 ? piece : 0),
+                             piece, ready);
+    v->outside = (tn_forecast_ready){pieces > 1 ? first : last, last, pieces};
   }
-  return tn_forecast_ready_at(&w->c, &v->outside, 1);
+  f->weights_first = tn_forecast_ready_at(&w->c, &v->outside, 0);
+  f->weights_last = tn_forecast_ready_at(&w->c, &v->outside, 1);
+  f->spread = it->weights_spread;
+  f->unit = it->weights_unit;
 }
 
 static void end_item(walk *w) {
@@ -386,8 +402,9 @@ static void add_item(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_v
   enter_places(&w);
   begin_block(&w, 0);
   if (it->copies > 1 && it->blocks > 1) begin_block(&w, 1);
-  f->weights_ready = it->is_product ? find_weights(&w) : 0;
-  if (it->is_product) f->to_read = (double)(it->blocks * it->parts * it->groups * it->matmuls * it->tiles);
+  find_weights(&w);
+  if (it->is_product)
+    f->tiles = f->to_read = (double)(it->blocks * it->parts * it->groups * it->matmuls * it->tiles);
   walk_blocks(&w);
   leave_places(&w);
   end_item(&w);

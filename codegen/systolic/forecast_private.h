@@ -31,9 +31,13 @@ double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double s
 /* When all is over that was done there before; something new is, for which transfers are dealt with as needed. */
 double tn_forecast_vacant(tn_forecaster *c, const tn_forecast_place *place);
 void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_when over);
+/* Tiles until all of the weights have been awaited. */
+static inline double tn_forecast_unspread(const tn_forecast *f) {
+  return f->spread - (f->tiles - f->to_read);
+}
 /* A tile is in the FIFO, or on its way there. */
 void tn_forecast_need_tile(tn_forecaster *c);
-/* So many steps of `step` cycles pass before a transfer under way meets the tiles of weights. */
-double tn_forecast_undisturbed(const tn_forecaster *c, double step);
+/* So many steps of `step` cycles, `tiles` each, pass before a transfer under way meets the tiles of weights. */
+double tn_forecast_undisturbed(const tn_forecaster *c, double step, double tiles);
 
 #endif
