@@ -4,11 +4,11 @@
  *   w = multiply(convert_f32(qw), sw[n])            =>   i = add(q, -zx * Σk qw[k,n])
  *   y = f32 dot(x, w)                                    y = multiply(convert_f32(i), sx*sw[n])
  *
- * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant s8, sw one number or one
- * a result feature. All may be written as XLA's front ends write it: with or without broadcasts,
- * the zero point taken away as s32 or f32. Where front ends have computed with the weights
- * already, floats that are bytes times a power of two, or times a scale that is still there, are
- * taken as those bytes.
+ * qx is s8 or u8, sx and zx (an integer) are one number; qw is a constant of bytes that are s8 when its
+ * zero point is taken away, sw one number or one a result feature. All may be written as XLA's front ends
+ * write it: with or without broadcasts, the zero point taken away as s32 or f32. Where front ends have
+ * computed with the weights already, floats that are bytes times a power of two, or times a scale that is
+ * still there, are taken as those bytes.
  *
  * What follows — bias, activation, residual, the quantization of the result — stays as it is:
  * fusion puts it behind the integer sum, so each product is one kernel from bytes to bytes. What
@@ -210,15 +210,31 @@ static bool find_float_weights(tn_arena *arena, product *p, const tn_inst *w) {
   return false;
 }
 
+/* q - zero, where that is bytes again: weights of u8 with the zero point 128, for one. */
+static bool find_shifted_weights(tn_arena *arena, product *p, const tn_dequantized *w) {
+  tn_type type = w->q->shape->type;
+  int64_t count = tn_shape_elements(w->q->shape);
+  const uint8_t *data = w->q->attr.constant.literal->data;
+  int8_t *bytes = tn_arena_alloc(arena, (size_t)count);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t value = (type == TN_S8 ? (int8_t)data[i] : data[i]) - w->zero;
+    if (value < -128 || value > 127) return false;
+    bytes[i] = (int8_t)value;
+  }
+  p->weights = bytes;
+  return true;
+}
+
 static bool find_weights(tn_arena *arena, product *p) {
   tn_dequantized w;
   p->scales = TN_NEW_ARRAY(arena, double, p->features);
   if (!tn_match_dequantized(p->inst->operands[1], &w))
     return find_float_weights(arena, p, p->inst->operands[1]);
-  if (w.zero || w.q->op != TN_OP_CONSTANT || w.q->shape->type != TN_S8) return false;
+  if (w.q->op != TN_OP_CONSTANT || !set_scales(p, w.scale, w.along)) return false;
+  if (w.zero || w.q->shape->type != TN_S8) return find_shifted_weights(arena, p, &w);
   p->bytes = w.q;
   p->weights = w.q->attr.constant.literal->data;
-  return set_scales(p, w.scale, w.along);
+  return true;
 }
 
 static void sum_weights(tn_arena *arena, product *p) {
