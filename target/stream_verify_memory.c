@@ -26,8 +26,9 @@ enum {
   JOIN_FROM = 8,         /* spans of one read that are joined */
   LOOKS_MOST = 1 << 28,  /* spans that reads and writes of the second run look at: about a second */
   PIECES_MOST = 1 << 20, /* of an instruction */
-  ALL_MOST = 1 << 26,    /* of a stream; 2^13 an instruction are more than any compiler's, 2^22 besides */
+  ALL_MOST = 1 << 26,    /* of a stream; 2^13 an instruction are more than any compiler's, 2^21 besides */
   LOOKS_A_PIECE = 16,    /* in a run that is to be the last */
+  TOLD_MOST = 1 << 12,   /* pieces of an instruction that was reported; others are as good as not written */
   CAREFUL_MOST = 1 << 24 /* pieces that a careful run tells apart; what comes behind is remembered by hulls */
 };
 
@@ -302,6 +303,10 @@ static void write_cells(walk *w, access a, const tn_cells *cells, const tn_cell_
   do {
     if (too_many(w)) {
       tell(w, TOO_MANY, a);
+      return;
+    }
+    if (w->reported && w->pieces > TOLD_MOST) {
+      w->spoiled[a.memory] = true;
       return;
     }
     write_range(w, a, piece.at, piece.at + piece.bytes);
@@ -599,7 +604,7 @@ static void check_results(walk *w) {
 
 static void start_walk(walk *w, tn_verifier *v, manner manner) {
   const tn_stream *stream = v->stream;
-  int64_t pieces = ((int64_t)1 << 22) + (stream->count << 13);
+  int64_t pieces = ((int64_t)1 << 21) + (stream->count << 13);
   w->v = v;
   w->all_most = pieces < ALL_MOST ? pieces : ALL_MOST;
   w->looks_most = w->all_most * LOOKS_A_PIECE;
