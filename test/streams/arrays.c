@@ -5,8 +5,8 @@
  * Each stream passes the verifier, runs on the functional device, whose results must be the evaluator's bit for
  * bit (sums are exact in any order: modules.c), and on the timed one, whose cycles must add up. --forecast
  * prints how far the cost model's forecasts are from the timed cycles, of the array and of all; --within fails if
- * more than a twentieth of those of all cycles are farther. Number I of a seed is the same whatever comes before it; --print shows
- * module and target, --keep writes the streams.
+ * more than a twentieth of those of all cycles are farther. Number I of a seed is the same whatever comes
+ * before it; --print shows module and target, --keep writes the streams.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
