@@ -118,10 +118,12 @@ static void describe_product(const tn_systolic_target *array, const tn_problem *
                          : b->depth * b->columns * (double)w->width / all;
 }
 
-/* Tiles of a batch wait for that batch of weights, others for all of them: their rows lie one behind the other. */
+/* Tiles of a batch wait for that batch of weights, if batches lie one behind the other; others wait for all. */
 static void describe_weights(const tn_problem *p, tn_forecast_item *item) {
   double block = (double)(item->matmuls * item->tiles * item->groups * item->parts);
-  bool batches = tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_BATCH) != 0;
+  int64_t batch = llabs(tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_BATCH));
+  bool batches = batch > llabs(tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_SUM)) &&
+                 batch > llabs(tn_problem_stride(p, TN_OPERAND_W, TN_ROLE_COLUMN));
   item->weights_unit = block;
   item->weights_spread = batches ? block * (double)item->blocks : 0;
 }

@@ -199,14 +199,15 @@ double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when) {
 double tn_forecast_vacant(tn_forecaster *c, const tn_forecast_place *place) {
   double at = 0;
   for (int i = 0; i < TN_FORECAST_REGIONS && place->bytes > 0; i++) {
-    const tn_forecast_region *r = &c->f->region[i];
-    if (r->low < place->low + place->bytes && place->low < r->high)
-      at = later(at, tn_forecast_resolve(c, r->over));
+    tn_forecast_region *r = &c->f->region[i];
+    double high = earlier(place->low + place->bytes, r->high);
+    if (r->low < high && place->low < r->high)
+      at = later(at, tn_forecast_ready_at(c, &r->over, (high - r->low) / (r->high - r->low)));
   }
   return at;
 }
 
-void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_when over) {
+void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_ready over) {
   double high = place->low + place->bytes;
   bool found = place->bytes <= 0;
   for (int i = 0; i < TN_FORECAST_REGIONS; i++) {

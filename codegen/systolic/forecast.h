@@ -47,7 +47,7 @@ typedef struct {
 /* The last that was done with bytes of the unified buffer is over: others may come there. */
 typedef struct {
   double low, high;
-  tn_forecast_when over;
+  tn_forecast_ready over; /* from the low end on */
 } tn_forecast_region;
 
 /* The target in numbers that are asked for often. */

@@ -320,21 +320,24 @@ static void enter_places(walk *w) {
   }
 }
 
+static tn_forecast_ready at_once(tn_forecast_when when) { return (tn_forecast_ready){when, when, 1}; }
+
 /* What was read is read when the array, or the vector unit, is through; what left has left. */
 static void leave_places(walk *w) {
   tn_forecast *f = w->c.f;
   const tn_forecast_item *it = w->it;
-  tn_forecast_when results = tn_forecast_at(f->t.array.vector_done);
-  tn_forecast_when x = it->is_product ? tn_forecast_at(f->t.array.waves_out) : results;
+  tn_forecast_ready results = at_once(tn_forecast_at(f->t.array.vector_done));
+  tn_forecast_ready x = it->is_product ? at_once(tn_forecast_at(f->t.array.waves_out)) : results;
+  tn_forecast_ready y = {w->first_stored, w->last_stored, (double)(it->blocks / it->sum_blocks)};
   tn_forecast_occupy(f, &it->constants_place, results);
   for (int i = 0; i < 2; i++) {
-    bool last = it->x.streamed && it->copies > 1;
-    tn_forecast_occupy(f, &it->x.place[i], last ? tn_forecast_at(f->t.rest.x_left[i]) : x);
+    bool slot = it->x.streamed && it->copies > 1;
+    tn_forecast_occupy(f, &it->x.place[i], slot ? at_once(tn_forecast_at(f->t.rest.x_left[i])) : x);
     tn_forecast_occupy(f, &it->second.place[i], results);
-    tn_forecast_occupy(f, &it->y_place[i],
-                       it->y_streamed          ? w->stored[i]
-                       : w->last_stored.number ? w->last_stored
-                                               : results);
+    if (it->y_streamed)
+      tn_forecast_occupy(f, &it->y_place[i], at_once(w->stored[i]));
+    else
+      tn_forecast_occupy(f, &it->y_place[i], w->last_stored.number ? y : results);
   }
 }
 
@@ -415,7 +418,7 @@ static void leave(tn_forecast *f, const tn_forecast_machine *m, tn_forecast_valu
   tn_forecaster c = {f, m};
   double ready = tn_forecast_ready_at(&c, &v->inside, 1);
   tn_forecast_when there = tn_forecast_issue(&c, TN_FORECAST_OUT, s->to_host, s->bytes, 0, ready);
-  tn_forecast_occupy(f, &s->place, there);
+  tn_forecast_occupy(f, &s->place, at_once(there));
   v->outside = (tn_forecast_ready){there, there, 1};
 }
 

@@ -30,7 +30,7 @@ double tn_forecast_resolve(tn_forecaster *c, tn_forecast_when when);
 double tn_forecast_ready_at(tn_forecaster *c, tn_forecast_ready *ready, double share);
 /* When all is over that was done there before; something new is, for which transfers are dealt with as needed. */
 double tn_forecast_vacant(tn_forecaster *c, const tn_forecast_place *place);
-void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_when over);
+void tn_forecast_occupy(tn_forecast *f, const tn_forecast_place *place, tn_forecast_ready over);
 /* Tiles until all of the weights have been awaited. */
 static inline double tn_forecast_unspread(const tn_forecast *f) {
   return f->spread - (f->tiles - f->to_read);
