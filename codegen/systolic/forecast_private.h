@@ -7,7 +7,7 @@
 
 #include "codegen/systolic/forecast.h"
 
-/* A list of transfers under way. */
+/* A forecast and the machine that it is of. */
 typedef struct {
   tn_forecast *f;
   const tn_forecast_machine *m;
