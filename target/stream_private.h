@@ -8,7 +8,7 @@
 #include "target/stream.h"
 
 enum {
-  TN_STREAM_VERSION = 1,
+  TN_STREAM_VERSION = 2,
   TN_STREAM_HEADER = 32, /* magic, version, sections, size, hash */
   TN_STREAM_ENTRY = 24,  /* of the table of sections: number, 0, offset, bytes */
   TN_STREAM_ALIGN = 64   /* of DRAM's bytes; other sections begin at multiples of 8 */

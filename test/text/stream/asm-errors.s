@@ -3,17 +3,17 @@
 # RUN: exits 3 tenon asm %s -o %t.tns 2>&1 | FileCheck %s
 # RUN: exits 1 test -e %t.tns
 # RUN: echo nop > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=VERSION
-# VERSION: t.s:1:1: error: expected '.tns 1' before anything else
-# RUN: echo .tns 2 > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=LATER
-# LATER: t.s:1:1: error: .tns: version 2; this is version 1
-# RUN: echo .tns 1 > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=NAME
+# VERSION: t.s:1:1: error: expected '.tns 2' before anything else
+# RUN: echo .tns 3 > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=LATER
+# LATER: t.s:1:1: error: .tns: version 3; this is version 2
+# RUN: echo .tns 2 > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=NAME
 # NAME: t.s: error: .name is missing
-# RUN: printf '.tns 1\n.name "n"\n.target\nrows = 4\n' > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=END
+# RUN: printf '.tns 2\n.name "n"\n.target\nrows = 4\n' > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=END
 # END: t.s:3:1: error: .target: there is no .end
-# RUN: printf '.tns 1\n.name "n"\n.target\nrows = 4\ncolumn = 4\n.end\n' > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=KEY
+# RUN: printf '.tns 2\n.name "n"\n.target\nrows = 4\ncolumn = 4\n.end\n' > %t.s; exits 3 tenon asm %t.s 2>&1 | FileCheck %s --check-prefix=KEY
 # KEY: t.s:5:1: error: unknown key 'column'; did you mean 'columns'?
 
-.tns 1
+.tns 2
 .names "x"
 # CHECK: asm-errors.s:[[@LINE-1]]:1: error: unknown directive '.names'; did you mean '.name'?
 .name dot

@@ -2,7 +2,7 @@
 #
 # RUN: exits 3 tenon asm %s -o %t.tns 2>&1 | FileCheck %s
 
-.tns 1
+.tns 2
 .name "n"
 .target
   rows = 4

@@ -8,7 +8,7 @@
 # RUN: sed 's/^nop/wait matrix=1 nop/' %s | tenon asm - -o %t.tns; exits 3 tenon check %t.tns 2>&1 | FileCheck %s --check-prefix=WAIT
 # WAIT: t.tns: error: wait: for matrix=1, 0 of its instructions stand before it; instruction 0 at byte 0: wait matrix=1 nop
 
-.tns 1
+.tns 2
 .name "n"
 .target
   rows = 4

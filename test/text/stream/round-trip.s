@@ -6,7 +6,7 @@
 # RUN: tenon dis %t.tns | FileCheck %s
 # RUN: tenon dis %t.tns --json | FileCheck %s --check-prefix=JSON
 
-.tns 1
+.tns 2
 .name "a \"dot\""
 # CHECK: .name "a \"dot\""
 .target

@@ -9,7 +9,7 @@
 #include "target/isa_table.h"
 #include "test/unit/target/support.h"
 
-static const char text[] = ".tns 1\n"
+static const char text[] = ".tns 2\n"
                            ".name \"index\"\n"
                            ".target\n"
                            "rows = 4\n"

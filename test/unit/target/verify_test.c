@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 static const char good[] =
-    ".tns 1\n"
+    ".tns 2\n"
     ".name \"dot\"\n"
     ".target\n"
     "rows = 4\n"
@@ -353,7 +353,7 @@ Test(verify, order) {
 
 /* ---- the vector unit ---- */
 
-static const char vectors[] = ".tns 1\n"
+static const char vectors[] = ".tns 2\n"
                               ".name \"vector\"\n"
                               ".target\n"
                               "rows = 4\n"
