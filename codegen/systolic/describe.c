@@ -145,6 +145,11 @@ void tn_describe_item(const tn_systolic_target *array, const tn_problem *p, cons
   item->parts = item->groups = 1;
   item->constants = (double)tn_constants_bytes(&channels);
   item->channel_bytes = b.channel_bytes;
+  if (!channels.streams && channels.role == TN_ROLE_COLUMN && channels.batches == 1 &&
+      t->dataflow != TN_DATAFLOW_INPUT) {
+    item->channel_arrays = channels.arrays;
+    item->array_bytes = (double)(4 * channels.count);
+  }
   item->piece_bytes = (double)tn_piece_bytes(array, p, t);
   if (p->is_product) {
     describe_product(array, p, t, &b, item);

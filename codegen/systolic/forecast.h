@@ -128,6 +128,8 @@ typedef struct {
   double tile_bytes, piece_bytes; /* of DRAM: a tile; the most that a transfer has (0: any) */
   double constants;               /* bytes, come first */
   tn_forecast_place constants_place;
+  int64_t channel_arrays; /* that constants begin with, of which each group reads its part; 0: all read all */
+  double array_bytes;
   double channel_bytes; /* of constants that come with a block */
   tn_forecast_operand x, second;
   int weights; /* a value; -1: constants */

@@ -112,6 +112,7 @@ typedef struct {
   int64_t base[TN_FORECAST_CHANNELS]; /* transfers before */
   tile_pace tiles;
   group_pace groups;
+  tn_forecast_times before; /* as of a period of blocks before */
 } walk;
 
 /* Of x, if all of it is in the buffer: when the part is there. */
@@ -265,6 +266,14 @@ static double settle(block_pace *pace, const walk *w) {
   return pace->periods < MOST_PERIODS ? 0 : (front - pace->begun) / (MOST_PERIODS - MOST_PERIODS / 2);
 }
 
+/* What stood still in the last period goes on standing still. */
+static void move_on_as_before(tn_forecast_times *times, const tn_forecast_times *before, double cycles) {
+  double *now = (double *)times;
+  const double *then = (const double *)before;
+  for (size_t i = 0; i < sizeof *times / sizeof *now; i++)
+    if (now[i] != then[i]) now[i] += cycles;
+}
+
 /* Transfers that ended before the item are known by their cycles: those stay. */
 static void skip_blocks(walk *w, double blocks, double tiles, double cycles) {
   tn_forecast *f = w->c.f;
@@ -275,8 +284,8 @@ static void skip_blocks(walk *w, double blocks, double tiles, double cycles) {
   double late = blocks / (double)it->sum_blocks * leaving - cycles;
   if (leaves_freely(it) && late > 0) f->t.rest.dma[w->c.m->channels > 1] += late;
   w->first_stored = tn_forecast_at(tn_forecast_resolve(&w->c, w->first_stored));
-  skip_tiles(f, tiles, cycles);
-  move_on((double *)&f->t.rest, sizeof f->t.rest, cycles);
+  f->to_read -= tiles;
+  move_on_as_before(&f->t, &w->before, cycles);
   for (int c = 0; c < TN_FORECAST_CHANNELS; c++)
     for (int64_t n = f->finished[c]; n > w->base[c] && n > f->finished[c] - TN_FORECAST_DONE; n--)
       f->done[c][n % TN_FORECAST_DONE] += cycles;
@@ -284,6 +293,7 @@ static void skip_blocks(walk *w, double blocks, double tiles, double cycles) {
 
 static void walk_blocks(walk *w) {
   const tn_forecast_item *it = w->it;
+  tn_forecast *f = w->c.f;
   int64_t period = it->copies * it->sum_blocks;
   double tiles = (double)(it->parts * it->groups * it->matmuls * it->tiles);
   block_pace pace = {0};
@@ -298,9 +308,12 @@ static void walk_blocks(walk *w) {
     int64_t left = it->blocks - 1 - block;
     if ((block + 1) % period || left < 2 * period) continue;
     double step = settle(&pace, w);
-    if (step <= 0) continue;
+    if (step <= 0) {
+      w->before = f->t;
+      continue;
+    }
     int64_t count = (left - period) / period;
-    double limit = tn_forecast_unspread(w->c.f) / (tiles * (double)period);
+    double limit = tn_forecast_unspread(f) / (tiles * (double)period);
     if (limit > 0 && limit < (double)count) count = (int64_t)limit;
     if (count < 1) continue;
     skip_blocks(w, (double)(count * period), (double)(count * period) * tiles, (double)count * step);
@@ -322,6 +335,20 @@ static void enter_places(walk *w) {
 
 static tn_forecast_ready at_once(tn_forecast_when when) { return (tn_forecast_ready){when, when, 1}; }
 
+/* Each group of the last part was the last to read its channels. */
+static void leave_channels(walk *w) {
+  tn_forecast *f = w->c.f;
+  const tn_forecast_item *it = w->it;
+  double last = f->t.array.vector_done, known = earlier((double)it->groups, TN_FORECAST_SLOTS);
+  double first = last - f->t.array.activated[(int)known - 1];
+  if (known > 1) first *= (double)(it->groups - 1) / (known - 1);
+  tn_forecast_ready over = {tn_forecast_at(last - first), tn_forecast_at(last), (double)it->groups};
+  for (int64_t i = 0; i < it->channel_arrays; i++) {
+    double low = it->constants_place.low + (double)i * it->array_bytes;
+    tn_forecast_occupy(f, &(tn_forecast_place){low, it->array_bytes}, over);
+  }
+}
+
 /* What was read is read when the array, or the vector unit, is through; what left has left. */
 static void leave_places(walk *w) {
   tn_forecast *f = w->c.f;
@@ -329,7 +356,10 @@ static void leave_places(walk *w) {
   tn_forecast_ready results = at_once(tn_forecast_at(f->t.array.vector_done));
   tn_forecast_ready x = it->is_product ? at_once(tn_forecast_at(f->t.array.waves_out)) : results;
   tn_forecast_ready y = {w->first_stored, w->last_stored, (double)(it->blocks / it->sum_blocks)};
-  tn_forecast_occupy(f, &it->constants_place, results);
+  if (it->channel_arrays)
+    leave_channels(w);
+  else
+    tn_forecast_occupy(f, &it->constants_place, results);
   for (int i = 0; i < 2; i++) {
     bool slot = it->x.streamed && it->copies > 1;
     tn_forecast_occupy(f, &it->x.place[i], slot ? at_once(tn_forecast_at(f->t.rest.x_left[i])) : x);
