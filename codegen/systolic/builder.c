@@ -37,21 +37,40 @@ tn_instruction *tn_builder_instructions(const tn_builder *builder, int64_t *coun
 
 /* ---- touches ---- */
 
-static void touch(tn_builder *builder, const tn_reach *reach, int unit, uint32_t count, tn_clock *needed) {
-  if (reach->low >= reach->high) return;
+/* A read of so many spans has waited for all that was done to them: what comes next may as well. Tiles of
+ * weights that came in small pieces would else be looked at piece by piece, for each column again.    */
+enum { MOST_SPANS = 64 };
+
+static void touch_read(tn_builder *builder, const tn_reach *reach, int unit, uint32_t count,
+                       tn_clock *needed) {
   tn_spans *spans = builder->spaces[reach->space];
-  tn_span_place place =
-      reach->writes ? tn_spans_find(spans, reach->low) : tn_spans_cut(spans, reach->low, reach->high);
+  tn_span_place place = tn_spans_cut(spans, reach->low, reach->high);
+  tn_clock writers = {{0}}, readers = {{0}};
+  int touched = 0;
   do {
     tn_span *span = place.at;
     if (span->from >= reach->high) break;
-    tn_clock_join(needed, &span->writers);
-    if (reach->writes)
-      tn_clock_join(needed, &span->readers);
-    else
-      span->readers.at[unit] = count;
+    span->readers.at[unit] = count;
+    tn_clock_join(&writers, &span->writers);
+    tn_clock_join(&readers, &span->readers);
+    touched++;
   } while (tn_spans_next(spans, &place));
-  if (reach->writes) tn_spans_replace(spans, reach->low, reach->high)->writers.at[unit] = count;
+  tn_clock_join(needed, &writers);
+  if (touched < MOST_SPANS) return;
+  tn_span *one = tn_spans_replace(spans, reach->low, reach->high);
+  one->writers = writers, one->readers = readers;
+}
+
+static void touch_write(tn_builder *builder, const tn_reach *reach, int unit, uint32_t count,
+                        tn_clock *needed) {
+  tn_spans *spans = builder->spaces[reach->space];
+  tn_span_place place = tn_spans_find(spans, reach->low);
+  do {
+    if (place.at->from >= reach->high) break;
+    tn_clock_join(needed, &place.at->writers);
+    tn_clock_join(needed, &place.at->readers);
+  } while (tn_spans_next(spans, &place));
+  tn_spans_replace(spans, reach->low, reach->high)->writers.at[unit] = count;
 }
 
 /* ---- waits ---- */
@@ -88,7 +107,9 @@ void tn_builder_add(tn_builder *builder, const tn_instruction *instruction, int 
   int unit = (int)tn_instruction_unit(&copy);
   uint32_t count = (uint32_t)builder->started[unit].count + 1;
   tn_clock needed = {{0}};
-  for (int i = 0; i < n_reaches; i++) touch(builder, &reaches[i], unit, count, &needed);
+  for (int i = 0; i < n_reaches; i++)
+    if (reaches[i].low < reaches[i].high)
+      (reaches[i].writes ? touch_write : touch_read)(builder, &reaches[i], unit, count, &needed);
   needed.at[unit] = 0;
   set_waits(builder, &copy, unit, &needed);
   builder->known[unit].at[unit] = count - 1;

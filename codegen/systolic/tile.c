@@ -199,6 +199,20 @@ static void forecast_item(tn_tiler *t, tn_item_plan *item, tn_stream_layer *laye
   layer->model_cycles += (uint64_t)llround(t->forecast.ended - t->forecast.begun - 1);
 }
 
+/* Before they are made: an array far too small for its model asks for gigabytes of them. */
+static bool has_room_for(tn_tiler *t, const tn_item_plan *item) {
+  enum { MOST_MATMULS = 1 << 22 };
+  const tn_forecast_item *work = &item->forecast;
+  double matmuls = work->is_product ? (double)work->blocks * (double)work->parts * (double)work->groups *
+                                          (double)work->matmuls
+                                    : 0;
+  t->matmuls += matmuls;
+  if (t->matmuls <= MOST_MATMULS) return true;
+  return tn_error(t->sink, TN_LIMIT, TN_NOWHERE,
+                  "%s: with it the stream has more than %d matmuls: the array is too small for the model",
+                  item->problem.work->kernel->name, MOST_MATMULS);
+}
+
 static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   const tn_plan *plan = t->program->plan;
   tn_item_plan *item = TN_NEW(t->arena, tn_item_plan);
@@ -212,6 +226,7 @@ static bool emit_work(tn_tiler *t, const tn_tile_item *from) {
   tn_builder_add(t->builder, &layer, 0, NULL);
   if (!tn_tiler_place_item(t, item)) return false;
   forecast_item(t, item, &t->program->stream->layers[from->layer]);
+  if (!has_room_for(t, item)) return false;
   emit_blocks(t, item);
   int result = item->problem.operand[TN_OPERAND_Y].buffer;
   tn_value_place *y = &t->places[result];

@@ -52,6 +52,7 @@ typedef struct {
   int n_matmul_reaches;
   tn_reach matmul_reaches[2];
   int64_t matmul_tiles;
+  double matmuls; /* of all items so far, before repetitions join them */
 } tn_tiler;
 
 /* Scales and biases of an item: `arrays` of [batches][count] numbers of four bytes, and a table. */
