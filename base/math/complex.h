@@ -249,7 +249,7 @@ INLINE z64 log_plus_one_c64(vf32 x, vf32 y) {
   return (z64){re, argument_d(1.0 + a, b)};
 }
 
-/* z = 0 stays; else the root with a third of the angle. */
+/* z = 0 stays; else the root with a third of the angle, a zero of which stays. */
 INLINE z64 cbrt_c64(vf32 x, vf32 y) {
   vf64 a = widen(x), b = widen(y);
   vf64 r = exp_wide(log_modulus(a, b) * (1.0 / 3)), third = argument_d(a, b) * (1.0 / 3);
@@ -260,7 +260,7 @@ INLINE z64 cbrt_c64(vf32 x, vf32 y) {
   vf64 c = FMA(t2 * t2, POLYNOMIAL_D(t2, COS_D), FMA((vf64)(-0.5), t2, (vf64)(1.0)));
   vs64 zero = (a == 0.0) & (b == 0.0);
   return (z64){pick_d(zero, a, r * pick_d(steep, s, c)),
-               pick_d(zero, b, r * with_sign_d(pick_d(steep, c, s), third))};
+               pick_d(zero, b, pick_d(size == 0.0, third, r * with_sign_d(pick_d(steep, c, s), third)))};
 }
 
 /* ---- inverse functions ---- */

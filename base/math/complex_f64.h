@@ -264,16 +264,19 @@ INLINE z64 log_plus_one_c128(vf64 a, vf64 b) {
   return (z64){re, argument_f64(sum, b)};
 }
 
-/* The exponent is a multiple of three, and taken out before the root. */
+/* The exponent is a multiple of three, and taken out before the root. A zero of the angle stays, that of an
+ * infinite number, too.                                                                                     */
 INLINE z64 cbrt_c128(vf64 a, vf64 b) {
   scaled_size r = modulus_parts(a * 0.125, b * 0.125);
   vf64 size = 2.0 * cbrt_f64(times_power(r.size, r.e));
   vs64 tiny = larger(magnitude_d(a), magnitude_d(b)) < 0x1p-1000;
   scaled_size small = modulus_parts(a * 0x1p300, b * 0x1p300);
   size = pick_d(tiny, 0x1p-100 * cbrt_f64(times_power(small.size, small.e)), size);
-  z64 c = cis_f64(argument_f64(a, b) * (1.0 / 3));
+  vf64 third = argument_f64(a, b) * (1.0 / 3);
+  z64 c = cis_f64(third);
   vs64 zero = (a == 0.0) & (b == 0.0);
-  return (z64){pick_d(zero, a, size * c.re), pick_d(zero, b, size * c.im)};
+  return (z64){pick_d(zero, a, size * c.re),
+               pick_d(zero, b, pick_d(third == 0.0, third, size * c.im))};
 }
 
 /* ---- inverse functions ---- */

@@ -181,6 +181,8 @@ Test(complex, extremes) {
       {"power", {0.6932725, INFINITY, 1, 0}, INFINITY, NAN},
       {"power", {0.6932725, INFINITY, -1, 0}, 0, 0},
       {"power", {2, 0, -INFINITY, 0}, 0, 0},
+      {"cbrt", {INFINITY, 0.9}, INFINITY, 0},
+      {"cbrt", {INFINITY, -0.9}, INFINITY, -0.0},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     for (int fma = 0; fma < 2; fma++) {
