@@ -9,8 +9,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "tenon/device.h"
-
 /* size: of the image and of the result's; window, stride, padding: of both dims. */
 typedef struct {
   const char *name;
@@ -57,17 +55,8 @@ static int64_t closed_form(tn_dataflow dataflow, int64_t r, int64_t c, int64_t m
 static int64_t cycles_of(test_machine *machine, int64_t *forecast) {
   tn_systolic_program *program = program_of(machine);
   cr_assert(program, "%s", machine->messages);
-  tn_text bytes = {0};
-  tn_device_counters counters;
-  tn_stream_write(&bytes, program->stream);
-  tn_device *device = tn_device_open(TN_DEVICE_TIMED);
-  int failed = tn_device_load(device, bytes.bytes, bytes.length, NULL) || tn_device_start(device) ||
-               tn_device_wait(device) || tn_device_counters_of(device, -1, &counters);
-  cr_assert(!failed, "%s", tn_device_message(device));
-  tn_device_close(device);
-  tn_text_free(&bytes);
   *forecast = (int64_t)program->stream->model_cycles;
-  return counters.cycles;
+  return timed(program).cycles;
 }
 
 static void check(const char *name, const char *hlo, int64_t m, int64_t k, int64_t n, int array) {

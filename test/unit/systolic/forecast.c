@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "support.h"
-#include "tenon/device.h"
 
 static const char product[] =
     "x = s8[300,200] parameter(0)\n  w = s8[200,170] parameter(1)\n"
@@ -60,21 +59,13 @@ static void measure(const char *body, const char *more, tn_dataflow dataflow, do
   test_machine m = open_machine(hlo, keys);
   tn_systolic_program *program = program_of(&m);
   cr_assert(program, "%s", m.messages);
-  tn_text bytes = {0};
-  tn_device_counters c;
-  tn_stream_write(&bytes, program->stream);
-  tn_device *device = tn_device_open(TN_DEVICE_TIMED);
-  int failed = tn_device_load(device, bytes.bytes, bytes.length, NULL) || tn_device_start(device) ||
-               tn_device_wait(device) || tn_device_counters_of(device, -1, &c);
-  cr_assert(!failed, "%s", tn_device_message(device));
+  tn_device_counters c = timed(program);
   errors[0] = error_of(program->stream->model_cycles, c.cycles);
   errors[1] = error_of(program->stream->model_total_cycles, c.total_cycles);
   cr_expect(errors[0] < 0.3 && errors[1] < 0.25,
             "%.40s: %s: %lld cycles of the array, %llu forecast; in all %lld, %llu", body, keys,
             (long long)c.cycles, (unsigned long long)program->stream->model_cycles, (long long)c.total_cycles,
             (unsigned long long)program->stream->model_total_cycles);
-  tn_device_close(device);
-  tn_text_free(&bytes);
   close_machine(&m);
 }
 

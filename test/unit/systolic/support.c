@@ -44,6 +44,19 @@ tn_systolic_program *program_of(test_machine *m) {
   return program;
 }
 
+tn_device_counters timed(const tn_systolic_program *program) {
+  tn_text bytes = {0};
+  tn_device_counters counters;
+  tn_stream_write(&bytes, program->stream);
+  tn_device *device = tn_device_open(TN_DEVICE_TIMED);
+  int failed = tn_device_load(device, bytes.bytes, bytes.length, NULL) || tn_device_start(device) ||
+               tn_device_wait(device) || tn_device_counters_of(device, -1, &counters);
+  cr_assert(!failed, "%s", tn_device_message(device));
+  tn_device_close(device);
+  tn_text_free(&bytes);
+  return counters;
+}
+
 const char *text_of(test_machine *m, const tn_stream *stream) {
   tn_text text = {0};
   tn_stream_print(&text, stream);
