@@ -11,6 +11,9 @@
 static inline int64_t tn_floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 static inline int64_t tn_floor_mod(int64_t a, int64_t b) { return a - b * tn_floor_div(a, b); }
 
+static inline int64_t tn_least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t tn_largest(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* Not negative; of 0 and b: |b|. */
 static inline int64_t tn_gcd(int64_t a, int64_t b) {
   a = a < 0 ? -a : a;

@@ -22,9 +22,9 @@
  */
 #include <assert.h>
 
+#include "base/integer.h"
 #include "runtime/device_timed.h"
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t round_up(tn_fixed time) { return (time + tn_fixed_of(1) - 1) >> TN_CYCLE_FRACTION; }
 
 /* ---- when may it start ---- */
@@ -58,7 +58,7 @@ static int64_t after_everything(const tn_timer *t, int64_t at) {
   for (int u = 0; u < TN_UNITS; u++) {
     if (u == TN_UNIT_CONTROL) continue;
     if (t->head[u] < t->index->count[u]) return TN_UNKNOWN;
-    if (t->head[u]) at = larger(at, t->done[u][t->head[u] - 1]);
+    if (t->head[u]) at = tn_largest(at, t->done[u][t->head[u] - 1]);
   }
   return at;
 }
@@ -95,13 +95,13 @@ static tn_fixed start_of(tn_timer *t, int unit) {
   if (i->op == TN_ISA_HALT) at = after_everything(t, at);
   if (i->op == TN_ISA_READ_WEIGHTS && t->read >= t->n_places) {
     if (t->read - t->taken == t->n_places) return TN_UNKNOWN; /* no place */
-    at = larger(at, t->places[t->read % t->n_places].left);
+    at = tn_largest(at, t->places[t->read % t->n_places].left);
   }
   if (i->op == TN_ISA_MATMUL) {
     t->reason = reason;
     at = matrix_start(t, i, at);
   }
-  return at == TN_UNKNOWN ? TN_UNKNOWN : larger(tn_fixed_of(at), t->free[unit]);
+  return at == TN_UNKNOWN ? TN_UNKNOWN : tn_largest(tn_fixed_of(at), t->free[unit]);
 }
 
 /* ---- what was done ---- */
@@ -119,7 +119,7 @@ static void note_time(tn_ledger *ledger, int64_t start, int64_t end) {
 /* The instruction under way ends in cycle `end`; counts never go back. */
 static void finish(tn_timer *t, int unit, int64_t end) {
   int64_t number = t->head[unit]++, at = t->index->unit[unit][number];
-  if (number) end = larger(end, t->done[unit][number - 1]);
+  if (number) end = tn_largest(end, t->done[unit][number - 1]);
   t->done[unit][number] = end;
   t->repetition[unit] = 0;
   bool control = unit == TN_UNIT_CONTROL; /* takes no time */
@@ -140,12 +140,12 @@ static tn_fixed transfer_time(const tn_port *p, int64_t bytes) {
 
 /* Both ports at once where there are two; `second` may be NULL. When the last byte is through. */
 static tn_fixed transfer(tn_port *first, tn_port *second, tn_fixed ready, int64_t bytes, tn_fixed *begin) {
-  *begin = larger(ready, first->free);
-  if (second) *begin = larger(*begin, second->free);
+  *begin = tn_largest(ready, first->free);
+  if (second) *begin = tn_largest(*begin, second->free);
   tn_fixed end = first->free = *begin + transfer_time(first, bytes);
   if (!second) return end;
   second->free = *begin + transfer_time(second, bytes);
-  return larger(end, second->free);
+  return tn_largest(end, second->free);
 }
 
 static void read_tile(tn_timer *t, const tn_instruction *i, int64_t at) {
@@ -192,7 +192,7 @@ static tn_systolic_stay stay_of(const tn_timer *t, const tn_instruction *i, cons
   switch ((tn_dataflow)i->MATMUL.dataflow) {
   case TN_DATAFLOW_WEIGHT:
     stay.shift_end = stay.shift + t->array->rows;
-    stay.start = larger(stay.shift_end, t->rows_in);
+    stay.start = tn_largest(stay.shift_end, t->rows_in);
     stay.rows = (int64_t)i->MATMUL.rows * p;
     break;
   case TN_DATAFLOW_OUTPUT:
@@ -201,7 +201,7 @@ static tn_systolic_stay stay_of(const tn_timer *t, const tn_instruction *i, cons
     break;
   case TN_DATAFLOW_INPUT:
     stay.shift_end = first ? stay.shift + t->array->rows : stay.shift;
-    stay.start = larger(larger(stay.shift_end, tile->there), t->rows_in);
+    stay.start = tn_largest(tn_largest(stay.shift_end, tile->there), t->rows_in);
     stay.rows = tile->columns * p;
     break;
   }
@@ -230,7 +230,7 @@ static void vector_work(tn_timer *t, const tn_instruction *i, int64_t at) {
   tn_vector_result result;
   tn_isa_vector_result(i, &result);
   int64_t elements = (int64_t)result.rows * result.columns * result.windows;
-  int64_t lanes = t->array->vector_lanes, cycles = larger(1, (elements + lanes - 1) / lanes);
+  int64_t lanes = t->array->vector_lanes, cycles = tn_largest(1, (elements + lanes - 1) / lanes);
   int64_t start = t->next[TN_UNIT_VECTOR] >> TN_CYCLE_FRACTION;
   t->began[TN_UNIT_VECTOR] = start;
   t->free[TN_UNIT_VECTOR] = tn_fixed_of(start + cycles);

@@ -13,9 +13,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "runtime/device_timed.h"
-
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t *account_of(tn_ledger *ledger, tn_wait_reason reason) {
   switch (reason) {
@@ -49,7 +48,7 @@ void tn_ledger_enter(tn_ledger *ledger, const tn_systolic_stay *stay) {
   ledger->active[stay->type] += advance(&at, stay->start + stay->rows);
   ledger->type = stay->type;
   ledger->entered = at;
-  ledger->end = larger(ledger->end, stay->end);
+  ledger->end = tn_largest(ledger->end, stay->end);
 }
 
 static int64_t whole_cycles(int64_t fixed) {

@@ -13,9 +13,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "runtime/device_timed.h"
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* What one repetition adds to an account, so often. All of them lie in cycles in which rows enter or are
  * held up, between the last two `entered`.                                                           */
@@ -67,11 +66,11 @@ static void skip(tn_steady *s, tn_timer *t, const tn_instruction *matmul, int64_
 /* Repetitions that both instructions have left, but for the last two, and that begin before `others`. */
 static int64_t room(const tn_steady *s, const tn_timer *t, const tn_instruction *matmul, tn_fixed others) {
   const tn_instruction *read = tn_index_nth(t->index, TN_UNIT_WEIGHTS, t->head[TN_UNIT_WEIGHTS]);
-  int64_t count = least((int64_t)matmul->MATMUL.repeat - t->repetition[TN_UNIT_MATRIX],
-                        (int64_t)read->READ_WEIGHTS.repeat - t->repetition[TN_UNIT_WEIGHTS]) -
+  int64_t count = tn_least((int64_t)matmul->MATMUL.repeat - t->repetition[TN_UNIT_MATRIX],
+                           (int64_t)read->READ_WEIGHTS.repeat - t->repetition[TN_UNIT_WEIGHTS]) -
                   2;
   if (others == TN_UNKNOWN) return count;
-  return least(count, (others - t->next[TN_UNIT_WEIGHTS]) / tn_fixed_of(s->step) - 1);
+  return tn_least(count, (others - t->next[TN_UNIT_WEIGHTS]) / tn_fixed_of(s->step) - 1);
 }
 
 void tn_steady_note(tn_steady *s, tn_timer *t, const tn_instruction *matmul, tn_ledger *layer,

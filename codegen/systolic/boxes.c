@@ -15,6 +15,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
 
 #include <math.h>
@@ -33,7 +34,6 @@ typedef struct {
 } search;
 
 static double tiles_of(int64_t size, int64_t tile) { return (double)((size + tile - 1) / tile); }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- do the slots fit? ---- */
 
@@ -160,7 +160,7 @@ static double cycles_of(const search *s, const tn_tiling *t) {
     work = sums * array_cycles(s, t, &tiles);
     double tile = a->whole_weight_tiles
                       ? (double)tn_systolic_tile_bytes(a, p->operand[TN_OPERAND_W].type)
-                      : (double)(least(t->k_block, a->rows) * least(t->columns_block, a->columns) *
+                      : (double)(tn_least(t->k_block, a->rows) * tn_least(t->columns_block, a->columns) *
                                  p->operand[TN_OPERAND_W].width);
     moved += sums * tiles * tile / tn_systolic_bytes_per_cycle(a, a->dram_gb_s);
   }

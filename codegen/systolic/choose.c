@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
 
 #include <math.h>
@@ -15,7 +16,6 @@ enum {
   TRAFFIC = 8 /* hidden behind work a transfer costs that part of its time: it is in the way of others' */
 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
 bool tn_is_streamed(const tn_tiling *tiling, tn_operand_kind kind) {
@@ -86,7 +86,7 @@ void tn_cut_sums(const tn_problem *p, const tn_systolic_target *array, tn_tiling
     if (rows > (one_column ? capacity : half)) rows = tiles_of(rows, tiles_of(rows, half));
     t->sums_block = rows;
     break;
-  case TN_DATAFLOW_OUTPUT: t->sums_block = least(least(rows, array->rows), half); break;
+  case TN_DATAFLOW_OUTPUT: t->sums_block = tn_least(tn_least(rows, array->rows), half); break;
   case TN_DATAFLOW_INPUT: {
     int64_t whole = half / array->columns * array->columns;
     t->sums_block = t->columns_block <= half ? t->columns_block : whole ? whole : half;

@@ -8,9 +8,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static bool follows(const tn_problem *p, tn_role role) {
   for (int d = p->first[role]; d < p->first[role + 1]; d++)
@@ -28,7 +27,7 @@ tn_channels tn_channels_of(const tn_systolic_target *array, const tn_problem *p,
   int64_t columns = t->packed ? t->columns_block : p->n; /* of an instruction */
   if (p->is_product) columns = array->columns;
   if (p->is_product && t->packed)
-    columns = least(columns, t->dataflow == TN_DATAFLOW_INPUT ? t->rows_block : t->columns_block);
+    columns = tn_least(columns, t->dataflow == TN_DATAFLOW_INPUT ? t->rows_block : t->columns_block);
   tn_channels c = {.arrays = (work->scale != NULL) + has_bias(work),
                    .batches = follows(p, TN_ROLE_BATCH) ? p->batch : 1,
                    .table_bytes = work->table ? 256 : 0,

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
 #include "codegen/systolic/problem.h"
+#include "base/integer.h"
 
 #include <stdlib.h>
 
@@ -234,7 +235,6 @@ bool tn_problem_of(const tn_plan *plan, const tn_systolic_work *work, int diagon
   return fits_instructions(p, why);
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
 int tn_problem_best_diagonal(const tn_plan *plan, const tn_systolic_work *work,
@@ -277,8 +277,8 @@ int64_t tn_problem_run(const tn_problem *p, tn_operand_kind kind, tn_role role, 
 }
 
 int64_t tn_problem_even_run(const tn_problem *p, tn_role role, int64_t at, int64_t left) {
-  left = least(left, tn_problem_run(p, TN_OPERAND_Y, role, at));
-  return p->operand[TN_OPERAND_SECOND].exists ? least(left, tn_problem_run(p, TN_OPERAND_SECOND, role, at))
+  left = tn_least(left, tn_problem_run(p, TN_OPERAND_Y, role, at));
+  return p->operand[TN_OPERAND_SECOND].exists ? tn_least(left, tn_problem_run(p, TN_OPERAND_SECOND, role, at))
                                               : left;
 }
 
@@ -341,7 +341,7 @@ static int terms_of(const tn_problem *p, const tn_operand *o, const index_box *b
     tn_byte_range at = {o->bound[b].offset, o->bound[b].offset};
     for (int d = 0; d < p->n_dims; d++) add_range(o->bound[b].step[d], box->low[d], box->high[d], &at);
     at.low = at.low < 0 ? 0 : at.low;
-    at.high = least(at.high, o->bound[b].limit - 1);
+    at.high = tn_least(at.high, o->bound[b].limit - 1);
     if (at.low > at.high) return -1;
     terms[count++] =
         (address_term){o->bound[b].factor, at.low - o->bound[b].offset, at.high - o->bound[b].offset};
@@ -393,7 +393,7 @@ tn_pieces tn_problem_pieces(const tn_problem *p, tn_operand_kind kind, const tn_
 static void set_sizes(const tn_problem *p, tn_role role, int64_t block, index_box *box) {
   for (int d = p->first[role + 1] - 1; d >= p->first[role]; d--) {
     box->low[d] = 0;
-    box->high[d] = least(block, p->size[d]) - 1;
+    box->high[d] = tn_least(block, p->size[d]) - 1;
     block = tiles_of(block, p->size[d]);
   }
 }
@@ -409,7 +409,7 @@ static int extents_of(const tn_problem *p, const tn_operand *o, const tn_tiling 
   for (int b = 0; b < o->n_bounds; b++) {
     int64_t extent = 0;
     for (int d = 0; d < p->n_dims; d++) extent += llabs(o->bound[b].step[d]) * box.high[d];
-    terms[count++] = (address_term){o->bound[b].factor, 0, least(extent, o->bound[b].limit - 1)};
+    terms[count++] = (address_term){o->bound[b].factor, 0, tn_least(extent, o->bound[b].limit - 1)};
   }
   for (int d = 0; d < p->n_dims; d++)
     if (rest_of(o, d)) terms[count++] = (address_term){rest_of(o, d), 0, box.high[d]};
@@ -456,7 +456,7 @@ int64_t tn_problem_pack(tn_problem *p, tn_operand_kind kind, const tn_tiling *t)
   int count = extents_of(p, o, t, terms);
   tn_pieces best, pieces;
   cut_pieces(o, terms, count, 0, &best);
-  best.bytes = least(best.bytes, o->bytes);
+  best.bytes = tn_least(best.bytes, o->bytes);
   for (int b = 0; b < o->n_bounds; b++)
     if (!o->bound[b].factor) return best.bytes; /* what pieces would stick out of is not known */
   for (int i = 0; i < count; i++)
@@ -495,7 +495,7 @@ int64_t tn_problem_block_at(const tn_problem *p, tn_role role, int64_t block, in
   int64_t below, around;
   find_level(p, role, block, &below, &around);
   at %= around;
-  return least(block - at % block, around - at);
+  return tn_least(block - at % block, around - at);
 }
 
 bool tn_next_block(const tn_problem *p, const tn_tiling *t, tn_work_part *b) {

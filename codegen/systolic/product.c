@@ -10,9 +10,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t take_from_ring(tn_tiler *t, int64_t rows) {
   if (t->sums_next + rows > t->sums_rows) t->sums_next = 0;
@@ -142,7 +141,7 @@ static void by_rows(tn_tiler *t, tn_item_plan *item, const tn_block *block, int6
   bool even = item->tiling.dataflow == TN_DATAFLOW_WEIGHT; /* output stationary: full tiles, then the rest */
   for (int64_t i = 0, m = part->m; m < part->m + part->rows; i++) {
     int64_t left = part->m + part->rows - m,
-            rows = even ? (left + parts - i - 1) / (parts - i) : least(most, left);
+            rows = even ? (left + parts - i - 1) / (parts - i) : tn_least(most, left);
     for (int64_t n = part->n, columns; n < part->n + part->columns; n += columns) {
       columns = tn_tile_columns(t->array, &item->problem, &item->tiling, n);
       sum_tile(t, item, block, m, rows, n, columns);
@@ -159,7 +158,7 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
     depth = tn_tile_rows(t->array, &item->problem, &item->tiling, k);
     flush_matmul(t); /* another tile of x: another instruction */
     for (int64_t j = 0, columns; j < count; j += columns) {
-      columns = least(tn_tile_columns(t->array, &item->problem, &item->tiling, n + j), count - j);
+      columns = tn_least(tn_tile_columns(t->array, &item->problem, &item->tiling, n + j), count - j);
       tile_pass pass = {m, rows, k, sums + j, columns, k > 0};
       multiply(t, item, block, &pass);
       tn_tiler_read_tile(t, item, block->part.batch, k, depth, n + j, columns);
@@ -169,7 +168,7 @@ static void by_columns(tn_tiler *t, tn_item_plan *item, const tn_block *block, i
 }
 
 int64_t tn_stationary_rows(const tn_systolic_target *array, const tn_problem *p, int64_t m, int64_t left) {
-  return tn_problem_even_run(p, TN_ROLE_ROW, m, least(array->columns, left));
+  return tn_problem_even_run(p, TN_ROLE_ROW, m, tn_least(array->columns, left));
 }
 
 void tn_count_tiles(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t,
@@ -194,7 +193,7 @@ static void input_stationary(tn_tiler *t, tn_item_plan *item, const tn_block *bl
   for (int64_t m = block->part.m, rows; m < end; m += rows) {
     rows = tn_stationary_rows(t->array, p, m, end - m);
     for (int64_t n = block->part.n, count; n < last; n += count) {
-      count = least(item->tiling.sums_block, last - n);
+      count = tn_least(item->tiling.sums_block, last - n);
       by_columns(t, item, block, m, rows, n, count);
     }
   }

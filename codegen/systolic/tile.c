@@ -6,12 +6,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- results on their way out ---- */
 
@@ -29,7 +28,7 @@ static int add_extents(const tn_item_plan *item, tn_role role, int64_t indices, 
   const tn_problem *p = &item->problem;
   int count = 0;
   for (int d = p->first[role + 1] - 1; d >= p->first[role] && indices > 1; d--) {
-    int64_t size = least(indices, p->size[d]);
+    int64_t size = tn_least(indices, p->size[d]);
     out[count++] = (extent){size, llabs(item->outside.operand[TN_OPERAND_Y].stride[d]),
                             llabs(p->operand[TN_OPERAND_Y].stride[d])};
     indices /= size;
@@ -302,7 +301,7 @@ static bool finish(tn_tiler *t) {
 /* Addresses have 32 bits. */
 static tn_room empty_buffer(tn_arena *arena, const tn_systolic_target *array) {
   tn_room room;
-  tn_room_open(&room, arena, least(array->unified_buffer_bytes, INT64_C(1) << 32));
+  tn_room_open(&room, arena, tn_least(array->unified_buffer_bytes, INT64_C(1) << 32));
   return room;
 }
 

@@ -8,22 +8,22 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  */
+#include "base/integer.h"
 #include "codegen/systolic/tiler.h"
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 int64_t tn_tile_rows(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t, int64_t k) {
-  int64_t rows = least(array->rows, tn_problem_block_at(p, TN_ROLE_SUM, t->k_block, k));
-  return p->constant_weights ? rows : least(rows, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_SUM, k));
+  int64_t rows = tn_least(array->rows, tn_problem_block_at(p, TN_ROLE_SUM, t->k_block, k));
+  return p->constant_weights ? rows : tn_least(rows, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_SUM, k));
 }
 
 int64_t tn_tile_columns(const tn_systolic_target *array, const tn_problem *p, const tn_tiling *t, int64_t n) {
-  int64_t columns = least(array->columns, tn_problem_block_at(p, TN_ROLE_COLUMN, t->columns_block, n));
+  int64_t columns = tn_least(array->columns, tn_problem_block_at(p, TN_ROLE_COLUMN, t->columns_block, n));
   if (t->dataflow == TN_DATAFLOW_INPUT) /* columns of w are rows of sums, activated in pieces */
-    columns = least(columns, t->sums_block);
+    columns = tn_least(columns, t->sums_block);
   else
     columns = tn_problem_even_run(p, TN_ROLE_COLUMN, n, columns);
-  return p->constant_weights ? columns : least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
+  return p->constant_weights ? columns
+                             : tn_least(columns, tn_problem_run(p, TN_OPERAND_W, TN_ROLE_COLUMN, n));
 }
 
 /* ---- packing ---- */
